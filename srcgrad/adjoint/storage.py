@@ -1,0 +1,450 @@
+"""Have a forward value at hand in the backward sweep.
+
+A needed value is, in this order: still alive; already fetched; recomputed, if it is cheap
+and made of what is free or kept anyway; read again where it lies; kept by the forward
+sweep. What is not kept yet is noted in the plan, and the backward sweep is built again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from srcgrad.adjoint.tapes import Place, Plan, Taped, loops_of
+from srcgrad.analyses.finality import is_final
+from srcgrad.analyses.regions import Buffer, Regions, Update
+from srcgrad.builder import Builder, const
+from srcgrad.ir import (
+    Const,
+    For,
+    If,
+    Index,
+    Loop,
+    Op,
+    Operand,
+    Path,
+    Push,
+    Read,
+    Reshape,
+    Slice,
+    Stmt,
+    Take,
+    Value,
+    View,
+    While,
+    Write,
+    owned,
+    path_operands,
+)
+from srcgrad.ops import ROWS
+from srcgrad.types import Array, Dim, ListOf
+
+__all__ = ["Region", "Storage"]
+
+
+@dataclass(slots=True)
+class Region:
+    """One open block of the backward sweep: the mirror of a forward region."""
+
+    stmt: Stmt | None
+    arm: int
+    depth: int
+    cache: dict[Value, Operand] = field(default_factory=dict)
+    number: Operand | None = None
+    head: int = 0
+
+
+class Storage:
+    """Fetch forward values; note what the forward sweep must keep."""
+
+    def __init__(self, regions: Regions, plan: Plan, taped: Taped, build: Builder) -> None:
+        self.regions, self.plan, self.taped = regions, plan, taped
+        self.build = build
+        self.open = [Region(None, 0, 0)]
+        self.content: dict[Buffer, Value] = {}
+        self.current: dict[Buffer, Value] = {}
+        self.asked = Plan()
+        self.used: dict[Value, None] = {}
+        self.touched: set[Update] = set()
+        self.new = False
+        build.fetch = self.atom
+
+    def atom(self, x: Value) -> Operand:
+        """Return an integer that a dim is made of."""
+        return self.need(x) if x in self.regions.chain else x
+
+    # asking
+
+    def ask(self, value: Value) -> Operand:
+        """Note that the forward sweep must keep a value; return a stand-in."""
+        self.used.setdefault(value)
+        if value not in self.taped.place:
+            self.new = True
+            return Value(value.name, value.type)
+        return self.load(value)
+
+    @contextmanager
+    def at_head(self, region: Region) -> Iterator[None]:
+        """Emit at the head of an open block, before what is there already."""
+        stmts: list[Stmt] = []
+        opened = self.build.open
+        self.build.open = [*opened[: region.depth + 1], stmts]
+        try:
+            yield
+        finally:
+            self.build.open = opened
+            block = opened[region.depth]
+            block[region.head : region.head] = stmts
+            region.head += len(stmts)
+
+    def load(self, value: Value) -> Operand:
+        """Read a value that the forward sweep kept."""
+        place = self.taped.place[value]
+        if place.top is not None:
+            return place.top
+        region = self.open[len(self.regions.chain[value])]
+        for outer in reversed(self.open[: len(self.regions.chain[value]) + 1]):
+            if isinstance(outer.stmt, For | While):
+                region = outer
+                break
+        with self.at_head(region):
+            out = self.from_tape(place, value)
+        region.cache[value] = out
+        return out
+
+    def from_tape(self, place: Place, value: Value) -> Operand:
+        tape = place.tape
+        assert tape is not None
+        final = tape.final if tape.final is not None else tape.start
+        if isinstance(tape.type, ListOf):
+            index = self.list_index(tape.loops)
+            return self.build.read(final, (Index((index,)),), value.name)
+        numbers = tuple(self.number(loop) for loop in tape.loops)
+        if owned(value.type):
+            return self.build.view(final, (Index(numbers),), value.name)
+        return self.build.read(final, (Index(numbers),), value.name)
+
+    def number(self, loop: Loop) -> Operand:
+        """Return the number of the turn that is being reversed."""
+        for region in self.open:
+            if region.stmt is loop:
+                assert region.number is not None
+                return region.number
+        raise LookupError("a tape is read outside its loop")
+
+    def list_index(self, loops: tuple[Loop, ...]) -> Operand:
+        """Return where in a list the item of this turn lies."""
+        k = self.number(loops[-1])
+        if len(loops) == 1:
+            return k
+        inner = loops[-1]
+        offset = self.plan.offsets.get(inner)
+        if offset is None:
+            offset = Value("first", const(0).type)
+            self.plan.offsets[inner] = offset
+            self.regions.chain[offset] = self.regions.site[inner].chain
+            self.new = True
+        out: Operand = self.build.op("add", self.need(offset), k)
+        return out
+
+    # scalars
+
+    def need(self, x: Operand) -> Operand:
+        """Return a forward value as an operand of the backward sweep."""
+        if isinstance(x, Const):
+            return x
+        found = self.cached(x)
+        if found is not None:
+            return found
+        if owned(x.type):
+            return self.need_array(x)
+        if not self.regions.chain[x]:
+            return x
+        out = self.again(x)
+        if out is None:
+            return self.ask(x)
+        self.open[-1].cache[x] = out
+        return out
+
+    def cached(self, x: Value) -> Operand | None:
+        for region in reversed(self.open):
+            if x in region.cache:
+                return region.cache[x]
+        return None
+
+    def free(self, x: Operand, depth: int = 0) -> bool:
+        """Tell whether a value is to be had without keeping more."""
+        if isinstance(x, Const) or self.cached(x) is not None:
+            return True
+        if owned(x.type):
+            return self.free_array(x)
+        if not self.regions.chain[x] or x in self.plan.saves:
+            return True
+        return depth < 8 and self.cheap(x, depth)
+
+    def cheap(self, x: Value, depth: int) -> bool:
+        """Tell whether a value can be computed or read again."""
+        stmt = self.regions.definition.get(x)
+        if isinstance(stmt, Op):
+            row = ROWS[stmt.row]
+            ints = x.type.dtype == "int64" and row.kind == "elementwise"
+            if row.cost > 0 and not ints:
+                return self.lies(x) is not None
+            return row.kind == "elementwise" and all(
+                self.free(a, depth + 1) for a in stmt.args
+            )
+        if isinstance(stmt, Read):
+            return self.readable(stmt, depth)
+        return False
+
+    def readable(self, stmt: Read, depth: int) -> bool:
+        """Tell whether an element is still where it was read."""
+        if isinstance(stmt.base.type, ListOf):
+            return False
+        buffer = self.regions.buffer.get(stmt.base)
+        if buffer is None or not self.path_free(stmt.path, depth):
+            return False
+        if self.content.get(buffer) is stmt.base:
+            return True
+        if self.whereabouts(buffer) is None:
+            return False
+        return is_final(self.regions, stmt.base, stmt.path, stmt)
+
+    def path_free(self, path: Path, depth: int) -> bool:
+        return all(self.free(p, depth + 1) for p in path_operands(path))
+
+    def whereabouts(self, buffer: Buffer) -> Value | None:
+        """Return the present version of a buffer's memory, unless it was handed on."""
+        return self.current.get(buffer)
+
+    def again(self, x: Value) -> Operand | None:
+        """Compute or read a value again, if that is cheap and possible."""
+        if x in self.plan.saves and not self.cheap(x, 0):
+            return None
+        if not self.cheap(x, 0):
+            return None
+        stmt = self.regions.definition[x]
+        self.build.loc = stmt.loc
+        if isinstance(stmt, Read):
+            return self.reread(stmt)
+        assert isinstance(stmt, Op)
+        if ROWS[stmt.row].cost > 0 and x.type.dtype != "int64":
+            write = self.lies(x)
+            assert write is not None
+            return self.reread(Read(write.base, write.path, x))
+        args = [self.need(a) for a in stmt.args]
+        out: Operand = self.build.op(stmt.row, *args, name=x.name, **stmt.attrs)
+        return out
+
+    def reread(self, stmt: Read) -> Operand:
+        buffer = self.regions.buffer[stmt.base]
+        base = self.whereabouts(buffer)
+        assert base is not None
+        path = self.need_path(stmt.path)
+        return self.build.read(base, path, stmt.out.name)
+
+    def lies(self, x: Value) -> Write | None:
+        """Return the write that stored a value where no later write reaches."""
+        if owned(x.type):
+            return None
+        for update in self.regions.updates:
+            if isinstance(update, Write) and update.value is x and not update.once:
+                buffer = self.regions.buffer[update.base]
+                if self.whereabouts(buffer) is None or update.base.type.dtype != x.type.dtype:
+                    continue
+                if self.regions.site[update].chain != self.regions.chain[x]:
+                    continue
+                if is_final(self.regions, update.base, update.path, update, update):
+                    if self.path_free(update.path, 0):
+                        return update
+        return None
+
+    def need_path(self, path: Path) -> Path:
+        """Return a path with its operands at hand."""
+
+        def item(i: Any) -> Any:
+            if isinstance(i, Slice):
+                return Slice(*(None if p is None else self.need(p)
+                               for p in (i.start, i.stop, i.step)))  # fmt: skip
+            return None if i is None else self.need(i)
+
+        steps: list[Any] = []
+        for step in path:
+            if isinstance(step, Index):
+                steps.append(Index(tuple(item(i) for i in step.items)))
+            elif isinstance(step, Reshape):
+                steps.append(Reshape(tuple(self.need(s) for s in step.shape)))
+            else:
+                steps.append(step)
+        return tuple(steps)
+
+    def length(self, dim: Dim) -> Operand:
+        """Return a dim as an operand of the backward sweep."""
+        total: Operand = const(dim.const)
+        for atom, factor in dim.terms:
+            assert isinstance(atom, Value)
+            term = self.need(atom)
+            if factor != 1:
+                term = self.build.op("mul", const(factor), term)
+            total = term if total == const(0) else self.build.op("add", term, total)
+        return total
+
+    # arrays
+
+    def need_array(self, x: Value) -> Operand:
+        """Return an array of the forward sweep with the content it had."""
+        stmt = self.regions.definition.get(x)
+        if isinstance(stmt, View):
+            base = self.need_array(stmt.base)
+            assert isinstance(base, Value)
+            return self.build.view(*self.flat(base, self.need_path(stmt.path)))
+        found = self.cached(x)
+        if found is not None:
+            return found
+        buffer = self.regions.buffer[x]
+        if self.content.get(buffer) is x:
+            return self.current[buffer]
+        if x in self.taped.place:
+            self.used.setdefault(x)
+            return self.load(x)
+        if self.remake(x):
+            assert isinstance(stmt, Op)
+            args = [self.need(a) for a in stmt.args]
+            made: Operand = self.build.op(stmt.row, *args, name=x.name, **stmt.attrs)
+            self.open[-1].cache[x] = made
+            return made
+        if self.restorable(x):
+            self.restore(x)
+            return Value(x.name, x.type)
+        return self.ask(x)
+
+    def flat(self, base: Value, path: Path) -> tuple[Value, Path]:
+        """Return a view's base and whole path; a view of a view has one path."""
+        for stmts in reversed(self.build.open):
+            for stmt in reversed(stmts):
+                if isinstance(stmt, View) and stmt.out is base:
+                    return stmt.base, (*stmt.path, *path)
+        return base, path
+
+    def free_array(self, x: Value) -> bool:
+        stmt = self.regions.definition.get(x)
+        if isinstance(stmt, View):
+            return self.free_array(stmt.base) and self.path_free(stmt.path, 0)
+        buffer = self.regions.buffer.get(x)
+        if buffer is not None and self.content.get(buffer) is x:
+            return True
+        return x in self.plan.saves or self.remake(x)
+
+    def remake(self, x: Value) -> bool:
+        """Tell whether an array is a cheap expression of what is at hand."""
+        stmt = self.regions.definition.get(x)
+        if not isinstance(stmt, Op):
+            return False
+        row = ROWS[stmt.row]
+        return (
+            row.kind == "elementwise"
+            and row.cost == 0
+            and all(self.free(a) for a in stmt.args)
+        )
+
+    def restorable(self, x: Value) -> bool:
+        """Tell whether undoing later writes brings a version back."""
+        buffer = self.regions.buffer[x]
+        if isinstance(x.type, ListOf):
+            return False
+        return self.reaches_end(buffer, set()) and bool(self.later_updates(x))
+
+    def reaches_end(self, buffer: Buffer, seen: set[Buffer]) -> bool:
+        """Follow a buffer through its hand-overs to the end of the forward sweep."""
+        if buffer in seen:
+            return True
+        seen.add(buffer)
+        handed = False
+        for stmt in self.regions.site:
+            if isinstance(stmt, For | While):
+                for carry in stmt.carries:
+                    if not owned(carry.inn.type):
+                        continue
+                    took = self.regions.buffer[carry.init] is buffer  # type: ignore[index]
+                    gave = self.regions.buffer[carry.yld] is buffer  # type: ignore[index]
+                    if took or gave:
+                        handed = True
+                        if not self.closed(stmt) or not self.reaches_end(
+                            self.regions.buffer[carry.out], seen
+                        ):
+                            return False
+            elif isinstance(stmt, If):
+                for merge in stmt.merges:
+                    if owned(merge.out.type) and any(
+                        self.regions.buffer[m] is buffer  # type: ignore[index]
+                        and self.regions.buffer[merge.out] is not buffer
+                        for m in (merge.then, merge.orelse)
+                    ):
+                        handed = True
+                        if not self.reaches_end(self.regions.buffer[merge.out], seen):
+                            return False
+        return handed or not self.regions.chain[buffer.first]
+
+    def closed(self, loop: Loop) -> bool:
+        """Tell whether a loop hands its buffers round and drops none."""
+        arrays = [c for c in loop.carries if owned(c.inn.type)]
+        inner = {self.regions.buffer[c.inn] for c in arrays}
+        return all(self.regions.buffer[c.yld] in inner for c in arrays)  # type: ignore[index]
+
+    def later_updates(self, x: Value) -> list[Update]:
+        """Return the updates that may change a version's memory after it was made."""
+        stmt = self.regions.definition.get(x)
+        order = self.regions.site[stmt].order if stmt in self.regions.site else -1
+        loops = set(loops_of(self.regions.chain[x]))
+        return [
+            u
+            for u in self.regions.family_updates(x)
+            if not isinstance(u, Push)
+            and (
+                self.regions.site[u].order > order
+                or loops & set(loops_of(self.regions.site[u].chain))
+            )
+            and not (isinstance(u, Write) and u.once)
+        ]
+
+    def restore(self, x: Value) -> None:
+        """Ask that the writes after a version be undone in the backward sweep."""
+        wanted = set(self.later_updates(x))
+        family = [u for u in self.regions.family_updates(x) if not isinstance(u, Push)]
+        while True:
+            loops = {
+                s for u in wanted for s in loops_of(self.regions.site[u].chain)
+            }
+            grown = wanted | {
+                u for u in family if loops & set(loops_of(self.regions.site[u].chain))
+            }
+            if grown == wanted:
+                break
+            wanted = grown
+        for update in sorted(wanted, key=lambda u: self.regions.site[u].order):
+            if update in self.plan.restores:
+                continue
+            self.new = True
+            if isinstance(update, Take):
+                self.plan.restores[update] = update.value
+                continue
+            assert not isinstance(update, Push)
+            part = self.build.place(update.base.type, update.path)
+            if isinstance(part, Array):
+                part = Array(part.dtype, part.dims)
+            old = Value(f"{update.base.name}_old", part)
+            self.plan.restores[update] = old
+            self.regions.chain[old] = self.regions.site[update].chain
+            if owned(part):
+                self.regions.buffer[old] = Buffer(old.name, old)
+
+    def restored_in(self, loop: Loop) -> set[Buffer]:
+        """Return the families of which writes inside a loop are to be undone."""
+        return {
+            self.regions.buffer[u.base].family()
+            for u in self.plan.restores
+            if loop in loops_of(self.regions.site[u].chain)
+        }
+

@@ -1,0 +1,407 @@
+"""Build IR: infer types, fold integers, keep dims in canonical form.
+
+The frontend and the adjoint write statements through one Builder, so types, shape checks
+and simplifications are decided in one place.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from srcgrad.ir import (
+    Accumulate,
+    Assert,
+    Block,
+    Const,
+    NOWHERE,
+    Index,
+    Op,
+    Operand,
+    Path,
+    Permute,
+    Push,
+    Read,
+    Reshape,
+    Slice,
+    Step,
+    Stmt,
+    Take,
+    Value,
+    View,
+    Write,
+)
+from srcgrad.ops import ROWS
+from srcgrad.types import Array, Dim, ListOf, Scalar, Type
+
+__all__ = ["INT", "Builder", "ShapeError", "const"]
+
+INT = Scalar("int64", True)
+
+_FOLDS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul,
+    "neg": operator.neg, "floordiv": operator.floordiv, "mod": operator.mod,
+    "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+    "eq": operator.eq, "ne": operator.ne, "not_": operator.not_,
+}  # fmt: skip
+
+
+class ShapeError(ValueError):
+    """Shapes that NumPy itself would refuse to combine."""
+
+
+def const(value: float | int | bool) -> Const:
+    """Return a Python number as an operand."""
+    dtype = {bool: "bool", int: "int64", float: "float64"}[type(value)]
+    return Const(value, Scalar(dtype, python=True))
+
+
+class Builder:
+    """Write statements into the innermost open block.
+
+    `trusting` builders (the adjoint) take shapes as already checked by the forward
+    sweep; others emit a check where two dims are not provably equal.
+    """
+
+    def __init__(self, *, trusting: bool = False) -> None:
+        self.trusting = trusting
+        self.open: list[list[Stmt]] = [[]]
+        self.memo: list[dict[Any, Operand]] = [{}]
+        self.equal: list[dict[Any, Dim]] = [{}]
+        self.linear: dict[Value, Dim] = {}
+        self.unmeasured: set[Value] = set()
+        self.fetch: Callable[[Value], Operand] = lambda atom: atom
+        self.loc = NOWHERE
+
+    # blocks
+
+    def emit(self, stmt: Stmt) -> None:
+        """Append a statement to the innermost block."""
+        self.open[-1].append(stmt)
+
+    @contextmanager
+    def block(self) -> Iterator[list[Stmt]]:
+        """Open a block; what is known inside it is forgotten when it closes."""
+        stmts: list[Stmt] = []
+        self.open.append(stmts)
+        self.memo.append({})
+        self.equal.append({})
+        try:
+            yield stmts
+        finally:
+            self.open.pop()
+            self.memo.pop()
+            self.equal.pop()
+
+    def close(self) -> Block:
+        """Return the outermost block."""
+        (stmts,) = self.open
+        return Block(tuple(stmts))
+
+    # dims
+
+    def resolve(self, dim: Dim) -> Dim:
+        """Rewrite a dim by the equalities that are known here."""
+        for known in self.equal:
+            for atom, value in known.items():
+                for term, factor in dim.terms:
+                    if term is atom:
+                        dim = dim - Dim(0, ((atom, factor),)) + value.scaled(factor)
+        return dim
+
+    def dim(self, operand: Operand) -> Dim:
+        """Return the dim that an integer operand stands for."""
+        if isinstance(operand, Const):
+            return Dim(int(operand.value))
+        return self.linear.get(operand) or Dim(0, ((operand, 1),))
+
+    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+        """Require two dims to be equal; check it at run time if it is not certain."""
+        a, b = self.resolve(a), self.resolve(b)
+        if a == b:
+            return a
+        if a.known is not None and b.known is not None:
+            raise ShapeError(what.format(a.known, b.known))
+        if not self.trusting:
+            left, right = self.length(a), self.length(b)
+            test = self.op("eq", left, right)
+            self.emit(Assert(test, "ShapeError", what, self.loc))
+        self.assume(a, b)
+        return a if a.known is not None else self.resolve(b)
+
+    def assume(self, a: Dim, b: Dim) -> None:
+        """Take two dims as equal until the end of the block."""
+        difference = a - b
+        for atom, factor in difference.terms:
+            if abs(factor) == 1:
+                rest = difference - Dim(0, ((atom, factor),))
+                self.equal[-1][atom] = rest.scaled(-factor)
+                return
+
+    def broadcast(self, types: Sequence[Type]) -> tuple[Dim, ...]:
+        """Return the dims of operands broadcast together, as NumPy does."""
+        shapes = [t.dims for t in types if isinstance(t, Array)]
+        rank = max((len(s) for s in shapes), default=0)
+        out: list[Dim] = []
+        for axis in range(-rank, 0):
+            dims = [self.resolve(s[axis]) for s in shapes if len(s) >= -axis]
+            wide = [d for d in dims if d.known != 1]
+            result = wide[0] if wide else Dim(1)
+            for d in wide[1:]:
+                result = self.same(
+                    result, d, "operands could not be broadcast together"
+                )
+            out.append(result)
+        return tuple(out)
+
+    def fail(self, message: str) -> Exception:
+        """Return the error of a shape that NumPy would refuse."""
+        return ShapeError(message)
+
+    def loose(self) -> Dim:
+        """Return a dim that nothing is known about; `measure` gives it its value."""
+        atom = Value("n", INT)
+        self.unmeasured.add(atom)
+        return Dim(0, ((atom, 1),))
+
+    def measure(self, value: Value) -> None:
+        """Emit the lengths of an array whose dims are loose."""
+        if not isinstance(value.type, Array):
+            return
+        for axis, dim in enumerate(value.type.dims):
+            for atom, _ in dim.terms:
+                if atom in self.unmeasured:
+                    assert isinstance(atom, Value)
+                    self.unmeasured.discard(atom)
+                    self.emit(Op("dim", (value,), (atom,), {"axis": axis}, self.loc))
+
+    def length(self, dim: Dim) -> Operand:
+        """Return a dim as an integer operand; what slices leave is never negative."""
+        if dim.known is not None:
+            return const(max(dim.known, 0))
+        key = ("length", dim)
+        for memo in self.memo:
+            if key in memo:
+                return memo[key]
+        total: Operand | None = None
+        for atom, factor in dim.terms:
+            assert isinstance(atom, Value)
+            here = self.fetch(atom)
+            term: Operand = here if factor == 1 else self.op("mul", const(factor), here)
+            total = term if total is None else self.op("add", total, term)
+        assert total is not None
+        if dim.const:
+            row = "add" if dim.const > 0 else "sub"
+            total = self.op(row, total, const(abs(dim.const)))
+        if dim.const < 0 or any(factor < 0 for _, factor in dim.terms):
+            total = self.op("max2", const(0), total)
+        if isinstance(total, Value):
+            self.linear[total] = dim
+        self.memo[-1][key] = total
+        return total
+
+    def size(self, value: Operand, axis: int) -> Operand:
+        """Return the length of one axis of an array."""
+        assert isinstance(value.type, Array)
+        return self.length(self.resolve(value.type.dims[axis]))
+
+    # operations
+
+    def op(self, row: str, *args: Operand | float, name: str = "", **attrs: Any) -> Any:
+        """Apply a row and return its result; integers are folded."""
+        given = tuple(const(a) if isinstance(a, int | float) else a for a in args)
+        folded = self._fold(row, given)
+        if folded is not None:
+            return folded
+        entry = ROWS[row]
+        type = entry.infer(self, [a.type for a in given], {"args": given, **attrs})
+        if isinstance(type, tuple):
+            outs = tuple(Value(name, t) for t in type)
+            self.emit(Op(row, given, outs, attrs, self.loc))
+            return outs
+        out = Value(name, type)
+        if type == INT:
+            self._note(row, given, out)
+        self.emit(Op(row, given, (out,), attrs, self.loc))
+        self.measure(out)
+        return out
+
+    def _fold(self, row: str, args: tuple[Operand, ...]) -> Operand | None:
+        if row not in _FOLDS or not all(isinstance(a, Const) for a in args):
+            return None
+        values = [a.value for a in args if isinstance(a, Const)]
+        if not all(a.type.python for a in args):
+            return None
+        if row != "neg" and not all(isinstance(v, int) for v in values):
+            return None
+        if row in ("floordiv", "mod") and values[1] == 0:
+            return None
+        return const(_FOLDS[row](*values))
+
+    def _note(self, row: str, args: tuple[Operand, ...], out: Value) -> None:
+        """Keep the linear form of an integer, so that dims stay comparable."""
+        if any(a.type != INT for a in args):
+            return
+        if row in ("add", "sub"):
+            a, b = (self.dim(x) for x in args)
+            self.linear[out] = a + b if row == "add" else a - b
+        elif row == "mul" and any(isinstance(a, Const) for a in args):
+            a, b = (self.dim(x) for x in args)
+            factor, rest = (a, b) if a.known is not None else (b, a)
+            self.linear[out] = rest.scaled(factor.const)
+        elif row == "neg":
+            self.linear[out] = self.dim(args[0]).scaled(-1)
+
+    # buffers
+
+    def place(self, type: Type, path: Path) -> Type:
+        """Return the type of the part of an array that a path names."""
+        if isinstance(type, ListOf):
+            return type.item if len(path) == 1 else self.place(type.item, path[1:])
+        for step in path:
+            assert isinstance(type, Array)
+            type = self._step(type, step)
+        return type
+
+    def _step(self, type: Array, step: Step) -> Type:
+        if isinstance(step, Permute):
+            dims = tuple(type.dims[a] for a in step.axes)
+            trivial = step.axes == tuple(range(len(dims)))
+            return Array(type.dtype, dims, type.contiguous and trivial)
+        if isinstance(step, Reshape):
+            return Array(type.dtype, tuple(self.dim(s) for s in step.shape))
+        return self._indexed(type, step)
+
+    def _indexed(self, type: Array, step: Index) -> Type:
+        dims: list[Dim] = []
+        fancy: list[Type] = []
+        spot: int | None = None
+        axis, last, apart = 0, -2, False
+        for position, item in enumerate(step.items):
+            if item is None:
+                dims.append(Dim(1))
+                continue
+            if isinstance(item, Slice):
+                dims.append(self.slice_dim(type.dims[axis], item))
+            elif item.type.rank > 0:
+                spot = len(dims) if spot is None else spot
+                apart = apart or (bool(fancy) and last != position - 1)
+                last = position
+                fancy.append(self._chosen(item))
+                if item.type.dtype == "bool":
+                    axis += item.type.rank - 1
+            axis += 1
+        if fancy:
+            shape = self.broadcast(fancy)
+            at = 0 if apart or spot is None else spot
+            dims[at:at] = list(shape)
+            return Array(type.dtype, tuple(dims))
+        dims += type.dims[axis:]
+        if not dims:
+            return Scalar(type.dtype)
+        return Array(type.dtype, tuple(dims), self._stays_contiguous(type, step))
+
+    def _chosen(self, item: Operand) -> Type:
+        """Return the type of an index array; a mask stands for its true places."""
+        if item.type.dtype != "bool":
+            return item.type
+        for memo in self.memo:
+            if ("count", item) in memo:
+                return Array("int64", (self.dim(memo["count", item]),))
+        count = self.op("count_nonzero", item, axis=None)
+        count = self.op("cast", count, dtype="int64", python=True)
+        self.memo[-1]["count", item] = count
+        return Array("int64", (self.dim(count),))
+
+    @staticmethod
+    def _stays_contiguous(type: Array, step: Index) -> bool:
+        """A row of a C array is contiguous; so is a slice of its first axis."""
+        whole = False
+        for item in step.items:
+            if item is None:
+                continue
+            if isinstance(item, Slice):
+                full = item.start is None and item.stop is None and item.step is None
+                if (whole and not full) or item.step is not None:
+                    return False
+                whole = True
+            elif whole:
+                return False
+        return type.contiguous
+
+    def slice_dim(self, dim: Dim, item: Slice) -> Dim:
+        """Return how many elements a slice of an axis of length `dim` has."""
+        dim = self.resolve(dim)
+        parts = (item.start, item.stop, item.step)
+        if dim.known is not None and all(
+            p is None or isinstance(p, Const) for p in parts
+        ):
+            s = slice(*(None if p is None else int(p.value) for p in parts))  # type: ignore[union-attr]
+            return Dim(len(range(*s.indices(max(dim.known, 0)))))
+        step = 1 if item.step is None else self.dim(item.step).known
+        if step == -1 and item.start is None and item.stop is None:
+            return dim
+        if step == 1:
+            start = Dim(0) if item.start is None else self.dim(item.start)
+            stop = dim if item.stop is None else self.dim(item.stop)
+            if stop.known is not None and stop.known < 0:
+                stop = dim + stop
+            inside = stop == dim or (
+                (dim - stop).known is not None and (dim - stop).const >= 0
+            )
+            if inside and start.known is not None and start.known >= 0:
+                return stop - start
+        return self._unknown_slice(dim, item)
+
+    def _unknown_slice(self, dim: Dim, item: Slice) -> Dim:
+        parts = (item.start, item.stop, item.step)
+        key = ("slice", dim, *(None if p is None else self.dim(p) for p in parts))
+        for memo in self.memo:
+            if key in memo:
+                return self.dim(memo[key])
+        missing = tuple(p is not None for p in parts)
+        given = [p for p in parts if p is not None]
+        out = self.op("slice_length", self.length(dim), *given, given=missing)
+        self.memo[-1][key] = out
+        return self.dim(out)
+
+    def view(self, base: Value, path: Path, name: str = "") -> Value:
+        """Name a part of a buffer as an operand."""
+        out = Value(name, self.place(base.type, path))
+        self.emit(View(base, path, out, self.loc))
+        return out
+
+    def read(self, base: Value, path: Path, name: str = "") -> Value:
+        """Copy one element."""
+        out = Value(name, self.place(base.type, path))
+        self.emit(Read(base, path, out, self.loc))
+        return out
+
+    def write(
+        self, base: Value, path: Path, value: Operand, *, once: bool = False
+    ) -> Value:
+        """Store into a buffer and return its new version."""
+        out = Value(base.name, base.type)
+        self.emit(Write(base, path, value, out, self.loc, once))
+        return out
+
+    def accumulate(self, base: Value, path: Path, value: Operand) -> Value:
+        """Add into a buffer and return its new version."""
+        out = Value(base.name, base.type)
+        self.emit(Accumulate(base, path, value, out, self.loc))
+        return out
+
+    def take(self, base: Value, path: Path, name: str = "") -> tuple[Value, Value]:
+        """Read a part and clear it; return the part and the new version."""
+        value = Value(name, self.place(base.type, path))
+        out = Value(base.name, base.type)
+        self.emit(Take(base, path, value, out, self.loc))
+        return value, out
+
+    def push(self, base: Value, value: Operand) -> Value:
+        """Append to a list and return its new version."""
+        out = Value(base.name, base.type)
+        self.emit(Push(base, value, out, self.loc))
+        return out

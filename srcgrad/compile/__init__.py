@@ -1,0 +1,1 @@
+"""Turn generated text into callables: files on disk, machine code, CPython."""

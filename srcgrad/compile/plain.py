@@ -1,0 +1,26 @@
+"""Load generated text as a module of plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from srcgrad.compile.files import digest, environment, open_entry
+from srcgrad.emit.module import ModuleText
+
+__all__ = ["load"]
+
+
+def load(text: ModuleText) -> Callable[..., Any]:
+    """Return the function of a generated module.
+
+    The module is a real file where the cache folder can be written, so tracebacks, pdb
+    and `inspect.getsource` show it.
+    """
+    key = digest("plain", text.text, *environment(native=False))
+    entry = open_entry(key, {text.name: text.text})
+    module = entry.load()
+    if entry.building:
+        entry.commit()
+    function: Callable[..., Any] = getattr(module, text.name)
+    return function

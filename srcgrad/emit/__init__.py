@@ -1,0 +1,1 @@
+"""IR -> text: the readable adjoint, and the kernel that Numba compiles."""

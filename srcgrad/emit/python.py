@@ -1,0 +1,352 @@
+"""Write a function as the Python that people read, and that runs as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from srcgrad.analyses.regions import Regions
+from srcgrad.emit.names import Naming, name_values
+from srcgrad.emit.nest import Nest, fold
+from srcgrad.emit.spelling import NOT, Text, number, path_text, row_text
+from srcgrad.ir import (
+    Accumulate,
+    Assert,
+    Block,
+    Const,
+    For,
+    Function,
+    If,
+    Index,
+    Op,
+    Operand,
+    Path,
+    Push,
+    Read,
+    Stmt,
+    Take,
+    Value,
+    View,
+    While,
+    Write,
+    owned,
+)
+from srcgrad.ops import ROWS
+from srcgrad.types import Scalar
+
+__all__ = ["Line", "emit_python"]
+
+Line = tuple[str, int]
+_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+
+
+def emit_python(
+    function: Function,
+    alias: dict[str, str] | None = None,
+    reserved: Iterable[str] = (),
+    result: Callable[[list[str]], str] | None = None,
+    defaults: dict[Value, str] | None = None,
+) -> list[Line]:
+    """Return the lines of a function, each with the user line it stems from.
+
+    Args:
+        function: The function.
+        alias: The user's names of modules, as `{"np": "xp"}`.
+        reserved: Names that the text must not use for values.
+        result: Builds the returned expression from those of the results.
+        defaults: Default values of parameters.
+    """
+    regions = Regions(function)
+    nest = fold(function, regions)
+    taken = {"np", "math", *(alias or {}).values(), *reserved}
+    naming = name_values(function, nest, taken)
+    writer = _Writer(nest, naming, alias or {})
+    given = defaults or {}
+    params = ", ".join(
+        naming[p] + (f"={given[p]}" if p in given else "") for p in function.params
+    )
+    writer.line(f"def {function.name}({params}):", function.loc.line)
+    writer.indent += 1
+    cut = function.cut
+    forward = function.body.stmts if cut is None else function.body.stmts[:cut]
+    for stmt in forward:
+        writer.stmt(stmt)
+    if cut is not None:
+        writer.mark(len(writer.lines))
+        for stmt in function.body.stmts[cut:]:
+            writer.stmt(stmt)
+    values = [writer.show(r).text for r in function.results]
+    shown = result(values) if result else ", ".join(values)
+    writer.line(f"return {shown}" if shown else "return None", 0)
+    return writer.lines
+
+
+class _Writer:
+    def __init__(self, nest: Nest, naming: Naming, alias: dict[str, str]) -> None:
+        self.nest, self.naming, self.alias = nest, naming, alias
+        self.lines: list[Line] = []
+        self.indent = 0
+        self.cut: int | None = None
+
+    def mark(self, at: int) -> None:
+        """Note where the backward sweep begins."""
+        self.cut = at
+        self.lines.append(("    # backward", 0))
+
+    def line(self, text: str, line: int) -> None:
+        """Add a line."""
+        self.lines.append(("    " * self.indent + text, line))
+
+    # expressions
+
+    def show(self, x: Operand) -> Text:
+        """Return an operand as text."""
+        if isinstance(x, Const):
+            return number(x)
+        stmt = self.nest.folded.get(x)
+        if stmt is None:
+            return Text(self.naming[x])
+        if isinstance(stmt, Op):
+            return self.op(stmt)
+        return self.place(stmt.base, stmt.path)
+
+    def op(self, stmt: Op) -> Text:
+        """Return an operation as text."""
+        row = ROWS[stmt.row]
+        attrs = dict(stmt.attrs)
+        rank = max([o.type.rank for o in (*stmt.outs, *stmt.args)], default=0)
+        attrs["rank"] = rank > 0
+        if row.name.endswith("_like"):
+            attrs["retyped"] = stmt.out.type.dtype != stmt.args[0].type.dtype
+        return row_text(row, [self.show(a) for a in stmt.args], attrs, self.alias)
+
+    def place(self, base: Value, path: Path) -> Text:
+        """Return a part of a buffer as text."""
+        return path_text(self.show(base).text, path, self.show)
+
+    # statements
+
+    def block(self, block: Block) -> None:
+        """Write the statements of a block."""
+        for stmt in block.stmts:
+            self.stmt(stmt)
+
+    def stmt(self, s: Stmt) -> None:
+        """Write one statement."""
+        line = s.loc.line
+        match s:
+            case Op():
+                if not all(o in self.nest.folded for o in s.outs):
+                    self.bind(s.out, self.op(s), s, line)
+            case View() | Read():
+                if s.out not in self.nest.folded:
+                    self.line(f"{self.naming[s.out]} = {self.place(s.base, s.path).text}", line)
+            case Write():
+                self.write(s, line)
+            case Accumulate():
+                self.accumulate(s, line)
+            case Take():
+                self.take(s, line)
+            case Push():
+                self.line(f"{self.naming[s.out]}.append({self.show(s.value).text})", line)
+            case Assert():
+                self.check(s, line)
+            case For():
+                self.loop(s, line)
+            case While():
+                self.repeat(s, line)
+            case If():
+                self.branch(s, line)
+
+    def bind(self, out: Value, text: Text, stmt: Op, line: int) -> None:
+        """Write `name = expression`, or `name += rest`."""
+        name = self.naming[out]
+        sign = _SIGNS.get(stmt.row)
+        first = stmt.args[0] if stmt.args else None
+        if sign and isinstance(out.type, Scalar) and isinstance(first, Value):
+            if first not in self.nest.folded and self.naming[first] == name:
+                self.line(f"{name} {sign}= {self.show(stmt.args[1]).text}", line)
+                return
+        self.line(f"{name} = {text.text}", line)
+
+    def check(self, s: Assert, line: int) -> None:
+        if s.exception == "ShapeError":
+            self.line(f"assert {self.show(s.cond).text}", line)
+        elif s.exception == "raise" and isinstance(s.cond, Const):
+            self.line(s.message, line)
+        elif s.exception == "AssertionError":
+            text = f", {s.message}" if s.message else ""
+            self.line(f"assert {self.show(s.cond).text}{text}", line)
+        else:
+            self.line(f"if not ({self.show(s.cond).text}):", line)
+            self.line(f"    raise {s.exception}({s.message!r})", line)
+
+    def write(self, s: Write, line: int) -> None:
+        place = self.place(s.base, s.path or ())
+        target = place.text if s.path else f"{place.text}[...]"
+        if s.path and not isinstance(s.path[-1], Index):
+            target = f"{place.text}[...]"
+        augmented = self.augmented(s)
+        if augmented is not None:
+            sign, rest = augmented
+            target = target if s.path else place.text
+            self.line(f"{target} {sign}= {rest}", line)
+            return
+        self.line(f"{target} = {self.show(s.value).text}", line)
+
+    def augmented(self, s: Write) -> tuple[str, str] | None:
+        """Return the operator and operand if a write reads its own place first."""
+        value = s.value
+        made = self.nest.folded.get(value) if isinstance(value, Value) else None
+        if not isinstance(made, Op) or made.row not in _SIGNS:
+            return None
+        first = made.args[0]
+        source = self.nest.folded.get(first) if isinstance(first, Value) else None
+        whole = not s.path and first is s.base
+        part = (
+            isinstance(source, View | Read)
+            and source.base is s.base
+            and source.path == s.path
+        )
+        if not whole and not part:
+            return None
+        return _SIGNS[made.row], self.show(made.args[1]).text
+
+    def accumulate(self, s: Accumulate, line: int) -> None:
+        if _is_gather(s.path):
+            np_ = self.alias.get("np", "np")
+            base = self.place(s.base, s.path[:-1]).text
+            index = self.place(s.base, s.path[-1:]).text[len(self.show(s.base).text) + 1 : -1]
+            index = f"({index})" if "," in index else index
+            self.line(f"{np_}.add.at({base}, {index}, {self.show(s.value).text})", line)
+            return
+        value = s.value
+        made = self.nest.folded.get(value) if isinstance(value, Value) else None
+        place = self.place(s.base, s.path).text
+        if s.path and not isinstance(s.path[-1], Index):
+            place = f"{place}[...]"
+        if isinstance(made, Op) and made.row == "neg":
+            self.line(f"{place} -= {self.show(made.args[0]).at(3)}", line)
+            return
+        self.line(f"{place} += {self.show(value).text}", line)
+
+    def take(self, s: Take, line: int) -> None:
+        place = self.place(s.base, s.path).text
+        partial = s.path and isinstance(s.path[-1], Index)
+        target = place if partial else f"{place}[...]"
+        copy = ".copy()" if owned(s.value.type) and not _is_gather(s.path) else ""
+        self.line(f"{self.naming[s.value]} = {place}{copy}", line)
+        self.line(f"{target} = 0.0", line)
+
+    def loop(self, s: For, line: int) -> None:
+        self.assign([(c.inn, c.init) for c in s.carries], line)
+        start, stop, step = (self.show(x).text for x in (s.start, s.stop, s.step))
+        bounds = stop if start == "0" and step == "1" else f"{start}, {stop}"
+        if step != "1":
+            bounds = f"{start}, {stop}, {step}"
+        if s.trips is not None:
+            self.line(f"{self.naming[s.trips]} = 0", line)
+        self.line(f"for {self.naming[s.var]} in range({bounds}):", line)
+        self.body(s, line)
+
+    def body(self, s: For | While, line: int) -> None:
+        self.indent += 1
+        start = len(self.lines)
+        if s.trips is not None:
+            self.line(f"{self.naming[s.trips]} += 1", line)
+        self.block(s.body)
+        self.assign([(c.inn, c.yld) for c in s.carries], line)
+        if s.exit is not None:
+            self.line(f"if {self.show(s.exit).text}:", line)
+            self.line("    break", line)
+        if len(self.lines) == start:
+            self.line("pass", line)
+        self.indent -= 1
+
+    def repeat(self, s: While, line: int) -> None:
+        self.assign([(c.inn, c.init) for c in s.carries], line)
+        if s.trips is not None:
+            self.line(f"{self.naming[s.trips]} = 0", line)
+        mark = len(self.lines)
+        self.indent += 1
+        self.block(s.test)
+        self.indent -= 1
+        if len(self.lines) == mark:
+            self.line(f"while {self.show(s.cond).text}:", line)
+        else:
+            self.lines.insert(mark, ("    " * self.indent + "while True:", line))
+            self.indent += 1
+            self.line(f"if not ({self.show(s.cond).text}):", line)
+            self.line("    break", line)
+            self.indent -= 1
+        self.body(s, line)
+
+    def branch(self, s: If, line: int) -> None:
+        head = len(self.lines)
+        self.line(f"if {self.show(s.cond).text}:", line)
+        then = self.arm(s.then, [(m.out, m.then) for m in s.merges], line)
+        if not then:
+            self.arm(s.orelse, [(m.out, m.orelse) for m in s.merges], line)
+            self.lines[head] = (
+                "    " * self.indent + f"if not {self.show(s.cond).at(NOT)}:", line
+            )
+            if len(self.lines) == head + 1:
+                del self.lines[head]
+            return
+        mark = len(self.lines)
+        self.line("else:", line)
+        if not self.arm(s.orelse, [(m.out, m.orelse) for m in s.merges], line):
+            del self.lines[mark:]
+
+    def arm(self, block: Block, pairs: list[tuple[Value, Operand]], line: int) -> bool:
+        start = len(self.lines)
+        self.indent += 1
+        self.block(block)
+        self.assign(pairs, line)
+        self.indent -= 1
+        return len(self.lines) > start
+
+    def assign(self, pairs: list[tuple[Value, Operand]], line: int) -> None:
+        """Write the assignments of carried or merged values, all at once."""
+        todo = []
+        for target, source in pairs:
+            name, text = self.naming[target], self.show(source).text
+            if name != text:
+                todo.append((name, text, source))
+        if not todo:
+            return
+        targets = {name for name, _, _ in todo}
+        clash = any(self.mentions(source) & (targets - {name}) for name, _, source in todo)
+        if clash:
+            left = ", ".join(name for name, _, _ in todo)
+            self.line(f"{left} = {', '.join(text for _, text, _ in todo)}", line)
+            return
+        for name, text, source in todo:
+            made = self.nest.folded.get(source) if isinstance(source, Value) else None
+            first = made.args[0] if isinstance(made, Op) and made.args else None
+            if (
+                isinstance(made, Op)
+                and made.row in _SIGNS
+                and isinstance(first, Value)
+                and first not in self.nest.folded
+                and self.naming[first] == name
+            ):
+                rest = self.show(made.args[1]).text
+                self.line(f"{name} {_SIGNS[made.row]}= {rest}", line)
+            else:
+                self.line(f"{name} = {text}", line)
+
+    def mentions(self, x: Operand) -> set[str]:
+        """Return the names in the text of an operand."""
+        return {
+            self.naming[leaf] for leaf in self.nest.tree(x) if isinstance(leaf, Value)
+        }
+
+
+def _is_gather(path: Path) -> bool:
+    return any(
+        isinstance(i, Value) and i.type.rank > 0 and i.type.dtype != "bool"
+        for step in path
+        if isinstance(step, Index)
+        for i in step.items
+        if isinstance(i, Value)
+    )

@@ -1,0 +1,531 @@
+"""NumPy functions that make, name or rearrange arrays rather than compute.
+
+Transposes, reshapes of contiguous arrays, new axes and the like are views: paths into the
+same buffer. The others make new arrays out of operands that are lengths.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from srcgrad.builder import const
+from srcgrad.frontend import attributes, calls
+from srcgrad.frontend.library import (
+    array_ref,
+    cast,
+    dtype_of,
+    handles,
+    method_handles,
+    shape_of,
+)
+from srcgrad.frontend.values import ListCell, Ref, Static, Thing, Tuple, is_operand
+from srcgrad.ir import Const, Index, Item, Operand, Reshape, Slice, Value
+from srcgrad.types import Array, ListOf
+
+if TYPE_CHECKING:
+    from srcgrad.frontend.build import Reader
+
+__all__ = ["reshape"]
+
+Args = list[Thing]
+Kwargs = dict[str, Thing]
+_FULL = Slice(None, None, None)
+
+
+def _filled(row: str) -> None:
+    @handles(f"numpy.{row}")
+    def make(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+        shape = shape_of(reader, [args[0] if args else kwargs["shape"]], node)
+        dtype = dtype_of(reader, _second(args, kwargs), node) or "float64"
+        if not shape:
+            return Const(1.0 if row == "ones" else 0.0, _plain(dtype))
+        return reader.thing(reader.build.op(row, *shape, dtype=dtype))
+
+    @handles(f"numpy.{row}_like")
+    def like(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+        dtype = dtype_of(reader, _second(args, kwargs), node)
+        if is_operand(args[0]):
+            operand = reader.operand(args[0])
+            type_ = _plain(dtype or operand.type.dtype)
+            return Const(1.0 if row == "ones" else 0.0, type_)
+        operand = reader.operand(array_ref(reader, args[0], node), node)
+        return reader.thing(
+            reader.build.op(f"{row}_like", operand, dtype=dtype or operand.type.dtype)
+        )
+
+
+def _plain(dtype: str):  # type: ignore[no-untyped-def]
+    from srcgrad.types import Scalar
+
+    return Scalar(dtype)
+
+
+def _second(args: Args, kwargs: Kwargs) -> Thing | None:
+    return args[1] if len(args) > 1 else kwargs.get("dtype")
+
+
+for _row in ("zeros", "ones", "empty"):
+    _filled(_row)
+
+
+@handles("numpy.full")
+def _full(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    shape = shape_of(reader, [args[0]], node)
+    value = reader.operand(args[1] if len(args) > 1 else kwargs["fill_value"], node)
+    dtype = dtype_of(reader, args[2] if len(args) > 2 else kwargs.get("dtype"), node)
+    value = cast(reader, value, dtype or value.type.dtype)
+    row = "broadcast_to" if value.type.rank else "full"
+    return reader.thing(reader.build.op(row, value, *shape))
+
+
+@handles("numpy.full_like")
+def _full_like(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    value = reader.operand(args[1], node)
+    dtype = dtype_of(reader, kwargs.get("dtype"), node) or ref.type.dtype
+    value = cast(reader, value, dtype)
+    return reader.thing(
+        reader.build.op("full", value, *attributes.shape(reader, ref))
+    )
+
+
+@handles("numpy.arange")
+def _arange(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    parts = [reader.operand(a, node) for a in args]
+    if len(parts) == 1:
+        parts = [const(0), parts[0]]
+    if len(parts) == 2:
+        parts.append(const(1))
+    dtype = dtype_of(reader, kwargs.get("dtype"), node)
+    if dtype is None:
+        floats = any(p.type.dtype.startswith("float") for p in parts)
+        dtype = "float64" if floats else "int64"
+    return reader.thing(reader.build.op("arange", *parts, dtype=dtype))
+
+
+@handles("numpy.linspace")
+def _linspace(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    start, stop = (reader.operand(a, node) for a in args[:2])
+    count = args[2] if len(args) > 2 else kwargs.get("num", const(50))
+    endpoint = bool(calls.static(reader, kwargs.get("endpoint", const(True)), node))
+    return reader.thing(
+        reader.build.op(
+            "linspace", start, stop, reader.operand(count, node), endpoint=endpoint
+        )
+    )
+
+
+@handles("numpy.eye", "numpy.identity")
+def _eye(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    n = reader.operand(args[0], node)
+    if len(args) > 1 or kwargs.keys() - {"dtype"}:
+        raise reader.problem("SG202", "`np.eye` is known with one length only", node)
+    dtype = dtype_of(reader, kwargs.get("dtype"), node) or "float64"
+    return reader.thing(reader.build.op("eye", n, dtype=dtype))
+
+
+@handles("numpy.array", "numpy.asarray", "numpy.ascontiguousarray")
+def _array(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    dtype = dtype_of(reader, _second(args, kwargs), node)
+    thing = args[0]
+    fresh = getattr(getattr(node, "func", None), "attr", "array") == "array"
+    if isinstance(thing, Tuple | ListCell):
+        thing = calls.pack(reader, thing, node)
+        fresh = fresh and isinstance(thing, Ref) and thing.root.listlike
+    if isinstance(thing, Ref) and isinstance(thing.type, Array):
+        if dtype is not None and dtype != thing.type.dtype:
+            return reader.thing(cast(reader, reader.operand(thing), dtype))
+        if fresh and (thing.path or args[0] is thing or thing.root.listlike):
+            return reader.thing(reader.build.op("copy", reader.operand(thing)))
+        return thing
+    operand = reader.operand(thing, node)
+    return reader.thing(cast(reader, operand, dtype or operand.type.dtype))
+
+
+@method_handles("astype")
+def _astype(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    dtype = dtype_of(reader, args[1] if len(args) > 1 else kwargs.get("dtype"), node)
+    operand = reader.operand(args[0], node)
+    assert dtype is not None
+    if operand.type.dtype == dtype and operand.type.rank:
+        return reader.thing(reader.build.op("copy", operand))
+    return reader.thing(cast(reader, operand, dtype))
+
+
+@handles("numpy.shape")
+def _shape(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    if is_operand(args[0]):
+        return Tuple(())
+    return Tuple(tuple(attributes.shape(reader, array_ref(reader, args[0], node))))
+
+
+@handles("numpy.ndim")
+def _ndim(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    return const(0 if is_operand(args[0]) else array_ref(reader, args[0], node).type.rank)
+
+
+@handles("numpy.size")
+def _size(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    if is_operand(args[0]):
+        return const(1)
+    shape = attributes.shape(reader, array_ref(reader, args[0], node))
+    if len(args) > 1:
+        return shape[calls.static(reader, args[1], node)]
+    return attributes.product(reader, shape)
+
+
+# views
+
+
+def reshape(reader: Reader, ref: Ref, shape: list[Operand], node: ast.AST) -> Ref:
+    """Return an array under another shape: a view if its elements lie in order."""
+    assert isinstance(ref.type, Array)
+    lengths = attributes.shape(reader, ref)
+    build = reader.build
+    if any(isinstance(s, Const) and s.value == -1 for s in shape):
+        known = [s for s in shape if not (isinstance(s, Const) and s.value == -1)]
+        shape = [
+            _missing(reader, lengths, known)
+            if isinstance(s, Const) and s.value == -1
+            else s
+            for s in shape
+        ]
+    if ref.type.contiguous:
+        path = (*ref.path, Reshape(tuple(shape)))
+        return Ref(ref.root, path, build.place(ref.root.type, path))
+    out = build.op("reshape", reader.operand(ref), *shape)
+    assert isinstance(out, Value)
+    return reader.allocate(out)
+
+
+def _missing(reader: Reader, lengths: list[Operand], known: list[Operand]) -> Operand:
+    """Return the length that -1 stands for."""
+    rest = list(lengths)
+    dims = [reader.build.dim(x) for x in rest]
+    left: list[Operand] = []
+    for k in known:
+        dim = reader.build.dim(k)
+        if dim in dims:
+            spot = dims.index(dim)
+            del dims[spot], rest[spot]
+        elif k != const(1):
+            left.append(k)
+    total = attributes.product(reader, rest)
+    for k in left:
+        total = reader.build.op("floordiv", total, k)
+    return total
+
+
+@handles("numpy.reshape")
+@method_handles("reshape")
+def _reshape(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    if kwargs.keys() - {"newshape", "shape"}:
+        raise reader.problem("SG202", "`reshape` is known in C order only", node)
+    args = [*args, *kwargs.values()]
+    shape = shape_of(reader, args[1:], node)
+    if is_operand(args[0]):
+        item = reader.build.op("full", reader.operand(args[0]), const(1))
+        return reshape(reader, reader.allocate(item), shape, node)
+    ref = array_ref(reader, args[0], node)
+    if not shape:
+        return _only(reader, ref)
+    return reshape(reader, ref, shape, node)
+
+
+def _only(reader: Reader, ref: Ref) -> Thing:
+    from srcgrad.frontend.indexing import at
+
+    assert isinstance(ref.type, Array)
+    return at(reader, ref, *[const(0)] * ref.type.rank)
+
+
+@handles("numpy.ravel")
+@method_handles("ravel")
+def _ravel(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    total = attributes.product(reader, attributes.shape(reader, ref))
+    return reshape(reader, ref, [total], node)
+
+
+@method_handles("flatten")
+def _flatten(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    copied = reader.allocate(reader.build.op("copy", reader.operand(ref)))
+    return _ravel(reader, [copied], {}, node)
+
+
+@handles("numpy.transpose")
+@method_handles("transpose")
+def _transpose(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    if is_operand(args[0]):
+        return args[0]
+    ref = array_ref(reader, args[0], node)
+    given = [*args[1:], *kwargs.values()]
+    rank = ref.type.rank
+    axes = tuple(reversed(range(rank)))
+    if given and given != [Static(None)]:
+        numbers = calls.static(
+            reader, given[0] if len(given) == 1 else Tuple(tuple(given)), node
+        )
+        axes = tuple(int(a) % rank for a in numbers)
+    return attributes.transpose(reader, ref, axes)
+
+
+@handles("numpy.swapaxes")
+@method_handles("swapaxes")
+def _swapaxes(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    a, b = (int(calls.static(reader, x, node)) % ref.type.rank for x in args[1:3])
+    axes = list(range(ref.type.rank))
+    axes[a], axes[b] = axes[b], axes[a]
+    return attributes.transpose(reader, ref, tuple(axes))
+
+
+@handles("numpy.moveaxis")
+def _moveaxis(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    source, target = (int(calls.static(reader, x, node)) % ref.type.rank
+                      for x in args[1:3])  # fmt: skip
+    axes = [a for a in range(ref.type.rank) if a != source]
+    axes.insert(target, source)
+    return attributes.transpose(reader, ref, tuple(axes))
+
+
+def _subscripted(reader: Reader, ref: Ref, items: list[Item]) -> Thing:
+    path = (*ref.path, Index(tuple(items)))
+    type_ = reader.build.place(ref.root.type, path)
+    if not isinstance(type_, Array):
+        return reader.build.read(reader.version(ref.root), path)
+    return Ref(ref.root, path, type_)
+
+
+@handles("numpy.expand_dims")
+def _expand_dims(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    axis = calls.static(reader, args[1] if len(args) > 1 else kwargs["axis"], node)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    rank = ref.type.rank + len(axes)
+    places = {a % rank for a in axes}
+    return _subscripted(reader, ref, [None if k in places else _FULL for k in range(rank)])
+
+
+@handles("numpy.squeeze")
+@method_handles("squeeze")
+def _squeeze(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    axis = args[1] if len(args) > 1 else kwargs.get("axis", Static(None))
+    chosen = calls.static(reader, axis, node)
+    assert isinstance(ref.type, Array)
+    dims = [reader.build.resolve(d) for d in ref.type.dims]
+    if chosen is None:
+        drop = {k for k, d in enumerate(dims) if d.known == 1}
+    else:
+        axes = chosen if isinstance(chosen, tuple) else (chosen,)
+        drop = {a % len(dims) for a in axes}
+        for k in drop:
+            reader.build.same(dims[k], reader.build.dim(const(1)),
+                              "cannot squeeze an axis whose length is not one")  # fmt: skip
+    items: list[Item] = [const(0) if k in drop else _FULL for k in range(len(dims))]
+    return _subscripted(reader, ref, items)
+
+
+@handles("numpy.broadcast_to")
+def _broadcast_to(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    shape = shape_of(reader, [args[1] if len(args) > 1 else kwargs["shape"]], node)
+    operand = reader.operand(args[0], node)
+    if not operand.type.rank:
+        return reader.thing(reader.build.op("full", operand, *shape))
+    out = reader.allocate(reader.build.op("broadcast_to", operand, *shape))
+    if isinstance(args[0], Ref):
+        # NumPy gives a read-only view; the copy is no longer right once x is written.
+        reader.share(out.root, args[0].root)
+        out.root.captured = True
+    return out
+
+
+@handles("numpy.atleast_1d")
+def _atleast_1d(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    if is_operand(args[0]):
+        return reader.thing(reader.build.op("full", reader.operand(args[0]), const(1)))
+    return args[0]
+
+
+# several arrays
+
+
+def _several(name: str, row: str, axis: int) -> None:
+    @handles(f"numpy.{name}")
+    def make(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+        given = args[1] if len(args) > 1 else kwargs.get("axis", const(axis))
+        if isinstance(args[0], ListCell) and isinstance(
+            reader.state.heap[args[0]], Ref
+        ) and isinstance(reader.state.heap[args[0]].type, ListOf):
+            if row == "stack" and calls.static(reader, given, node) == 0:
+                return calls.pack(reader, args[0], node)
+            raise reader.problem("SG205", "the list grows at run time", node)
+        parts = calls.items_of(reader, args[0], node)
+        operands = [_joined(reader, p, name, node) for p in parts]
+        rank = operands[0].type.rank + (row == "stack")
+        chosen = calls.static(reader, given, node)
+        if name == "hstack" and operands[0].type.rank == 1:
+            chosen = 0
+        if row == "stack" and not operands[0].type.rank:
+            return reader.thing(reader.build.op("pack", *operands))
+        if chosen is None:
+            operands = [reader.operand(_ravel(reader, [p], {}, node)) for p in parts]
+            chosen = 0
+            rank = 1
+        return reader.thing(reader.build.op(row, *operands, axis=chosen % rank))
+
+
+def _joined(reader: Reader, part: Thing, name: str, node: ast.AST) -> Operand:
+    """Return one of the arrays to be joined, at the rank the function wants."""
+    if name in ("hstack", "vstack", "concatenate") and is_operand(part):
+        part = reader.thing(reader.build.op("full", reader.operand(part), const(1)))
+    if isinstance(part, Tuple | ListCell):
+        part = calls.pack(reader, part, node)
+    if isinstance(part, Ref) and part.type.rank == 1:
+        if name == "vstack":
+            part = _subscripted(reader, part, [None, _FULL])
+        elif name == "column_stack":
+            part = _subscripted(reader, part, [_FULL, None])
+    return reader.operand(part, node)
+
+
+_several("concatenate", "concatenate", 0)
+_several("stack", "stack", 0)
+_several("hstack", "concatenate", 1)
+_several("vstack", "concatenate", 0)
+_several("column_stack", "concatenate", 1)
+
+
+@handles("numpy.dot")
+@method_handles("dot")
+def _dot(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    a, b = (reader.operand(x, node) for x in args[:2])
+    if not a.type.rank or not b.type.rank:
+        return reader.thing(reader.build.op("mul", a, b))
+    return reader.thing(reader.build.op("matmul", a, b, via="dot"))
+
+
+@method_handles("item")
+def _item(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    if is_operand(args[0]):
+        operand = reader.operand(args[0])
+        return cast(reader, operand, operand.type.dtype, python=True)
+    ref = array_ref(reader, args[0], node)
+    if len(args) == 1:
+        element = _only(reader, ref)
+    else:
+        from srcgrad.frontend.indexing import get
+
+        index = args[1] if len(args) == 2 else Tuple(tuple(args[1:]))
+        element = get(reader, ref, index, node)
+    operand = reader.operand(element)
+    return cast(reader, operand, operand.type.dtype, python=True)
+
+
+@method_handles("fill")
+def _fill(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    reader.store(ref, reader.operand(args[1], node), node)
+    return Static(None)
+
+
+@method_handles("sort")
+def _sort(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    axis = calls.static(reader, kwargs.get("axis", const(-1)), node)
+    result = reader.build.op("sort", reader.operand(ref), axis=axis % ref.type.rank)
+    reader.store(ref, result, node)
+    return Static(None)
+
+
+@handles("numpy.copyto")
+def _copyto(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    reader.store(array_ref(reader, args[0], node), reader.operand(args[1], node), node)
+    return Static(None)
+
+
+@handles("numpy.clip")
+@method_handles("clip")
+def _clip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    none = Static(None)
+    low = args[1] if len(args) > 1 else kwargs.get("a_min", kwargs.get("min", none))
+    high = args[2] if len(args) > 2 else kwargs.get("a_max", kwargs.get("max", none))
+    x = reader.operand(args[0], node)
+    lo = const(float("-inf")) if low == none else reader.operand(low, node)
+    hi = const(float("inf")) if high == none else reader.operand(high, node)
+    return reader.thing(reader.build.op("clip", x, lo, hi, via="np"))
+
+
+@handles("numpy.tile")
+def _tile(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    reps = calls.static(reader, args[1], node)
+    counts = reps if isinstance(reps, tuple) else (reps,)
+    ref = array_ref(reader, args[0], node)
+    while ref.type.rank < len(counts):
+        inner = _subscripted(reader, ref, [None, *[_FULL] * ref.type.rank])
+        assert isinstance(inner, Ref)
+        ref = inner
+    counts = (1,) * (ref.type.rank - len(counts)) + tuple(counts)
+    operand: Operand = reader.operand(ref)
+    for axis, count in enumerate(counts):
+        if count != 1:
+            operand = reader.build.op("concatenate", *[operand] * count, axis=axis)
+    return reader.thing(operand)
+
+
+@handles("math.log")
+def _log(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    given = [reader.operand(a, node) for a in args]
+    logs = [reader.build.op("log", g, via="math") for g in given]
+    return logs[0] if len(logs) == 1 else reader.build.op("div", *logs)  # type: ignore[no-any-return]
+
+
+@handles("numpy.matmul")
+def _matmul(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    return calls.matmul(reader, args[0], args[1], node)
+
+
+@handles("numpy.repeat")
+@method_handles("repeat")
+def _repeat(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    given = args[2] if len(args) > 2 else kwargs.get("axis", Static(None))
+    axis = calls.static(reader, given, node)
+    if axis is None:
+        raveled = _ravel(reader, [ref], {}, node)
+        assert isinstance(raveled, Ref)
+        ref, axis = raveled, 0
+    count = reader.operand(args[1] if len(args) > 1 else kwargs["repeats"], node)
+    out = reader.build.op(
+        "repeat", reader.operand(ref), count, axis=axis % ref.type.rank
+    )
+    return reader.thing(out)
+
+
+@handles("numpy.roll")
+def _roll(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    given = args[2] if len(args) > 2 else kwargs.get("axis", Static(None))
+    axis = calls.static(reader, given, node)
+    shift = reader.operand(args[1] if len(args) > 1 else kwargs["shift"], node)
+    attrs = {"axis": None if axis is None else axis % ref.type.rank}
+    return reader.thing(reader.build.op("roll", reader.operand(ref), shift, **attrs))
+
+
+@handles("numpy.where")
+def _where(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    if len(args) != 3:
+        raise reader.problem(
+            "SG205", "`np.where` is known with three arguments", node,
+            helps=("use `np.flatnonzero(c)` for indices",),
+        )  # fmt: skip
+    cond = reader.operand(args[0], node)
+    if cond.type.dtype != "bool":
+        cond = reader.build.op("truth", cond)
+    x, y = reader.operand(args[1], node), reader.operand(args[2], node)
+    return reader.thing(reader.build.op("where", cond, x, y, via="np"))
+

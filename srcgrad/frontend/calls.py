@@ -1,0 +1,529 @@
+"""Read calls: helpers are read in place, NumPy functions become rows of the table."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dataclasses
+import types as pytypes
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from srcgrad.builder import const
+from srcgrad.errors import SrcgradError, suggest
+from srcgrad.frontend import expressions, library
+from srcgrad.frontend.values import (
+    Bound,
+    Cell,
+    Closure,
+    DictCell,
+    Iter,
+    ListCell,
+    Poison,
+    Record,
+    Ref,
+    Static,
+    Thing,
+    Tuple,
+    kind_of,
+)
+from srcgrad.ir import Const, Operand, Value
+from srcgrad.source import read_source
+from srcgrad.types import Array, ListOf, Scalar, promote
+
+if TYPE_CHECKING:
+    from srcgrad.frontend.build import Frame, Reader
+
+__all__ = [
+    "call", "closure", "comprehension", "dict_comprehension", "extend", "items_of",
+    "length", "lift", "local_import", "matmul", "outer_name", "pack", "static",
+]  # fmt: skip
+
+
+# names from outside
+
+
+def outer_name(reader: Reader, frame: Frame, name: str, node: ast.AST) -> Thing:
+    """Return what a closure variable, global or builtin means."""
+    source = frame.source
+    for scope, values in (
+        ("closure", source.closure()),
+        ("global", source.module_globals),
+        ("builtin", vars(builtins)),
+    ):
+        if name in values:
+            return captured(reader, source, scope, name, values[name], node)
+    if frame.live is not None and not name.startswith("."):
+        helps = suggest(name, [*reader.state.names, *source.module_globals])
+        raise reader.problem("SG401", f"`{name}` is not bound here", node, helps=helps)
+    raise reader.problem("SG401", f"`{name}` is never bound", node)
+
+
+def captured(
+    reader: Reader, source: Any, scope: str, name: str, value: Any, node: ast.AST
+) -> Thing:
+    """Return a captured value: numbers and arrays are hidden arguments."""
+    if scope == "builtin" or not _is_data(value):
+        return lift(reader, value, node)
+    home = source.module_globals if scope == "global" else source.function
+    key = (id(home), scope, name)
+    if key not in reader.captured:
+        if reader.capture is None:
+            reader.captured[key] = lift(reader, value, node)
+        else:
+            reader.captured[key] = reader.capture(source, scope, name, value)
+    return reader.captured[key]
+
+
+def _is_data(value: Any) -> bool:
+    import numpy as np
+
+    if isinstance(value, np.ndarray | np.floating | np.integer):
+        return True
+    if isinstance(value, bool) or value is None:
+        return False
+    if isinstance(value, int | float):
+        return True
+    if isinstance(value, list | tuple):
+        return bool(value) and all(_is_data(v) for v in value)
+    if isinstance(value, dict):
+        return bool(value) and all(_is_data(v) for v in value.values())
+    return False
+
+
+def lift(reader: Reader, value: Any, node: ast.AST | None = None) -> Thing:
+    """Return a Python object as a thing."""
+    import numpy as np
+
+    if isinstance(value, bool | int | float) and not isinstance(value, np.generic):
+        return const(value)
+    if isinstance(value, np.floating | np.integer | np.bool_):
+        return Const(value.item(), Scalar(str(value.dtype)))
+    if isinstance(value, tuple) and not isinstance(value, type):
+        cls = type(value) if hasattr(value, "_fields") else None
+        return Tuple(tuple(lift(reader, v, node) for v in value), cls)
+    return Static(value)
+
+
+def static(reader: Reader, thing: Thing, node: ast.AST | None) -> Any:
+    """Return the Python value of a thing that must be known while compiling."""
+    from srcgrad.frontend.build import NeedStatic
+
+    match thing:
+        case Const():
+            return thing.value
+        case Static():
+            return thing.value
+        case Tuple():
+            return tuple(static(reader, t, node) for t in thing.items)
+        case ListCell():
+            return [static(reader, t, node) for t in reader.state.heap[thing]]
+        case Value() if thing in reader.leaves:
+            raise NeedStatic(thing)
+    raise reader.problem(
+        "SG205", "this must be known while compiling", node,
+        helps=("pass a literal, or an argument that is not changed",),
+    )  # fmt: skip
+
+
+def local_import(reader: Reader, stmt: ast.Import | ast.ImportFrom) -> None:
+    """Read an import inside a function: modules are known while compiling."""
+    import importlib
+
+    for alias in stmt.names:
+        if isinstance(stmt, ast.Import):
+            module = importlib.import_module(alias.name)
+            top = module if alias.asname else importlib.import_module(
+                alias.name.split(".")[0])  # fmt: skip
+            reader.bind(alias.asname or alias.name.split(".")[0], Static(top))
+        else:
+            module = importlib.import_module(stmt.module or "")
+            value = getattr(module, alias.name)
+            reader.bind(alias.asname or alias.name, lift(reader, value, stmt))
+
+
+# functions
+
+
+def closure(reader: Reader, node: ast.FunctionDef | ast.Lambda) -> Closure:
+    """Read a nested function or a lambda: it sees the names around it."""
+    frame = reader.frames[-1]
+    defaults: dict[str, Any] = {}
+    args = node.args
+    positional = [*args.posonlyargs, *args.args]
+    for arg, value in zip(
+        positional[len(positional) - len(args.defaults) :], args.defaults, strict=True
+    ):
+        defaults[arg.arg] = reader.expression(value)
+    for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+        if default is not None:
+            defaults[arg.arg] = reader.expression(default)
+    names = {**frame.outer}
+    return Closure(frame.source, node, _Scope(reader, frame, names), defaults)
+
+
+class _Scope(dict[str, Any]):
+    """The names an inner function sees: those around it at the time of the call."""
+
+    def __init__(self, reader: Reader, frame: Frame, outer: dict[str, Any]) -> None:
+        super().__init__(outer)
+        self.reader, self.frame = reader, frame
+
+    def current(self) -> dict[str, Any]:
+        """Return the names around the function as they are now."""
+        frames = self.reader.frames
+        if frames and frames[-1] is self.frame:
+            return {**self, **self.reader.state.names}
+        return {**self, **self.frame.names}
+
+
+def call(reader: Reader, node: ast.Call) -> Thing:
+    """Read a call."""
+    callee = reader.expression(node.func)
+    depth = len(reader.held)
+    args: list[Thing] = []
+    for arg in node.args:
+        if isinstance(arg, ast.Starred):
+            args += items_of(reader, reader.expression(arg.value), arg)
+        else:
+            args.append(reader.expression(arg))
+        reader.held = reader.held[:depth] + args
+    kwargs: dict[str, Thing] = {}
+    for keyword in node.keywords:
+        value = reader.expression(keyword.value)
+        if keyword.arg is None:
+            kwargs.update(_spread(reader, value, node))
+        else:
+            kwargs[keyword.arg] = value
+    try:
+        return apply(reader, callee, args, kwargs, node)
+    finally:
+        del reader.held[depth:]
+
+
+def _spread(reader: Reader, value: Thing, node: ast.AST) -> dict[str, Thing]:
+    if not isinstance(value, DictCell):
+        raise reader.problem("SG102", "`**` needs a dict with known keys", node)
+    return dict(reader.state.heap[value])
+
+
+def apply(
+    reader: Reader, callee: Thing, args: list[Thing], kwargs: dict[str, Thing],
+    node: ast.AST,
+) -> Thing:  # fmt: skip
+    """Call a thing."""
+    if isinstance(callee, Poison) or any(isinstance(a, Poison) for a in args):
+        from srcgrad.frontend.build import Refused
+
+        raise Refused
+    if isinstance(callee, Closure):
+        return inline_closure(reader, callee, args, kwargs, node)
+    if isinstance(callee, Bound):
+        return library.method(reader, callee.owner, callee.name, args, kwargs, node)
+    if not isinstance(callee, Static):
+        raise reader.problem("SG201", f"a {kind_of(callee)} cannot be called", node)
+    handled = library.known(reader, callee.value, args, kwargs, node)
+    if handled is not None:
+        return handled
+    return inline(reader, callee.value, args, kwargs, node)
+
+
+def inline(
+    reader: Reader, function: Any, args: list[Thing], kwargs: dict[str, Thing],
+    node: ast.AST,
+) -> Thing:  # fmt: skip
+    """Read a helper in place."""
+    if isinstance(function, type):
+        return construct(reader, function, args, kwargs, node)
+    inner = getattr(function, "__srcgrad__", None)
+    if inner is not None:
+        special = inner(reader, args, kwargs, node)
+        if special is not None:
+            done: Thing = special
+            return done
+        function = function.primal
+    module = getattr(function, "__module__", None) or ""
+    name = getattr(function, "__qualname__", getattr(function, "__name__", "it"))
+    plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
+    if not plain or module.split(".")[0] in ("numpy", "scipy", "math"):
+        raise unknown(reader, function, f"{module}.{name}".lstrip("."), node)
+    try:
+        source = read_source(function)
+    except SrcgradError as error:
+        raise reader.problem(
+            "SG201", f"the source of `{name}` cannot be read", node,
+            note=str(error).splitlines()[0],
+        ) from None  # fmt: skip
+    if any(f.source.function is source.function for f in reader.frames):
+        raise reader.problem(
+            "SG103", f"`{name}` calls itself", node,
+            helps=("recursion comes later: write it as a loop",),
+        )  # fmt: skip
+    defaults = {
+        k: lift(reader, v, node) for k, v in source.defaults.items()
+    }
+    names = bind_arguments(reader, source.node.args, args, kwargs, defaults, name, node)
+    return reader.function(source, names)
+
+
+def unknown(reader: Reader, function: Any, name: str, node: ast.AST) -> Exception:
+    """Return the problem of a function that is not in the table."""
+    helps = [*suggest(name, library.known_names())]
+    if name.startswith("numpy.random"):
+        return reader.problem(
+            "SG507", f"`{name}` draws numbers from a hidden state", node,
+            helps=("draw outside, and pass the numbers as an argument",),
+        )  # fmt: skip
+    helps.append("write it with operations that are known, loops included")
+    if callable(function):
+        helps.append(f"or give a rule: srcgrad.register_vjp({name}, ...)")
+    return reader.problem("SG204", f"`{name}` has no derivative rule", node, helps=helps)
+
+
+def inline_closure(
+    reader: Reader, callee: Closure, args: list[Thing], kwargs: dict[str, Thing],
+    node: ast.AST,
+) -> Thing:  # fmt: skip
+    """Read an inner function in place."""
+    name = getattr(callee.node, "name", "lambda")
+    if sum(f.source is callee.source for f in reader.frames) > 20:
+        raise reader.problem("SG103", f"`{name}` calls itself", node)
+    names = bind_arguments(
+        reader, callee.node.args, args, kwargs, callee.defaults, name, node
+    )
+    scope = callee.names
+    outer = scope.current() if isinstance(scope, _Scope) else dict(scope)
+    return reader.function(callee.source, names, outer, callee.node)
+
+
+def bind_arguments(
+    reader: Reader, spec: ast.arguments, args: list[Thing], kwargs: dict[str, Thing],
+    defaults: dict[str, Any], name: str, node: ast.AST,
+) -> dict[str, Thing]:  # fmt: skip
+    """Bind arguments to parameters, as Python does."""
+    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
+    keyword_only = [a.arg for a in spec.kwonlyargs]
+    names: dict[str, Thing] = dict(zip(positional, args, strict=False))
+    extra = args[len(positional) :]
+    if spec.vararg is not None:
+        names[spec.vararg.arg] = Tuple(tuple(extra))
+    elif extra:
+        raise reader.problem(
+            "SG201", f"`{name}` takes {len(positional)} arguments, {len(args)} given", node
+        )
+    rest: dict[str, Thing] = {}
+    for key, value in kwargs.items():
+        if key in positional or key in keyword_only:
+            names[key] = value
+        elif spec.kwarg is not None:
+            rest[key] = value
+        else:
+            raise reader.problem("SG202", f"`{name}` has no argument `{key}`", node)
+    if spec.kwarg is not None:
+        cell = DictCell(spec.kwarg.arg)
+        reader.state.heap[cell] = rest
+        names[spec.kwarg.arg] = cell
+    for key in (*positional, *keyword_only):
+        if key not in names:
+            if key not in defaults:
+                raise reader.problem("SG201", f"`{name}` misses `{key}`", node)
+            names[key] = defaults[key]
+    return names
+
+
+def construct(
+    reader: Reader, cls: type, args: list[Thing], kwargs: dict[str, Thing], node: ast.AST
+) -> Thing:
+    """Build a namedtuple or a dataclass out of its fields."""
+    if hasattr(cls, "_fields") and issubclass(cls, tuple):
+        fields = list(cls._fields)
+        values = dict(zip(fields, args, strict=False)) | kwargs
+        for key, value in getattr(cls, "_field_defaults", {}).items():
+            values.setdefault(key, lift(reader, value, node))
+        return Tuple(tuple(values[f] for f in fields), cls)
+    if dataclasses.is_dataclass(cls):
+        fields = [f.name for f in dataclasses.fields(cls) if f.init]
+        values = dict(zip(fields, args, strict=False)) | kwargs
+        for f in dataclasses.fields(cls):
+            if f.name not in values and f.default is not dataclasses.MISSING:
+                values[f.name] = lift(reader, f.default, node)
+        cell = Record("", cls)
+        reader.state.heap[cell] = values
+        return cell
+    raise reader.problem("SG201", f"`{cls.__name__}` cannot be called here", node)
+
+
+# containers
+
+
+def length(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
+    """Return `len(thing)`."""
+    if isinstance(thing, Cell):
+        contents = reader.state.heap[thing]
+        if isinstance(contents, Ref):
+            return length(reader, contents, node)
+        return const(len(contents))
+    if isinstance(thing, Tuple):
+        return const(len(thing.items))
+    if isinstance(thing, Static):
+        return const(len(thing.value))
+    if isinstance(thing, Ref):
+        if isinstance(thing.type, ListOf):
+            out: Operand = reader.build.op("length", reader.version(thing.root))
+            return out
+        return reader.build.length(reader.build.resolve(thing.type.dims[0]))
+    if isinstance(thing, Iter):
+        from srcgrad.frontend.iteration import sequence
+
+        return sequence(reader, thing, node).count
+    raise reader.problem("SG201", f"a {kind_of(thing)} has no length", node)
+
+
+def items_of(
+    reader: Reader, thing: Thing, node: ast.AST, count: int | None = None
+) -> list[Thing]:
+    """Return the items of a container of known length."""
+    from srcgrad.frontend.iteration import sequence
+
+    items = sequence(reader, thing, node)
+    if items.fixed:
+        return [items.item(const(k)) for k in range(int(items.count.value))]  # type: ignore[union-attr]
+    if isinstance(items.count, Const):
+        return [items.item(const(k)) for k in range(int(items.count.value))]
+    if count is not None:
+        build = reader.build
+        build.same(build.dim(items.count), build.dim(const(count)),
+                   "the number of values differs from the number of names")  # fmt: skip
+        return [items.item(const(k)) for k in range(count)]
+    raise reader.problem(
+        "SG102", "how many items this has must be known while compiling", node
+    )
+
+
+def pack(reader: Reader, thing: Thing, node: ast.AST | None) -> Thing:
+    """Return a list or tuple of numbers, or of such lists, as an array."""
+    if isinstance(thing, ListCell) and isinstance(reader.state.heap[thing], Ref):
+        ref = reader.state.heap[thing]
+        if isinstance(ref.type, ListOf):
+            out = reader.build.op("pack_list", reader.version(ref.root))
+            return reader.thing(out)
+        listed: Thing = ref
+        return listed
+    items = thing.items if isinstance(thing, Tuple) else reader.state.heap[thing]
+    if not items:
+        return reader.thing(reader.build.op("zeros", const(0)))
+    parts = [
+        pack(reader, t, node) if isinstance(t, Tuple | ListCell) else t for t in items
+    ]
+    operands = [reader.operand(p, node) for p in parts]
+    if all(isinstance(o.type, Scalar) for o in operands):
+        dtype = promote(*[o.type for o in operands])
+        return reader.thing(reader.build.op("pack", *operands, dtype=dtype))
+    return reader.thing(reader.build.op("stack", *operands, axis=0))
+
+
+def extend(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
+    """Append the items of a container to a list."""
+    for item in items_of(reader, value, node):
+        append(reader, cell, item, node)
+
+
+def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
+    """Append one item to a list."""
+    contents = reader.state.heap[cell]
+    if not isinstance(contents, Ref):
+        reader.state.heap[cell] = (*contents, value)
+        return
+    if not isinstance(contents.type, ListOf):
+        raise reader.problem("SG403", "this list is kept as an array", node)
+    operand = reader.operand(value, node)
+    item = contents.type.item
+    if isinstance(item, Scalar) and isinstance(operand.type, Scalar):
+        from srcgrad.frontend.state import convert
+
+        operand = convert(reader.build, operand, item)
+    elif isinstance(value, Ref):
+        operand = reader.build.op("copy", operand)
+    root = contents.root
+    reader.state.ver[root] = reader.build.push(reader.version(root), operand)
+
+
+def comprehension(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Thing:
+    """Read a list comprehension as the loop it stands for."""
+    cell = ListCell("")
+    reader.state.heap[cell] = ()
+    saved = dict(reader.state.names)
+    slot = f".list{len(reader.held)}_{node.lineno}_{node.col_offset}"
+    reader.state.names[slot] = cell
+    inner = {n.id for g in node.generators for n in ast.walk(g.target)
+             if isinstance(n, ast.Name)}  # fmt: skip
+
+    def finish() -> None:
+        append(reader, cell, reader.expression(node.elt), node)
+
+    _generate(reader, node.generators, finish)
+    for name in inner:
+        reader.state.names.pop(name, None)
+        if name in saved:
+            reader.state.names[name] = saved[name]
+    reader.state.names.pop(slot, None)
+    return cell
+
+
+def _generate(
+    reader: Reader, generators: list[ast.comprehension], finish: Callable[[], None]
+) -> None:
+    """Run the loops and conditions of a comprehension."""
+    from srcgrad.frontend.iteration import run_items, sequence
+    from srcgrad.frontend.state import branch
+
+    first, rest = generators[0], generators[1:]
+    over = reader.expression(first.iter)
+
+    def body(conditions: list[ast.expr]) -> None:
+        if conditions:
+            cond = expressions.truth(
+                reader, reader.expression(conditions[0]), conditions[0]
+            )
+            if isinstance(cond, Const):
+                if cond.value:
+                    body(conditions[1:])
+                return
+            branch(reader, cond, lambda: body(conditions[1:]), lambda: None, None)
+        elif rest:
+            _generate(reader, rest, finish)
+        else:
+            finish()
+
+    live = frozenset(reader.state.names)
+    items = sequence(reader, over, first.iter)
+    run_items(
+        reader, items, over, first.target, lambda: body(list(first.ifs)),
+        frozenset(), live,
+    )  # fmt: skip
+
+
+def dict_comprehension(reader: Reader, node: ast.DictComp) -> Thing:
+    """Read a dict comprehension over a container of known length."""
+    from srcgrad.frontend.iteration import sequence
+
+    (generator,) = node.generators
+    over = reader.expression(generator.iter)
+    items = sequence(reader, over, generator.iter)
+    contents: dict[Any, Thing] = {}
+    for k in range(len(items_of(reader, over, node))):
+        reader.assign(generator.target, items.item(const(k)))
+        key = static(reader, reader.expression(node.key), node.key)
+        contents[key] = reader.expression(node.value)
+    cell = DictCell("")
+    reader.state.heap[cell] = contents
+    return cell
+
+
+def matmul(reader: Reader, left: Thing, right: Thing, node: ast.AST) -> Thing:
+    """Apply `@`."""
+    a, b = reader.operand(left, node), reader.operand(right, node)
+    if not isinstance(a.type, Array) or not isinstance(b.type, Array):
+        raise reader.problem("SG402", "`@` needs arrays on both sides", node)
+    return reader.thing(reader.build.op("matmul", a, b))
+

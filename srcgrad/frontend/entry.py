@@ -1,0 +1,346 @@
+"""Read a function for given kinds of arguments: the frontend's door.
+
+A spec says what an argument is: the kind of every number and array inside it, and which
+lengths are one. It is a plain nested tuple, so it is also the key of a specialisation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import srcgrad.frontend.arrays
+import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
+from srcgrad.builder import INT
+from srcgrad.frontend.build import NeedStatic, Reader
+from srcgrad.frontend.calls import lift
+from srcgrad.frontend.values import (
+    Cell,
+    DictCell,
+    ListCell,
+    Maybe,
+    Poison,
+    Record,
+    Ref,
+    Root,
+    Static,
+    Thing,
+    Tuple,
+    is_operand,
+    kind_of,
+)
+from srcgrad.ir import Block, Const, Function, If, Op, Operand, Stmt, Value, owned
+from srcgrad.source import FunctionSource, location
+from srcgrad.types import Array, Dim, Scalar
+from srcgrad.walk import every, inner_outs, outs, substitute_block
+
+__all__ = ["Capture", "NeedStatic", "Reading", "Spec", "read", "spec_of"]
+
+Spec = tuple[Any, ...]
+
+
+def spec_of(value: Any) -> Spec:
+    """Return the kind of an argument.
+
+    >>> spec_of((1.0, 2))
+    ('tuple', None, (('scalar', 'float64', True), ('scalar', 'int64', True)))
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return ("static", value)
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+        return ("scalar", str(value.dtype), False)
+    if isinstance(value, int):
+        return ("scalar", "int64", True)
+    if isinstance(value, float):
+        return ("scalar", "float64", True)
+    if isinstance(value, np.ndarray):
+        ones = tuple(1 if n == 1 else 0 for n in value.shape)
+        return ("array", str(value.dtype), ones)
+    if isinstance(value, tuple):
+        cls = type(value) if hasattr(value, "_fields") else None
+        return ("tuple", cls, tuple(spec_of(v) for v in value))
+    if isinstance(value, list):
+        return ("list", tuple(spec_of(v) for v in value))
+    if isinstance(value, dict):
+        return ("dict", tuple((k, spec_of(v)) for k, v in value.items()))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = tuple(
+            (f.name, spec_of(getattr(value, f.name))) for f in dataclasses.fields(value)
+        )
+        return ("record", type(value), fields)
+    return ("static", value)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A captured number, array or container: a hidden argument."""
+
+    source: FunctionSource
+    scope: str
+    name: str
+    spec: Spec
+
+    def fetch(self) -> Any:
+        """Return its present value."""
+        values = (
+            self.source.closure() if self.scope == "closure" else self.source.module_globals
+        )
+        return values[self.name]
+
+
+@dataclass(slots=True)
+class Reading:
+    """A function read for one kind of arguments.
+
+    `function` has one parameter for each leaf of the arguments and captures. `result`
+    is the form of the result over the function's results. `written` are the parameters
+    whose arrays the function changes; their final versions are the last results.
+    """
+
+    function: Function
+    result: Any
+    captures: list[Capture]
+    leaves: list[str]
+    written: list[int]
+    effects: bool
+    results: int
+    statics: list[tuple[FunctionSource, str, str, Any]] = field(default_factory=list)
+
+
+def read(
+    source: FunctionSource, specs: dict[str, Spec], names: tuple[str, ...] = (),
+    fixed: dict[str, Any] | None = None,
+) -> Reading:  # fmt: skip
+    """Read a function.
+
+    Args:
+        source: The function's source.
+        specs: The kind of every argument, by name.
+        names: The arguments differentiated with respect to, for messages.
+        fixed: Leaves whose value is compiled in, by leaf name.
+
+    Raises:
+        SrcgradError: Something in the function is outside the language.
+        NeedStatic: A leaf's value must be compiled in; `args[0]` is its name.
+    """
+    return _Entry(source, specs, names, fixed or {}).run()
+
+
+class _Entry:
+    def __init__(
+        self, source: FunctionSource, specs: dict[str, Spec], names: tuple[str, ...],
+        fixed: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.source, self.specs, self.fixed = source, specs, fixed
+        self.reader = Reader(source, names)
+        self.reader.capture = self.capture
+        self.params: list[Value] = []
+        self.leaves: list[str] = []
+        self.captures: list[Capture] = []
+        self.arguments: dict[Root, int] = {}
+        self.head: list[Stmt] = []
+
+    def run(self) -> Reading:
+        reader = self.reader
+        where = location(self.source, self.source.node)
+        things = {n: self.thing(s, n) for n, s in self.specs.items()}
+        result = reader.function(self.source, things)
+        reader.problems.raise_if_any()
+        operands: list[Operand] = []
+        form = self.form(result, operands)
+        reader.problems.raise_if_any()
+        body, results, written = self.finish(operands)
+        name = self.source.name if self.source.name.isidentifier() else "function"
+        function = Function(name, tuple(self.params), body, tuple(results), where)
+        function = self.protect(function)
+        self.settle(function)
+        return Reading(
+            function, form, self.captures, self.leaves, written, reader.effects,
+            len(operands),
+        )  # fmt: skip
+
+    # arguments
+
+    def thing(self, spec: Spec, name: str) -> Thing:
+        """Return what an argument is bound to; make its parameters."""
+        heap = self.reader.state.heap
+        match spec:
+            case ("static", value):
+                return lift(self.reader, value) if value is not None else Static(None)
+            case ("scalar", dtype, python):
+                return self.number(dtype, python, name)
+            case ("array", dtype, ones):
+                return self.array(dtype, ones, name)
+            case ("tuple", cls, items):
+                parts = (self.thing(s, f"{name}_{k}") for k, s in enumerate(items))
+                return Tuple(tuple(parts), cls)
+            case ("list", items):
+                cell: Cell = ListCell(name)
+                heap[cell] = tuple(
+                    self.thing(s, f"{name}_{k}") for k, s in enumerate(items)
+                )
+                return cell  # type: ignore[return-value]
+            case ("dict", items):
+                cell = DictCell(name)
+                heap[cell] = {k: self.thing(s, f"{name}_{k}") for k, s in items}
+                return cell  # type: ignore[return-value]
+            case ("record", cls, fields):
+                cell = Record(name, cls)
+                heap[cell] = {k: self.thing(s, f"{name}_{k}") for k, s in fields}
+                return cell  # type: ignore[return-value]
+        raise TypeError(spec)
+
+    def number(self, dtype: str, python: bool, name: str) -> Thing:
+        value = Value(name, Scalar(dtype, python))
+        self.params.append(value)
+        self.leaves.append(name)
+        if name in self.fixed:
+            return Const(self.fixed[name], value.type)  # type: ignore[arg-type]
+        self.reader.leaves.add(value)
+        return value
+
+    def array(self, dtype: str, ones: tuple[int, ...], name: str) -> Thing:
+        dims, measures = [], []
+        for axis, one in enumerate(ones):
+            if one:
+                dims.append(Dim(1))
+            else:
+                atom = Value("n", INT)
+                measures.append((axis, atom))
+                dims.append(Dim(0, ((atom, 1),)))
+        value = Value(name, Array(dtype, tuple(dims)))
+        for axis, atom in measures:
+            self.head.append(Op("dim", (value,), (atom,), {"axis": axis}))
+        self.params.append(value)
+        self.leaves.append(name)
+        root = Root(name, value.type)  # type: ignore[arg-type]
+        self.reader.state.ver[root] = value
+        self.arguments[root] = len(self.params) - 1
+        return Ref(root, (), value.type)
+
+    def capture(self, source: FunctionSource, scope: str, name: str, value: Any) -> Thing:
+        """Make a captured value a hidden argument."""
+        spec = spec_of(value)
+        self.captures.append(Capture(source, scope, name, spec))
+        before = set(self.reader.state.ver)
+        thing = self.thing(spec, name)
+        for root in set(self.reader.state.ver) - before:
+            root.captured = True
+            self.arguments.pop(root, None)
+        return thing
+
+    # results
+
+    def form(self, thing: Thing, operands: list[Operand]) -> Any:
+        """Return the form of a result over a flat list of operands."""
+        reader = self.reader
+        heap = reader.state.heap
+        if isinstance(thing, Maybe):
+            thing = reader.bound(thing, "the result", None)
+        match thing:
+            case Tuple():
+                return ("tuple", thing.cls, [self.form(t, operands) for t in thing.items])
+            case ListCell() if not isinstance(heap[thing], Ref):
+                return ("list", [self.form(t, operands) for t in heap[thing]])
+            case DictCell():
+                return ("dict", {k: self.form(t, operands) for k, t in heap[thing].items()})
+            case Record():
+                fields = {k: self.form(t, operands) for k, t in heap[thing].items()}
+                return ("record", thing.cls, fields)
+            case Static():
+                return ("static", thing.value)
+            case Poison():
+                return ("static", None)
+        if is_operand(thing):
+            operands.append(thing)  # type: ignore[arg-type]
+            return ("leaf", len(operands) - 1)
+        if isinstance(thing, Ref) or isinstance(thing, ListCell):
+            operands.append(self.own(thing))
+            return ("leaf", len(operands) - 1)
+        reader.problem("SG302", f"the result is a {kind_of(thing)}")
+        return ("static", None)
+
+    def own(self, thing: Ref | ListCell) -> Operand:
+        """Return an array result as a new array of its own."""
+        value = self.reader.operand(thing)
+        out: Operand = self.reader.build.op("copy", value)
+        return out
+
+    def finish(
+        self, operands: list[Operand]
+    ) -> tuple[Block, list[Operand], list[int]]:
+        """Return the body, and the results with the final versions of written arrays."""
+        results = list(operands)
+        written = []
+        for root, position in self.arguments.items():
+            final = self.reader.state.ver.get(root)
+            if final is not None and final is not self.params[position]:
+                written.append(position)
+                results.append(final)
+        stmts = (*self.head, *self.reader.build.close().stmts)
+        return Block(stmts), results, written
+
+    def protect(self, function: Function) -> Function:
+        """Copy every array argument that is written or handed on, at entry."""
+        consumed = _consumed(function.body)
+        copies: list[Stmt] = []
+        names: dict[Value, Operand] = {}
+        for param in function.params:
+            if param in consumed:
+                own = Value(param.name, param.type)
+                copies.append(Op("copy", (param,), (own,), {}, function.loc))
+                names[param] = own
+        stmts = function.body.stmts
+        split = len(self.head)
+        rest = substitute_block(Block(stmts[split:]), names)
+        results = tuple(
+            names.get(r, r) if isinstance(r, Value) else r for r in function.results
+        )
+        body = Block((*stmts[:split], *copies, *rest.stmts))
+        return dataclasses.replace(function, body=body, results=results)
+
+    def settle(self, function: Function) -> None:
+        """Write dims without the values that turned out to carry nothing."""
+        aliases = self.reader.aliases
+        if not aliases:
+            return
+
+        def settled(dim: Dim) -> Dim:
+            for _ in range(20):
+                for atom, factor in dim.terms:
+                    if atom in aliases:
+                        known = aliases[atom]  # type: ignore[index]
+                        dim = dim - Dim(0, ((atom, factor),)) + known.scaled(factor)
+                        break
+                else:
+                    return dim
+            return dim
+
+        for stmt in every(function.body):
+            for value in (*outs(stmt), *inner_outs(stmt)):
+                if isinstance(value.type, Array):
+                    dims = tuple(settled(d) for d in value.type.dims)
+                    value.type = Array(value.type.dtype, dims, value.type.contiguous)
+
+
+def _consumed(block: Block) -> set[Value]:
+    """Return the versions that are written or handed on."""
+    found: set[Value] = set()
+    for stmt in every(block):
+        base = getattr(stmt, "base", None)
+        if base is not None and type(stmt).__name__ not in ("View", "Read"):
+            found.add(base)
+        for carry in getattr(stmt, "carries", ()):
+            if owned(carry.inn.type) and isinstance(carry.init, Value):
+                found.add(carry.init)
+        if isinstance(stmt, If):
+            for merge in stmt.merges:
+                if owned(merge.out.type):
+                    found.update(
+                        s for s in (merge.then, merge.orelse) if isinstance(s, Value)
+                    )
+    return found
+

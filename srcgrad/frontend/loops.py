@@ -1,0 +1,627 @@
+"""Read loops: what is carried from turn to turn, found by trying.
+
+The body is read with a first guess of what changes in it. What the guess got wrong (a
+type that must be joined, an array that is rebound, a list that grows) is noted in the
+plan and the body is read again; two or three readings are the rule.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from srcgrad.builder import INT, const
+from srcgrad.frontend.state import Unjoinable, branch, convert, placeholder
+from srcgrad.frontend.values import (
+    Cell,
+    ListCell,
+    Maybe,
+    Poison,
+    Ref,
+    Root,
+    Static,
+    Thing,
+    Tuple,
+    Unbound,
+    is_operand,
+    roots_of,
+)
+from srcgrad.ir import Block, Carry, Const, For, Operand, Stmt, Value, While
+from srcgrad.types import Array, ListOf, Scalar, Type, join
+from srcgrad.walk import substitute
+
+if TYPE_CHECKING:
+    from srcgrad.frontend.build import Reader
+
+__all__ = ["Header", "read_loop"]
+
+Key = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Header:
+    """What is to be run again and again.
+
+    `bounds` makes a For, `test` a While. `bind` sets the targets from the loop variable.
+    `carried` are the assigned names that are alive at the head of the loop.
+    """
+
+    carried: frozenset[str]
+    live: frozenset[str]
+    body: Callable[[], None]
+    bounds: tuple[Operand, Operand, Operand] | None = None
+    bind: Callable[[Value], None] | None = None
+    test: Callable[[], Operand] | None = None
+    exit_name: str | None = None
+    variable: str = "i"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the readings so far have taught."""
+
+    types: dict[Key, Scalar] = field(default_factory=dict)
+    arrays: set[Key] = field(default_factory=set)
+    loose: set[tuple[Key, int]] = field(default_factory=set)
+    maybe: dict[Key, Type | Static] = field(default_factory=dict)
+    cells: set[Cell] = field(default_factory=set)
+    growing: dict[Cell, Scalar | Array] = field(default_factory=dict)
+    listlike: set[Cell] = field(default_factory=set)
+    shared: set[tuple[Key, Any]] = field(default_factory=set)
+
+
+class Retry(Exception):
+    """The plan has learnt something: read the body again."""
+
+
+@dataclass(slots=True)
+class Slot:
+    """One carried value under construction."""
+
+    key: Key
+    init: Operand
+    inn: Value
+    yld: Operand | None = None
+    out: Value | None = None
+    root: Root | None = None
+
+
+def read_loop(reader: Reader, header: Header) -> None:
+    """Read a loop and leave the state as it is after it."""
+    plan = Plan()
+    build = reader.build
+    for _ in range(40):
+        before = reader.snapshot()
+        mark, memo = len(build.open[-1]), dict(build.memo[-1])
+        found, dead = reader.problems.mark(), reader.dead
+        try:
+            _Loop(reader, header, plan).read()
+            return
+        except Retry:
+            reader.restore(before)
+            del build.open[-1][mark:]
+            build.memo[-1] = memo
+            reader.problems.rewind(found)
+            reader.dead = dead
+    raise RecursionError("the types in a loop do not settle")
+
+
+class _Loop:
+    def __init__(self, reader: Reader, header: Header, plan: Plan) -> None:
+        self.reader, self.header, self.plan = reader, header, plan
+        self.build = reader.build
+        self.slots: list[Slot] = []
+        self.by_key: dict[Key, Slot] = {}
+        self.given: set[Root] = set()
+        self.entry: dict[Key, Thing] = {}
+        self.things: dict[str, Thing] = {}
+        self.cells: dict[Cell, Any] = {}
+        self.ends: dict[Root, Key] = {}
+        self.outside = set(reader.state.ver)
+
+    def read(self) -> None:
+        state = self.reader.state
+        self.grow()
+        outer = {n: t for n, t in state.names.items() if n not in self.header.carried}
+        self.held = [t for n, t in outer.items() if n in self.header.live]
+        for name in sorted(self.header.carried):
+            thing = state.names.get(name)
+            thing = None if isinstance(thing, Unbound) else thing
+            inside = self.enter(thing, (name,), name)
+            if inside is not None:
+                state.names[name] = self.things[name] = inside
+            elif thing is None:
+                # Not bound yet: a turn may bind it for the next one; see `leave`.
+                state.names[name] = Unbound()
+        for cell in self.plan.cells:
+            if cell in state.heap and cell not in self.plan.growing:
+                state.heap[cell] = self.cells[cell] = self.enter_contents(cell)
+        self.enter_roots()
+        heap_in = dict(state.heap)
+        with self.build.block() as test_stmts:
+            cond = self.header.test() if self.header.test else None
+        var = Value(self.header.variable, INT)
+        with self.build.block() as stmts:
+            for slot in self.slots:
+                self.build.measure(slot.inn)
+            if self.header.bind:
+                self.header.bind(var)
+            self.header.body()
+            exit = self.exit_flag()
+            self.check_cells(heap_in)
+            self.leave()
+        self.finish(var, cond, test_stmts, stmts, exit)
+
+    def exit_flag(self) -> Operand | None:
+        name = self.header.exit_name
+        if name is None:
+            return None
+        flag = self.reader.state.names.get(name)
+        if flag is None or flag == const(False):
+            return None
+        assert is_operand(flag)
+        return flag  # type: ignore[return-value]
+
+    # entering
+
+    def slot(self, key: Key, init: Operand, type: Type, name: str) -> Slot:
+        made = Slot(key, init, Value(name, type))
+        self.slots.append(made)
+        self.by_key[key] = made
+        return made
+
+    def enter(self, thing: Thing | None, key: Key, name: str) -> Thing | None:
+        """Return what a name means inside the body."""
+        if thing is None:
+            return self.enter_unbound(key, name)
+        if is_operand(thing):
+            return self.enter_scalar(thing, key, name)  # type: ignore[arg-type]
+        if isinstance(thing, Ref) and key in self.plan.arrays:
+            return self.enter_array(thing, key, name)
+        if isinstance(thing, Tuple):
+            items = enumerate(thing.items)
+            parts = tuple(self.enter(t, (*key, k), name) for k, t in items)
+            return Tuple(parts, thing.cls)  # type: ignore[arg-type]
+        if isinstance(thing, Maybe):
+            inner = self.enter(thing.thing, key, name)
+            flag = self.enter(thing.bound, (*key, "bound"), f"{name}_bound")
+            return Maybe(inner, flag)  # type: ignore[arg-type]
+        return thing
+
+    def enter_scalar(self, thing: Operand, key: Key, name: str) -> Thing:
+        assert isinstance(thing.type, Scalar)
+        type = self.plan.types.get(key, thing.type)
+        init = convert(self.build, thing, type)
+        return self.slot(key, init, type, name).inn
+
+    def enter_unbound(self, key: Key, name: str) -> Thing | None:
+        type = self.plan.maybe.get(key)
+        if type is None:
+            return None
+        flag = self.slot((*key, "bound"), const(False), const(False).type, f"{name}_set")
+        if isinstance(type, Static):
+            return Maybe(type, flag.inn)
+        init = placeholder(self.build, type)
+        if isinstance(type, Scalar):
+            return Maybe(self.slot(key, init, type, name).inn, flag.inn)
+        root = Root(name, type)
+        self.slot(key, init, type, name).root = root
+        slot = self.by_key[key]
+        self.reader.state.ver[root] = slot.inn
+        self.plan.arrays.add(key)
+        return Maybe(Ref(root, (), type), flag.inn)
+
+    def enter_array(self, ref: Ref, key: Key, name: str) -> Thing:
+        init, shared = self.owner(ref, self.reachable(key))
+        type = init.type
+        for axis in range(type.rank):
+            if (key, axis) in self.plan.loose:
+                dims = list(type.dims)
+                dims[axis] = self.build.loose()
+                type = Array(type.dtype, tuple(dims), type.contiguous)
+        assert isinstance(type, Array | ListOf)
+        slot = self.slot(key, init, type, name)
+        root = Root(name, type, ref.root.listlike)
+        if shared is None:
+            self.reader.state.ver.pop(ref.root, None)
+        else:
+            self.reader.share(root, shared)
+        slot.root = root
+        self.reader.state.ver[root] = slot.inn
+        self.share_planned(key, root)
+        return Ref(root, (), type)
+
+    def share_planned(self, key: Key, root: Root) -> None:
+        """Link the slots that the turn before left as copies of one memory."""
+        for one, other in self.plan.shared:
+            partner = other if one == key else one if other == key else None
+            if partner is None:
+                continue
+            found = partner if isinstance(partner, Root) else None
+            if found is None and partner in self.by_key:
+                found = self.by_key[partner].root
+            if found is not None:
+                self.reader.share(root, found)
+
+    def reachable(self, key: Key) -> set[Root]:
+        """Return the buffers that something other than this name reaches."""
+        reader = self.reader
+        things: list[Thing] = list(self.held)
+        things += [
+            t
+            for n, t in reader.state.names.items()
+            if n in self.header.carried and n != key[0] and (n,) not in self.plan.arrays
+            and n not in self.things
+        ]  # fmt: skip
+        for frame in reader.frames[:-1]:
+            things += frame.names.values()
+        things += reader.held
+        return {r for t in things for r in roots_of(t, self.fixed_heap())}
+
+    def fixed_heap(self) -> dict[Cell, Any]:
+        """Return the contents of containers without what the loop carries apart."""
+        heap = dict(self.reader.state.heap)
+        for cell in self.plan.cells:
+            contents = heap.get(cell)
+            if isinstance(contents, dict):
+                heap[cell] = {
+                    k: t for k, t in contents.items() if (cell, k) not in self.plan.arrays
+                }
+            elif isinstance(contents, tuple):
+                heap[cell] = tuple(
+                    t
+                    for k, t in enumerate(contents)
+                    if (cell, k) not in self.plan.arrays
+                )
+        return heap
+
+    def owner(self, ref: Ref, kept: set[Root]) -> tuple[Value, Root | None]:
+        """Return a version to hand over, and the buffer it is a copy of, if any."""
+        ver = self.reader.state.ver
+        root = ref.root
+        if not ref.path and root not in kept and root not in self.given and root in ver:
+            self.given.add(root)
+            return ver[root], None
+        view = self.reader.operand(ref)
+        copy: Value = self.build.op("copy", view, name=root.name)
+        return copy, root
+
+    def enter_contents(self, cell: Cell) -> Any:
+        contents = self.reader.state.heap[cell]
+        if isinstance(contents, dict):
+            return {
+                k: self.enter(t, (cell, k), cell.name) for k, t in contents.items()
+            }
+        return tuple(
+            self.enter(t, (cell, k), cell.name) for k, t in enumerate(contents)
+        )
+
+    def enter_roots(self) -> None:
+        ver = self.reader.state.ver
+        taken = {s.root for s in self.slots}
+        for root in list(ver):
+            if root not in taken and root not in self.given:
+                slot = self.slot(("root", root), ver[root], root.type, root.name)
+                slot.root = root
+                ver[root] = slot.inn
+
+    def grow(self) -> None:
+        """Turn lists that the body appends to into growable buffers."""
+        state = self.reader.state
+        for cell, item in self.plan.growing.items():
+            if not isinstance(cell, ListCell) or cell not in state.heap:
+                continue
+            self.reader.make_growable(cell, item)
+        for cell in self.plan.listlike:
+            if isinstance(state.heap.get(cell), tuple):
+                assert isinstance(cell, ListCell)
+                self.reader.make_array(cell, ast.Pass())
+
+    # leaving
+
+    def leave(self) -> None:
+        """Find what each slot hands to the next turn."""
+        state = self.reader.state
+        for name in sorted(self.header.carried):
+            end = state.names.get(name)
+            inside = self.things.get(name)
+            if inside is None:
+                if end is not None and not isinstance(end, Poison | Unbound):
+                    self.learn_unbound(end, (name,))
+                self.never_bound(name)
+                continue
+            if end is None:
+                continue
+            try:
+                self.close(inside, end, (name,))
+            except Unjoinable as clash:
+                self.reader.clash(name, clash)
+        for cell, contents in self.cells.items():
+            self.close_contents(contents, state.heap[cell], cell)
+        for slot in self.slots:
+            if slot.key[0] == "root":
+                slot.yld = state.ver.get(slot.root)  # type: ignore[arg-type]
+                if slot.yld is None:
+                    slot.yld = slot.inn
+                    self.reader.handed(slot.root)
+
+    def never_bound(self, name: str) -> None:
+        """Note a name that no path binds before it is read."""
+        if self.reader.missed.pop(name, None) is not None:
+            self.reader.problem("SG401", f"`{name}` is not bound here")
+
+    def learn_unbound(self, end: Thing, key: Key) -> None:
+        inner = end.thing if isinstance(end, Maybe) else end
+        if isinstance(inner, Static):
+            self.plan.maybe[key] = inner
+        elif is_operand(inner):
+            self.plan.maybe[key] = inner.type  # type: ignore[union-attr]
+        elif isinstance(inner, Ref):
+            assert isinstance(inner.type, Array | ListOf | Scalar)
+            type = inner.type
+            if isinstance(type, Array):
+                dims = tuple(self.build.loose() for _ in type.dims)
+                type = Array(type.dtype, dims, type.contiguous)
+            self.plan.maybe[key] = type
+        else:
+            return
+        raise Retry
+
+    def close(self, inside: Thing, end: Thing, key: Key) -> None:
+        """Connect what a name means at the end of a turn to its slot."""
+        if isinstance(end, Poison) or isinstance(inside, Poison):
+            for slot in self.slots:
+                if slot.key == key:
+                    slot.yld = slot.inn
+            return
+        if isinstance(inside, Maybe):
+            self.close_maybe(inside, end, key)
+        elif isinstance(inside, Tuple) and isinstance(end, Tuple):
+            if len(inside.items) != len(end.items):
+                raise Unjoinable(inside, end)
+            pairs = zip(inside.items, end.items, strict=True)
+            for k, (a, b) in enumerate(pairs):
+                self.close(a, b, (*key, k))
+        elif is_operand(inside) and is_operand(end):
+            self.close_scalar(end, key)  # type: ignore[arg-type]
+        elif isinstance(inside, Ref) and isinstance(end, Ref):
+            self.close_array(inside, end, key)
+        elif isinstance(inside, Cell) and isinstance(end, Cell):
+            if inside is not end:
+                raise Unjoinable(inside, end)
+        elif inside is not end and inside != end:
+            raise Unjoinable(inside, end)
+
+    def close_maybe(self, inside: Maybe, end: Thing, key: Key) -> None:
+        inner, flag = (
+            (end.thing, end.bound) if isinstance(end, Maybe) else (end, const(True))
+        )
+        self.close(inside.thing, inner, key)
+        if is_operand(flag) and (*key, "bound") in self.by_key:
+            self.by_key[(*key, "bound")].yld = convert(
+                self.build, flag, self.by_key[(*key, "bound")].inn.type  # type: ignore[arg-type]
+            )  # fmt: skip
+
+    def close_scalar(self, end: Operand, key: Key) -> None:
+        slot = self.by_key[key]
+        assert isinstance(slot.inn.type, Scalar) and isinstance(end.type, Scalar)
+        type = join(slot.inn.type, end.type)
+        if type != slot.inn.type:
+            self.plan.types[key] = type
+            raise Retry
+        slot.yld = convert(self.build, end, type)
+
+    def close_array(self, inside: Ref, end: Ref, key: Key) -> None:
+        if key not in self.plan.arrays:
+            if inside.root is end.root and inside.path == end.path:
+                return
+            self.plan.arrays.add(key)
+            raise Retry
+        slot = self.by_key[key]
+        same = type(slot.inn.type) is type(end.type)
+        if not same or slot.inn.type.rank != end.type.rank:
+            raise Unjoinable(inside, end)
+        if slot.inn.type.dtype != end.type.dtype:
+            raise Unjoinable(inside, end)
+        if isinstance(slot.inn.type, Array) and isinstance(end.type, Array):
+            pairs = zip(slot.inn.type.dims, end.type.dims, strict=True)
+            for axis, (a, b) in enumerate(pairs):
+                loose = (key, axis) in self.plan.loose or key in self.plan.maybe
+                if not loose and self.build.resolve(a) != self.build.resolve(b):
+                    self.plan.loose.add((key, axis))
+                    raise Retry
+        value, shared = self.owner(end, self.kept_at_end(key))
+        slot.yld = value
+        self.ends[end.root] = key
+        if shared is not None:
+            partner: Any = self.ends.get(shared, key)
+            partner = shared if partner == key else partner
+            lasting = not isinstance(partner, Root) or partner in self.outside
+            if lasting and (key, partner) not in self.plan.shared:
+                self.plan.shared.add((key, partner))
+                raise Retry
+
+    def kept_at_end(self, key: Key) -> set[Root]:
+        """Return the buffers that the next turn reaches without this name."""
+        reader = self.reader
+        carried_arrays = {k[0] for k in self.plan.arrays}
+        things = [
+            t
+            for n, t in reader.state.names.items()
+            if n in self.header.live and n != key[0] and n not in carried_arrays
+        ]
+        for frame in reader.frames[:-1]:
+            things += frame.names.values()
+        things += reader.held
+        roots = {r for t in things for r in roots_of(t, self.fixed_heap())}
+        return roots | {s.root for s in self.slots if s.key[0] == "root" and s.root}
+
+    def check_cells(self, heap_in: dict[Cell, Any]) -> None:
+        """Learn which containers the body changes."""
+        heap = self.reader.state.heap
+        changed = False
+        for cell, contents in heap_in.items():
+            if heap.get(cell) is contents:
+                continue
+            if isinstance(heap[cell], Ref):
+                self.plan.listlike.add(cell)
+                changed = True
+                continue
+            if cell in self.cells:
+                if len(heap[cell]) != len(contents):
+                    changed |= self.learn_growing(cell)
+                continue
+            if len(heap[cell]) != len(contents):
+                changed |= self.learn_growing(cell)
+            else:
+                self.plan.cells.add(cell)
+                changed = True
+        if changed:
+            raise Retry
+
+    def learn_growing(self, cell: Cell) -> bool:
+        contents = self.reader.state.heap[cell]
+        item = self.reader.item_type(cell, contents)
+        if item is None or not isinstance(cell, ListCell):
+            return False
+        self.plan.growing[cell] = item
+        self.plan.cells.discard(cell)
+        return True
+
+    def close_contents(self, inside: Any, end: Any, cell: Cell) -> None:
+        pairs: Iterator[tuple[Any, Thing, Thing]]
+        if isinstance(inside, dict):
+            pairs = ((k, inside[k], end[k]) for k in inside)
+        else:
+            pairs = ((k, a, b) for k, (a, b) in enumerate(zip(inside, end, strict=True)))
+        for k, a, b in pairs:
+            try:
+                self.close(a, b, (cell, k))
+            except Unjoinable as clash:
+                self.reader.clash_cell(cell, clash)
+
+    # emitting
+
+    def finish(
+        self,
+        var: Value,
+        cond: Operand | None,
+        test: list[Stmt],
+        stmts: list[Stmt],
+        exit: Operand | None,
+    ) -> None:
+        names = self.prune()
+        carries = tuple(
+            Carry(s.init, s.inn, s.yld, self.outer(s))
+            for s in self.slots
+            if s.inn not in names and s.yld is not None
+        )
+        loc = self.build.loc
+        body = Block(tuple(stmts))
+        loop: Stmt
+        if self.header.bounds is not None:
+            start, stop, step = self.header.bounds
+            loop = For(var, start, stop, step, carries, body, exit, None, loc)
+        else:
+            assert cond is not None
+            loop = While(Block(tuple(test)), cond, carries, body, exit, None, loc)
+        loop = substitute(loop, names)
+        self.build.emit(loop)
+        for carry in carries:
+            self.build.measure(carry.out)
+        for inn, init in names.items():
+            if inn.type == INT:
+                self.reader.aliases[inn] = self.build.dim(init)
+                self.build.equal[-1][inn] = self.build.dim(init)
+        self.after(names)
+
+    def outer(self, slot: Slot) -> Value:
+        if slot.out is None:
+            type = slot.inn.type
+            if isinstance(type, Array):
+                dims = list(type.dims)
+                for axis in range(len(dims)):
+                    if (slot.key, axis) in self.plan.loose or slot.key in self.plan.maybe:
+                        dims[axis] = self.build.loose()
+                type = Array(type.dtype, tuple(dims), type.contiguous)
+            slot.out = Value(slot.inn.name, type)
+        return slot.out
+
+    def prune(self) -> dict[Value, Operand]:
+        """Find the slots that carry nothing: they are what they were before."""
+        names: dict[Value, Operand] = {}
+        for slot in self.slots:
+            if slot.yld is None or slot.yld is slot.inn:
+                names[slot.inn] = slot.init
+        return names
+
+    def after(self, names: dict[Value, Operand]) -> None:
+        """Set the state to what holds after the loop."""
+        state = self.reader.state
+        final: dict[Value, Operand] = {
+            s.inn: names[s.inn] if s.inn in names else self.outer(s) for s in self.slots
+        }
+        fresh: dict[Root, Root] = {}
+        ver: dict[Root, Value] = {}
+        for slot in self.slots:
+            if slot.root is None:
+                continue
+            value = final[slot.inn]
+            assert isinstance(value, Value)
+            root = slot.root
+            if slot.key[0] != "root":
+                root = fresh[slot.root] = replace_root(slot.root, value)
+                for other in slot.root.shares:
+                    self.reader.share(root, other)
+            ver[root] = value
+        state.ver = ver
+
+        def outside(thing: Thing) -> Thing:
+            if isinstance(thing, Value):
+                return final.get(thing, thing)
+            if isinstance(thing, Ref):
+                root = fresh.get(thing.root, thing.root)
+                return Ref(root, thing.path, thing.type if thing.path else root.type)
+            if isinstance(thing, Tuple):
+                return Tuple(tuple(outside(t) for t in thing.items), thing.cls)
+            if isinstance(thing, Maybe):
+                return Maybe(outside(thing.thing), outside(thing.bound))  # type: ignore[arg-type]
+            return thing
+
+        live = self.header.live
+        state.names = {
+            n: outside(self.things.get(n, t))
+            for n, t in state.names.items()
+            if n in self.things or (n in live and n not in self.header.carried)
+        }
+        for cell, contents in self.cells.items():
+            if isinstance(contents, dict):
+                state.heap[cell] = {k: outside(t) for k, t in contents.items()}
+            else:
+                state.heap[cell] = tuple(outside(t) for t in contents)
+
+
+def replace_root(root: Root, value: Value) -> Root:
+    """Return the buffer that the loop hands on under the same name."""
+    assert isinstance(value.type, Array | ListOf)
+    return Root(root.name, value.type, root.listlike)
+
+
+def unroll(count: int, turn: Callable[[int], Const | Value | None], reader: Reader,
+           live: frozenset[str]) -> None:  # fmt: skip
+    """Run a body once for each item of a container, while no turn leaves the loop."""
+    def rest(k: int) -> None:
+        if k == count:
+            return
+        flag = turn(k)
+        if flag is None or flag == const(False):
+            rest(k + 1)
+        elif isinstance(flag, Const):
+            return
+        else:
+            branch(reader, flag, lambda: None, lambda: rest(k + 1), live)
+
+    rest(0)
+

@@ -1,0 +1,217 @@
+"""What a name can be bound to while a function is read.
+
+Numbers are IR operands. An array is a `Ref`: a root buffer and a path into it, never a
+version, so that every read sees the root's current version. Containers are taken apart:
+tuples hold their items; lists and dicts, which can change, are cells whose contents lie
+in the state. Everything else is known while compiling.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from srcgrad.ir import Const, Operand, Path, Value
+from srcgrad.source import FunctionSource
+from srcgrad.types import Array, ListOf, Type
+
+__all__ = [
+    "Bound", "Cell", "Closure", "DictCell", "Iter", "ListCell", "Maybe", "Poison",
+    "Record", "Ref", "Root", "SliceValue", "Static", "Thing", "Tuple", "Unbound", "is_operand",
+    "kind_of", "leaves", "roots_of",
+]  # fmt: skip
+
+
+@dataclass(eq=False, slots=True)
+class Root:
+    """A buffer: an argument, an allocation, or what a loop or merge hands on.
+
+    `shares` are the buffers that hold a copy where plain Python has one memory: a write
+    to either makes the other unreadable. `listlike` marks a Python list of numbers that
+    is kept as an array, `captured` a global, which must not be written.
+    """
+
+    name: str
+    type: Array | ListOf
+    listlike: bool = False
+    captured: bool = False
+    shares: set[Root] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A part of a buffer."""
+
+    root: Root
+    path: Path
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """A tuple, or the result of a namedtuple class."""
+
+    items: tuple[Thing, ...]
+    cls: type | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """The identity of something that can change; contents lie in the state."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListCell(Cell):
+    """A list of known length."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DictCell(Cell):
+    """A dict with known keys."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record(Cell):
+    """An object taken apart into its fields; `cls` gives its class."""
+
+    cls: type = object
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A Python object that is known while compiling."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closure:
+    """A function defined inside the function that is being read."""
+
+    source: FunctionSource
+    node: ast.FunctionDef | ast.Lambda
+    names: dict[str, Any]
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A method of a value, not yet called."""
+
+    owner: Thing
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SliceValue:
+    """`slice(start, stop, step)` as a value, or a slice inside a subscript."""
+
+    start: Thing
+    stop: Thing
+    step: Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Iter:
+    """Something a loop can run over: range, enumerate, zip, reversed, items ..."""
+
+    kind: str
+    parts: tuple[Thing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A name bound on some paths only; `bound` is a flag that says whether it is."""
+
+    thing: Thing
+    bound: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """What a statement with an error would have bound; uses are not reported again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unbound:
+    """A name that is not bound before the first turn of the loop being read."""
+
+
+Thing = (
+    Unbound | Const | Value | Ref | Tuple | ListCell | DictCell | Record | Static | Closure
+    | Bound | SliceValue | Iter | Maybe | Poison
+)  # fmt: skip
+
+
+def is_operand(thing: object) -> bool:
+    """Tell whether a thing is a number known to the IR."""
+    return isinstance(thing, Const | Value)
+
+
+def leaves(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Thing]:
+    """Yield the numbers and arrays inside a thing, in order."""
+    match thing:
+        case Tuple():
+            for item in thing.items:
+                yield from leaves(item, heap)
+        case ListCell():
+            contents = heap.get(thing, ())
+            for item in (contents,) if isinstance(contents, Ref) else contents:
+                yield from leaves(item, heap)
+        case DictCell() | Record():
+            for item in heap.get(thing, {}).values():
+                yield from leaves(item, heap)
+        case Maybe():
+            yield from leaves(thing.thing, heap)
+        case Iter():
+            for item in thing.parts:
+                yield from leaves(item, heap)
+        case Bound():
+            yield from leaves(thing.owner, heap)
+        case Closure():
+            for item in thing.names.values():
+                if not isinstance(item, Closure):
+                    yield from leaves(item, heap)
+        case Const() | Value() | Ref():
+            yield thing
+        case _:
+            return
+
+
+def roots_of(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Root]:
+    """Yield the buffers a thing reaches."""
+    for leaf in leaves(thing, heap):
+        if isinstance(leaf, Ref):
+            yield leaf.root
+
+
+def kind_of(thing: Thing) -> str:
+    """Name a thing's kind in words, for messages."""
+    match thing:
+        case Const() | Value():
+            words = {"float64": "number", "float32": "float32", "int64": "integer"}
+            return words.get(thing.type.dtype, thing.type.dtype)
+        case Ref(type=ListOf()):
+            return "list"
+        case Ref():
+            return f"{thing.type.dtype} array of rank {thing.type.rank}"
+        case Tuple():
+            return "tuple"
+        case ListCell():
+            return "list"
+        case DictCell():
+            return "dict"
+        case Record():
+            return thing.cls.__name__
+        case Static(value=None):
+            return "None"
+        case Static():
+            return type(thing.value).__name__
+        case Closure() | Bound():
+            return "function"
+        case _:
+            return type(thing).__name__.lower()

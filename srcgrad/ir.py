@@ -1,0 +1,308 @@
+"""The intermediate representation: typed, structured SSA.
+
+    Function = name, params: Value*, body: Block, results: Operand*, loc
+    Block    = stmts: Stmt*
+    Operand  = Value | Const
+    Stmt     = Op(row, args, attrs) -> outs            one row of the table of operations
+             | View(base, path) -> out                 alias of a part of a buffer
+             | Read(base, path) -> out                 one element, copied
+             | Write(base, path, value) -> out         x[path] = value; consumes base
+             | Accumulate(base, path, value) -> out    x[path] += value, repeats add up
+             | Take(base, path) -> value, out          read and clear: adjoint of Write
+             | Push(base, value) -> out                append to a list
+             | For(var, start, stop, step, carries, body, exit?, trips?)
+             | While(test, cond, carries, body, exit?, trips?)
+             | If(cond, then, orelse, merges)
+             | Assert(cond, exception, message)
+    Carry    = init, inn, yld, out                     a value handed from turn to turn
+    Merge    = out, then, orelse
+    Step     = Index(items) | Permute(axes) | Reshape(shape)
+    Item     = Operand | Slice(start?, stop?, step?) | None
+
+Arrays are values with versions. A version has one owner: it is consumed by Write,
+Accumulate, Take, Push, a carry (init and yld) and a merge. A View is made where it is
+read and never lives across a write. `exit` is true at the end of a turn that leaves the
+loop; `trips` counts the turns begun. Node classes are final: `isinstance` is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from srcgrad.errors import Location as Loc
+from srcgrad.types import ListOf, Scalar, Type
+
+__all__ = [
+    "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function", "If",
+    "Index", "Item", "Loc", "NOWHERE", "Loop", "Merge", "Op", "Operand", "Path", "Permute", "Push",
+    "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Value", "View", "While",
+    "Write", "owned", "path_operands",
+]  # fmt: skip
+
+
+NOWHERE = Loc("", 0, 0, 0, 0)
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """One SSA value; `name` is the name it would like in printed text.
+
+    The name is the only thing that may be set later: it has no meaning.
+    """
+
+    name: str
+    type: Type
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A literal number."""
+
+    value: float | int | bool
+    type: Scalar
+
+    @property
+    def name(self) -> str:
+        """The literal as text."""
+        return repr(self.value)
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+Operand = Value | Const
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`start:stop:step` of one axis; None as in Python."""
+
+    start: Operand | None
+    stop: Operand | None
+    step: Operand | None
+
+
+Item = Operand | Slice | None
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Subscript with one item for each axis, and None for each new axis."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """Transposed view: axis k of the result is axis `axes[k]` of the base."""
+
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same elements in C order under another shape; the base is contiguous."""
+
+    shape: tuple[Operand, ...]
+
+
+Step = Index | Permute | Reshape
+Path = tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """Apply one row of the table of operations."""
+
+    row: str
+    args: tuple[Operand, ...]
+    outs: tuple[Value, ...]
+    attrs: dict[str, object] = field(default_factory=dict)
+    loc: Loc = NOWHERE
+
+    @property
+    def out(self) -> Value:
+        """The only result."""
+        (out,) = self.outs
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Name a part of a buffer; neither copies nor owns."""
+
+    base: Value
+    path: Path
+    out: Value
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """Copy one element of an array, or one item of a list."""
+
+    base: Value
+    path: Path
+    out: Value
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Write:
+    """Store `value` (broadcast) at `path`; `once` marks tapes: each place once."""
+
+    base: Value
+    path: Path
+    value: Operand
+    out: Value
+    loc: Loc = NOWHERE
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accumulate:
+    """Add `value` at `path`; repeated indices add up."""
+
+    base: Value
+    path: Path
+    value: Operand
+    out: Value
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Take:
+    """Read the part at `path` into `value` and clear it to zero."""
+
+    base: Value
+    path: Path
+    value: Value
+    out: Value
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Push:
+    """Append a scalar, or a copy of an array, to a list."""
+
+    base: Value
+    value: Operand
+    out: Value
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assert:
+    """Raise `exception(message)` unless `cond` holds."""
+
+    cond: Operand
+    exception: str
+    message: str
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A straight sequence of statements."""
+
+    stmts: tuple[Stmt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carry:
+    """A value handed from one turn of a loop to the next."""
+
+    init: Operand
+    inn: Value
+    yld: Operand
+    out: Value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merge:
+    """A value that comes from either arm of an If."""
+
+    out: Value
+    then: Operand
+    orelse: Operand
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class For:
+    """Run `body` for `var` in range(start, stop, step)."""
+
+    var: Value
+    start: Operand
+    stop: Operand
+    step: Operand
+    carries: tuple[Carry, ...]
+    body: Block
+    exit: Operand | None = None
+    trips: Value | None = None
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class While:
+    """Run `body` while the block `test` computes a true `cond`."""
+
+    test: Block
+    cond: Operand
+    carries: tuple[Carry, ...]
+    body: Block
+    exit: Operand | None = None
+    trips: Value | None = None
+    loc: Loc = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class If:
+    """Run one of two blocks; each merge picks that arm's value."""
+
+    cond: Operand
+    then: Block
+    orelse: Block
+    merges: tuple[Merge, ...]
+    loc: Loc = NOWHERE
+
+
+Loop = For | While
+Stmt = (
+    Op | View | Read | Write | Accumulate | Take | Push | Assert | For | While | If
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A whole function; `cut` is the number of top statements that run forward only."""
+
+    name: str
+    params: tuple[Value, ...]
+    body: Block
+    results: tuple[Operand, ...]
+    loc: Loc = NOWHERE
+    cut: int | None = None
+
+
+def owned(type: Type) -> bool:
+    """Tell whether values of this type are buffers with versions."""
+    return isinstance(type, ListOf) or type.rank > 0
+
+
+def path_operands(path: Path) -> Iterator[Operand]:
+    """Yield the operands inside a path."""
+    for step in path:
+        if isinstance(step, Index):
+            for item in step.items:
+                if isinstance(item, Slice):
+                    yield from (
+                        x for x in (item.start, item.stop, item.step) if x is not None
+                    )
+                elif item is not None:
+                    yield item
+        elif isinstance(step, Reshape):
+            yield from step.shape

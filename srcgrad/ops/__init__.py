@@ -1,0 +1,28 @@
+"""The rows, loaded in one place."""
+
+from srcgrad.ops import (
+    arithmetic,
+    creation,
+    elementwise,
+    indexing,
+    linalg,
+    lists,
+    reductions,
+    shaping,
+)
+from srcgrad.ops.table import ROWS, Row, find_callable, find_method
+
+__all__ = [
+    "ROWS",
+    "Row",
+    "arithmetic",
+    "creation",
+    "elementwise",
+    "find_callable",
+    "find_method",
+    "indexing",
+    "linalg",
+    "lists",
+    "reductions",
+    "shaping",
+]

@@ -1,0 +1,140 @@
+"""Elementwise functions of NumPy and `math`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from srcgrad.ops.table import Attrs, Shapes, dotted, elementwise
+from srcgrad.types import Scalar, Type
+
+_LN2, _LN10 = math.log(2.0), math.log(10.0)
+
+
+def _function(signature: str, loop: str, math_name: str = "", **options: object) -> None:
+    """Enter a ufunc that computes in floats; `math_name` also answers in `math`."""
+    name = signature.split("(")[0]
+    callables = dotted(name)
+    if math_name:
+        callables += dotted(math_name, "math")
+    extra = options.pop("also", ())
+    assert isinstance(extra, tuple)
+    elementwise(
+        signature, floats=True, loop=loop, callables=callables + extra, cost=10,
+        **options,
+    )  # fmt: skip
+
+
+def _whole(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    """Python's own integer, whatever number it was made of."""
+    return Scalar("int64", python=True)
+
+
+_function("exp(x)", "math.exp({x})", "exp", x="g * z", check="overflow")
+_function("expm1(x)", "math.expm1({x})", "expm1", x="g * (z + 1)", check="overflow")
+_function("exp2(x)", "math.pow(2.0, {x})", "exp2", x=f"g * z * {_LN2!r}")
+_function("log(x)", "math.log({x})", "log", x="g / x", check="positive")
+_function("log2(x)", "math.log2({x})", "log2", x=f"g / (x * {_LN2!r})",
+          check="positive")  # fmt: skip
+_function("log10(x)", "math.log10({x})", "log10", x=f"g / (x * {_LN10!r})",
+          check="positive")  # fmt: skip
+_function("log1p(x)", "math.log1p({x})", "log1p", x="g / (1 + x)",
+          check="above -1")  # fmt: skip
+_function("sqrt(x)", "math.sqrt({x})", "sqrt", x="0.5 * g / z", check="nonnegative")
+_function("cbrt(x)", "rt_cbrt({x})", "cbrt", x="g / (3 * z * z)")
+_function("sin(x)", "math.sin({x})", "sin", x="g * cos(x)", check="finite")
+_function("cos(x)", "math.cos({x})", "cos", x="-g * sin(x)", check="finite")
+_function("tan(x)", "math.tan({x})", "tan", x="g * (1 + z * z)", check="finite")
+_function("arcsin(x)", "math.asin({x})", "asin", x="g / sqrt(1 - x * x)",
+          domain=(-0.9, 0.9), check="unit")  # fmt: skip
+_function("arccos(x)", "math.acos({x})", "acos", x="-g / sqrt(1 - x * x)",
+          domain=(-0.9, 0.9), check="unit")  # fmt: skip
+_function("arctan(x)", "math.atan({x})", "atan", x="g / (1 + x * x)")
+_function("sinh(x)", "math.sinh({x})", "sinh", x="g * cosh(x)", check="overflow")
+_function("cosh(x)", "math.cosh({x})", "cosh", x="g * sinh(x)", check="overflow")
+_function("tanh(x)", "math.tanh({x})", "tanh", x="g * (1 - z * z)")
+_function("arcsinh(x)", "math.asinh({x})", "asinh", x="g / sqrt(x * x + 1)")
+_function("arccosh(x)", "math.acosh({x})", "acosh", x="g / sqrt(x * x - 1)",
+          domain=(1.2, 3.0), check="above 1")  # fmt: skip
+_function("arctanh(x)", "math.atanh({x})", "atanh", x="g / (1 - x * x)",
+          domain=(-0.9, 0.9), check="open unit")  # fmt: skip
+_function("arctan2(y, x)", "math.atan2({y}, {x})", "atan2",
+          y="g * x / (x * x + y * y)", x="-g * y / (x * x + y * y)")  # fmt: skip
+_function("hypot(x, y)", "math.hypot({x}, {y})", "hypot",
+          x="where(z == 0, 0, g * x / z)", y="where(z == 0, 0, g * y / z)")  # fmt: skip
+_function("logaddexp(x, y)", "rt_logaddexp({x}, {y})",
+          x="g * exp(x - z)", y="g * exp(y - z)")  # fmt: skip
+_function("logaddexp2(x, y)", "rt_logaddexp2({x}, {y})",
+          x="g * exp2(x - z)", y="g * exp2(y - z)")  # fmt: skip
+_function("degrees(x)", "{x} * (180.0 / math.pi)", "degrees", x="g * (180 / pi)",
+          also=dotted("rad2deg"))  # fmt: skip
+_function("radians(x)", "{x} * (math.pi / 180.0)", "radians", x="g * (pi / 180)",
+          also=dotted("deg2rad"))  # fmt: skip
+_function("sinc(x)", "rt_sinc({x})", x="g * sinc_slope(x)")
+_function("sinc_slope(x, order=1)", "rt_sinc_slope({x}, {order})", spell="sinc_slope",
+          x="g * sinc_slope(x, order=order + 1)", domain=(0.2, 0.9))  # fmt: skip
+_function("erf(x)", "math.erf({x})", spell="math.erf", also=dotted("erf", "math"),
+          x="g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip
+_function("erfc(x)", "math.erfc({x})", spell="math.erfc", also=dotted("erfc", "math"),
+          x="-g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip
+
+elementwise("absolute(x)", x="g * sign(x)", loop="abs({x})", cost=0,
+            callables=(*dotted("absolute abs"), "builtins.abs"))  # fmt: skip
+elementwise("fabs(x)", x="g * sign(x)", loop="abs({x})", cost=0, floats=True,
+            callables=(*dotted("fabs"), "math.fabs"))  # fmt: skip
+elementwise("square(x)", x="2 * g * x", loop="{x} * {x}", callables=dotted("square"))
+elementwise("reciprocal(x)", x="-g * z * z", loop="1 / {x}",
+            callables=dotted("reciprocal"))  # fmt: skip
+elementwise("sign(x)", loop="rt_sign({x})", callables=dotted("sign"))
+# NumPy leaves integers alone here.
+elementwise("floor(x)", loop="rt_floor({x})", callables=dotted("floor"))
+elementwise("ceil(x)", loop="rt_ceil({x})", callables=dotted("ceil"))
+elementwise("trunc(x)", loop="rt_trunc({x})",
+            callables=dotted("trunc fix"))  # fmt: skip
+elementwise("rint(x)", loop="rt_rint({x})", floats=True, callables=dotted("rint"))
+elementwise("isnan(x)", loop="math.isnan({x})", dtype="bool",
+            callables=(*dotted("isnan"), "math.isnan"))  # fmt: skip
+elementwise("isinf(x)", loop="math.isinf({x})", dtype="bool",
+            callables=(*dotted("isinf"), "math.isinf"))  # fmt: skip
+elementwise("isfinite(x)", loop="math.isfinite({x})", dtype="bool",
+            callables=(*dotted("isfinite"), "math.isfinite"))  # fmt: skip
+elementwise("signbit(x)", loop="rt_signbit({x})", dtype="bool",
+            callables=dotted("signbit"))  # fmt: skip
+elementwise("copysign(x, y)", x="g * sign(x) * copysign(1.0, y)", floats=True,
+            loop="math.copysign({x}, {y})",
+            callables=(*dotted("copysign"), "math.copysign"))  # fmt: skip
+elementwise("fmod(x, y)", x="g", y="-g * trunc(x / y)", floats=True,
+            loop="math.fmod({x}, {y})",
+            callables=(*dotted("fmod"), "math.fmod"))  # fmt: skip
+
+_BIGGER = "where(x > y, g, where(x == y, 0.5 * g, 0))"
+_SMALLER = "where(x < y, g, where(x == y, 0.5 * g, 0))"
+_BIGGER_Y = "where(y > x, g, where(x == y, 0.5 * g, 0))"
+_SMALLER_Y = "where(y < x, g, where(x == y, 0.5 * g, 0))"
+elementwise("maximum(x, y)", x=_BIGGER, y=_BIGGER_Y, loop="rt_maximum({x}, {y})",
+            callables=dotted("maximum"))  # fmt: skip
+elementwise("minimum(x, y)", x=_SMALLER, y=_SMALLER_Y, loop="rt_minimum({x}, {y})",
+            callables=dotted("minimum"))  # fmt: skip
+elementwise("fmax(x, y)", x="where(isnan(y), g, " + _BIGGER + ")",
+            y="where(isnan(x), g, " + _BIGGER_Y + ")", loop="rt_fmax({x}, {y})",
+            callables=dotted("fmax"))  # fmt: skip
+elementwise("fmin(x, y)", x="where(isnan(y), g, " + _SMALLER + ")",
+            y="where(isnan(x), g, " + _SMALLER_Y + ")", loop="rt_fmin({x}, {y})",
+            callables=dotted("fmin"))  # fmt: skip
+elementwise("clip(x, lo, hi)", x="where((x >= lo) & (x <= hi), g, 0)",
+            lo="where(x < lo, g, 0)", hi="where(x > hi, g, 0)",
+            loop="rt_minimum(rt_maximum({x}, {lo}), {hi})", callables=dotted("clip"),
+            methods=("clip",))  # fmt: skip
+# Python's own max and min select the first of equals; `x if x >= y else y` says so.
+elementwise("max2(x, y)", x="where(y > x, 0, g)", y="where(y > x, g, 0)",
+            loop="({y} if {y} > {x} else {x})", spell="max")  # fmt: skip
+elementwise("min2(x, y)", x="where(y < x, 0, g)", y="where(y < x, g, 0)",
+            loop="({y} if {y} < {x} else {x})", spell="min")  # fmt: skip
+# Python scalars: round half to even, truncation, and the two roundings of `math`.
+elementwise("to_int(x)", loop="int({x})", spell="int", infer=_whole)
+elementwise("math_floor(x)", loop="int(math.floor({x}))", spell="math.floor",
+            infer=_whole, callables=("math.floor",))  # fmt: skip
+elementwise("math_ceil(x)", loop="int(math.ceil({x}))", spell="math.ceil",
+            infer=_whole, callables=("math.ceil",))  # fmt: skip
+elementwise("math_trunc(x)", loop="int({x})", spell="math.trunc",
+            infer=_whole, callables=("math.trunc",))  # fmt: skip

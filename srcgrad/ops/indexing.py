@@ -1,0 +1,130 @@
+"""Sorting, searching, and gathering along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from srcgrad.ops.layout import (
+    Term,
+    around,
+    as_dtype,
+    call,
+    keep,
+    lengths,
+    multiply,
+    tuple_text,
+    whole,
+)
+from srcgrad.ops.table import Attrs, Shapes, constant, dotted, linear, rule
+from srcgrad.types import Array, Scalar, Type, promote
+
+Names = list[str]
+Types = Sequence[Type]
+
+
+def _sorted(index: bool) -> Any:
+    """Return the type rule of a sort; axis None sorts the flattened array."""
+
+    def infer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+        (t,) = types
+        dims = getattr(t, "dims", ())
+        if attrs.get("axis", -1) is None:
+            dims = (multiply(shapes, dims),)
+        return Array("int64" if index else t.dtype, tuple(dims))
+
+    return infer
+
+
+def _sort_kernel(kernel: str) -> Any:
+    def text(names: Names, types: Types, attrs: Attrs) -> str:
+        (name,), (t,) = names, types
+        sizes, axis, shape = whole(name, t, attrs.get("axis", -1))
+        exact = not t.dtype.startswith("float")
+        return call(kernel, t.dtype, name, *around(sizes, axis), shape, exact)
+
+    return text
+
+
+def _sort(g: Term, x: Term, axis: Any) -> Term:
+    """Gather by the inverse of the order: the first of equals comes first."""
+    order = x.argsort(axis=axis, kind="stable")
+    if g.rank == 1:
+        back = g[order.argsort()]
+        return back if x.rank == 1 else back.reshape(*x.shape)
+    return g.take_along_axis(order.argsort(axis=axis), axis=axis)
+
+
+rule("sort(x, axis=-1, kind=None)", _sorted(False), x=_sort, callables=dotted("sort"),
+     kernel=_sort_kernel("sort3"))  # fmt: skip
+constant("argsort(x, axis=-1, kind=None)", _sorted(True), callables=dotted("argsort"),
+         methods=("argsort",), kernel=_sort_kernel("argsort3"))  # fmt: skip
+
+
+# gathering
+
+
+def _taken(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    t, index = types
+    if not isinstance(t, Array) or not isinstance(index, Array) or t.rank != index.rank:
+        raise shapes.fail("`indices` and `arr` must have the same number of dimensions")
+    for k, (a, b) in enumerate(zip(t.dims, index.dims, strict=True)):
+        if k != attrs.get("axis", -1) % t.rank:
+            shapes.same(a, b, "`indices` and `arr` must have the same shape but one axis")
+    return Array(t.dtype, index.dims)
+
+
+def _take(g: Term, x: Term, index: Term, axis: int) -> Term:
+    axis %= x.rank
+    return g.spread_along(index, x.shape[axis], axis=axis)
+
+
+def _take_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    (x, index), (t, _) = names, types
+    sizes, axis, _ = whole(x, t, attrs.get("axis", -1))
+    count = lengths(index, types[1])[axis]
+    return call("take_along3", t.dtype, x, index, *around(sizes, axis), count)
+
+
+linear("take_along_axis(x, index, axis=-1)", _taken, x=_take, kernel=_take_kernel,
+       callables=dotted("take_along_axis"))  # fmt: skip
+
+
+def _spread(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    n = shapes.dim(attrs["args"][2])
+    return Array(types[0].dtype, keep(types[0], attrs.get("axis", 0), length=n))
+
+
+def _spread_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    x, index, n = names
+    sizes, axis, _ = whole(x, types[0], attrs.get("axis", 0))
+    outer, count, inner = around(sizes, axis)
+    shape = tuple_text([n if k == axis else s for k, s in enumerate(sizes)])
+    return call("spread_along3", types[0].dtype, x, index, outer, n, inner, count, shape)
+
+
+linear("spread_along(x, index, n, axis=0)", _spread,
+       x="g.take_along_axis(index, axis=axis)", spell="spread_along",
+       kernel=_spread_kernel)  # fmt: skip
+
+
+# searching
+
+
+def _places(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    v = types[1]
+    return Array("int64", v.dims) if isinstance(v, Array) else Scalar("int64")
+
+
+def _search_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    (a, v), dtype = names, promote(*types)
+    kernel = "searchsorted" if types[1].rank else "searchsorted0"
+    return call(kernel, dtype, as_dtype(a, types[0], dtype), as_dtype(v, types[1], dtype),
+                attrs.get("side", "left") == "right")  # fmt: skip
+
+
+constant("searchsorted(a, v, side='left')", _places, callables=dotted("searchsorted"),
+         methods=("searchsorted",), kernel=_search_kernel)  # fmt: skip
+constant("flatnonzero(x)", lambda shapes, types, attrs: Array("int64", (shapes.loose(),)),
+         callables=dotted("flatnonzero"),
+         kernel=lambda n, t, a: call("flatnonzero", t[0].dtype, n[0]))  # fmt: skip

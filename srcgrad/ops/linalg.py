@@ -1,0 +1,365 @@
+"""Products of vectors and matrices, norms, linear systems, determinants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from srcgrad.ops.layout import (
+    Term,
+    apart,
+    as_dtype,
+    axes_of,
+    call,
+    keep,
+    lengths,
+    np_dtype,
+    times,
+    tuple_text,
+)
+from srcgrad.ops.reductions import real, shared, spread
+from srcgrad.ops.shaping import diagonal_dim
+from srcgrad.ops.table import Attrs, Shapes, bilinear, dotted, linear, rule
+from srcgrad.types import Array, Dim, Scalar, Type, promote
+
+Names = list[str]
+Types = Sequence[Type]
+
+
+def _pair(shapes: Shapes, types: Types, least: int = 1) -> tuple[Array, Array]:
+    x, y = types
+    if isinstance(x, Array) and isinstance(y, Array) and min(x.rank, y.rank) >= least:
+        return x, y
+    raise shapes.fail("this product needs arrays with enough dimensions")
+
+
+def _result(dtype: str, dims: Sequence[Dim]) -> Type:
+    return Array(dtype, tuple(dims)) if dims else Scalar(dtype)
+
+
+# x @ y
+
+
+def _product(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    x, y = _pair(shapes, types)
+    if promote(x, y) == "bool":
+        raise shapes.fail("products of boolean arrays are not supported")
+    if attrs.get("via") == "dot" and y.rank > 2:
+        raise shapes.fail("np.dot by an array of rank 3 is not supported: use @")
+    what = "matmul: the inner dimensions {} and {} differ"
+    shapes.same(x.dims[-1], y.dims[max(y.rank - 2, 0)], what)
+    batch = shapes.broadcast([Array(t.dtype, t.dims[:-2]) for t in (x, y) if t.rank > 2])
+    rows = x.dims[-2:-1] if x.rank > 1 else ()
+    columns = y.dims[-1:] if y.rank > 1 else ()
+    return _result(promote(x, y), (*batch, *rows, *columns))
+
+
+def _column(t: Term) -> Term:
+    """Return vectors as matrices of one column."""
+    return t[(*[slice(None)] * t.rank, None)]
+
+
+def _row(t: Term) -> Term:
+    """Return vectors as matrices of one row."""
+    return t[(*[slice(None)] * (t.rank - 1), None, slice(None))]
+
+
+def _vectors(t: Term) -> Term:
+    """Return matrices of one column as vectors."""
+    return t[(*[slice(None)] * (t.rank - 1), 0)]
+
+
+def _product_left(g: Term, x: Term, y: Term) -> Term:
+    """`g @ y.T`; an outer product if `y` is a vector."""
+    if y.rank == 1:
+        return g * y if x.rank == 1 else _column(g) * y
+    if x.rank == 1:
+        return y @ g if y.rank == 2 else _vectors(y @ _column(g))
+    return g @ y.mT
+
+
+def _product_right(g: Term, x: Term, y: Term) -> Term:
+    """`x.T @ g`; an outer product if `x` is a vector."""
+    if x.rank == 1:
+        return x * g if y.rank == 1 else _column(x) * _row(g)
+    if y.rank == 1:
+        return x.T @ g if x.rank == 2 else _vectors(x.mT @ _column(g))
+    if x.rank > 2 and y.rank == 2:
+        rows, k, n = x.size // x.shape[-1], x.shape[-1], g.shape[-1]
+        return x.reshape(rows, k).T @ g.reshape(rows, n)
+    return x.mT @ g
+
+
+def _in_order(name: str, t: Type) -> str:
+    """Return the text of an operand that must lie in C order."""
+    plain = not isinstance(t, Array) or t.contiguous
+    return name if plain else f"np.ascontiguousarray({name})"
+
+
+def _product_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    dtype = promote(*types)
+    if dtype.startswith("float") and all(t.dtype == dtype and t.rank < 3 for t in types):
+        return f"rt_matmul({', '.join(names)})"
+    pairs = zip(names, types, strict=True)
+    x, y = (as_dtype(_in_order(n, t), t, dtype) for n, t in pairs)
+    if max(t.rank for t in types) > 2:
+        return _batched([x, y], names, types, dtype)
+    if dtype.startswith("float"):
+        return f"rt_matmul({x}, {y})"
+    rows = lengths(names[0], types[0])[:-1]
+    columns = lengths(names[1], types[1])[1:]
+    shape = tuple_text([*rows, *columns]) if rows or columns else "(1,)"
+    text = f"rt_matmul_ints({x}, {times(rows)}, {y}, {times(columns)}, {shape})"
+    return text if rows or columns else f"{text}[0]"
+
+
+def _batched(given: Names, names: Names, types: Types, dtype: str) -> str:
+    """Return the text of products of stacks, of up to two outer axes each."""
+    if not dtype.startswith("float") or max(t.rank for t in types) > 4:
+        raise NotImplementedError("stacks of matrices: floats of rank 4 at most")
+    sizes = [lengths(n, t) for n, t in zip(names, types, strict=True)]
+    left = sizes[0] if types[0].rank > 1 else ["1", *sizes[0]]
+    right = sizes[1] if types[1].rank > 1 else [*sizes[1], "1"]
+    outer = [["1"] * (4 - len(s)) + s[:-2] for s in (left, right)]
+    rank = max(len(left), len(right)) - 2
+    batch = [a if b == "1" else b for a, b in zip(*outer, strict=True)][2 - rank :]
+    rows = left[-2:-1] if types[0].rank > 1 else []
+    columns = right[-1:] if types[1].rank > 1 else []
+    shape = tuple_text([*batch, *rows, *columns])
+    inner = (left[-2], left[-1], right[-1])
+    return call("matmuln", dtype, given[0], *outer[0], given[1], *outer[1], *inner, shape)
+
+
+bilinear("x @ y", _product, name="matmul", x=_product_left, y=_product_right,
+         callables=dotted("matmul dot"), kernel=_product_kernel, transposed=True,
+         cost=10)  # fmt: skip
+
+
+# other products
+
+
+def _inner(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    x, y = _pair(shapes, types)
+    if max(x.rank, y.rank) > 2:
+        raise shapes.fail("np.inner is supported up to rank 2")
+    shapes.same(x.dims[-1], y.dims[-1], "inner: the last dimensions {} and {} differ")
+    return _result(promote(x, y), (*x.dims[:-1], *y.dims[:-1]))
+
+
+def _inner_left(g: Term, x: Term, y: Term) -> Term:
+    if y.rank == 1:
+        return g * y if x.rank == 1 else g[:, None] * y
+    return g @ y
+
+
+def _inner_right(g: Term, x: Term, y: Term) -> Term:
+    if x.rank == 1:
+        return x * g if y.rank == 1 else g[:, None] * x
+    return x.T @ g if y.rank == 1 else g.T @ x
+
+
+def _inner_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    (x, y), (a, b) = names, types
+    if b.rank == 1:
+        return _product_kernel([x, y], [a, b], attrs)
+    dtype = promote(a, b)
+    if dtype.startswith("float"):
+        return f"rt_matmul({as_dtype(x, a, dtype)}, {as_dtype(y, b, dtype)}.T)"
+    rows, (columns, k) = lengths(x, a)[:-1], lengths(y, b)
+    turned = call("swap4", b.dtype, y, "1", columns, k, "1")
+    shape = tuple_text([*rows, columns])
+    return f"rt_matmul_ints({x}, {times(rows)}, {turned}, {columns}, {shape})"
+
+
+bilinear("inner(x, y)", _inner, x=_inner_left, y=_inner_right, kernel=_inner_kernel,
+         callables=dotted("inner"), cost=10)  # fmt: skip
+
+
+def _outer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    x, y = _pair(shapes, types)
+    if max(x.rank, y.rank) > 1:
+        raise shapes.fail("np.outer is supported for vectors")
+    return Array(promote(x, y), (x.dims[0], y.dims[0]))
+
+
+def _outer_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    dtype = promote(*types)
+    x, y = (as_dtype(n, t, dtype) for n, t in zip(names, types, strict=True))
+    return call("outer", dtype, x, y)
+
+
+bilinear("outer(x, y)", _outer, x="g @ y", y="g.T @ x", kernel=_outer_kernel,
+         callables=dotted("outer"), cost=3)  # fmt: skip
+
+
+def _vdot(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    x, y = _pair(shapes, types)
+    if x.rank != y.rank:
+        raise shapes.fail("np.vdot is supported for arrays of one shape")
+    for a, b in zip(x.dims, y.dims, strict=True):
+        shapes.same(a, b, "vdot: the dimensions {} and {} differ")
+    return Scalar(promote(x, y))
+
+
+def _vdot_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    flat = [f"{n}.reshape({n}.size)" if t.rank > 1 else n
+            for n, t in zip(names, types, strict=True)]  # fmt: skip
+    vectors = [Array(t.dtype, (Dim(0),)) for t in types]
+    return _product_kernel(flat, vectors, attrs)
+
+
+bilinear("vdot(x, y)", _vdot, x="g * y", y="g * x", kernel=_vdot_kernel,
+         callables=dotted("vdot"), cost=3)  # fmt: skip
+
+
+# norms and traces
+
+
+def _trace(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    (t,) = types
+    if t.rank != 2:
+        raise shapes.fail("np.trace is supported for matrices")
+    diagonal_dim(shapes, t, attrs.get("offset", 0))
+    return Scalar("int64" if not t.dtype.startswith("float") else t.dtype)
+
+
+def _trace_rule(g: Term, x: Term, offset: int) -> Term:
+    n, m = x.shape
+    same = n.const is not None and n.const == m.const
+    return g * (n.eye(k=offset, dtype=x.dtype) if same else
+                n.eye(m, k=offset, dtype=x.dtype))  # fmt: skip
+
+
+def _trace_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    dtype = types[0].dtype if types[0].dtype.startswith("float") else "int64"
+    return call("trace", dtype, as_dtype(names[0], types[0], dtype), attrs.get("offset", 0))
+
+
+linear("trace(x, offset=0)", _trace, x=_trace_rule, kernel=_trace_kernel,
+       callables=dotted("trace"), methods=("trace",))  # fmt: skip
+
+
+def _order(t: Type, order: Any, axis: Any) -> float:
+    """Return 1, 2 or inf for the norm meant; 2 is Frobenius' for matrices."""
+    axes = axes_of(axis, t.rank)
+    if order is None or (order == "fro" and len(axes) == 2):
+        return 2
+    if len(axes) == 1 and order in (1, 2, math.inf):
+        return float(order)
+    raise NotImplementedError(f"the norm with ord={order!r} over {len(axes)} axes")
+
+
+def _norm(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    (t,) = types
+    axis = attrs.get("axis")
+    if isinstance(axis, tuple) and len(axis) > 2:
+        raise shapes.fail("Improper number of dimensions to norm.")
+    _order(t, attrs.get("ord"), axis)
+    return _result(real(t.dtype), keep(t, axis, bool(attrs.get("keepdims"))))
+
+
+def _norm_rule(g: Term, x: Term, z: Term, ord: Any, axis: Any, keepdims: bool) -> Term:
+    """Where the norm is 0 so is x, so dividing by 1 there gives 0."""
+    order = _order_of(x, ord, axis)
+    if order == 2:
+        return x * spread(g / (z == 0).where(1.0, z), x, axis, keepdims)
+    signs = x.sign()
+    if order == 1:
+        return signs * spread(g, x, axis, keepdims)
+    best = x.absolute() == spread(z, x, axis, keepdims)
+    return signs * shared(g, best, x, axis, keepdims)
+
+
+def _order_of(x: Term, order: Any, axis: Any) -> float:
+    return _order(Array(x.dtype, (Dim(0),) * x.rank), order, axis)
+
+
+def _norm_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    (t,), axis, dtype = types, attrs.get("axis"), real(types[0].dtype)
+    order = _order(t, attrs.get("ord"), axis)
+    kernel, extra = ("norm_inf", []) if order == math.inf else ("norm", [int(order)])
+    name = as_dtype(names[0], t, dtype)
+    return apart(
+        name, Array(dtype, getattr(t, "dims", ())), axis, bool(attrs.get("keepdims")),
+        lambda x: call(f"{kernel}1", dtype, x, *extra),
+        lambda x, *rest: call(f"{kernel}3", dtype, x, *rest, *extra),
+    )  # fmt: skip
+
+
+rule("norm(x, ord=None, axis=None, keepdims=False)", _norm, x=_norm_rule,
+     spell="np.linalg.norm", kernel=_norm_kernel, cost=3,
+     callables=dotted("norm", "numpy.linalg"))  # fmt: skip
+
+
+# linear systems
+
+
+def _square(shapes: Shapes, t: Type) -> Array:
+    if not isinstance(t, Array) or t.rank != 2:
+        raise shapes.fail("stacks of matrices are not supported here")
+    shapes.same(t.dims[0], t.dims[1], "Last 2 dimensions of the array must be square")
+    return t
+
+
+def _solved(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    a, b = _square(shapes, types[0]), types[1]
+    if not isinstance(b, Array) or b.rank > 2:
+        raise shapes.fail("the right side must be a vector or a matrix")
+    shapes.same(a.dims[0], b.dims[0], "solve: the dimensions {} and {} differ")
+    return Array(real(promote(a, b)), b.dims)
+
+
+def _solve_left(a: Term, b: Term, g: Term, z: Term) -> Term:
+    back = a.T.solve(g)
+    return -(back[:, None] * z if z.rank == 1 else back @ z.T)
+
+
+def _on_floats(kernel: str) -> Any:
+    """Return the kernel text of an operation on matrices of floats."""
+
+    def text(names: Names, types: Types, attrs: Attrs) -> str:
+        dtype = real(promote(*types))
+        given = [as_dtype(n, t, dtype) for n, t in zip(names, types, strict=True)]
+        rank = types[-1].rank if kernel == "solve" else ""
+        return call(f"{kernel}{rank}", dtype, *given)
+
+    return text
+
+
+rule("solve(a, b)", _solved, a=_solve_left, b="a.T.solve(g)", spell="np.linalg.solve",
+     kernel=_on_floats("solve"), callables=dotted("solve", "numpy.linalg"),
+     cost=30)  # fmt: skip
+
+
+def _matrix(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    a = _square(shapes, types[0])
+    return Array(real(a.dtype), a.dims)
+
+
+def _number(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    return Scalar(real(_square(shapes, types[0]).dtype))
+
+
+rule("inv(a)", _matrix, a="-(z.T @ g @ z.T)", spell="np.linalg.inv", cost=30,
+     kernel=_on_floats("inv"), callables=dotted("inv", "numpy.linalg"))  # fmt: skip
+rule("det(a)", _number, a="g * cofactor(a)", spell="np.linalg.det", cost=30,
+     kernel=_on_floats("det"), callables=dotted("det", "numpy.linalg"))  # fmt: skip
+rule("cofactor(a)", _matrix, a="a.cofactor_slope(g)", spell="cofactor", cost=30,
+     kernel=_on_floats("cofactor"), domain=(0.3, 1.7))  # fmt: skip
+
+
+def _third(a: Term, b: Term, g: Term, z: Term) -> Term:
+    """Return the third derivative of det; the one that is infinite where det is 0.
+
+    With C the cofactors, `(b*C).sum() * (g*C).sum() - (g * (C @ b.T @ C)).sum()` over det
+    is what `(g * z).sum()` is, and C is differentiated by `cofactor_slope`.
+    """
+    c = a.cofactor()
+    left, right = (b * c).sum(), (g * c).sum()
+    inside = left * g + right * b - (g @ c.T @ b + b @ c.T @ g)
+    return (a.cofactor_slope(inside) - (g * z).sum() * c) / a.det()
+
+
+rule("cofactor_slope(a, b)", _matrix, a=_third, b="a.cofactor_slope(g)",
+     spell="cofactor_slope", cost=30, kernel=_on_floats("cofactor_slope"))  # fmt: skip

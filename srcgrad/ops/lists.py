@@ -1,0 +1,37 @@
+"""Lists that grow at run time, and the lengths of ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from srcgrad.ops.table import Attrs, Shapes, constant, rule
+from srcgrad.types import Array, Dim, ListOf, Scalar, Type
+
+
+def _list_of(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    return ListOf(attrs["item"])
+
+
+def _integer(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    return Scalar("int64", python=True)
+
+
+def _packed(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    (listed,) = types
+    assert isinstance(listed, ListOf)
+    dims: tuple[Dim, ...] = (shapes.loose(),)
+    if isinstance(listed.item, Array):
+        dims = (*dims, *(shapes.loose() for _ in listed.item.dims))
+    return Array(listed.dtype, dims)
+
+
+def _pack_list(names: list[str], types: list[Type], attrs: dict[str, Any]) -> str:
+    rank = 1 + max(getattr(types[0], "item", types[0]).rank, 0)
+    return f"rt_pack{rank}({names[0]})"
+
+
+constant("new_list(item=None)", _list_of, spell="list")
+constant("range_length(start, stop, step)", _integer, cost=0,
+         kernel=lambda n, t, a: f"rt_range_length({', '.join(n)})")  # fmt: skip
+rule("pack_list(items)", _packed, items="g", spell="np.array", kernel=_pack_list)

@@ -1,0 +1,215 @@
+"""The table of operations: one row says all there is to know about one operation.
+
+A row gives the name and operands, how the type of the result follows from those of the
+operands, the cotangents (`vjp`) as ordinary expressions, how it prints as NumPy text,
+and how the kernel computes it: as scalar text inside a loop (`loop`) or as a call of a
+runtime kernel (`kernel`). In a rule `g` is the cotangent of the result, `z` the result,
+operands and attributes go by their names, and every row is a function.
+A rule returns a cotangent that broadcasts to its operand, or that the operand was
+broadcast to: summing down, accumulating and saving are done once, by the adjoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from srcgrad.types import Array, Dim, ListOf, Scalar, Type, promote
+
+__all__ = [
+    "ROWS",
+    "Row",
+    "Shapes",
+    "add",
+    "bilinear",
+    "constant",
+    "dotted",
+    "elementwise",
+    "find_callable",
+    "find_method",
+    "linear",
+    "rule",
+]
+
+Attrs = dict[str, Any]
+Rule = Any  # text of an expression, or a function of the same names
+Infer = Callable[["Shapes", Sequence[Type], Attrs], Type]
+Kernel = Callable[[list[str], Sequence[Type], Attrs], str]
+
+
+class Shapes(Protocol):
+    """What a type rule may ask: are two dims one? it may emit a check that they are."""
+
+    def broadcast(self, types: Sequence[Type]) -> tuple[Dim, ...]:
+        """Return the dims of the operands broadcast together."""
+
+    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+        """Require two dims to be equal; return the better known one."""
+
+    def loose(self) -> Dim:
+        """Return a dim that nothing is known about."""
+
+    def dim(self, operand: Any) -> Dim:
+        """Return the dim that an integer operand stands for."""
+
+    def length(self, dim: Dim) -> Any:
+        """Return a dim as an integer operand."""
+
+    def op(self, row: str, *args: Any, **attrs: Any) -> Any:
+        """Apply a row to integer operands, to compute a length."""
+
+    def fail(self, message: str) -> Exception:
+        """Return the error of a shape that NumPy would refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation.
+
+    `params` are the operands; the last may be starred (`*arrays`). `attrs` are static
+    keywords with their defaults. `shape_only` names operands of which only the shape
+    is read. `domain` holds sample points for the tests. `kernel` makes the Numba text
+    of the result from the names of locals that hold numbers or contiguous arrays, their
+    types and the attributes; with `transposed` a matrix may lie in Fortran order too.
+    `sequence` operands print as one list.
+    """
+
+    name: str
+    params: tuple[str, ...]
+    kind: str
+    infer: Infer
+    attrs: Attrs = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    vjp: dict[str, Rule] = field(default_factory=dict)
+    infix: str | None = None
+    spell: str | None = None
+    loop: str | None = None
+    kernel: Kernel | None = None
+    transposed: bool = False
+    sequence: bool = False
+    cost: int = 1
+    callables: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    shape_only: frozenset[str] = frozenset()
+    domain: tuple[float, float] = (0.3, 1.7)
+    effect: bool = False
+    check: str | None = None
+
+    @property
+    def starred(self) -> bool:
+        """Tell whether the last operand stands for any number of operands."""
+        return bool(self.params) and self.params[-1].startswith("*")
+
+
+ROWS: dict[str, Row] = {}
+_CALLABLES: dict[str, Row] = {}
+_METHODS: dict[str, Row] = {}
+
+
+def add(row: Row) -> Row:
+    """Enter a row; a second one of the same name is an error."""
+    for taken, names in ((ROWS, [row.name]), (_CALLABLES, row.callables)):
+        for name in names:
+            if name in taken:
+                raise ValueError(f"{name} is in the table already")
+    ROWS[row.name] = row
+    _CALLABLES.update(dict.fromkeys(row.callables, row))
+    _METHODS.update(dict.fromkeys(row.methods, row))
+    return row
+
+
+def find_callable(name: str) -> Row | None:
+    """Return the row of a function by its dotted name, as `numpy.sin`."""
+    return _CALLABLES.get(name)
+
+
+def find_method(name: str) -> Row | None:
+    """Return the row of an array method."""
+    return _METHODS.get(name)
+
+
+def dotted(names: str, module: str = "numpy") -> tuple[str, ...]:
+    """Return `module.name` for each of the names, as `callables` wants them."""
+    return tuple(f"{module}.{name}" for name in names.split())
+
+
+def elementwise_type(dtype: str | None = None, kind: str = "any") -> Infer:
+    """Return the type rule of an elementwise operation.
+
+    `dtype` fixes the dtype of the result; `kind="float"` computes in floats, as the
+    ufuncs do that have no integer loop.
+    """
+
+    def infer(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+        dims = shapes.broadcast(types)
+        out = dtype or promote(*types)
+        if kind == "float" and not out.startswith("float"):
+            out = "float64"
+        if attrs.get("via") == "math":
+            return Scalar(dtype or "float64", python=True)
+        python = all(t.python for t in types) and attrs.get("via") != "np"
+        if dims:
+            return Array(out, dims)
+        return Scalar(out, python and out in ("float64", "int64", "bool"))
+
+    return infer
+
+
+def _signature(signature: str) -> tuple[str, list[str], Attrs, str | None]:
+    """Split `name(x, y, axis=None)`, `x + y` or `-x` into its parts."""
+    import ast
+
+    node = ast.parse(signature, mode="eval").body
+    if isinstance(node, ast.Call):
+        operands = [ast.unparse(a) for a in node.args]
+        attrs = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+        return ast.unparse(node.func), operands, attrs, None
+    names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+    symbol = signature
+    for name in names:
+        symbol = symbol.replace(name, " ")
+    return "", sorted(names), {}, symbol.strip()
+
+
+def _row(signature: str, kind: str, infer: Infer, **options: Any) -> Row:
+    name, params, attrs, infix = _signature(signature)
+    name = options.pop("name", name)
+    vjp = {p: options.pop(p) for p in [p.lstrip("*") for p in params] if p in options}
+    options.setdefault("spell", None if infix else f"np.{name}")
+    return add(Row(name, tuple(params), kind, infer, attrs, vjp=vjp,
+                   infix=infix, **options))  # fmt: skip
+
+
+def elementwise(signature: str, *, floats: bool = False, **options: Any) -> Row:
+    """Enter an elementwise row, as `elementwise("sin(x)", x="g * cos(x)")`."""
+    dtype = options.pop("dtype", None)
+    infer = elementwise_type(dtype, "float" if floats else "any")
+    return _row(signature, "elementwise", options.pop("infer", infer), **options)
+
+
+def constant(signature: str, infer: Infer, **options: Any) -> Row:
+    """Enter a row through which no derivative flows."""
+    return _row(signature, "constant", infer, **options)
+
+
+def linear(signature: str, infer: Infer, **options: Any) -> Row:
+    """Enter a row that is linear in its operands together."""
+    return _row(signature, "linear", infer, **options)
+
+
+def bilinear(signature: str, infer: Infer, **options: Any) -> Row:
+    """Enter a row that is linear in each operand alone."""
+    return _row(signature, "bilinear", infer, **options)
+
+
+def rule(signature: str, infer: Infer, **options: Any) -> Row:
+    """Enter any other differentiable row."""
+    return _row(signature, "rule", infer, **options)
+
+
+def as_array(type: Type, dtype: str, dims: tuple[Dim, ...]) -> Type:
+    """Return an array type, or a NumPy scalar when no axis is left."""
+    if isinstance(type, ListOf):
+        raise TypeError("a list is no array")
+    return Array(dtype, dims) if dims else Scalar(dtype)

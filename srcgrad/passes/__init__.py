@@ -1,0 +1,56 @@
+"""Passes from IR to IR, and the order they run in.
+
+A pass is a function from a Function to a Function; it changes nothing it is given. The
+order is the list `PIPELINE`: dead code first, so that copies whose other uses are gone
+can be seen to be needless.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from srcgrad.errors import BackendError
+from srcgrad.ir import Function
+from srcgrad.passes.dead_code import remove_dead_code
+from srcgrad.passes.elide_copies import elide_copies
+from srcgrad.verify import verify as check
+
+__all__ = ["PIPELINE", "Pass", "elide_copies", "remove_dead_code", "run_passes"]
+
+Pass = Callable[[Function], Function]
+
+PIPELINE: list[Pass] = [remove_dead_code, elide_copies]
+
+
+def run_passes(
+    function: Function, passes: Sequence[Pass] | None = None, *, verify: bool = False
+) -> Function:
+    """Return the function after all passes.
+
+    Args:
+        function: The function; it stays as it is.
+        passes: What to run; `PIPELINE` if None.
+        verify: Check the IR before the first pass and after each one. The environment
+            variable SRCGRAD_DEBUG=1 does the same.
+
+    Raises:
+        BackendError: The IR broke a rule; a note says after which pass.
+    """
+    verify = verify or os.environ.get("SRCGRAD_DEBUG", "") == "1"
+    if verify:
+        _checked(function, "before the passes")
+    for step in PIPELINE if passes is None else passes:
+        function = step(function)
+        if verify:
+            _checked(function, f"after {getattr(step, '__name__', step)}")
+    return function
+
+
+def _checked(function: Function, when: str) -> None:
+    """Verify, and say in a note which pass is to blame."""
+    try:
+        check(function)
+    except BackendError as error:
+        error.add_note(when)
+        raise

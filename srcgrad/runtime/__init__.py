@@ -1,0 +1,175 @@
+"""Kernels that generated code calls, and helpers that readable text may import.
+
+Every file holds plain Python in Numba's subset, so all of it runs in CPython too.
+`compiled()` gives the same functions by name, compiled; nothing imports Numba before.
+
+A file may name cores in `CORES`: its big functions, with their signatures for a dtype T
+(`intrinsics.py` tells why). A kernel that reaches cores is called by a name that ends in
+that dtype, `rt.sum3_float64`; taking the name loads the cores, so a module that takes its
+names when it is imported can load its own machine code from disk afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import threading
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from srcgrad.runtime.readable import (
+    cofactor,
+    cofactor_slope,
+    diagonal_matrix,
+    exclusive_cumprod,
+    linear_scan,
+    sinc_slope,
+    spread_along,
+)
+
+__all__ = [
+    "Compiled", "cofactor", "cofactor_slope", "compiled", "diagonal_matrix", "digest",
+    "exclusive_cumprod", "linear_scan", "plain", "sinc_slope", "spread_along",
+]  # fmt: skip
+
+FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan")
+DTYPES = (
+    "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16",
+    "uint8", "bool",
+)  # fmt: skip
+
+
+class Compiled:
+    """Kernels by name; each is compiled when it is first called, and kept on disk."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, dict[str, Any]] = {}
+        self._known: dict[FunctionType, Any] = {}
+        self._loaded: set[tuple[FunctionType, str]] = set()
+        self._lock = threading.RLock()
+
+    def __getattr__(self, name: str) -> Any:
+        kernels = plain()
+        base, _, dtype = name.rpartition("_")
+        with self._lock:
+            if base in kernels and dtype in DTYPES:
+                function = kernels[base]
+                self._load_cores(function, dtype)
+            elif name in kernels and not any(_cores(kernels[name])):
+                function = kernels[name]
+            else:
+                raise AttributeError(name)
+            out = self._dispatcher(function)
+        setattr(self, name, out)
+        return out
+
+    def _load_cores(self, function: FunctionType, dtype: str) -> None:
+        for core in _cores(function):
+            self._load(core, dtype)
+
+    def _load(self, core: FunctionType, dtype: str) -> None:
+        """Compile a core for a dtype, or load it from disk, before all that call it."""
+        with self._lock:
+            if (core, dtype) in self._loaded:
+                return
+            self._load_cores(core, dtype)
+            template = _templates(core)[core.__name__]
+            dispatcher = self._dispatcher(core)
+            _intrinsics().publish(dispatcher, template, dtype, _symbol(core))
+            self._loaded.add((core, dtype))
+
+    def _dispatcher(self, function: FunctionType) -> Any:
+        """Return the dispatcher of a function whose callees are compiled ones too."""
+        if function in self._known:
+            return self._known[function]
+        own = self._own.setdefault(function.__module__, dict(function.__globals__))
+        twin = FunctionType(function.__code__, own, function.__name__)
+        twin.__defaults__, twin.__doc__ = function.__defaults__, function.__doc__
+        twin.__module__ = function.__module__
+        private = function.__name__.startswith("_")
+        out = _intrinsics().compile_function(twin, private=private)
+        self._known[function] = out
+        for helper in _callees(function):
+            if helper.__name__ in _templates(helper):
+                own[helper.__name__] = self._external(helper)
+            else:
+                own[helper.__name__] = self._dispatcher(helper)
+        own["flat"] = _intrinsics().flat
+        return out
+
+    def _external(self, core: FunctionType) -> Any:
+        template = _templates(core)[core.__name__]
+        return _intrinsics().external(
+            core, template, _symbol(core), lambda dtype: self._load(core, dtype)
+        )
+
+
+def _intrinsics() -> Any:
+    return importlib.import_module(f"{__name__}.intrinsics")
+
+
+def _callees(function: FunctionType) -> Iterator[FunctionType]:
+    """Yield the functions of its own file that a function calls."""
+    for name in function.__code__.co_names:
+        helper = function.__globals__.get(name)
+        if isinstance(helper, FunctionType) and helper is not function:
+            if helper.__module__ == function.__module__:
+                yield helper
+
+
+def _templates(function: FunctionType) -> dict[str, str]:
+    found: dict[str, str] = function.__globals__.get("CORES", {})
+    return found
+
+
+def _cores(function: FunctionType) -> Iterator[FunctionType]:
+    """Yield the cores that a function calls, at once or through helpers."""
+    for helper in _callees(function):
+        if helper.__name__ in _templates(helper):
+            yield helper
+        else:
+            yield from _cores(helper)
+
+
+@cache
+def _digest_of(file: str) -> str:
+    return hashlib.blake2b(Path(file).read_bytes(), digest_size=8).hexdigest()
+
+
+def _symbol(core: FunctionType) -> str:
+    """Return the symbol of a core; the digest keeps old callers from new cores."""
+    stamp = _digest_of(core.__code__.co_filename)
+    return f"{core.__module__}.{core.__name__}.{stamp}"
+
+
+@cache
+def digest() -> str:
+    """Return a digest of all runtime sources, for the keys of caches."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    stamps = "".join(_digest_of(str(file)) for file in files)
+    return hashlib.blake2b(stamps.encode(), digest_size=16).hexdigest()
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+@cache
+def plain() -> dict[str, FunctionType]:
+    """Return every kernel by name, as plain Python."""
+    out: dict[str, FunctionType] = {}
+    for module in map(_module, FILES):
+        for name in module.__all__:
+            if name in out:
+                raise ValueError(f"two kernels are called {name}")
+            out[name] = getattr(module, name)
+    return out
+
+
+@cache
+def compiled() -> Compiled:
+    """Return the namespace of compiled kernels of this process."""
+    return Compiled()

@@ -1,0 +1,112 @@
+"""What kernels need of Numba itself: flat views, and calls that link no code.
+
+Numba links all of a callee into each caller and optimises it again: a pairwise sum adds
+0.3 s to the compilation of every function that calls it, LU 0.9. The big part of a kernel
+is therefore a *core*: compiled once for each dtype, put under a fixed symbol, and called
+from there like a function of the C library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding
+from numba import njit
+from numba.core import cgutils, sigutils, types
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+from numba.np.arrayobj import get_itemsize, make_array, populate_array
+
+__all__ = ["compile_function", "external", "flat", "publish"]
+
+Function = Callable[..., Any]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def flat(typing_context: Any, x: Any) -> Any:
+    """Return a view of a C-contiguous array as a vector, writable as far as types go."""
+    if not isinstance(x, types.Array) or x.layout != "C":
+        return None
+    vector = types.Array(x.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source = make_array(x)(context, builder, args[0])
+        out = make_array(vector)(context, builder)
+        itemsize = context.get_constant(types.intp, get_itemsize(context, x))
+        populate_array(
+            out,
+            data=source.data,
+            shape=[source.nitems],
+            strides=[itemsize],
+            itemsize=itemsize,
+            meminfo=source.meminfo,
+            parent=source.parent,
+        )
+        return impl_ret_borrowed(context, builder, vector, out._getvalue())
+
+    return vector(x), generate
+
+
+def compile_function(function: Any, *, private: bool) -> Any:
+    """Return the dispatcher of a function; `private` ones are not called from Python.
+
+    Literal numbers are forgotten at calls: Numba would otherwise compile
+    `rt_sum3_float64(x, 1, n, 1, (n,))` anew for that 1.
+    """
+    flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if private else {}
+    out = njit(cache=True, error_model="numpy", nogil=True, **flags)(function)
+    resolve = out.get_call_template
+
+    def resolve_plainly(args: Any, kws: Any) -> Any:
+        plain = {name: types.unliteral(kind) for name, kind in kws.items()}
+        return resolve(tuple(types.unliteral(kind) for kind in args), plain)
+
+    out.get_call_template = resolve_plainly
+    return out
+
+
+def _signature(template: str, dtype: str) -> tuple[Any, Any]:
+    name = "boolean" if dtype == "bool" else dtype
+    args, result = sigutils.normalize_signature(template.replace("T", name))
+    return args, types.void if result is None else result
+
+
+def publish(dispatcher: Any, template: str, dtype: str, symbol: str) -> None:
+    """Compile a core for a dtype, or load it, and put it under its symbol."""
+    args, result = _signature(template, dtype)
+    dispatcher.compile(result(*args))
+    compiled = dispatcher.overloads[args]
+    name = compiled.fndesc.llvm_func_name
+    address = compiled.library.get_pointer_to_function(name)
+    llvmlite.binding.add_symbol(f"{symbol}.{dtype}", address)
+
+
+def external(
+    function: Any, template: str, symbol: str, load: Callable[[str], None]
+) -> Any:
+    """Return what stands for a core in compiled code: a call of its symbol."""
+    params = ", ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
+
+    def typed(*given: Any) -> Any:
+        kind = next(g.dtype for g in given if isinstance(g, types.Array))
+        dtype = "bool" if kind == types.boolean else str(kind)
+        load(dtype)
+        args, result = _signature(template, dtype)
+
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            shape = context.call_conv.get_function_type(result, args)
+            name = f"{symbol}.{dtype}"
+            callee = cgutils.get_or_insert_function(builder.module, shape, name)
+            status, out = context.call_conv.call_function(
+                builder, callee, result, args, values
+            )
+            with cgutils.if_unlikely(builder, status.is_error):
+                context.call_conv.return_status_propagate(builder, status)
+            return out
+
+        return result(*args), generate
+
+    # An intrinsic must name its parameters.
+    source = f"lambda context, {params}: typed({params})"
+    return intrinsic(eval(source, {"typed": typed}))

@@ -1,0 +1,98 @@
+"""Helpers that readable gradient text imports where NumPy has no name for a formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from srcgrad.runtime import scalar
+
+__all__ = [
+    "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "linear_scan",
+    "sinc_slope", "spread_along",
+]  # fmt: skip
+
+Floats = Any  # an array of floats, or a number
+
+
+def sinc_slope(x: Floats, order: int = 1) -> Floats:
+    """Return a derivative of `np.sinc`."""
+    out = np.vectorize(scalar.sinc_slope, otypes=[float], excluded={1})(x, order)
+    return out.astype(np.result_type(x, 0.0))[()]
+
+
+def exclusive_cumprod(x: Floats, axis: int = 0, reverse: bool = False) -> Floats:
+    """Return the product of all items before each one, or of all items after it.
+
+    >>> exclusive_cumprod(np.array([2.0, 3.0, 5.0]))
+    array([1., 2., 6.])
+    >>> exclusive_cumprod(np.array([2.0, 3.0, 5.0]), reverse=True)
+    array([15.,  5.,  1.])
+    """
+    out = np.ones_like(x)
+    source, y = np.moveaxis(x, axis, 0), np.moveaxis(out, axis, 0)
+    if reverse:
+        source, y = source[::-1], y[::-1]
+    np.cumprod(source[:-1], axis=0, out=y[1:])
+    return out
+
+
+def linear_scan(a: Floats, b: Floats, axis: int = 0, reverse: bool = False) -> Floats:
+    """Return y with y[0] = 0 and y[k + 1] = a[k] * y[k] + b[k], or from the far end.
+
+    >>> linear_scan(np.array([2.0, 3.0, 5.0]), np.array([1.0, 1.0, 1.0]))
+    array([0., 1., 4.])
+    """
+    out = np.zeros_like(b)
+    a, b, y = (np.moveaxis(x, axis, 0) for x in (a, b, out))
+    if reverse:
+        a, b, y = a[::-1], b[::-1], y[::-1]
+    for k in range(len(y) - 1):
+        y[k + 1] = a[k] * y[k] + b[k] if k else b[0]
+    return out
+
+
+def spread_along(x: Floats, index: Any, n: int, axis: int = 0) -> Floats:
+    """Add items up at places along an axis: the transpose of `np.take_along_axis`.
+
+    >>> spread_along(np.array([1.0, 2.0, 3.0]), np.array([1, 1, 0]), 2)
+    array([3., 3.])
+    """
+    out = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
+    places = list(np.indices(x.shape, sparse=True))
+    places[axis] = index
+    np.add.at(out, tuple(places), x)
+    return out
+
+
+def diagonal_matrix(v: Floats, n: int, m: int, k: int = 0) -> Floats:
+    """Return an n by m matrix of zeros with a vector on diagonal `k`."""
+    out = np.zeros((n, m), v.dtype)
+    rows = np.arange(len(v)) + max(-k, 0)
+    out[rows, rows + k] = v
+    return out
+
+
+def cofactor(a: Floats) -> Floats:
+    """Return the matrix of cofactors, the gradient of det; also of singular matrices."""
+    u, s, vt = np.linalg.svd(a)
+    others = exclusive_cumprod(s) * exclusive_cumprod(s, reverse=True)
+    sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    return ((u * others) @ vt * sign).astype(a.dtype)
+
+
+def cofactor_slope(a: Floats, b: Floats) -> Floats:
+    """Return the gradient of `(b * cofactor(a)).sum()` with respect to `a`."""
+    n = len(a)
+    u, s, vt = np.linalg.svd(a)
+    pairs = np.array([[_others(s, i, j) for j in range(n)] for i in range(n)])
+    inner = u.T @ b @ vt.T
+    core = -inner.T * pairs
+    core[np.diag_indices(n)] = pairs @ np.diag(inner)
+    sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    return (u @ core @ vt * sign).astype(a.dtype)
+
+
+def _others(s: Floats, i: int, j: int) -> float:
+    return 0.0 if i == j else float(np.prod(np.delete(s, [i, j])))

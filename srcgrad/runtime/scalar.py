@@ -1,0 +1,120 @@
+"""Functions of one number that neither Python nor Numba has; loops call them inlined."""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+
+import math
+
+import numpy as np
+
+__all__ = [
+    "cbrt", "ceil", "floor", "fmax", "fmin", "logaddexp", "logaddexp2", "maximum", "minimum", "rint",
+    "sign", "signbit", "sinc", "sinc_slope", "trunc",
+]  # fmt: skip
+
+
+def maximum(x, y):
+    """Return the larger of two numbers, or a nan."""
+    return x if (x >= y) | (x != x) else y
+
+
+def minimum(x, y):
+    """Return the smaller of two numbers, or a nan."""
+    return x if (x <= y) | (x != x) else y
+
+
+def fmax(x, y):
+    """Return the larger of two numbers; a number before a nan."""
+    return x if (x >= y) | (y != y) else y
+
+
+def fmin(x, y):
+    """Return the smaller of two numbers; a number before a nan."""
+    return x if (x <= y) | (y != y) else y
+
+
+def sign(x):
+    """Return -1.0, 0.0 or 1.0 by the sign, or the nan given."""
+    return 1.0 if x > 0 else (-1.0 if x < 0 else (0.0 if x == 0 else math.nan))
+
+
+def signbit(x):
+    """Tell whether a number is negative, -0.0 included."""
+    return math.copysign(1.0, x) < 0
+
+
+def floor(x):
+    """Return the largest integer not above, as a float."""
+    return np.floor(x)
+
+
+def ceil(x):
+    """Return the smallest integer not below, as a float."""
+    return np.ceil(x)
+
+
+def rint(x):
+    """Return the nearest integer as a float, halves to even."""
+    return np.rint(x)
+
+
+def trunc(x):
+    """Return the integer part as a float."""
+    return np.trunc(x)
+
+
+def cbrt(x):
+    """Return the real cube root."""
+    return np.cbrt(x)
+
+
+def logaddexp(x, y):
+    """Return log(exp(x) + exp(y)) without overflow."""
+    if x == y:
+        return x + 0.6931471805599453
+    difference = x - y
+    if difference > 0:
+        return x + math.log1p(math.exp(-difference))
+    if difference <= 0:
+        return y + math.log1p(math.exp(difference))
+    return difference
+
+
+def logaddexp2(x, y):
+    """Return log2(2**x + 2**y) without overflow."""
+    if x == y:
+        return x + 1.0
+    difference = x - y
+    if difference > 0:
+        return x + 1.4426950408889634 * math.log1p(2.0 ** (-difference))
+    if difference <= 0:
+        return y + 1.4426950408889634 * math.log1p(2.0**difference)
+    return difference
+
+
+def sinc(x):
+    """Return sin(pi x) / (pi x)."""
+    y = math.pi * (x if x != 0 else 1e-20)
+    return math.sin(y) / y
+
+
+def sinc_slope(x, order):
+    """Return the derivative of `sinc` of an order >= 1.
+
+    With t = pi x, near 0 by the Taylor series, elsewhere by t s^(n) = sin^(n) - n s^(n-1).
+    """
+    t = math.pi * x
+    if abs(t) < 1.0 + 0.5 * order:
+        m = order % 2  # the power of t; the power in the series of sinc is m + order
+        term = t if m else 1.0
+        if (m + order) % 4:
+            term = -term
+        total = 0.0
+        for _ in range(30):
+            total += term / (m + order + 1)
+            term *= -t * t / ((m + 1) * (m + 2))
+            m += 2
+        return total * math.pi**order
+    value = math.sin(t) / t
+    for n in range(1, order + 1):
+        value = (math.sin(t + n * (math.pi / 2)) - n * value) / t
+    return value * math.pi**order

@@ -1,0 +1,159 @@
+"""One function for one kind of arguments: read, differentiate, write, compile.
+
+Everything here is made once and kept; a call only takes the arguments apart and runs
+what was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from srcgrad.adjoint.reverse import differentiate
+from srcgrad.compile import plain
+from srcgrad.emit.module import ModuleText, python_module
+from srcgrad.errors import make_error
+from srcgrad.frontend.entry import NeedStatic, Reading, Spec, read
+from srcgrad.ir import Function
+from srcgrad.passes import run_passes
+from srcgrad.source import FunctionSource
+from srcgrad.structures import float_leaves
+from srcgrad.types import is_float
+
+__all__ = ["Specialisation", "specialise"]
+
+
+@dataclass(slots=True)
+class Specialisation:
+    """A function for one kind of arguments.
+
+    `wrt` are the positions of the parameters that gradients belong to, `fixed` the
+    leaves whose values are compiled in.
+    """
+
+    source: FunctionSource
+    specs: dict[str, Spec]
+    reading: Reading
+    wrt: tuple[int, ...]
+    backend: str
+    fixed: dict[str, Any]
+    made: dict[Any, Any] = field(default_factory=dict)
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Make a thing the first time it is asked for."""
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The positions of the float results of the function."""
+        results = self.reading.function.results[: self.reading.results]
+        return tuple(k for k, r in enumerate(results) if is_float(r.type))
+
+    # IR
+
+    @property
+    def primal(self) -> Function:
+        """The IR of the function itself."""
+        return self.once("primal", lambda: run_passes(self.reading.function))
+
+    @property
+    def pure(self) -> Function:
+        """The IR without the final versions of the arrays that are written."""
+
+        def make() -> Function:
+            results = self.reading.function.results[: self.reading.results]
+            return run_passes(replace(self.reading.function, results=results))
+
+        return self.once("pure", make)
+
+    def adjoint(self, seeds: tuple[int, ...] = (0,)) -> Function:
+        """Return the IR that computes results and gradients."""
+
+        def make() -> Function:
+            name = f"{self.primal.name}_grad"
+            return run_passes(differentiate(self.pure, self.wrt, seeds, name))
+
+        return self.once(("adjoint", seeds), make)
+
+    def second(self) -> Function:
+        """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
+
+        def make() -> Function:
+            first = self.adjoint()
+            offset = self.reading.results
+            seeds = tuple(range(offset, offset + len(self.wrt)))
+            name = f"{self.primal.name}_hvp"
+            return run_passes(differentiate(first, self.wrt, seeds, name))
+
+        return self.once("second", make)
+
+    def tangent(self) -> Function:
+        """Return the IR that computes results and tangents."""
+
+        def make() -> Function:
+            from srcgrad.adjoint.tangent import tangent
+
+            return run_passes(tangent(self.pure, self.wrt, f"{self.primal.name}_jvp"))
+
+        return self.once("tangent", make)
+
+    # text and code
+
+    def text(self, function: Function) -> ModuleText:
+        """Return a function's readable text."""
+        key = ("text", id(function))
+        return self.once(key, lambda: python_module(function, self.source, self.reading))
+
+    def code(self, function: Function) -> Callable[..., Any]:
+        """Return a function of the IR as something to call."""
+
+        def make() -> Callable[..., Any]:
+            if self.backend == "python":
+                return plain.load(self.text(function))
+            from srcgrad.compile import numba
+
+            return numba.load(function, self.source)
+
+        return self.once(("code", id(function)), make)
+
+def specialise(
+    source: FunctionSource, specs: dict[str, Spec], argnames: Sequence[str], backend: str,
+    fetch: Callable[[str], Any], fixed: dict[str, Any],
+) -> Specialisation:  # fmt: skip
+    """Read a function for one kind of arguments.
+
+    Args:
+        source: The function's source.
+        specs: The kind of each argument.
+        argnames: The arguments that gradients belong to.
+        backend: "python" or "numba".
+        fetch: Returns the present value of a leaf by name.
+        fixed: Leaves that are compiled in already; grows when more must be.
+    """
+    for _ in range(20):
+        try:
+            reading = read(source, specs, tuple(argnames), fixed)
+            break
+        except NeedStatic as need:
+            name = need.value.name
+            fixed[name] = fetch(name)
+    else:
+        raise make_error("SG205", "too many arguments must be known while compiling")
+    wrt = wrt_positions(specs, argnames)
+    return Specialisation(source, specs, reading, wrt, backend, dict(fixed))
+
+
+def wrt_positions(specs: dict[str, Spec], argnames: Sequence[str]) -> tuple[int, ...]:
+    """Return the parameters that are float leaves of the named arguments."""
+    found: list[int] = []
+    position = 0
+    for name, spec in specs.items():
+        for is_wanted in float_leaves(spec):
+            if name in argnames and is_wanted:
+                found.append(position)
+            position += 1
+    return tuple(found)
+

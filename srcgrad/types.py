@@ -1,0 +1,172 @@
+"""Types of IR values: scalars, arrays with symbolic dims, growable lists.
+
+A dim is a linear expression over integer IR values, so two dims are equal when their
+canonical forms are: `x[1:-1]` and `x[2:]` of the same `x` both have `n - 2` rows. An
+expression that could go below zero stands for `max(0, expression)`, as slices do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["Array", "Dim", "ListOf", "Scalar", "Type", "is_float", "join", "promote"]
+
+
+class Atom(Protocol):
+    """Anything with a name and an identity: an integer IR value."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """A linear expression `const + sum(coefficient * atom)` over integer values.
+
+    >>> Dim(3) + Dim(2)
+    Dim(5)
+    """
+
+    const: int
+    terms: tuple[tuple[Atom, int], ...] = ()
+
+    @property
+    def known(self) -> int | None:
+        """The length, if it is a number at compile time."""
+        return self.const if not self.terms else None
+
+    def __add__(self, other: Dim) -> Dim:
+        return _linear(self.const + other.const, (*self.terms, *other.terms))
+
+    def scaled(self, factor: int) -> Dim:
+        """Multiply by an integer."""
+        return _linear(self.const * factor, ((a, c * factor) for a, c in self.terms))
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + other.scaled(-1)
+
+    def __repr__(self) -> str:
+        return f"Dim({self})"
+
+    def __str__(self) -> str:
+        if not self.terms:
+            return str(self.const)
+        text = " + ".join(f"{c}*{a.name}" if c != 1 else a.name for a, c in self.terms)
+        if self.const:
+            text += f" {'+' if self.const > 0 else '-'} {abs(self.const)}"
+        return text
+
+
+def _linear(const: int, terms: Iterable[tuple[Atom, int]]) -> Dim:
+    total: dict[Atom, int] = {}
+    for atom, coefficient in terms:
+        total[atom] = total.get(atom, 0) + coefficient
+    kept = [(a, c) for a, c in total.items() if c]
+    return Dim(const, tuple(sorted(kept, key=lambda term: id(term[0]))))
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A number; `python` marks Python's own ints and floats, weak under NEP 50."""
+
+    dtype: str
+    python: bool = False
+
+    rank = 0
+    dims: tuple[Dim, ...] = field(default=(), init=False, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"py {self.dtype}" if self.python else self.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An array of rank one or more; `contiguous` says that C order is certain."""
+
+    dtype: str
+    dims: tuple[Dim, ...]
+    contiguous: bool = True
+
+    python = False
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.dims)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(str(d) for d in self.dims)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list that grows by append; all items have one type."""
+
+    item: Scalar | Array
+
+    rank = -1
+    python = False
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the items."""
+        return self.item.dtype
+
+    def __str__(self) -> str:
+        return f"list[{self.item}]"
+
+
+Type = Scalar | Array | ListOf
+
+_RANKS = {"bool": 0, "int64": 1, "float64": 2}
+
+
+def is_float(type: Type) -> bool:
+    """Tell whether values of this type carry a derivative.
+
+    >>> is_float(Scalar("float32")), is_float(Scalar("int64"))
+    (True, False)
+    """
+    return type.dtype in ("float64", "float32")
+
+
+def promote(*types: Type) -> str:
+    """Return the dtype NumPy computes in for operands of these types.
+
+    Python scalars are weak (NEP 50): they take the dtype of the other operands when
+    their kind allows it.
+
+    >>> promote(Scalar("float32"), Scalar("float64", python=True))
+    'float32'
+    >>> promote(Scalar("float32"), Scalar("int64"))
+    'float64'
+    """
+    strong = [t.dtype for t in types if not t.python]
+    weak = [t.dtype for t in types if t.python]
+    if not strong:
+        return max(weak, key=lambda d: _RANKS[d])
+    out = np.result_type(*strong)
+    for dtype in weak:
+        if dtype == "float64" and out.kind in "iub":
+            out = np.dtype("float64")
+        elif dtype == "int64" and out.kind == "b":
+            out = np.dtype("int64")
+    return str(out)
+
+
+def join(a: Scalar, b: Scalar) -> Scalar:
+    """Return the type of a scalar that is an `a` on one path and a `b` on the other.
+
+    >>> str(join(Scalar("int64", True), Scalar("float64", True)))
+    'py float64'
+    >>> str(join(Scalar("float64", True), Scalar("float32")))
+    'float32'
+    """
+    if a == b:
+        return a
+    python = a.python and b.python
+    return Scalar(promote(a, b), python)

@@ -1,0 +1,305 @@
+"""dicts, lists, tuples, namedtuples and dataclasses: as arguments and as locals."""
+
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tests.cases import case
+from tests.cases.inputs import near, positive
+
+Body = namedtuple("Body", ["mass", "position", "velocity"])
+
+
+@dataclass
+class Layer:
+    weight: Any
+    bias: Any
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Oscillator:
+    stiffness: float
+    damping: float
+    steps: int
+    start: Layer
+
+
+def _mlp_params(rng):
+    return {
+        "w1": 0.5 * rng.normal(size=(3, 4)),
+        "b1": rng.normal(size=4),
+        "w2": 0.5 * rng.normal(size=(4, 2)),
+        "b2": rng.normal(size=2),
+    }
+
+
+# dict parameters.
+@case(
+    lambda rng: (_mlp_params(rng), rng.normal(size=(5, 3)), rng.normal(size=(5, 2))),
+    sample=True,
+)
+def dict_of_parameters(params, X, Y):
+    h = np.tanh(X @ params["w1"] + params["b1"])
+    out = h @ params["w2"] + params["b2"]
+    penalty = (params["w1"] ** 2).sum() + (params["w2"] ** 2).sum()
+    return ((out - Y) ** 2).mean() + 0.01 * penalty
+
+
+# A list of pairs of arrays, walked by a loop.
+@case(
+    lambda rng: (
+        [
+            (0.5 * rng.normal(size=(3, 4)), rng.normal(size=4)),
+            (0.5 * rng.normal(size=(4, 4)), rng.normal(size=4)),
+            (0.5 * rng.normal(size=(4, 1)), rng.normal(size=1)),
+        ],
+        rng.normal(size=3),
+    ),
+    argnums=(0, 1),
+)
+def list_of_layers(layers, x):
+    for w, b in layers[:-1]:
+        x = np.tanh(x @ w + b)
+    w, b = layers[-1]
+    return (x @ w + b)[0]
+
+
+# namedtuple parameters.
+@case(
+    lambda rng: (
+        Body(1.5, rng.normal(size=2), rng.normal(size=2)),
+        Body(0.7, rng.normal(size=2) + 4.0, rng.normal(size=2)),
+    ),
+    argnums=(0, 1),
+)
+def namedtuple_parameters(a, b):
+    d = b.position - a.position
+    attraction = -a.mass * b.mass / np.sqrt((d * d).sum() + 0.1)
+    kinetic = 0.0
+    for body in (a, b):
+        kinetic += 0.5 * body.mass * body.velocity.dot(body.velocity)
+    mass, _, velocity = b
+    return kinetic + attraction + mass * velocity[0]
+
+
+# dataclass parameters.
+@case(lambda rng: (Layer(rng.normal(size=(2, 3)), rng.normal(size=2), 1.3),))
+def dataclass_parameters(layer):
+    x = np.array([1.0, -0.5, 0.25])
+    y = layer.gain * (layer.weight @ x) + layer.bias
+    return (np.sin(y) * layer.weight[:, 0]).sum() * layer.gain
+
+
+# A dataclass in a dataclass, frozen, with an int field (its gradient is None).
+@case(lambda rng: (Oscillator(1.2, 0.3, 5, Layer(0.4, positive(rng, 2), 0.5)),))
+def nested_dataclass(o):
+    x = o.start.weight
+    v = o.start.gain
+    for i in range(o.steps):
+        v = v - 0.1 * (o.stiffness * x + o.damping * v)
+        x = x + 0.1 * v * o.start.bias[i % 2]
+    return x * x + v
+
+
+# Nested structures with leaves of many kinds: ints, bools, strings, None.
+@case(
+    lambda rng: (
+        {
+            "layers": [rng.normal(size=2), {"scale": 0.8, "shape": (2, 3)}],
+            "pair": (rng.normal(), np.array([1, 2])),
+            "name": "demo",
+            "train": True,
+            "rest": None,
+        },
+    )
+)
+def nested_parameters(p):
+    first, second = p["layers"]
+    s = (first * p["pair"][1]).sum() * second["scale"]
+    if p["train"] and p["rest"] is None:
+        s = s * p["pair"][0] + second["shape"][1] * first[0]
+    if p["name"] == "demo":
+        s += first[1] ** 2
+    return s
+
+
+@case(
+    lambda rng: ((rng.normal(size=3), rng.normal(), (rng.normal(), [0.5, 1.5])),),
+)
+def tuple_parameters(state):
+    x, a, (b, weights) = state
+    for w in weights:
+        x = x * a + w * b
+    return x.sum() * weights[0]
+
+
+# A parameter used twice: two contributions to one leaf add.
+@case(lambda rng: ({"shared": rng.normal(size=(3, 3)), "x": rng.normal(size=3)},))
+def tied_weights(p):
+    encode = p["shared"]
+    decode = p["shared"].T
+    h = np.tanh(encode @ p["x"])
+    r = decode @ h - p["x"]
+    return r @ r
+
+
+# List append then loop.
+@case(lambda rng: (rng.normal(size=5),))
+def list_append_then_loop(x):
+    states = []
+    s = 0.1
+    for v in x:
+        s = np.tanh(s * v + 0.5)
+        states.append(s)
+    total = 0.0
+    for i, t in enumerate(states):
+        total += t * t * (i + 1)
+    return total + states[-1] * states[0]
+
+
+# List append and the builtin sum.
+@case(lambda rng: (rng.normal(size=6),))
+def list_append_and_sum(x):
+    parts = []
+    for i in range(1, len(x)):
+        if i % 2:
+            parts.append(x[i] * x[i - 1])
+        else:
+            parts.append(np.cos(x[i]))
+    return sum(parts) * len(parts)
+
+
+# Arrays are appended and stacked.
+@case(lambda rng: (rng.normal(size=3), 0.5 * rng.normal(size=(3, 3))), argnums=(0, 1))
+def trajectory_of_arrays(x, A):
+    path = [x]
+    for _ in range(4):
+        path.append(np.tanh(A @ path[-1]) + x)
+    P = np.stack(path)
+    return (P[1:] * P[:-1]).sum() + np.array(path).mean()
+
+
+# An appended array is the array itself: a later write shows in the list.
+@case(lambda rng: (rng.normal(size=3),))
+def appended_array_is_written_later(x):
+    rows = []
+    work = x * x
+    for i in range(3):
+        rows.append(work)
+        work[i] *= x[0]
+        if i == 1:
+            work = work.copy()
+    return (rows[0] * rows[2]).sum() + rows[1][2]
+
+
+# The length of the list depends on the data.
+@case(lambda rng: (near(rng, 0.4, 1.4, 0.3),))
+def list_of_unknown_length(x):
+    values = [x[0]]
+    while values[-1] < 6.6:
+        values.append(values[-1] * x[1] + x[2])
+    return values[-1] + values[len(values) // 2] * values[1]
+
+
+# List comprehension.
+@case(lambda rng: (rng.normal(size=5),))
+def list_comprehensions(x):
+    squares = [v * v for v in x]
+    pairs = [x[i] * x[j] for i in range(5) for j in range(i)]
+    some = [np.sin(v) for i, v in enumerate(x) if i != 2]
+    return sum(squares) + sum(pairs) * some[0] + np.sum(np.array(some) ** 2)
+
+
+# `[0.0] * n` filled by index; a list of lists as a table.
+@case(lambda rng: (rng.normal(size=4),))
+def list_filled_by_index(x):
+    n = len(x)
+    y = [0.0] * n
+    for i in range(n):
+        y[i] = x[i] * x[i]
+    y[1] += y[0]
+    y[-1] *= y[1]
+    table = [[0.0 for _ in range(n)] for _ in range(2)]
+    for j in range(n):
+        table[0][j] = y[j] * x[j]
+        table[1][n - 1 - j] = table[0][j] + 1.0
+    return sum(y) + sum([u * v for u, v in zip(table[0], table[1])])
+
+
+# A stack: append and pop.
+@case(lambda rng: (rng.normal(size=5),))
+def stack_with_pop(x):
+    stack = [1.0]
+    for i in range(5):
+        if len(stack) > 2:
+            a = stack.pop()
+            b = stack.pop()
+            stack.append(a * b + x[i])
+        else:
+            stack.append(x[i] * stack[-1])
+    s = 0.0
+    while stack:
+        s = s * 0.5 + stack.pop()
+    return s
+
+
+# A dict built and updated on the way.
+@case(lambda rng: (rng.normal(size=4),))
+def dict_as_scratchpad(x):
+    state = {"level": x[0], "trend": 0.1}
+    for v in x[1:]:
+        last = state["level"]
+        state["level"] = 0.6 * v + 0.4 * (last + state["trend"])
+        state["trend"] = 0.3 * (state["level"] - last) + 0.7 * state["trend"]
+    out = dict(level=state["level"] ** 2, trend=0.5)
+    total = 0.0
+    for key, value in state.items():
+        total += value * out[key]
+    return total + sum(out.values())
+
+
+# namedtuple and dataclass made in the function.
+@case(lambda rng: (rng.normal(size=2), rng.normal(size=2)), argnums=(0, 1))
+def records_made_inside(p, v):
+    body = Body(mass=2.0, position=p, velocity=v)
+    for _ in range(3):
+        force = -np.sin(body.position)
+        speed = body.velocity + 0.2 * force / body.mass
+        body = Body(body.mass, body.position + 0.2 * speed, speed)
+    layer = Layer(body.position, body.velocity)
+    layer.gain = body.position[0]
+    layer.weight[1] *= 2.0
+    return (layer.weight * layer.bias).sum() * layer.gain
+
+
+# The parameters are written: an entry replaced, an array updated in place.
+@case(lambda rng: ({"w": rng.normal(size=3), "v": rng.normal(size=3), "lr": 0.1},))
+def parameters_written(p):
+    for _ in range(3):
+        g = 2.0 * p["w"] * p["w"] - 1.0
+        p["v"] = 0.9 * p["v"] - p["lr"] * g
+        p["w"] += p["v"]
+    return (p["w"] * p["v"]).sum()
+
+
+# Several lists run side by side; their elements are unpacked pairs.
+@case(lambda rng: (positive(rng, 4), [0.5, 1.0, 1.5, 2.0]), argnums=(0, 1))
+def zipped_lists_of_pairs(x, times):
+    samples = [(t, v * t) for t, v in zip(times, x)]
+    s = 0.0
+    for (t0, v0), (t1, v1) in zip(samples[:-1], samples[1:]):
+        s += 0.5 * (t1 - t0) * (v0 + v1)
+    return s + sum(times) * samples[2][1]
+
+
+# Active scalars gathered into an array: vector, rotation matrix.
+@case(lambda rng: (rng.normal(), rng.normal(size=2)), argnums=(0, 1))
+def array_of_active_scalars(angle, p):
+    c, s = np.cos(angle), np.sin(angle)
+    R = np.array([[c, -s], [s, c]])
+    q = R @ p
+    t = np.array([q[0], 1.0, angle * q[1]])
+    return (t * t).sum() + q[0]

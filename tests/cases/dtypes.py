@@ -1,0 +1,187 @@
+"""float32 throughout, promoted integers, booleans, casts."""
+
+import numpy as np
+
+from tests.cases import case
+from tests.cases.inputs import away, near
+
+F32 = {"rtol": 1e-5}
+
+
+def _single(*shapes):
+    return lambda rng: tuple(rng.normal(size=s).astype(np.float32) for s in shapes)
+
+
+# float32 throughout stays float32.
+@case(_single((5,), (5,)), argnums=(0, 1), **F32)
+def single_elementwise(x, y):
+    z = 2.0 * x * np.tanh(y) + 1
+    z = z / 3 - 0.5 * np.exp(-x * x)
+    return (z * z).sum()
+
+
+@case(_single((6,)), **F32)
+def single_in_loops(x):
+    s = np.float32(0.5)
+    y = np.zeros(6, dtype=np.float32)
+    for i in range(6):
+        s = s * 0.5 + x[i] * x[i]
+        y[i] = s
+    y[1:] *= x[:-1]
+    return y.sum()
+
+
+@case(_single((4, 3), (3, 2), (2,)), argnums=(0, 1, 2), **F32)
+def single_matrices(X, W, b):
+    h = np.tanh(X @ W + b)
+    p = np.exp(h - h.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return -np.log(p[:, 0]).mean() + 0.1 * (W**2).sum()
+
+
+@case(_single((4, 3)), **F32)
+def single_reductions(A):
+    s = A.mean() * A.std() + A.var(axis=0).sum()
+    return s + A.cumsum(axis=1)[2, 1] * A.prod(axis=1)[0] + np.linalg.norm(A)
+
+
+# float32 meets float64: the result is float64, each gradient has its own dtype.
+@case(
+    lambda rng: (rng.normal(size=4).astype(np.float32), rng.normal(size=4)),
+    argnums=(0, 1),
+    **F32,
+)
+def single_meets_double(x, y):
+    z = x * y
+    z[0] = x[1]
+    return (z * x).sum() + y[0] * x[2] ** 2
+
+
+# A double is stored into a single array, and rounded on the way.
+@case(lambda rng: (rng.normal(size=4),), **F32)
+def double_stored_as_single(x):
+    y = np.empty(4, dtype=np.float32)
+    y[:] = x * x
+    y += x
+    y[0] = x[1] * 0.3
+    return (y * x).sum()
+
+
+@case(lambda rng: (rng.normal(size=4),), **F32)
+def cast_there_and_back(x):
+    y = x.astype(np.float32) * np.float32(1.5)
+    z = y.astype(float) + x
+    return (z * z).sum() + float(y[1])
+
+
+@case(
+    lambda rng: (np.float32(0.7), np.float32(1.3)),
+    argnums=(0, 1),
+    **F32,
+)
+def single_scalars(a, b):
+    c = a * b + 1.0
+    for _ in range(3):
+        c = np.sqrt(c) * a + 0.25
+    return c * b
+
+
+# Ints promoted: an integer array times floats, true division of integers.
+@case(lambda rng: (rng.integers(1, 9, size=(4, 3)), rng.normal(size=3)), argnums=1)
+def integer_data(X, w):
+    y = X @ w
+    z = X / 2 - w
+    mean = X.mean(axis=0)
+    return (y * y).mean() + (z * mean).sum() + (w**2 / X[0]).sum() + (X * X).sum()
+
+
+# Integer arithmetic inside: floor division, remainders, powers and counting.
+@case(lambda rng: (rng.normal(size=7), np.array([7, -7, 5, 2, 0, 11, -3])))
+def integer_arrays(x, k):
+    q = k // 3
+    r = k % 4
+    sq = k**2 - q * r
+    counts = np.zeros(4, dtype=int)
+    for v in r:
+        counts[v] += 1
+    return (x * q + x**2 * r).sum() + (x[:4] * counts).sum() + x[r[0]] * sq.sum()
+
+
+# A Python int at an argnums position is taken as a float.
+@case(lambda rng: (3, 2), argnums=(0, 1))
+def python_ints_differentiated(a, b):
+    return a * a * b + a / b + a**b
+
+
+# Booleans as numbers.
+@case(lambda rng: (away(rng, 6), True), argnums=0)
+def booleans_as_numbers(x, flag):
+    m = x > 0
+    s = (x * m).sum() + (x * (1 - m)).prod() + m.sum() * x[0]
+    s += (m * 2.0 + flag) @ x + (x[0] > 0) * x[1]
+    return s + (m.astype(float) * x**2).sum() + m.mean() * x[2]
+
+
+@case(lambda rng: (away(rng, 6), np.array([1, 0, 1, 1, 0, 0], dtype=bool)))
+def boolean_arrays_combined(x, given):
+    m = (x > 0) & given | ~given & (x < 0)
+    m ^= given
+    m &= x < 50.0
+    inside = np.zeros(6, dtype=bool)
+    inside[1:4] = True
+    return (x[m] ** 2).sum() + (x * inside * 3).sum() + x.sum()
+
+
+# Casts cut the gradient; what stays beside them does not.
+@case(lambda rng: (near(rng, 2.3, 1.7, -0.6, 3.4),))
+def casts_cut(x):
+    k = x.astype(int)
+    t = np.zeros(4, dtype=np.int64)
+    t[0] = x[0] * 1.1
+    t[1:] = k[:-1]
+    return (x * k).sum() + x[int(x[1])] * float(k[3]) + (t * x).sum()
+
+
+# NumPy scalars of several kinds among Python numbers.
+@case(lambda rng: (rng.normal(size=3), np.int64(2), np.float64(0.5)), argnums=(0, 2))
+def numpy_scalars(x, n, a):
+    s = x[0] ** n + n * x[1] / 3
+    s = s * a + np.float64(2.0) * x[2]
+    for i in range(n):
+        s += x[i] * a
+    return s + float(a) * int(n)
+
+
+# Types joined: int at the start, float in the loop; int or float by branch.
+@case(lambda rng: (away(rng, 4),))
+def types_joined(x):
+    top = 0
+    for v in x:
+        if v > top:
+            top = v
+    scale = 2 if x[0] > 0 else 1.5
+    level = 1
+    while level < 4:
+        level = level * 1.5 + 0 * top
+    return top * top * scale + level * x[1]
+
+
+# complex intermediates with a real loss.
+@case(lambda rng: (rng.normal(size=4),), refused="complex numbers")
+def complex_intermediates(x):
+    z = x[:2] + 1j * x[2:]
+    w = np.exp(z) * (1.0 - 2.0j)
+    return (w * np.conj(w)).real.sum() + abs(z[0]) ** 2
+
+
+# The discrete Fourier transform by hand.
+@case(lambda rng: (rng.normal(size=5),), refused="complex numbers")
+def fourier_power(x):
+    n = len(x)
+    power = 0.0
+    for k in range(n):
+        c = 0.0 + 0.0j
+        for t in range(n):
+            c += x[t] * np.exp(-2j * np.pi * k * t / n)
+        power += k * (c.real**2 + c.imag**2)
+    return power

@@ -1,0 +1,782 @@
+"""The promises of srcgrad/compile/files.py, each broken on purpose.
+
+Machine code is tested in processes of its own: what one process wrote, the next must
+find, whatever became of the files in between.
+"""
+
+import errno
+import inspect
+import json
+import linecache
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+import pytest
+
+from srcgrad.compile import files
+from srcgrad.compile.files import Entry, digest, lookup, open_entry, persist_meta
+
+ROOT = Path(__file__).parents[1]
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="owner and mode are POSIX")
+
+KERNEL = """\
+from numba import njit
+
+
+@njit(cache=True)
+def half(x):
+    return x * 0.5
+
+
+@njit(cache=True)
+def total(a):
+    s = 0.0
+    for i in range(a.shape[0]):
+        s += half(a[i])
+    return s
+"""
+KEY = digest(KERNEL)
+
+# What a process does with the cache: `before` and `after` are statements of a test.
+CHILD = """
+import json, sys, time
+import numpy as np
+from srcgrad.compile import files, locator
+
+key, text, before, after = sys.argv[1:]
+exec(before)
+entry = files.lookup(key) or files.open_entry(key, {"total": text})
+files.persist_meta(entry, {"shown": "text"})
+module = locator.load_compiled(entry)
+value = module.total(np.arange(4.0))
+entry.commit()
+exec(after)
+stats = module.total.stats
+counts = {name: sum(getattr(stats, name).values()) for name in stats._fields[1:]}
+print(json.dumps({"found": entry.found, "value": value, "meta": entry.meta, **counts}))
+"""
+COLD = {"found": False, "value": 3.0, "meta": {"shown": "text"}}
+COLD |= {"cache_hits": 0, "cache_misses": 1}
+WARM = COLD | {"found": True, "cache_hits": 1, "cache_misses": 0}
+
+TEXT = "def double(x):\n    return 2 * x\n\n\ndef fail(x):\n    return 1 / (x - x)\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the root of a cache of the test's own."""
+    for name in ("SRCGRAD_CACHE", "SRCGRAD_CACHE_SIZE", "NUMBA_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SRCGRAD_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cwd").mkdir()
+    found = files.cache_root()
+    assert found is not None
+    return found
+
+
+def start(root: Path, before: str = "", after: str = "") -> subprocess.Popen[str]:
+    """Start a process that uses the kernel, in an empty folder of its own."""
+    command = [sys.executable, "-W", "error", "-c", CHILD, KEY, KERNEL, before, after]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe, cwd = subprocess.PIPE, root.parent / "cwd"
+    return subprocess.Popen(
+        command, env=env, cwd=cwd, stdout=pipe, stderr=pipe, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return what the process reports."""
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    report: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return report
+
+
+def run(root: Path, before: str = "", after: str = "") -> dict[str, Any]:
+    """Start a process that uses the kernel and return what it reports."""
+    return finish(start(root, before, after))
+
+
+def names(root: Path) -> list[str]:
+    """Return the names of all folders of entries, temporary ones included."""
+    return sorted(path.name for path in root.glob("*/*"))
+
+
+def home_of(root: Path, key: str = KEY) -> Path:
+    """Return the folder of an entry."""
+    (home,) = root.glob(f"*/{key}")
+    return home
+
+
+def build(key: str, text: str = TEXT, **meta: object) -> Entry:
+    """Build and commit an entry without machine code."""
+    entry = open_entry(key, {"plain": text})
+    assert entry.building
+    entry.load()
+    persist_meta(entry, meta)
+    entry.commit()
+    return entry
+
+
+def fail_with(code: int) -> Any:
+    """Return a function that fails as the disk does."""
+
+    def fail(*args: object, **kwargs: object) -> NoReturn:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+def assert_works(module: ModuleType) -> None:
+    """Check a loaded module: value, source text, traceback."""
+    linecache.checkcache()
+    assert module.double(3) == 6
+    assert inspect.getsource(module.double) == "def double(x):\n    return 2 * x\n"
+    assert sys.modules[module.__name__] is module
+    with pytest.raises(ZeroDivisionError) as caught:
+        module.fail(1)
+    assert "return 1 / (x - x)" in "".join(traceback.format_exception(caught.value))
+
+
+# Keys and places
+
+
+def test_digest_separates_its_parts() -> None:
+    parts = [("ab",), ("a", "b"), ("", "ab"), ("ab", ""), ("ba",), ()]
+    assert len({digest(*p) for p in parts}) == len(parts)
+    assert digest("é", b"x") == digest("é".encode(), "x")
+    assert digest("\ud800") != digest("")  # source text may hold a lone surrogate
+
+
+@pytest.mark.parametrize("key", ["", "a" * 31, "A" * 32, "../" + "a" * 29, "g" * 32])
+def test_only_digests_are_keys(root: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="not a digest"):
+        lookup(key)
+    with pytest.raises(ValueError, match="not a digest"):
+        open_entry(key, {"plain": TEXT})
+
+
+@pytest.mark.parametrize("sources", [{}, {"a/b": TEXT}, {"..": TEXT}])
+def test_only_identifiers_are_names(root: Path, sources: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="identifiers"):
+        open_entry(KEY, sources)
+
+
+def test_root_follows_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SRCGRAD_CACHE", "SRCGRAD_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    if sys.platform == "linux":
+        assert files.cache_root() == tmp_path / "home" / ".cache" / "srcgrad"
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    assert "not" not in str(files.cache_root())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert files.cache_root() == tmp_path / "xdg" / "srcgrad"
+    monkeypatch.setenv("SRCGRAD_CACHE_DIR", str(tmp_path / "own"))
+    assert files.cache_root() == tmp_path / "own"
+    assert (tmp_path / "own").stat().st_mode & 0o777 == 0o700
+    monkeypatch.setenv("SRCGRAD_CACHE", "0")
+    assert files.cache_root() is None
+    assert files.cache_info() == (None, 0, 0)
+
+
+def test_environment_leaves_numba_alone() -> None:
+    code = "import sys; from srcgrad.compile import files; files.environment(False)"
+    code += "; print({'numba', 'llvmlite'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_environment_names_versions_and_processor() -> None:
+    import llvmlite.binding
+    import numba
+    import numpy as np
+
+    text = "\n".join(files.environment(native=True))
+    assert f"numpy {np.__version__}" in text
+    assert f"numba {numba.__version__}" in text
+    assert llvmlite.binding.get_host_cpu_name() in text
+    assert sys.version in text
+
+
+def test_environment_changes_with_the_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = tmp_path / "srcgrad" / "runtime" / "vmath.py"
+    kernel.parent.mkdir(parents=True)
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "srcgrad/compile/files.py"))
+    seen = set()
+    for text in ("", "x = 1", "x = 2"):
+        kernel.write_text(text)
+        seen.add(files._digest_of_package.__wrapped__())
+    kernel.rename(kernel.with_name("reduce.py"))
+    seen.add(files._digest_of_package.__wrapped__())
+    assert len(seen) == 4
+
+
+# One process
+
+
+def test_what_is_committed_is_found(root: Path) -> None:
+    assert lookup(KEY) is None
+    built = build(KEY, shown=["a", "é"], lines={"1": 10})
+    assert not built.found
+    entry = lookup(KEY)
+    assert entry is not None
+    assert entry.found
+    assert entry.sources == {"plain": TEXT}
+    assert entry.meta == built.meta == {"shown": ["a", "é"], "lines": {"1": 10}}
+    assert open_entry(KEY, {"plain": TEXT}).found
+    assert_works(entry.load())
+    assert KEY in entry.load().__name__
+    assert names(root) == [KEY]
+    assert files.cache_info()[:2] == (root, 1)
+
+
+def test_several_modules_make_one_entry(root: Path) -> None:
+    entry = open_entry(KEY, {"second": "x = 2", "first": "x = 1"})
+    entry.commit()
+    found = lookup(KEY)
+    assert found is not None
+    assert list(found.sources) == ["second", "first"]
+    assert (found.load().x, found.load("first").x) == (2, 1)
+    with pytest.raises(KeyError):
+        found.load("third")
+
+
+def test_nothing_is_seen_before_the_commit(root: Path) -> None:
+    entry = open_entry(KEY, {"plain": TEXT})
+    entry.load()
+    assert lookup(KEY) is None
+    assert entry.folder is not None
+    assert names(root) == [entry.folder.name]
+    entry.commit()
+    assert lookup(KEY) is not None
+    assert entry.folder is None  # nothing more may be written
+
+
+def test_the_slower_builder_gives_way(root: Path) -> None:
+    quick, slow = (open_entry(KEY, {"plain": TEXT}) for _ in range(2))
+    module = slow.load()
+    quick.commit()
+    folder = home_of(root).stat().st_ino
+    slow.commit()
+    assert home_of(root).stat().st_ino == folder
+    assert names(root) == [KEY]
+    assert_works(module)
+
+
+def test_a_module_outlives_the_rename(root: Path) -> None:
+    entry = open_entry(KEY, {"plain": TEXT})
+    module = entry.load()
+    assert_works(module)
+    entry.commit()
+    assert_works(module)
+    file = module.double.__code__.co_filename
+    assert Path(file) == home_of(root) / f"plain_{KEY}.py"
+    assert Path(file).read_text() == TEXT
+    files.clear_cache()
+    assert_works(module)
+    assert entry.load() is module
+
+
+def test_other_texts_replace_what_is_there(root: Path) -> None:
+    build(KEY)
+    build(KEY, text="x = 1\n")
+    entry = lookup(KEY)
+    assert entry is not None
+    assert entry.load().x == 1
+    assert names(root) == [KEY]
+
+
+def test_a_module_can_be_imported_while_it_runs(root: Path) -> None:
+    text = "import importlib\nown = importlib.import_module(__name__)\n"
+    entry = open_entry(KEY, {"own": text})
+    assert entry.load().own is entry.load()
+
+
+def test_a_text_that_fails_leaves_no_module(root: Path) -> None:
+    entry = open_entry(KEY, {"broken": "1 / 0"})
+    with pytest.raises(ZeroDivisionError):
+        entry.load()
+    assert f"broken_{KEY}" not in sys.modules
+
+
+def test_what_is_given_up_is_removed(root: Path) -> None:
+    entry = open_entry(KEY, {"plain": TEXT})
+    module = entry.load()
+    entry.discard()
+    entry.commit()
+    assert names(root) == []
+    assert_works(module)
+    forgotten = open_entry(KEY, {"plain": TEXT})
+    assert len(names(root)) == 1
+    del forgotten
+    assert names(root) == []
+
+
+@posix_only
+def test_only_the_user_may_read(root: Path) -> None:
+    old = os.umask(0)
+    try:
+        build(KEY)
+    finally:
+        os.umask(old)
+    home = home_of(root)
+    folders = [path.stat().st_mode & 0o777 for path in (root, home.parent, home)]
+    assert folders == [0o700] * 3
+    assert {path.stat().st_mode & 0o777 for path in home.iterdir()} == {0o600}
+
+
+def test_two_threads_may_build_the_same(root: Path) -> None:
+    barrier = threading.Barrier(2)
+    modules: list[ModuleType] = []
+
+    def work() -> None:
+        entry = open_entry(KEY, {"plain": TEXT})
+        barrier.wait()
+        modules.append(entry.load())
+        barrier.wait()
+        entry.commit()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [module.double(2) for module in modules] == [4, 4]
+    assert names(root) == [KEY]
+    assert lookup(KEY) is not None
+
+
+@posix_only
+def test_a_fork_leaves_the_builder_alone(root: Path) -> None:
+    code = f"""
+import os, sys
+from srcgrad.compile.files import lookup, open_entry
+entry = open_entry({KEY!r}, {{"plain": "x = 1"}})
+if os.fork() == 0:
+    entry.commit()
+    sys.exit(0 if not entry.building and lookup({KEY!r}) is None else 1)
+status = os.wait()[1]
+folder = entry.folder
+assert status == 0 and folder.is_dir(), status
+entry.commit()
+assert lookup({KEY!r}).load().x == 1
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+# Damage and intrusion
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def replace_by_file(home: Path) -> None:
+    """Put a file in the place of a folder."""
+    home.rename(home.with_name("gone"))
+    home.write_text("a file")
+
+
+def link(path: Path, target: Path) -> None:
+    """Put a symbolic link to the very same thing in its place."""
+    path.rename(target)
+    path.symlink_to(target)
+
+
+def plant_pipe(path: Path) -> None:
+    """Put a pipe in the place of a file: opening it blocks."""
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "text flipped": lambda home: flip(home / f"plain_{KEY}.py"),
+    "text gone": lambda home: (home / f"plain_{KEY}.py").unlink(),
+    "meta flipped": lambda home: flip(home / "meta.json"),
+    "meta empty": lambda home: (home / "meta.json").write_bytes(b""),
+    "manifest flipped": lambda home: flip(home / "manifest.json"),
+    "manifest gone": lambda home: (home / "manifest.json").unlink(),
+    "manifest cut": lambda home: os.truncate(home / "manifest.json", 40),
+    "manifest no object": lambda home: (home / "manifest.json").write_text("[1]"),
+    "manifest no files": lambda home: (home / "manifest.json").write_text("{}"),
+    "manifest no text": lambda home: (home / "manifest.json").write_bytes(b"\xff"),
+    "file added": lambda home: (home / "planted.nbi").write_bytes(b""),
+    "other key": lambda home: home.rename(home.with_name(digest("other"))),
+    "file for folder": replace_by_file,
+}
+INTRUSION: dict[str, Callable[[Path], object]] = {
+    "folder linked": lambda home: link(home, home.parent / "gone"),
+    "file linked": lambda home: link(home / "meta.json", home.parent / "gone"),
+    "pipe": lambda home: plant_pipe(home / "meta.json"),
+    "folder group-writable": lambda home: home.chmod(0o770),
+    "folder world-writable": lambda home: home.chmod(0o707),
+    "file group-writable": lambda home: (home / "meta.json").chmod(0o660),
+}
+if os.name != "nt":
+    DAMAGE |= INTRUSION
+    if os.geteuid() == 0:
+        DAMAGE["folder of another"] = lambda home: os.chown(home, 12345, -1)
+        DAMAGE["file of another"] = lambda home: os.chown(home / "meta.json", 12345, -1)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_seen_and_repaired(root: Path, damage: str) -> None:
+    build(KEY)
+    assert lookup(KEY) is not None
+    DAMAGE[damage](home_of(root))
+    for key in {KEY, *names(root)} - {"gone"}:
+        assert lookup(key) is None
+    build(KEY)
+    assert lookup(KEY) is not None
+    assert not home_of(root).is_symlink()
+
+
+@posix_only
+def test_what_a_link_points_to_is_left_alone(root: Path, tmp_path: Path) -> None:
+    build(KEY)
+    other = tmp_path / "other"
+    home_of(root).rename(other)
+    before = sorted(other.iterdir())
+    (version,) = root.iterdir()
+    (version / KEY).symlink_to(other)
+    build(KEY)
+    files.clear_cache()
+    assert sorted(other.iterdir()) == before
+
+
+@posix_only
+@pytest.mark.parametrize("mode", [0o770, 0o777])
+def test_where_others_write_nothing_is_kept(root: Path, mode: int) -> None:
+    build(KEY)
+    (version,) = root.iterdir()
+    version.chmod(mode)
+    assert lookup(KEY) is None
+    entry = open_entry(KEY, {"plain": TEXT})
+    assert entry.folder is None
+    assert_works(entry.load())
+    version.chmod(0o700)
+    root.chmod(mode)
+    assert files.cache_root() is None
+    root.chmod(mode | 0o1000)  # sticky, as /tmp: others cannot touch what is ours
+    assert lookup(KEY) is not None
+
+
+# A disk that fails
+
+
+@pytest.fixture(params=["off", "no home", "a file", "read-only", "refused", "full"])
+def memory_only(
+    request: pytest.FixtureRequest, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Make the disk unusable in one of several ways."""
+    how: str = request.param
+    match how:
+        case "off":
+            monkeypatch.setenv("SRCGRAD_CACHE", "0")
+        case "no home":
+            monkeypatch.setenv("SRCGRAD_CACHE_DIR", "/dev/null/nowhere")
+        case "a file":
+            (root.parent / "file").write_text("")
+            monkeypatch.setenv("SRCGRAD_CACHE_DIR", str(root.parent / "file"))
+        case "read-only":
+            monkeypatch.setattr(os, "mkdir", fail_with(errno.EROFS))
+        case "refused":
+            if os.name == "nt" or os.geteuid() == 0:
+                pytest.skip("modes do not bind this user")
+            root.chmod(0o500)
+        case "full":
+            monkeypatch.setattr(Path, "write_bytes", fail_with(errno.ENOSPC))
+    return how
+
+
+def test_without_a_disk_modules_live_in_memory(memory_only: str, root: Path) -> None:
+    assert lookup(KEY) is None
+    entry = open_entry(KEY, {"plain": TEXT})
+    persist_meta(entry, {"shown": 1})
+    assert (entry.folder, entry.found, entry.building) == (None, False, False)
+    module = entry.load()
+    entry.commit()
+    assert_works(module)
+    assert entry.meta == {"shown": 1}
+    assert module.double.__code__.co_filename == f"<srcgrad plain_{KEY}>"
+    assert names(root) == []
+    files.clear_cache()
+
+
+@pytest.mark.parametrize("where", ["fsync", "rename", "chmod"])
+def test_a_commit_that_fails_leaves_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    entry = open_entry(KEY, {"plain": TEXT})
+    module = entry.load()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, where, fail_with(errno.ENOSPC))
+        entry.commit()
+    assert names(root) == []
+    assert_works(module)
+    build(KEY)
+    assert lookup(KEY) is not None
+
+
+def test_a_read_only_cache_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(KEY)
+    for name in ("mkdir", "utime", "rename"):
+        monkeypatch.setattr(os, name, fail_with(errno.EROFS))
+    entry = lookup(KEY)
+    assert entry is not None
+    assert_works(entry.load())
+
+
+# Machine code
+
+
+def test_a_second_process_compiles_nothing(root: Path) -> None:
+    assert run(root) == COLD
+    kept = {path.suffix for path in home_of(root).iterdir()}
+    assert kept == {".py", ".json", ".nbi", ".nbc"}
+    before = {path: path.read_bytes() for path in home_of(root).iterdir()}
+    assert run(root) == WARM
+    assert {path: path.read_bytes() for path in home_of(root).iterdir()} == before
+    assert names(root) == [KEY]
+
+
+def test_loading_is_fast(root: Path) -> None:
+    run(root)
+    code = """
+spent = []
+for _ in range(5):
+    begun = time.perf_counter()
+    locator.load_compiled(files.lookup(key))
+    spent.append(time.perf_counter() - begun)
+assert min(spent) < 0.010, spent
+"""
+    assert run(root, after=code) == WARM
+
+
+def test_two_processes_may_race(root: Path) -> None:
+    # Both have compiled and sealed their folders before either renames its own.
+    wait = """
+import os, pathlib
+publish = files._publish
+def meet(*args):
+    pathlib.Path(f"ready{os.getpid()}").touch()
+    while not os.path.exists("go"):
+        time.sleep(0.001)
+    publish(*args)
+files._publish = meet
+"""
+    cwd = root.parent / "cwd"
+    processes = [start(root, wait) for _ in range(2)]
+    deadline = time.monotonic() + 100
+    while len(list(cwd.glob("ready*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (cwd / "go").touch()
+    assert [finish(process) for process in processes] == [COLD, COLD]
+    assert names(root) == [KEY]
+    assert run(root) == WARM
+
+
+@posix_only
+@pytest.mark.parametrize("moment", ["_save_index", "_save_data"])
+def test_a_process_killed_while_writing(root: Path, moment: str) -> None:
+    # Numba has written its index, or half of what comes after, when it dies.
+    kill = f"""
+import os, signal
+from numba.core import caching
+write = caching.IndexDataCacheFile.{moment}
+def die(self, *args):
+    if {moment!r} == "_save_index":
+        write(self, *args)
+    os.kill(os.getpid(), signal.SIGKILL)
+caching.IndexDataCacheFile.{moment} = die
+"""
+    process = start(root, kill)
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    (left,) = names(root)
+    assert left != KEY
+    assert any(path.suffix == ".nbi" for path in root.glob(f"*/{left}/*"))
+    assert run(root) == COLD
+    assert run(root) == WARM
+
+
+@pytest.mark.parametrize("suffix", [".nbc", ".nbi"])
+def test_a_flipped_bit_is_rebuilt_not_run(root: Path, suffix: str) -> None:
+    run(root)
+    for path in home_of(root).glob(f"*{suffix}"):
+        flip(path)
+    assert lookup(KEY) is None
+    assert run(root) == COLD
+    assert run(root) == WARM
+
+
+def test_what_numba_cannot_read_is_compiled(root: Path) -> None:
+    # Written so, with the right digests: another module of the user's is gone, say.
+    run(root)
+    manifest = home_of(root) / "manifest.json"
+    signed = json.loads(manifest.read_text())
+    for path in home_of(root).glob("*.nbc"):
+        path.write_bytes(b"no pickle")
+        signed["files"][path.name] = digest(b"no pickle")
+    manifest.write_text(json.dumps(signed))
+    assert run(root) == WARM | {"cache_hits": 0, "cache_misses": 1}
+
+
+@posix_only
+def test_a_full_disk_is_not_the_users_problem(root: Path) -> None:
+    # Numba's index fits in, its data does not.
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))"
+    assert run(root, before=limit) == COLD
+    assert names(root) == []
+    assert run(root) == COLD
+    assert run(root) == WARM
+
+
+@pytest.mark.parametrize("variable", ["SRCGRAD_CACHE", "SRCGRAD_CACHE_DIR"])
+def test_numba_without_a_disk(
+    root: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "0" if variable == "SRCGRAD_CACHE" else "/dev/null/x")
+    assert run(root) == COLD
+    assert run(root) == COLD
+    assert names(root) == []
+    assert list((root.parent / "cwd").iterdir()) == []
+
+
+def test_a_second_signature_is_not_written(root: Path) -> None:
+    more = "module.total(np.arange(4.0, dtype=np.float32))"
+    assert run(root, after=more) == COLD | {"cache_misses": 2}
+    before = {path: path.read_bytes() for path in home_of(root).iterdir()}
+    assert run(root, after=more) == WARM | {"cache_misses": 1}
+    assert {path: path.read_bytes() for path in home_of(root).iterdir()} == before
+    assert names(root) == [KEY]
+
+
+def test_numba_settings_do_not_move_our_code(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(elsewhere))
+    user = tmp_path / "cwd" / "theirs.py"
+    user.write_text(KERNEL)
+    # The user's own function goes where the user said, also after ours is installed.
+    theirs = "sys.path.insert(0, '.'); import theirs; theirs.total(np.arange(3.0))"
+    assert run(root, after=theirs) == COLD
+    assert run(root) == WARM
+    assert {path.name.split(".")[0] for path in elsewhere.rglob("*.nb?")} == {"theirs"}
+
+
+def test_named_locators_do_not_move_our_code(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_LOCATOR_CLASSES", "InTreeCacheLocator")
+    assert run(root) == COLD
+    assert run(root) == WARM
+
+
+# Size and age
+
+
+def age(root: Path, key: str, seconds: float) -> None:
+    """Let an entry seem not to have been used for so long."""
+    then = time.time() - seconds
+    os.utime(home_of(root, key) / "manifest.json", (then, then))
+
+
+def test_the_least_recently_used_goes_first(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [digest(str(i)) for i in range(5)]
+    for number, key in enumerate(keys[:4]):
+        build(key)
+        age(root, key, 1000 - number)
+    size = files.cache_info().bytes // 4
+    assert lookup(keys[0]) is not None  # used now: the oldest is the second
+    files._counted.clear()  # as in another process, which counts what is there
+    monkeypatch.setenv("SRCGRAD_CACHE_SIZE", str(4 * size))
+    build(keys[4])
+    assert names(root) == sorted([keys[0], keys[3], keys[4]])
+    assert files.cache_info().bytes <= 4 * size
+
+
+def test_the_entry_just_made_is_never_evicted(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRCGRAD_CACHE_SIZE", "1")
+    for number in range(3):
+        build(digest(str(number)))
+        assert names(root) == [digest(str(number))]
+
+
+def test_a_cap_that_is_no_number_is_the_default(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRCGRAD_CACHE_SIZE", "plenty")
+    build(digest("a"))
+    build(digest("b"))
+    assert files.cache_info().entries == 2
+
+
+def test_leftovers_of_the_dead_are_removed(root: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    build(digest("to have the folder of the version"))
+    (version,) = root.iterdir()
+    hours = 3600.0
+    left = {
+        (files._machine(), dead.pid, 2 * hours): False,
+        (files._machine(), dead.pid, 0.5 * hours): True,
+        (files._machine(), os.getpid(), 50 * hours): True,
+        ("0therhost", dead.pid, 2 * hours): True,
+        ("0therhost", dead.pid, 25 * hours): False,
+    }
+    stays = {}
+    for (machine, process, idle), expected in left.items():
+        folder = version / f".building-{machine}-{process}-{idle:.0f}"
+        folder.mkdir(mode=0o700)
+        (folder / "half.nbi").write_bytes(b"")
+        then = time.time() - idle
+        os.utime(folder, (then, then))
+        stays[folder] = expected
+    files._counted.clear()
+    build(KEY)
+    assert {folder: folder.exists() for folder in stays} == stays
+
+
+def test_clearing_takes_entries_only(root: Path) -> None:
+    build(KEY)
+    build(digest("other"))
+    (version,) = root.iterdir()
+    theirs = [root / "notes.txt", version / "notes.txt", version / "sub" / "notes.txt"]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    building = open_entry(digest("building"), {"plain": TEXT})
+    files.clear_cache()
+    assert lookup(KEY) is None
+    assert files.cache_info() == (root, 0, 0)
+    assert all(path.read_text() == "mine" for path in theirs)
+    building.commit()
+    assert lookup(digest("building")) is not None
+    build(KEY)
+    assert lookup(KEY) is not None
