@@ -270,13 +270,15 @@ class Differentiated:
         except SrcgradError:
             return ()
 
-    def _leaves(self, made: Any, values: dict[str, Any]) -> list[Any]:
+    def _leaves(
+        self, made: Any, values: dict[str, Any], gradient: bool = True
+    ) -> list[Any]:
         out: list[Any] = []
         for name, spec in made.specs.items():
             flatten(values[name], spec, out)
         for capture in made.reading.captures:
             flatten(capture.fetch(), capture.spec, out)
-        return [_leaf(v, made.backend) for v in out]
+        return [_leaf(v, made.backend, gradient) for v in out]
 
     def _run(self, made: Any, function: Any, leaves: list[Any], values: Any) -> Any:
         """Run generated code; on any exception let plain Python raise its own."""
@@ -316,7 +318,7 @@ class Differentiated:
         values = {n: _clean(v) for n, v in original.items()}
         made = self._specialise(values, wrt=False)
         self._effects(made, values)
-        leaves = self._leaves(made, values)
+        leaves = self._leaves(made, values, gradient=False)
         out = self._run(made, made.primal, leaves, values)
         results = _tuple(out, made.primal)
         self._write_back(made, original, results)
@@ -587,11 +589,13 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _leaf(value: Any, backend: str) -> Any:
+def _leaf(value: Any, backend: str, gradient: bool = True) -> Any:
+    """Return a leaf as generated code takes it: gradients work on C-ordered arrays."""
     if isinstance(value, np.ndarray):
         if not value.ndim:
             return value[()]
-        return np.ascontiguousarray(value) if backend == "numba" else value
+        if gradient or backend == "numba":
+            return np.ascontiguousarray(value)
     return value
 
 

@@ -215,6 +215,9 @@ class Builder:
         folded = self._fold(row, given)
         if folded is not None:
             return folded
+        shorter = self._shorter(row, given)
+        if shorter is not None:
+            return shorter
         entry = ROWS[row]
         type = entry.infer(self, [a.type for a in given], {"args": given, **attrs})
         if isinstance(type, tuple):
@@ -239,6 +242,26 @@ class Builder:
         if row in ("floordiv", "mod") and values[1] == 0:
             return None
         return const(_FOLDS[row](*values))
+
+    def _shorter(self, row: str, args: tuple[Operand, ...]) -> Operand | None:
+        """Write `(n - 1) + 1` as `n`: sums of one integer and numbers stay short."""
+        if row not in ("add", "sub") or any(a.type != INT for a in args):
+            return None
+        a, b = (self.dim(x) for x in args)
+        total = a + b if row == "add" else a - b
+        if total.known is not None:
+            return const(total.known)
+        if len(total.terms) != 1 or total.terms[0][1] != 1:
+            return None
+        atom = total.terms[0][0]
+        assert isinstance(atom, Value)
+        if total.const == 0:
+            return atom
+        if atom in args or atom in self.unmeasured:
+            return None
+        sign = "add" if total.const > 0 else "sub"
+        out: Operand = self.op(sign, atom, const(abs(total.const)))
+        return out
 
     def _note(self, row: str, args: tuple[Operand, ...], out: Value) -> None:
         """Keep the linear form of an integer, so that dims stay comparable."""

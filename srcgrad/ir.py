@@ -37,7 +37,7 @@ __all__ = [
     "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function", "If",
     "Index", "Item", "Loc", "NOWHERE", "Loop", "Merge", "Op", "Operand", "Path", "Permute", "Push",
     "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Value", "View", "While",
-    "Write", "owned", "path_operands",
+    "Write", "gathers", "owned", "path_operands",
 ]  # fmt: skip
 
 
@@ -291,6 +291,16 @@ class Function:
 def owned(type: Type) -> bool:
     """Tell whether values of this type are buffers with versions."""
     return isinstance(type, ListOf) or type.rank > 0
+
+
+def gathers(path: Path) -> bool:
+    """Tell whether a path picks by index arrays or masks: reading it copies."""
+    return any(
+        isinstance(item, Value) and item.type.rank > 0
+        for step in path
+        if isinstance(step, Index)
+        for item in step.items
+    )
 
 
 def path_operands(path: Path) -> Iterator[Operand]:

@@ -16,7 +16,7 @@ from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import NeedStatic, Reading, Spec, read
 from srcgrad.ir import Function
-from srcgrad.passes import run_passes
+from srcgrad.passes import FINAL, run_passes
 from srcgrad.source import FunctionSource
 from srcgrad.structures import float_leaves
 from srcgrad.types import is_float
@@ -105,7 +105,14 @@ class Specialisation:
     def text(self, function: Function) -> ModuleText:
         """Return a function's readable text."""
         key = ("text", id(function))
-        return self.once(key, lambda: python_module(function, self.source, self.reading))
+        return self.once(
+            key, lambda: python_module(self.final(function), self.source, self.reading)
+        )
+
+    def final(self, function: Function) -> Function:
+        """Return a function without the lengths that only its adjoint would ask for."""
+        key = ("final", id(function))
+        return self.once(key, lambda: run_passes(function, FINAL))
 
     def code(self, function: Function) -> Callable[..., Any]:
         """Return a function of the IR as something to call."""
@@ -115,7 +122,7 @@ class Specialisation:
                 return plain.load(self.text(function))
             from srcgrad.compile import numba
 
-            return numba.load(function, self.source)
+            return numba.load(self.final(function), self.source)
 
         return self.once(("code", id(function)), make)
 

@@ -4,29 +4,25 @@ The cases are functions of a few statements with the text that must be left. Ran
 functions are run in place before and after the passes, verified after each one.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from srcgrad import passes
-from srcgrad.builder import INT, Builder, const
+from srcgrad.builder import INT, const
 from srcgrad.errors import BackendError
 from srcgrad.ir import (
     Assert,
     Block,
     Carry,
     Const,
-    For,
     Function,
     If,
     Index,
     Merge,
     Op,
-    Operand,
     Slice,
-    Stmt,
     Take,
     Value,
     While,
@@ -35,56 +31,18 @@ from srcgrad.passes import elide_copies, remove_dead_code, run_passes
 from srcgrad.text import print_function
 from srcgrad.types import Array, Dim, ListOf, Scalar
 from srcgrad.verify import verify
-from tests.random_ir import (
+from tests.ir_programs import (
     ALL,
-    FLAG,
     FLOAT,
-    INDICES,
     TAIL,
     VECTOR,
+    Made,
     Random,
     at,
     outcome,
+    text,
     value,
 )
-
-
-class Made:
-    """A function under construction, with a few parameters at hand."""
-
-    def __init__(self) -> None:
-        self.build = Builder(trusting=True)
-        self.u, self.v = value("u"), value("v")
-        self.s, self.c = value("s", FLOAT), value("c", FLAG)
-        self.p = value("p", INDICES)
-        self.params: list[Value] = [self.u, self.v, self.s, self.c, self.p]
-
-    def function(self, *results: Operand, cut: int | None = None) -> Function:
-        """Return the function; it is right."""
-        made = Function("f", tuple(self.params), self.build.close(), results, cut=cut)
-        verify(made)
-        return made
-
-    def loop(
-        self, carries: Sequence[Carry], stmts: Sequence[Stmt], **parts: object
-    ) -> For:
-        """Emit a loop of three turns."""
-        bounds = const(0), const(3), const(1)
-        var = value("i", INT)
-        loop = For(var, *bounds, tuple(carries), Block(tuple(stmts)), **parts)  # type: ignore[arg-type]
-        self.build.emit(loop)
-        return loop
-
-    def branch(
-        self, then: Sequence[Stmt], orelse: Sequence[Stmt], *merges: Merge
-    ) -> None:
-        """Emit an `if` on c."""
-        self.build.emit(If(self.c, Block(tuple(then)), Block(tuple(orelse)), merges))
-
-
-def text(function: Function) -> list[str]:
-    """Return the lines of a function without the first."""
-    return [line[2:] for line in print_function(function).splitlines()[1:]]
 
 
 def live(function: Function) -> list[str]:

@@ -37,7 +37,7 @@ from srcgrad.ir import (
 from srcgrad.ops.table import ROWS
 from srcgrad.types import Array, Dim, ListOf
 from srcgrad.verify import SHAPE_ONLY, verify
-from tests.random_ir import (
+from tests.ir_programs import (
     ALL,
     FLAG,
     FLOAT,
@@ -129,7 +129,9 @@ RIGHT: dict[str, Function] = {
 
 
 WRONG: dict[str, tuple[Function, str]] = {
-    "operand never defined": (function([], [Op("neg", (a,), (b,))]), "before it is def"),
+    "operand never defined": (
+        function([], [Op("neg", (a,), (b,))]), "before it is defined"
+    ),
     "operand defined later": (
         function([], [Op("neg", (a,), (b,)), Op("neg", (b,), (a,))]),
         "before it is defined",
@@ -174,7 +176,8 @@ WRONG: dict[str, tuple[Function, str]] = {
         "read after it was overwritten",
     ),
     "operation on an old version": (
-        function([u, s], [WRITE, Op("neg", (u,), (x,))]), "read after it was overwritten"
+        function([u, s], [WRITE, Op("neg", (u,), (x,))]),
+        "read after it was overwritten",
     ),
     "element of an old version": (
         function([u, s], [WRITE, Read(u, at(1), a)]), "read after it was overwritten"
@@ -306,7 +309,8 @@ WRONG: dict[str, tuple[Function, str]] = {
         function([items, u], [Push(items, u, items1)]), "u is no item of this list"
     ),
     "carry of another dtype": (
-        function([], [once(i, [Carry(const(0), a, a, b)], [])]), "0 is py int64 where a is float64"
+        function([], [once(i, [Carry(const(0), a, a, b)], [])]),
+        "0 is py int64 where a is float64",
     ),
     "carry of another rank": (
         function([u, q], [once(i, [Carry(u, x, x, value("r", MATRIX))], [])]),
@@ -378,8 +382,9 @@ def test_lines_are_counted_as_printed() -> None:
     more = repeat([TEST], TEST.out, Carry(v, y, y, v1))
     fork = arms([], [], Merge(t, s, s))
     bad = Op("neg", (a,), (b,))
+    every: list[Stmt] = [tail, more, fork]
     for count in range(4):
-        stmts: list[Stmt] = [tail, more, fork][:count]
+        stmts = every[:count]
         with pytest.raises(BackendError) as caught:
             verify(function([u, v, s, c], [*stmts, bad]))
         (line,) = (x for x in str(caught.value).splitlines() if x[0] == ">")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from srcgrad.adjoint.storage import Storage
 from srcgrad.analyses.regions import Buffer
-from srcgrad.ir import Const, Operand, Path, Value, View
+from srcgrad.ir import Const, Operand, Path, Value, View, gathers
 from srcgrad.types import Array, Dim, ListOf, Scalar
 
 __all__ = ["Cotangents"]
@@ -34,7 +34,13 @@ class Cotangents(Storage):
             self.give_number(target, g)
             return
         stmt = self.regions.definition.get(target)
-        if isinstance(stmt, View):
+        if isinstance(target.type, ListOf):
+            version = self.buffer_of(self.regions.buffer[target], target)
+            self.buffers[self.regions.buffer[target]] = self.build.accumulate(
+                version, (), self.cast(g, target.type.dtype)
+            )
+            return
+        if isinstance(stmt, View) and not gathers(stmt.path):
             path = self.need_path(stmt.path)
             g = self.fit(g, target)
             self.give_part(self.regions.buffer[stmt.base], stmt.base, path, g)
@@ -117,6 +123,9 @@ class Cotangents(Storage):
         """Return a new buffer of zeros in the shape of an array."""
         dtype = base.type.dtype
         if isinstance(base.type, ListOf):
+            if isinstance(base.type.item, Array):
+                items: Value = self.build.op("zeros_items", self.list_version(base))
+                return items
             count = self.build.op("length", self.list_version(base))
             made: Value = self.build.op("zeros", count, dtype=dtype)
             return made

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from srcgrad.adjoint.control import Control
 from srcgrad.adjoint.tapes import Plan, record
 from srcgrad.analyses.activity import active_values
+from srcgrad.analyses.masks import masks
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import Builder
 from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
@@ -60,6 +61,7 @@ class _Sweep(Control):
         super().__init__(regions, plan, taped, Builder(trusting=True))
         self.function = function
         self.active = active
+        self.masks = masks(function)
         self.start()
 
     def run(self, inputs: Sequence[Value], seeds: Sequence[int], name: str) -> Function:

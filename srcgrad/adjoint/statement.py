@@ -10,6 +10,7 @@ from typing import Any
 
 from srcgrad.adjoint.cotangents import Cotangents
 from srcgrad.adjoint.terms import UNKNOWN, Names, Term, apply_rule
+from srcgrad.analyses.masks import Mask
 from srcgrad.ir import (
     Accumulate,
     Const,
@@ -22,17 +23,21 @@ from srcgrad.ir import (
     Stmt,
     Take,
     Value,
+    View,
     Write,
+    gathers,
     owned,
 )
 from srcgrad.ops import ROWS
-from srcgrad.types import ListOf, Scalar
+from srcgrad.types import Scalar
 
 __all__ = ["Statements"]
 
 
 class Statements(Cotangents):
     """Reverse everything that is not a region."""
+
+    masks: dict[Value, Mask]
 
     def simple(self, stmt: Stmt) -> None:
         """Reverse one statement."""
@@ -45,6 +50,13 @@ class Statements(Cotangents):
                 if g is not None and stmt.base in self.active:
                     buffer = self.regions.buffer[stmt.base]
                     self.give_part(buffer, stmt.base, self.need_path(stmt.path), g)
+            case View() if gathers(stmt.path):
+                picked = self.pop_whole(stmt.out)
+                if picked is not None and stmt.base in self.active:
+                    picked = self.spread(picked, stmt.out)
+                    buffer = self.regions.buffer[stmt.base]
+                    path = self.need_path(stmt.path)
+                    self.give_part(buffer, stmt.base, path, picked)
             case Write():
                 self.reverse_write(stmt)
             case Accumulate():
@@ -70,6 +82,7 @@ class Statements(Cotangents):
         if isinstance(g, Value) and not g.name and not isinstance(g.type, Scalar):
             g.name = f"d_{out.name}" if out.name else ""
         names = Names(self.build, lambda n: self.rule_name(stmt, n, g))
+        masked = row.kind == "elementwise" and out in self.masks
         starred = row.params[-1].lstrip("*") if row.starred else None
         for k, arg in enumerate(stmt.args):
             param = row.params[min(k, len(row.params) - 1)].lstrip("*")
@@ -79,7 +92,28 @@ class Statements(Cotangents):
             if param == starred and isinstance(result, list | tuple):
                 result = result[k - len(row.params) + 1]
             if result is not None:
+                if masked and row.name not in _PLAIN:
+                    result = self.select(self.masks[out], result)
                 self.give(arg, result.value if isinstance(result, Term) else result)
+
+    def select(self, mask: Mask, result: Any) -> Any:
+        """Keep a contribution only where its value counts."""
+        chosen: Any = None
+        for way in sorted(mask, key=lambda w: min(self.regions.site[s].order for s, _ in w)):
+            both: Any = None
+            for stmt, first in sorted(way, key=lambda s: self.regions.site[s[0]].order):
+                cond = self.selection(stmt, first)
+                both = cond if both is None else both & cond
+            chosen = both if chosen is None else chosen | both
+        return chosen.where(result, 0)
+
+    def selection(self, stmt: Op, first: bool) -> Any:
+        """Return the condition under which an arm is selected."""
+        if stmt.row == "clip":
+            x, low, high = (Term(self.need(a), self.build) for a in stmt.args)
+            return (x >= low) & (x <= high)
+        cond = Term(self.need(stmt.args[0]), self.build)
+        return cond if first else ~cond
 
     def must_spread(self, stmt: Op, out: Value) -> bool:
         """Tell whether a rule needs the cotangent in its full shape."""
@@ -197,10 +231,10 @@ class Statements(Cotangents):
         buffer = self.regions.buffer[stmt.base]
         if stmt.value not in self.active or buffer not in self.buffers:
             return
-        if not isinstance(stmt.base.type, ListOf) or owned(stmt.value.type):
-            raise NotImplementedError("the derivative of a list of arrays")
         position = self.push_position(stmt)
-        self.give(stmt.value, self.build.read(self.buffers[buffer], (Index((position,)),)))
+        self.give(
+            stmt.value, self.part(self.buffers[buffer], (Index((position,)),))
+        )
 
     def push_position(self, stmt: Push) -> Operand:
         """Return where in its list an item was put."""
@@ -227,3 +261,5 @@ def _number(stmt: Read) -> bool:
 
 
 _INT = Scalar("int64", True)
+# Rules that hand on the cotangent alone: what is zero there stays zero.
+_PLAIN = {"add", "sub", "neg", "pos", "where", "cast", "copy", "clip"}

@@ -35,6 +35,7 @@ from srcgrad.ir import (
     View,
     While,
     Write,
+    gathers,
     owned,
     path_operands,
 )
@@ -251,6 +252,8 @@ class Storage:
             return None
         for update in self.regions.updates:
             if isinstance(update, Write) and update.value is x and not update.once:
+                if update in self.plan.restores:
+                    continue
                 buffer = self.regions.buffer[update.base]
                 if self.whereabouts(buffer) is None or update.base.type.dtype != x.type.dtype:
                     continue
@@ -296,7 +299,10 @@ class Storage:
     def need_array(self, x: Value) -> Operand:
         """Return an array of the forward sweep with the content it had."""
         stmt = self.regions.definition.get(x)
-        if isinstance(stmt, View):
+        if isinstance(stmt, View) and (
+            not gathers(stmt.path)
+            or (self.content.get(self.regions.buffer[x]) is not x and self.free_array(x))
+        ):
             base = self.need_array(stmt.base)
             assert isinstance(base, Value)
             return self.build.view(*self.flat(base, self.need_path(stmt.path)))

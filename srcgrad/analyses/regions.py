@@ -22,8 +22,10 @@ from srcgrad.ir import (
     Stmt,
     Take,
     Value,
+    View,
     While,
     Write,
+    gathers,
     owned,
 )
 from srcgrad.types import Dim
@@ -115,6 +117,8 @@ class Regions:
                 for out in stmt.outs:
                     if owned(out.type):
                         self._fresh(out)
+            case View() if gathers(stmt.path):
+                self._fresh(stmt.out)
             case Write() | Accumulate() | Push() | Take():
                 self.buffer[stmt.out] = self.buffer[stmt.base]
                 self.updates.append(stmt)

@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from srcgrad.analyses.regions import Regions
-from srcgrad.emit.kernel_arrays import Arrays
 from srcgrad.emit.kernel_gather import Gathers
-from srcgrad.emit.kernel_scalars import NOT, Line, Text, dtype_text
+from srcgrad.emit.kernel_scalars import NOT, Line, dtype_text
 from srcgrad.emit.names import name_values
 from srcgrad.emit.nest import fold
+from srcgrad.emit.spelling import Text
 from srcgrad.ir import (
     Accumulate,
     Assert,
@@ -58,7 +58,6 @@ def emit_kernel(function: Function, reserved: Iterable[str] = ()) -> list[Line]:
     taken = {"np", "math", *reserved}
     naming = name_values(function, nest, taken, typed=True)
     writer = _Kernel(nest, naming, taken)
-    writer.axes = []
     params = ", ".join(naming[p] for p in function.params)
     writer.at = function.loc.line
     writer.line(f"def {function.name}_kernel({params}):")
@@ -80,7 +79,7 @@ def used_runtime(lines: Iterable[Line]) -> set[str]:
     return {n for text, _ in lines for n in re.findall(r"\brt_\w+(?=\()", text)}
 
 
-class _Kernel(Gathers, Arrays):
+class _Kernel(Gathers):
     def block(self, block: Block) -> None:
         """Write the statements of a block."""
         for stmt in block.stmts:
@@ -117,7 +116,7 @@ class _Kernel(Gathers, Arrays):
             case Push():
                 self.push(s)
             case Assert():
-                self.check(s)
+                self.assertion(s)
             case For():
                 self.loop(s)
             case While():
@@ -204,7 +203,7 @@ class _Kernel(Gathers, Arrays):
         self.line(f"{name} = [{first}]")
         self.line(f"{name}.pop()")
 
-    def check(self, s: Assert) -> None:  # type: ignore[override]
+    def assertion(self, s: Assert) -> None:
         """Raise unless a condition holds; the message is for the plain run."""
         name = s.exception if s.exception in _RAISES else "ValueError"
         self.line(f"if not {self.condition(s.cond).at(NOT)}:")

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srcgrad.emit.kernel_places import Places, Spot, is_fancy
-from srcgrad.emit.kernel_scalars import Text, dtype_text
+from srcgrad.emit.kernel_scalars import dtype_text
+from srcgrad.emit.names import Naming
+from srcgrad.emit.nest import Nest
+from srcgrad.emit.spelling import Text
 from srcgrad.ir import (
     Accumulate,
-    Const,
     Index,
     Item,
     Op,
     Operand,
     Path,
     Permute,
-    Read,
     Slice,
     Stmt,
     Take,
@@ -30,7 +31,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.ops.table import ROWS
-from srcgrad.types import Array, Dim
+from srcgrad.types import Array, ListOf, Type
 
 __all__ = ["Arrays"]
 
@@ -39,6 +40,10 @@ _INDEX = "ijklmnpq"
 
 class Arrays(Places):
     """Scalars, places and the loop nests of array statements."""
+
+    def __init__(self, nest: Nest, naming: Naming, taken: set[str]) -> None:
+        super().__init__(nest, naming, taken)
+        self.axes: list[str] = []
 
     # trees
 
@@ -109,10 +114,16 @@ class Arrays(Places):
 
     # nests
 
-    def nest_open(self, extents: Sequence[str], *, backward: bool = False) -> list[str]:
+    def nest_open(self, extents: Sequence[str]) -> list[str]:
         """Open a loop for each axis; return their variables."""
+        return self.axes_open(extents, 0)
+
+    def axes_open(
+        self, extents: Sequence[str], first: int, backward: bool = False
+    ) -> list[str]:
+        """Open a loop for each of some axes, from the number `first` on."""
         index = []
-        for axis, extent in enumerate(extents):
+        for axis, extent in enumerate(extents, first):
             if extent == "1":
                 index.append("0")
                 continue
@@ -133,8 +144,6 @@ class Arrays(Places):
             self.axes.append(self.fresh(_INDEX[len(self.axes)]))
         return self.axes[axis]
 
-    axes: list[str]
-
     def allocate(self, name: str, extents: Sequence[str], dtype: str) -> None:
         """Make an array that is not filled."""
         shape = ", ".join(extents)
@@ -147,8 +156,9 @@ class Arrays(Places):
         assert isinstance(x.type, Array)
         whole = self.unfused(x)
         if whole is not None:
-            made = self.gather(whole) if isinstance(whole, View) else self.made(whole)
-            return self.rename(made, name)
+            if isinstance(whole, View):
+                return self.gather(whole, name)
+            return self.made(whole, name)
         spots = self.leaves(x, at)
         wanted = name or self.fresh("z")
         clash = any(s.name == wanted for s in spots.values())
@@ -327,9 +337,12 @@ class Arrays(Places):
 
     # rows that are not elementwise
 
-    def made(self, stmt: Op) -> str:
+    def made(self, stmt: Op, name: str = "") -> str:
         """Compute a row that is a call into a new array; return its name."""
-        return self.hoist(self.call(stmt), "z").text
+        text = self.call(stmt).text
+        name = name or self.fresh("z")
+        self.line(f"{name} = {text}")
+        return name
 
     def call(self, stmt: Op) -> Text:
         """Return a row that is no elementwise one."""
@@ -339,15 +352,30 @@ class Arrays(Places):
         row = ROWS[stmt.row]
         if not callable(row.kernel):
             raise NotImplementedError(f"{row.name} has no kernel")
-        names = []
+        names: list[str] = []
+        types: list[Type] = []
         for arg in stmt.args:
-            if isinstance(arg, Value) and owned(arg.type):
-                named = arg.type.rank < 0
-                names.append(self.naming[arg] if named else self.contiguous(arg, stmt))
-            else:
+            type = arg.type
+            if not isinstance(arg, Value) or not owned(type):
                 names.append(self.hoist(self.show(arg)).text)
-        attrs = {**row.attrs, **stmt.attrs}
-        return Text(row.kernel(names, [a.type for a in stmt.args], attrs))
+            elif isinstance(type, ListOf):
+                names.append(self.naming[arg])
+            else:
+                flipped = self.flipped(arg, stmt) if row.transposed else None
+                names.append(flipped or self.contiguous(arg, stmt))
+                assert isinstance(type, Array)
+                type = Array(type.dtype, type.dims, flipped is None)
+            types.append(type)
+        return Text(row.kernel(names, types, stmt.attrs))
+
+    def flipped(self, x: Value, at: Stmt) -> str | None:
+        """Return the transpose of a contiguous matrix, which BLAS takes as it is."""
+        stmt = self.nest.folded.get(x)
+        if not isinstance(stmt, View) or x.type.rank != 2 or len(stmt.path) != 1:
+            return None
+        if stmt.path != (Permute((1, 0)),):
+            return None
+        return f"{self.contiguous(stmt.base, at)}.T"
 
     def shape_of(self, x: Operand, at: Stmt) -> list[str]:
         """Return the lengths of an array that need not be computed."""
@@ -358,7 +386,7 @@ class Arrays(Places):
 
     # by arrays of subscripts
 
-    def gather(self, stmt: View) -> str:
+    def gather(self, stmt: View, name: str = "") -> str:
         """Copy what an array of subscripts picks; return the name of the copy."""
         raise NotImplementedError
 
@@ -405,14 +433,16 @@ def _full(self: Arrays, stmt: Op) -> str:
     return f"np.full({_shape(extents)}, {value}, {dtype_text(dtype)})"
 
 
-def _new_list(self: Arrays, stmt: Op) -> str:
-    raise NotImplementedError("a list is no expression")
+def _full_like(self: Arrays, stmt: Op) -> str:
+    dtype = stmt.out.type.dtype
+    value = self.showed(stmt.args[1], dtype).text
+    extents = self.shape_of(stmt.args[0], stmt)
+    return f"np.full({_shape(extents)}, {value}, {dtype_text(dtype)})"
 
 
 _CALLS = {
     "dim": _dim, "length": _length, "zeros": _filled, "ones": _filled,
     "empty": _filled, "zeros_like": _like, "ones_like": _like, "empty_like": _like,
-    "full": _full, "new_list": _new_list,
+    "full": _full, "full_like": _full_like,
 }  # fmt: skip
 
-_UNUSED = (Const, Dim, Read)

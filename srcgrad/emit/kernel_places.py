@@ -50,20 +50,24 @@ class Along:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A part of a named array; `extents` are the lengths of its axes as text."""
+    """A part of a named array; `extents` are the lengths of its axes as text.
+
+    `every` says that it has all elements of the named array.
+    """
 
     name: str
     along: tuple[Along, ...]
     extents: tuple[str, ...]
     type: Array
+    every: bool = False
 
     @property
     def whole(self) -> bool:
         """Tell whether this is all of the named array, as it lies."""
-        return all(
-            a.offset == "0" and a.stride == 1 and a.axis == k
-            for k, a in enumerate(self.along)
-        ) and len(self.along) == len(self.extents)
+        straight = all(
+            a.stride == 1 and a.axis == k for k, a in enumerate(self.along)
+        )
+        return self.every and straight and len(self.along) == len(self.extents)
 
     def element(self, index: list[str]) -> str:
         """Return an element of the part as text."""
@@ -147,7 +151,8 @@ class Places(Scalars):
         """Return one element of an array, or one item of a list."""
         if isinstance(base.type, ListOf) and len(path) == 1:
             (step,) = path
-            assert isinstance(step, Index) and isinstance(step.items[0], Operand)
+            assert isinstance(step, Index)
+            assert isinstance(step.items[0], Operand)
             # Numba's lists check their subscripts themselves.
             return Text(f"{self.naming[base]}[{self.show(step.items[0]).text}]")
         return Text(self.spot(base, path, at).element([]))
@@ -224,7 +229,8 @@ class Places(Scalars):
     def listed(self, name: str, type: ListOf, path: Path) -> tuple[str, Type, Path]:
         """Name an array that lies in a list."""
         step = path[0]
-        assert isinstance(step, Index) and isinstance(step.items[0], Operand)
+        assert isinstance(step, Index)
+        assert isinstance(step.items[0], Operand)
         item = Text(f"{name}[{self.show(step.items[0]).text}]")
         return self.hoist(item, "v").text, type.item, path[1:]
 
@@ -236,7 +242,7 @@ class Places(Scalars):
             for k, d in enumerate(type.dims)
         )
         along = tuple(Along("0", 1, k) for k in axes)
-        return Spot(name, along, tuple(extents), type)
+        return Spot(name, along, tuple(extents), type, every=True)
 
     def stepped(self, spot: Spot, step: Step, at: Stmt, bare: bool) -> Spot:
         """Return a part of a part."""
@@ -250,6 +256,7 @@ class Places(Scalars):
                 ),
                 tuple(spot.extents[k] for k in step.axes),
                 Array(spot.type.dtype, tuple(spot.type.dims[k] for k in step.axes)),
+                spot.every,
             )
         if isinstance(step, Reshape):
             return self.reshaped(spot, step)
@@ -303,7 +310,10 @@ class Places(Scalars):
             axis += 1
         type = self.scratch.place(spot.type, (step,))
         dims = type.dims if isinstance(type, Array) else ()
-        return Spot(spot.name, tuple(along), tuple(extents), Array(type.dtype, dims))
+        full = Slice(None, None, None)
+        every = spot.every and all(i is None or i == full for i in items)
+        part = Array(type.dtype, dims)
+        return Spot(spot.name, tuple(along), tuple(extents), part, every)
 
     def unwrapped(self, text: str, item: Operand, length: str, at: Stmt) -> str:
         """Return a subscript of a part that counts from its beginning."""
@@ -318,7 +328,7 @@ class Places(Scalars):
     def range(
         self, item: Slice, length: str, dim: Dim, at: Stmt
     ) -> tuple[str, int, str]:
-        """Return the first index of a slice, its stride and its length (not negative)."""
+        """Return the first index of a slice, its stride and its length, at least 0."""
         left = self.scratch.slice_dim(dim, item)
         stride = 1 if item.step is None else int(item.step.value)  # type: ignore[union-attr]
         if stride < 0:

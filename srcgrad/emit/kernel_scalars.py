@@ -1,4 +1,4 @@
-"""Write scalar expressions for Numba: one dtype for each, checks where Python would raise.
+"""Write scalar expressions for Numba: one dtype each, and checks where Python raises.
 
 Numba promotes by rules of its own (float32 with a Python float is a float64, small ints
 grow), so every operand is cast to the dtype that its row computes in, and no literal is
@@ -254,9 +254,9 @@ class Scalars:
                 text = self.hoist(text)
             filled[name] = text.text if whole else text.at(ATOM)
         extra = {k: stmt.attrs.get(k, v) for k, v in row.attrs.items()}
-        text = loop.format(**{**extra, **filled})
-        atom = whole or (text[0] == "(" and text[-1] == ")")
-        return Text(text, ATOM if atom else TERNARY)
+        shown = loop.format(**{**extra, **filled})
+        atom = whole or (shown[0] == "(" and shown[-1] == ")")
+        return Text(shown, ATOM if atom else TERNARY)
 
     def casted(self, stmt: Op) -> Text:
         """Return a conversion; `int(x)` of a float truncates."""

@@ -22,12 +22,14 @@ from srcgrad.ir import (
     Path,
     Push,
     Read,
+    Slice,
     Stmt,
     Take,
     Value,
     View,
     While,
     Write,
+    gathers,
     owned,
 )
 from srcgrad.ops import ROWS
@@ -215,8 +217,7 @@ class _Writer:
         if _is_gather(s.path):
             np_ = self.alias.get("np", "np")
             base = self.place(s.base, s.path[:-1]).text
-            index = self.place(s.base, s.path[-1:]).text[len(self.show(s.base).text) + 1 : -1]
-            index = f"({index})" if "," in index else index
+            index = self.subscript(s.path)
             self.line(f"{np_}.add.at({base}, {index}, {self.show(s.value).text})", line)
             return
         value = s.value
@@ -229,11 +230,30 @@ class _Writer:
             return
         self.line(f"{place} += {self.show(value).text}", line)
 
+    def subscript(self, path: Path) -> str:
+        """Return the last subscript of a path as an expression."""
+        last = path[-1]
+        assert isinstance(last, Index)
+        parts = []
+        for item in last.items:
+            if isinstance(item, Slice):
+                bounds = (item.start, item.stop, item.step)
+                shown = ["None" if b is None else self.show(b).text for b in bounds]
+                parts.append(f"slice({', '.join(shown)})")
+            else:
+                parts.append("None" if item is None else self.show(item).text)
+        return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+
     def take(self, s: Take, line: int) -> None:
+        if _is_gather(s.path):
+            base = self.place(s.base, s.path[:-1]).text
+            index = self.subscript(s.path)
+            self.line(f"{self.naming[s.value]} = take_last({base}, {index})", line)
+            return
         place = self.place(s.base, s.path).text
         partial = s.path and isinstance(s.path[-1], Index)
         target = place if partial else f"{place}[...]"
-        copy = ".copy()" if owned(s.value.type) and not _is_gather(s.path) else ""
+        copy = ".copy()" if owned(s.value.type) and not gathers(s.path) else ""
         self.line(f"{self.naming[s.value]} = {place}{copy}", line)
         self.line(f"{target} = 0.0", line)
 

@@ -406,7 +406,31 @@ def _dot(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     a, b = (reader.operand(x, node) for x in args[:2])
     if not a.type.rank or not b.type.rank:
         return reader.thing(reader.build.op("mul", a, b))
+    if b.type.rank > 2 and isinstance(args[0], Ref) and isinstance(args[1], Ref):
+        return _dot_of_many(reader, args[0], args[1], node)
     return reader.thing(reader.build.op("matmul", a, b, via="dot"))
+
+
+def _dot_of_many(reader: Reader, a: Ref, b: Ref, node: ast.AST) -> Thing:
+    """`np.dot` with more than two axes on the right: all pairs of rows and columns."""
+    ranks = b.type.rank
+    axes = (ranks - 2, *(k for k in range(ranks) if k != ranks - 2))
+    shape_a, shape_b = attributes.shape(reader, a), attributes.shape(reader, b)
+    n = shape_b[-2]
+    columns = reshape(
+        reader, attributes.transpose(reader, b, axes), [n, const(-1)], node
+    )
+    rows = reshape(reader, a, [const(-1), n], node) if a.type.rank > 1 else a
+    product = calls.matmul(reader, rows, columns, node)
+    assert isinstance(product, Ref)
+    rest = [s for k, s in enumerate(shape_b) if k != ranks - 2]
+    return reshape(reader, product, [*shape_a[:-1], *rest], node)
+
+
+@handles("numpy.outer")
+def _outer(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    flat = [_ravel(reader, [array_ref(reader, a, node)], {}, node) for a in args[:2]]
+    return reader.thing(reader.build.op("outer", *(reader.operand(f) for f in flat)))
 
 
 @method_handles("item")
@@ -503,6 +527,18 @@ def _repeat(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     out = reader.build.op(
         "repeat", reader.operand(ref), count, axis=axis % ref.type.rank
     )
+    return reader.thing(out)
+
+
+@handles("numpy.flip")
+def _flip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+    ref = array_ref(reader, args[0], node)
+    given = args[1] if len(args) > 1 else kwargs.get("axis", Static(None))
+    axis = calls.static(reader, given, node)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    out = reader.operand(ref)
+    for a in axes:
+        out = reader.build.op("flip", out, axis=None if a is None else a % ref.type.rank)
     return reader.thing(out)
 
 

@@ -171,6 +171,8 @@ def axis_of(reader: Reader, axis: Any, rank: int, row: Row, node: ast.AST) -> An
                 "SG402", f"axis {a} is out of bounds for an array of rank {rank}", node
             )
     positive = tuple(a % (rank + extra) for a in axes)
+    if len(positive) > 1 and row.name not in _MANY_AXES:
+        raise reader.problem("SG205", f"`{row.name}` takes one axis here", node)
     return positive if row.name in _MANY_AXES else positive[0]
 
 

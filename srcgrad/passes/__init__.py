@@ -16,11 +16,18 @@ from srcgrad.passes.dead_code import remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies
 from srcgrad.verify import verify as check
 
-__all__ = ["PIPELINE", "Pass", "elide_copies", "remove_dead_code", "run_passes"]
+__all__ = ["FINAL", "PIPELINE", "Pass", "elide_copies", "remove_dead_code", "run_passes"]
 
 Pass = Callable[[Function], Function]
 
-PIPELINE: list[Pass] = [remove_dead_code, elide_copies]
+def keep_lengths(function: Function) -> Function:
+    """Remove dead code but the integers that shapes are made of."""
+    return remove_dead_code(function, lengths=True)
+
+
+# What is differentiated again still needs the lengths of its arrays; text does not.
+PIPELINE: list[Pass] = [keep_lengths, elide_copies]
+FINAL: list[Pass] = [remove_dead_code]
 
 
 def run_passes(

@@ -17,7 +17,7 @@ __all__ = [
 CORES = {
     "_count": "void(T[::1], int64, int64, int64, int64[::1])",
     "_extremes": "void(T[::1], int64, int64, int64, boolean, T[::1])",
-    "_magnitudes": "void(T[::1], T[::1])",
+    "_norms": "void(T[::1], int64, int64, int64, T[::1])",
     "_places": "void(T[::1], int64, int64, int64, boolean, int64[::1])",
     "_truths": "void(T[::1], int64, int64, int64, boolean, boolean[::1])",
 }
@@ -129,26 +129,28 @@ def argbest3(x, outer, n, inner, shape, largest):
     return out
 
 
-def _magnitudes(a, out):
+def _norms(a, outer, n, inner, out):
+    """Put the largest absolute values along the middle axis into `out`, 0 if none."""
+    sizes = np.empty(a.shape[0], a.dtype)
     for i in range(a.shape[0]):
-        out[i] = abs(a[i])
+        sizes[i] = abs(a[i])
+    for i in range(out.shape[0]):
+        out[i] = 0
+    if n > 0:
+        _extremes(sizes, outer, n, inner, True, out)
 
 
 def norm_inf1(x):
     """Return the largest absolute value of a vector."""
-    sizes = np.empty(x.size, x.dtype)
     out = np.empty(1, x.dtype)
-    _magnitudes(flat(x), sizes)
-    _extremes(sizes, 1, x.size, 1, True, out)
+    _norms(flat(x), 1, x.size, 1, out)
     return out[0]
 
 
 def norm_inf3(x, outer, n, inner, shape):
     """Return the largest absolute values along the middle axis."""
-    sizes = np.empty(x.size, x.dtype)
     out = np.empty(shape, x.dtype)
-    _magnitudes(flat(x), sizes)
-    _extremes(sizes, outer, n, inner, True, flat(out))
+    _norms(flat(x), outer, n, inner, flat(out))
     return out
 
 

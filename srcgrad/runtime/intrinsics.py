@@ -54,8 +54,13 @@ def compile_function(function: Any, *, private: bool) -> Any:
     Literal numbers are forgotten at calls: Numba would otherwise compile
     `rt_sum3_float64(x, 1, n, 1, (n,))` anew for that 1.
     """
-    flags = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if private else {}
-    out = njit(cache=True, error_model="numpy", nogil=True, **flags)(function)
+    flags: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+    if private:
+        flags |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    try:
+        out = njit(cache=True, **flags)(function)
+    except RuntimeError:  # there is no place on disk to keep machine code
+        out = njit(**flags)(function)
     resolve = out.get_call_template
 
     def resolve_plainly(args: Any, kws: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from srcgrad.runtime import scalar
 
 __all__ = [
+    "take_last", "zeros_items",
     "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "linear_scan",
     "sinc_slope", "spread_along",
 ]  # fmt: skip
@@ -96,3 +97,31 @@ def cofactor_slope(a: Floats, b: Floats) -> Floats:
 
 def _others(s: Floats, i: int, j: int) -> float:
     return 0.0 if i == j else float(np.prod(np.delete(s, [i, j])))
+
+
+def take_last(x: Floats, index: Any) -> Floats:
+    """Return `x[index]` and clear it; of repeated places only the last has the value.
+
+    It is the exact adjoint of `x[index] = v`, where the last of repeated places wins.
+
+    >>> x = np.array([1.0, 2.0])
+    >>> take_last(x, np.array([1, 1])), x
+    (array([0., 2.]), array([1., 0.]))
+    """
+    places = np.arange(x.size).reshape(x.shape)[index]
+    out = np.asarray(x[index])
+    flat = places.ravel()
+    last = np.zeros(flat.size, dtype=bool)
+    last[flat.size - 1 - np.unique(flat[::-1], return_index=True)[1]] = True
+    x[index] = 0.0
+    return np.where(last.reshape(places.shape), out, 0.0).astype(x.dtype)
+
+
+def zeros_items(items: list[Floats]) -> Floats:
+    """Return zeros for all items of a list of arrays of one shape.
+
+    >>> zeros_items([np.ones(2), np.ones(2)])
+    array([[0., 0.],
+           [0., 0.]])
+    """
+    return np.zeros((len(items), *items[0].shape)) if items else np.zeros(0)

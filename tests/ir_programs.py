@@ -1,8 +1,9 @@
-"""Random IR, and a machine that runs it: what random programs are to the compiler.
+"""IR made by hand and at random, and a machine that runs it.
 
-`Random(seed).function()` writes a function of three vectors with loops, branches, swaps,
-views, gathers and updates in place. `outcome` runs it, in place as compiled code does,
-or with every update on a copy, so that no version is ever lost.
+`Made` holds a function under construction. `Random(seed).function()` writes a function
+of three vectors with loops, branches, swaps, views, gathers and updates in place.
+`outcome` runs it, in place as compiled code does, or with every update on a copy, so
+that no version is ever lost.
 """
 
 import itertools
@@ -35,7 +36,9 @@ from srcgrad.ir import (
     Write,
     owned,
 )  # fmt: skip
+from srcgrad.text import print_function
 from srcgrad.types import Array, Dim, Scalar, Type
+from srcgrad.verify import verify
 
 SIZE = 4
 FLOAT, FLAG = Scalar("float64"), Scalar("bool")
@@ -53,6 +56,44 @@ def at(*items: Any) -> Path:
 def value(name: str, type: Type = VECTOR) -> Value:
     """Return a new value."""
     return Value(name, type)
+
+
+class Made:
+    """A function under construction, with a few parameters at hand."""
+
+    def __init__(self) -> None:
+        self.build = Builder(trusting=True)
+        self.u, self.v = value("u"), value("v")
+        self.s, self.c = value("s", FLOAT), value("c", FLAG)
+        self.p = value("p", INDICES)
+        self.params: list[Value] = [self.u, self.v, self.s, self.c, self.p]
+
+    def function(self, *results: Operand, cut: int | None = None) -> Function:
+        """Return the function; it is right."""
+        made = Function("f", tuple(self.params), self.build.close(), results, cut=cut)
+        verify(made)
+        return made
+
+    def loop(
+        self, carries: Sequence[Carry], stmts: Sequence[Stmt], **parts: object
+    ) -> For:
+        """Emit a loop of three turns."""
+        bounds = const(0), const(3), const(1)
+        var = value("i", INT)
+        loop = For(var, *bounds, tuple(carries), Block(tuple(stmts)), **parts)  # type: ignore[arg-type]
+        self.build.emit(loop)
+        return loop
+
+    def branch(
+        self, then: Sequence[Stmt], orelse: Sequence[Stmt], *merges: Merge
+    ) -> None:
+        """Emit an `if` on c."""
+        self.build.emit(If(self.c, Block(tuple(then)), Block(tuple(orelse)), merges))
+
+
+def text(function: Function) -> list[str]:
+    """Return the lines of a function without the first."""
+    return [line[2:] for line in print_function(function).splitlines()[1:]]
 
 
 class Random:
@@ -161,8 +202,15 @@ class Random:
             self.made(self.build.op("mul", self.own[-1], self.number()))
 
     def copy(self) -> None:
-        copied = self.build.op("copy", self.vector())
-        self.made(copied)
+        """Copy something; often something new that is then given up."""
+        if self.own and self.dice.random() < 0.5:
+            self.made(self.build.op("copy", self.own.pop()))
+        else:
+            copied = self.build.op("copy", self.vector())
+            if self.dice.random() < 0.5:
+                self.views.append(copied)  # only read from now on
+            else:
+                self.made(copied)
 
     def target(self) -> Value | None:
         """Return a version to update, taken from the current ones."""
@@ -291,10 +339,10 @@ class Random:
         self.own = [x for x, _ in pairs]
         merges = []
         if len(self.own) > 1 and self.dice.random() < 0.4:
-            one, two = self.own.pop(), self.own.pop()
+            a, b = self.own.pop(), self.own.pop()
             swap = self.dice.random() < 0.7
-            ways = [(one, two), (two, one)] if swap else [(one, one), (two, two)]
-            merges = [Merge(value(a.name), a, b) for a, b in ways]
+            ways = [(a, b), (b, a)] if swap else [(a, a), (b, b)]
+            merges = [Merge(value(x.name), x, y) for x, y in ways]
         roots = [self.roots(stmts) for stmts in arms]
         for then in rest[0]:
             same = [
@@ -309,8 +357,8 @@ class Random:
         number = value("m", FLOAT)
         merges.append(Merge(number, ends[0][1], ends[1][1]))
         self.numbers.append(number)
-        blocks = [Block(tuple(stmts)) for stmts in arms]
-        self.build.emit(If(self.flag, *blocks, tuple(merges)))
+        one, two = (Block(tuple(stmts)) for stmts in arms)
+        self.build.emit(If(self.flag, one, two, tuple(merges)))
 
     @staticmethod
     def roots(stmts: Sequence[Stmt]) -> dict[Value, Value]:

@@ -1,0 +1,237 @@
+"""The kernel text computes what the readable text computes, for the whole catalogue.
+
+`python -m tests.test_kernel [--numba] [name ...]` prints what differs; with names it
+prints their texts too.
+"""
+
+import math
+import sys
+import traceback
+import types
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcgrad.runtime as runtime
+from srcgrad.emit.kernel import emit_kernel, used_runtime
+from srcgrad.emit.python import emit_python
+from srcgrad.frontend.entry import spec_of
+from srcgrad.ir import Function
+from srcgrad.source import read_source
+from srcgrad.specialise import Specialisation, specialise
+from srcgrad.structures import flatten
+from tests.cases import CASES, Case
+
+Lines = list[tuple[str, int]]
+
+
+class Lenient(types.SimpleNamespace):
+    """`math` as Numba has it: nan and inf where Python raises."""
+
+    def __getattr__(self, name: str) -> Any:
+        there = getattr(math, name)
+        if not callable(there):
+            return there
+        other = {"asin": "arcsin", "acos": "arccos", "acosh": "arccosh",
+                 "atanh": "arctanh", "pow": "power"}.get(name, name)  # fmt: skip
+
+        def call(*args: Any) -> Any:
+            if any(isinstance(a, np.float32) for a in args) and hasattr(np, other):
+                return getattr(np, other)(*args)
+            try:
+                return there(*args)
+            except (ValueError, OverflowError):
+                return getattr(np, other)(*args)
+
+        return call
+
+
+def plain_runtime(name: str) -> Any:
+    """Return a runtime kernel as plain Python; a dtype at the end is for Numba."""
+    kernels = runtime.plain()
+    short = name.removeprefix("rt_")
+    if short in kernels:
+        return kernels[short]
+    return kernels[short.rpartition("_")[0]]
+
+
+def text_of(lines: Lines) -> str:
+    return "\n".join(text for text, _ in lines) + "\n"
+
+
+def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
+    """Return a function of a text."""
+    space = {"np": np, "math": math, **names}
+    exec(compile(text, f"<{name}>", "exec"), space)
+    made: Callable[..., Any] = space[name]
+    return made
+
+
+def as_readable(function: Function) -> Callable[..., Any]:
+    helpers = {n: getattr(runtime, n) for n in runtime.__all__}
+    return function_of(text_of(emit_python(function)), function.name, helpers)
+
+
+def as_plain(function: Function) -> Callable[..., Any]:
+    lines = emit_kernel(function)
+    names = {n: plain_runtime(n) for n in used_runtime(lines)}
+    names["math"] = Lenient()
+    return function_of(text_of(lines), f"{function.name}_kernel", names)
+
+
+def as_compiled(function: Function) -> Callable[..., Any]:
+    from numba import njit
+
+    lines = emit_kernel(function)
+    space = runtime.compiled()
+    names = {n: getattr(space, n.removeprefix("rt_")) for n in used_runtime(lines)}
+    made = function_of(text_of(lines), f"{function.name}_kernel", names)
+    return njit(error_model="numpy")(made)  # type: ignore[no-any-return]
+
+
+def special(case: Case) -> tuple[Specialisation, list[Any]]:
+    """Return a case read for its arguments, and the leaves of those."""
+    source = read_source(case.function)
+    args = case.make(np.random.default_rng(1))
+    names = list(source.signature.parameters)
+    bound = source.signature.bind(*args)
+    bound.apply_defaults()
+    specs = {n: spec_of(bound.arguments[n]) for n in names}
+    argnums = case.argnums if isinstance(case.argnums, tuple) else (case.argnums,)
+    values = dict(zip(_leaf_names(specs), _leaves(specs, bound.arguments), strict=False))
+
+    def fetch(name: str) -> Any:
+        return values[name]
+
+    made = specialise(source, specs, [names[k] for k in argnums], "python", fetch, {})
+    leaves = _leaves(specs, bound.arguments)
+    for capture in made.reading.captures:
+        flatten(capture.fetch(), capture.spec, leaves)
+    return made, leaves
+
+
+def _leaves(specs: dict[str, Any], arguments: Any) -> list[Any]:
+    out: list[Any] = []
+    for name, spec in specs.items():
+        flatten(arguments[name], spec, out)
+    return out
+
+
+def _leaf_names(specs: dict[str, Any]) -> list[str]:
+    return [n for n, s in specs.items() if s[0] in ("scalar", "array")]
+
+
+def fresh(leaves: Sequence[Any]) -> list[Any]:
+    """Return arguments that nobody shares."""
+    return [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in leaves]
+
+
+def run(function: Callable[..., Any], leaves: Sequence[Any]) -> list[Any]:
+    """Return the results of a function as a list."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        out = function(*fresh(leaves))
+    return list(out) if isinstance(out, tuple) else [out]
+
+
+def functions(made: Specialisation, leaves: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield the IR of the value and of the gradient, with arguments."""
+    value = made.final(made.primal)
+    yield value, leaves
+    if made.wrt and made.seeds:
+        results = run(as_readable(value), leaves)
+        rng = np.random.default_rng(0)
+        given = []
+        for k in made.seeds:
+            shape = np.shape(results[k])
+            dtype = made.reading.function.results[k].type.dtype
+            noise = rng.normal(size=shape) if shape else rng.normal()
+            given.append(np.asarray(noise, dtype) if shape else np.dtype(dtype).type(noise))
+        yield made.final(made.adjoint(made.seeds)), [*leaves, *given]
+
+
+def differs(due: list[Any], found: list[Any], rtol: float, exact: bool = True) -> str:
+    """Return how two lists of results differ, or nothing."""
+    if len(due) != len(found):
+        return f"{len(found)} results, not {len(due)}"
+    for k, (a, b) in enumerate(zip(due, found, strict=True)):
+        if np.shape(a) != np.shape(b):
+            return f"result {k}: shape {np.shape(b)}, not {np.shape(a)}"
+        if isinstance(a, np.ndarray) and a.dtype != b.dtype:
+            return f"result {k}: {b.dtype}, not {a.dtype}"
+        x, y = np.asarray(a, float), np.asarray(b, float)
+        narrow = "float32" in (getattr(a, "dtype", ""), getattr(b, "dtype", ""))
+        tolerance = 1e-4 if narrow else rtol
+        scale = np.max(np.abs(x[np.isfinite(x)]), initial=1e-3)
+        if not np.allclose(x, y, tolerance, tolerance * scale, equal_nan=True):
+            return f"result {k}:\n{b}\nnot\n{a}"
+    return ""
+
+
+def problems(case: Case, numba: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a case, and where; "skip" if that is not the kernel."""
+    try:
+        made, leaves = special(case)
+        pairs = list(functions(made, leaves))
+        due = [run(as_readable(f), args) for f, args in pairs]
+    except Exception as error:
+        yield "skip", f"{type(error).__name__}: {error}"
+        return
+    for (function, args), wanted in zip(pairs, due, strict=True):
+        try:
+            runner = as_compiled(function) if numba else as_plain(function)
+            found = run(runner, args)
+            message = differs(wanted, found, max(case.rtol, 1e-12))
+        except Exception:
+            message = traceback.format_exc(limit=-3)
+        if message:
+            yield function.name, message
+
+
+SMOOTH = [c for c in CASES if c.refused is None and c.raises is None]
+
+
+@pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.name)
+def test_plain_run_of_the_kernel(case: Case) -> None:
+    for where, message in problems(case):
+        if where == "skip":
+            pytest.skip(message.splitlines()[0])
+        pytest.fail(f"{where}: {message}")
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in SMOOTH if c.sample], ids=lambda c: c.name
+)
+def test_compiled_kernel(case: Case) -> None:
+    for where, message in problems(case, numba=True):
+        if where == "skip":
+            pytest.skip(message.splitlines()[0])
+        pytest.fail(f"{where}: {message}")
+
+
+def main(arguments: list[str]) -> None:
+    """Print what differs over the catalogue, or the texts of some cases."""
+    numba = "--numba" in arguments
+    names = [a for a in arguments if not a.startswith("-")]
+    chosen = [c for c in SMOOTH if not names or c.name in names]
+    counts = {"right": 0, "skip": 0, "wrong": 0}
+    for case in chosen:
+        if names:
+            made, leaves = special(case)
+            for function, _ in functions(made, leaves):
+                print(text_of(emit_python(function)))
+                print(text_of(emit_kernel(function)))
+        found = list(problems(case, numba))
+        kind = "right" if not found else "skip" if found[0][0] == "skip" else "wrong"
+        counts[kind] += 1
+        for where, message in found:
+            if kind == "wrong" or names or "--skips" in arguments:
+                print(f"== {case.name} {where}: {message}", flush=True)
+    print(counts)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
