@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from srcgrad.adjoint.reverse import differentiate
+from srcgrad.adjoint.tapes import Unkept
 from srcgrad.compile import plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
@@ -74,9 +75,21 @@ class Specialisation:
 
         def make() -> Function:
             name = f"{self.primal.name}_grad"
-            return run_passes(differentiate(self.pure, self.wrt, seeds, name))
+            return run_passes(self.reversed(self.pure, seeds, name))
 
         return self.once(("adjoint", seeds), make)
+
+    def reversed(self, function: Function, seeds: tuple[int, ...], name: str) -> Function:
+        """Return the adjoint of IR; lists that it cannot keep are refused."""
+        try:
+            return differentiate(function, self.wrt, seeds, name)
+        except Unkept as unkept:
+            raise make_error(
+                "SG205",
+                f"the list `{unkept}` grows inside a loop and is needed backward",
+                helps=("store its items in an array made before the loop",),
+                function=self.source.name,
+            ) from None
 
     def second(self) -> Function:
         """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
@@ -86,7 +99,7 @@ class Specialisation:
             offset = self.reading.results
             seeds = tuple(range(offset, offset + len(self.wrt)))
             name = f"{self.primal.name}_hvp"
-            return run_passes(differentiate(first, self.wrt, seeds, name))
+            return run_passes(self.reversed(first, seeds, name))
 
         return self.once("second", make)
 

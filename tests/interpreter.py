@@ -45,7 +45,6 @@ from srcgrad.ir import (
 )
 from srcgrad.ops import ROWS, Row
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type
-from tests.interpreted_rows import ROWS_BY_HAND
 
 __all__ = ["StaleRead", "apply_row", "run"]
 
@@ -127,7 +126,7 @@ class _Machine:
         for atom, factor in dim.terms:
             if atom not in self.env:
                 return None
-            total += factor * int(self.env[atom])  # type: ignore[index]
+            total += factor * int(self.env[atom])
         return max(total, 0)
 
     def get(self, x: Operand, *, shape_only: bool = False) -> Any:
@@ -151,16 +150,6 @@ class _Machine:
         memory.version += 1
         self.env[out] = Handle(memory, memory.version, memory.data)
         return memory
-
-    def owner(self, x: Operand, value: Value) -> None:
-        """Hand a value on, as loops and branches do."""
-        if owned(value.type):
-            assert isinstance(x, Value)
-            self.get(x)
-            self.env[value] = self.env[x]
-            self.check(value)
-        else:
-            self.define(value, self.get(x))
 
     # parts
 
@@ -220,11 +209,7 @@ class _Machine:
         """Run an inner block; return what it hands on and forget the rest."""
         known = set(self.env)
         self.stmts(block)
-        found = [
-            self.env[x] if isinstance(x, Value) else self.get(x)
-            for x in ends
-            if self.get(x) is not None
-        ]
+        found = [self.taken(x) for x in ends]
         for value in [v for v in self.env if v not in known]:
             del self.env[value]
         return found
@@ -283,6 +268,9 @@ class _Machine:
             data[key] = np.zeros_like(part) if isinstance(data, list) else 0
             return
         value = self.get(stmt.value)
+        if isinstance(data, np.ndarray):
+            overlap = np.shares_memory(data[key], value)
+            assert not overlap, f"{stmt.base} is written from itself"
         self.change(stmt.base, stmt.out)
         if isinstance(data, list):
             assert isinstance(stmt.base.type, ListOf)
@@ -368,3 +356,220 @@ def number(type: Scalar, x: Any) -> Any:
 def stored(type: Type, x: Any) -> Any:
     """Return a number or a copy of an array, as a list keeps it."""
     return number(type, x) if isinstance(type, Scalar) else np.array(x)
+
+
+# rows
+
+
+def apply_row(
+    row: Row, args: Sequence[Any], attrs: dict[str, Any], types: Sequence[Type]
+) -> tuple[Any, ...]:
+    """Return the results of a row, as NumPy or Python computes them.
+
+    Args:
+        row: The row.
+        args: Its operands: numbers, arrays, lists.
+        attrs: The attributes of the statement.
+        types: The types of the results.
+    """
+    given = {**row.attrs, **attrs}
+    by_hand = _BY_HAND.get(row.name)
+    if by_hand is not None:
+        return (by_hand(args, given, types[0]),)
+    function, keywords = _spelled(row, attrs), {k: given[k] for k in row.attrs}
+    if keywords.get("dtype", ...) is None:
+        keywords["dtype"] = types[0].dtype
+    return (function(*args, **keywords),)
+
+
+_SYMBOLS: dict[str, Callable[..., Any]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul,
+    "div": operator.truediv, "floordiv": operator.floordiv, "mod": operator.mod,
+    "pow": operator.pow, "neg": operator.neg, "pos": operator.pos, "lt": operator.lt,
+    "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq,
+    "ne": operator.ne, "bitand": operator.and_, "bitor": operator.or_,
+    "bitxor": operator.xor, "lshift": operator.lshift, "rshift": operator.rshift,
+    "invert": operator.invert, "not_": operator.not_,
+}  # fmt: skip
+_MODULES: dict[str, Any] = {"np": np, "numpy": np, "math": math, "builtins": builtins}
+
+
+def _spelled(row: Row, attrs: dict[str, Any]) -> Callable[..., Any]:
+    """Return the function that a row is in the user's text."""
+    via = attrs.get("via")
+    if row.name in _SYMBOLS and via not in ("np", "math"):
+        return _SYMBOLS[row.name]
+    name = row.spell or row.callables[0]
+    if via == "math":
+        name = next(c for c in row.callables if c.startswith("math."))
+    module, _, rest = name.rpartition(".") if "." in name else ("builtins", "", name)
+    first, *parts = [*module.split("."), rest]
+    found = _MODULES[first]
+    for part in parts:
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+Args = Sequence[Any]
+Attrs = dict[str, Any]
+
+
+def _scalar_or(python: Callable[..., Any], array: Callable[..., Any]) -> Any:
+    """Return a row that is one function of numbers and another of arrays."""
+
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        return (array if type.rank else python)(*args)
+
+    return apply
+
+
+def _each(function: Callable[..., float]) -> Any:
+    """Return a row that is a function of one number."""
+
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        values = np.vectorize(function, otypes=[float])(*args)
+        return values.astype(type.dtype) if type.rank else float(values)
+
+    return apply
+
+
+def _cast(args: Args, attrs: Attrs, type: Type) -> Any:
+    return args[0].astype(type.dtype) if type.rank else args[0]
+
+
+def _filled(value: float) -> Any:
+    """Return a row that makes an array of one value, of a shape or like another."""
+
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        fill = value if type.dtype.startswith("float") or value == value else 77
+        if not type.rank:
+            return fill
+        shape = args[0].shape if isinstance(args[0], np.ndarray) else args
+        return np.full(shape, fill, type.dtype)
+
+    return apply
+
+
+def _eye(args: Args, attrs: Attrs, type: Type) -> Any:
+    return np.eye(args[0], args[-1], attrs["k"], dtype=np.dtype(type.dtype))
+
+
+def _empty_list(args: Args, attrs: Attrs, type: Type) -> Any:
+    return []
+
+
+def _slice_length(args: Args, attrs: Attrs, type: Type) -> int:
+    parts = iter(args[1:])
+    bounds = [next(parts) if there else None for there in attrs["given"]]
+    return len(range(args[0])[slice(*bounds)])
+
+
+def _spread_along(args: Args, attrs: Attrs, type: Type) -> Any:
+    x, index, n = args
+    axis = attrs["axis"] % x.ndim
+    out = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
+    grid = list(np.indices(x.shape))
+    grid[axis] = index
+    np.add.at(out, tuple(grid), x)
+    return out
+
+
+def _scan(args: Args, attrs: Attrs, type: Type) -> Any:
+    """Return y with y[0] = 0 and y[k + 1] = a[k] * y[k] + b[k], or from the far end."""
+    turn = slice(None, None, -1 if attrs["reverse"] else 1)
+    a, b = (np.moveaxis(x, attrs["axis"], 0)[turn] for x in args)
+    y = np.zeros_like(b)
+    for k in range(len(a) - 1):
+        y[k + 1] = a[k] * y[k] + b[k]
+    return np.moveaxis(y[turn], 0, attrs["axis"])
+
+
+def _exclusive(args: Args, attrs: Attrs, type: Type) -> Any:
+    """Return the products of all items before each one, or of all after it."""
+    turn = slice(None, None, -1 if attrs["reverse"] else 1)
+    x = np.moveaxis(args[0], attrs["axis"], 0)[turn]
+    y = np.concatenate([np.ones_like(x[:1]), np.cumprod(x, axis=0)[:-1]])
+    return np.moveaxis(y[turn], 0, attrs["axis"])
+
+
+def _diagonal_matrix(args: Args, attrs: Attrs, type: Type) -> Any:
+    v, n, m = args
+    k = attrs["k"]
+    out = np.zeros((n, m), v.dtype)
+    np.fill_diagonal(out[max(-k, 0) :, max(k, 0) :], v)
+    return out
+
+
+def _minor(a: Any, i: int, j: int) -> Any:
+    return np.delete(np.delete(a, i, 0), j, 1)
+
+
+def _cofactor(args: Args, attrs: Attrs, type: Type) -> Any:
+    (a,) = args
+    n = len(a)
+    parts = [np.linalg.det(_minor(a, *at)) for at in np.ndindex(n, n)]
+    signs = (-1.0) ** np.indices((n, n)).sum(axis=0)
+    return (signs * np.reshape(parts, (n, n))).astype(a.dtype)
+
+
+def _cofactor_slope(args: Args, attrs: Attrs, type: Type) -> Any:
+    """Return how the cofactors of `a` change along `b`: one row of `b` at a time."""
+    a, b = args
+    out = np.zeros_like(a)
+    for i, j in np.ndindex(a.shape):
+        inner, other = _minor(a, i, j), _minor(b, i, j)
+        for k in range(len(inner)):
+            mixed = inner.copy()
+            mixed[k] = other[k]
+            out[i, j] += (-1) ** (i + j) * np.linalg.det(mixed)
+    return out
+
+
+def _sinc_slope(args: Args, attrs: Attrs, type: Type) -> Any:
+    """Return a derivative of sinc(x), the integral of cos(pi x t) over 0 < t < 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    t, order = (nodes + 1) / 2, attrs["order"]
+
+    def slope(x: float) -> float:
+        wave = np.cos(math.pi * x * t + order * math.pi / 2)
+        return float(np.sum(weights / 2 * (math.pi * t) ** order * wave))
+
+    return _each(slope)(args, attrs, type)
+
+
+_BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
+    "where": _scalar_or(lambda c, x, y: x if c else y, np.where),
+    "truth": _scalar_or(bool, lambda x: x != 0),
+    "max2": _scalar_or(max, lambda x, y: np.where(y > x, y, x)),
+    "min2": _scalar_or(min, lambda x, y: np.where(y < x, y, x)),
+    "cast": _cast,
+    "stop_gradient": lambda args, attrs, type: args[0],
+    "erf": _each(math.erf),
+    "erfc": _each(math.erfc),
+    "sinc_slope": _sinc_slope,
+    "print": lambda args, attrs, type: 0,
+    "zeros": _filled(0), "zeros_like": _filled(0),
+    "ones": _filled(1), "ones_like": _filled(1),
+    "empty": _filled(math.nan), "empty_like": _filled(math.nan),
+    "full": lambda args, attrs, type: np.full(args[1:], args[0], type.dtype),
+    "eye": _eye,
+    "pack": lambda args, attrs, type: np.array(args, type.dtype),
+    "dim": lambda args, attrs, type: args[0].shape[attrs["axis"]],
+    "slice_length": _slice_length,
+    "range_length": lambda args, attrs, type: len(range(*args)),
+    "new_list": _empty_list,
+    "length": lambda args, attrs, type: len(args[0]),
+    "pack_list": lambda args, attrs, type: np.array(args[0], type.dtype),
+    "zeros_items": lambda args, attrs, type: np.zeros_like(args[0], dtype=type.dtype),
+    "concatenate": lambda args, attrs, type: np.concatenate(args, attrs["axis"]),
+    "stack": lambda args, attrs, type: np.stack(args, attrs["axis"]),
+    "broadcast_to": lambda args, attrs, type: np.broadcast_to(args[0], args[1:]),
+    "reshape": lambda args, attrs, type: np.reshape(args[0], args[1:]),
+    "spread_along": _spread_along,
+    "linear_scan": _scan,
+    "exclusive_cumprod": _exclusive,
+    "diagonal_matrix": _diagonal_matrix,
+    "cofactor": _cofactor,
+    "cofactor_slope": _cofactor_slope,
+    "matmul": lambda args, attrs, type: np.matmul(*args),
+}  # fmt: skip

@@ -109,7 +109,7 @@ def run(root: Path, before: str = "", after: str = "") -> dict[str, Any]:
 
 def names(root: Path) -> list[str]:
     """Return the names of all folders of entries, temporary ones included."""
-    return sorted(path.name for path in root.glob("*/*"))
+    return sorted(path.name for path in root.glob("*/*") if path.name != ".size")
 
 
 def home_of(root: Path, key: str = KEY) -> Path:
@@ -712,7 +712,6 @@ def test_the_least_recently_used_goes_first(
         age(root, key, 1000 - number)
     size = files.cache_info().bytes // 4
     assert lookup(keys[0]) is not None  # used now: the oldest is the second
-    files._counted.clear()  # as in another process, which counts what is there
     monkeypatch.setenv("SRCGRAD_CACHE_SIZE", str(4 * size))
     build(keys[4])
     assert names(root) == sorted([keys[0], keys[3], keys[4]])
@@ -737,6 +736,22 @@ def test_a_cap_that_is_no_number_is_the_default(
     assert files.cache_info().entries == 2
 
 
+def test_a_commit_does_not_walk_the_cache(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked: list[Path] = []
+    walk = files._entries
+    monkeypatch.setattr(files, "_entries", lambda r: walked.append(r) or walk(r))
+    for number in range(4):
+        build(digest(str(number)))
+    assert walked == [root]  # nobody had counted before the first
+    (size,) = root.glob("*/.size")
+    assert int(size.read_text().split()[0]) == files.cache_info().bytes
+    size.write_text("torn")
+    build(KEY)
+    assert len(walked) == 3  # this commit, and cache_info
+
+
 def test_leftovers_of_the_dead_are_removed(root: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -758,7 +773,7 @@ def test_leftovers_of_the_dead_are_removed(root: Path) -> None:
         then = time.time() - idle
         os.utime(folder, (then, then))
         stays[folder] = expected
-    files._counted.clear()
+    (version / ".size").write_text("0 0")  # counted long ago
     build(KEY)
     assert {folder: folder.exists() for folder in stays} == stays
 

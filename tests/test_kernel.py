@@ -126,7 +126,12 @@ def _leaf_names(specs: dict[str, Any]) -> list[str]:
 
 def fresh(leaves: Sequence[Any]) -> list[Any]:
     """Return arguments that nobody shares."""
-    return [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in leaves]
+    def one(x: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            return np.array(x, order="C")
+        return np.float64(x) if isinstance(x, float) else x  # divides as Numba does
+
+    return [one(x) for x in leaves]
 
 
 def run(function: Callable[..., Any], leaves: Sequence[Any]) -> list[Any]:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import re
+import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,7 +120,11 @@ def compare(case: Case, kernels: Kernels) -> None:
         return
     single = np.asarray(wanted).dtype == np.float32
     rtol = 2e-5 if single else 1e-12
-    scale = np.max(np.abs(wanted[np.isfinite(wanted)]), initial=1.0) if np.size(wanted) else 1
+    scale = (
+        np.max(np.abs(wanted[np.isfinite(wanted)]), initial=1.0)
+        if np.size(wanted)
+        else 1
+    )
     np.testing.assert_allclose(found, wanted, rtol, rtol * scale, err_msg=str(case))
 
 
@@ -158,7 +166,9 @@ def numpy_axis(name: str) -> Callable[..., Any]:
 # cases
 
 
-def reductions(dtypes: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]) -> Iterator[Case]:
+def reductions(
+    dtypes: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]
+) -> Iterator[Case]:
     """Yield reductions of every shape over every choice of axes."""
     for shape, dtype in itertools.product(shapes, dtypes):
         x = data(shape, dtype)
@@ -192,7 +202,9 @@ def norms() -> Iterator[Case]:
     yield Case("norm", (data((3,), "int64"),), {}, numpy_norm)
 
 
-def numpy_norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def numpy_norm(
+    x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False
+) -> Any:
     """Return NumPy's norm, which takes a tuple of one axis as no matrix."""
     axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     return np.linalg.norm(x, ord, axis, keepdims)
@@ -252,7 +264,9 @@ def shapes_changed() -> Iterator[Case]:
         for shape in (*SHAPES, (0,), (2, 0, 3)):
             x, y = data(shape, dtype), data(shape, "float64")
             for axis in range(len(shape)):
-                yield Case("concatenate", (x, y, x), {"axis": axis}, joined(np.concatenate))
+                yield Case(
+                    "concatenate", (x, y, x), {"axis": axis}, joined(np.concatenate)
+                )
             for axis in range(len(shape) + 1):
                 yield Case("stack", (x, y), {"axis": axis}, joined(np.stack))
             for reps in (2, (3, 1), (1, 2), (2, 1, 3), (1,)):
@@ -315,7 +329,9 @@ def made() -> Iterator[Case]:
     yield Case("eye", (3, 5), {"k": -1, "dtype": "int64"})
     yield Case("pack", (1, 2.5, np.float32(3)), {}, lambda *items: np.array(items))
     yield Case("pack", (1, True), {}, lambda *items: np.array(items))
-    yield Case("dim", (data((2, 3), "bool"),), {"axis": 1}, lambda x, axis: x.shape[axis])
+    yield Case(
+        "dim", (data((2, 3), "bool"),), {"axis": 1}, lambda x, axis: x.shape[axis]
+    )
 
 
 def spread_shape(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -344,7 +360,11 @@ def products() -> Iterator[Case]:
     """Yield products of vectors, matrices and stacks of matrices."""
     ranks = ((4,), (3, 4), (2, 3, 4), (2, 1, 3, 4), (5, 3, 4))
     others = ((4,), (4, 2), (2, 4, 2), (3, 4, 2), (1, 4, 2), (5, 4, 2))
-    kinds = (*((d, d) for d in (*FLOATS, "int64")), ("float32", "float64"), ("int64", "float64"))
+    kinds = (
+        *((d, d) for d in (*FLOATS, "int64")),
+        ("float32", "float64"),
+        ("int64", "float64"),
+    )
     for (a, b), (s, t) in itertools.product(itertools.product(ranks, others), kinds):
         x, y = data(a, s), data(b, t)
         stacked = max(x.ndim, y.ndim) > 2
@@ -377,7 +397,9 @@ def systems() -> Iterator[Case]:
         if n < 30:
             yield Case("det", (a,), {}, np.linalg.det)
             yield Case("cofactor", (a,), {}, runtime.cofactor)
-            yield Case("cofactor_slope", (a, data((n, n), dtype)), {}, runtime.cofactor_slope)
+            yield Case(
+                "cofactor_slope", (a, data((n, n), dtype)), {}, runtime.cofactor_slope
+            )
     whole = np.array([[2, 1], [1, 3]])
     singular = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 1.0, 1.0]])
     yield Case("solve", (whole, np.array([1, 2])), {}, np.linalg.solve)
@@ -415,10 +437,13 @@ def test_kernels_in_python(group: str) -> None:
 
 
 def brief(case: Case) -> bool:
-    """Tell whether a case is of rank 2 or 1 and all its floats are float64."""
+    """Tell whether a case is one of those compiled every day: float64, low ranks."""
+    if case.attrs.get("keepdims") and case.row != "sum":
+        return False
     arrays = [a for a in case.args if isinstance(a, np.ndarray)]
     few = sum(a.ndim for a in arrays) <= 3
-    return few and all(a.dtype in (np.float64, np.int64) for a in arrays)
+    first = all(a.dtype == np.float64 for a in arrays[:1])
+    return few and first and all(a.dtype in (np.float64, np.int64) for a in arrays)
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -436,3 +461,161 @@ def test_kernels_compiled_all(group: str) -> None:
     kernels = Kernels(fast=True)
     for case in GROUPS[group]():
         compare(case, kernels)
+
+
+def depth(n: int) -> float:
+    """Return how many additions an item passes in NumPy's pairwise sum, at most."""
+    return 18 + max(math.log2(n / 128), 0)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n", [7, 128, 129, 2048, 2049, 70_001, 1_000_000])
+def test_sums_are_as_accurate_as_numpy(n: int, dtype: str) -> None:
+    """The error stays within NumPy's own bound, on hard data too; float32 in float32."""
+    rng = np.random.default_rng(n)
+    sum1 = getattr(compiled(), f"sum1_{dtype}")
+    tenth, hard = np.full(n, 0.1), rng.normal(size=n) * 10 ** rng.uniform(-4, 4, n)
+    for x in (tenth.astype(dtype), rng.random(n).astype(dtype), hard.astype(dtype)):
+        exact, size = math.fsum(x), math.fsum(np.abs(x))
+        assert abs(float(sum1(x)) - exact) <= depth(n) * np.finfo(dtype).eps / 2 * size
+
+
+@pytest.mark.parametrize(("n", "inner"), [(10, 5), (1000, 3), (5000, 40), (70_001, 2)])
+def test_column_sums_are_more_accurate_than_numpy(n: int, inner: int) -> None:
+    """Sums over the first axis are pairwise too, where NumPy adds row after row."""
+    x = np.random.default_rng(n).random((n, inner)).astype(np.float32)
+    exact = x.astype(np.float64).sum(axis=0)
+    found = compiled().sum3_float32(x, 1, n, inner, (inner,))
+    ours, theirs = (np.abs(s - exact).max() for s in (found, x.sum(axis=0)))
+    assert ours <= depth(n) * np.finfo(np.float32).eps / 2 * exact.max()
+    assert ours <= theirs
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 100, 128])
+def test_short_sums_equal_numpy_bit_for_bit(n: int) -> None:
+    """Rows of up to 128 items are added in NumPy's own order."""
+    x = np.random.default_rng(n).normal(size=(40, n))
+    found = compiled().sum3_float64(x, 40, n, 1, (40,))
+    assert np.array_equal(found, x.sum(axis=1))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_sinc_slope(order: int) -> None:
+    """Series and recurrence meet; each is the derivative of the one before."""
+    for x in np.linspace(-2.0, 2.0, 81):
+        h = 1e-3
+        before = [
+            scalar.sinc(x + d) if order == 1 else scalar.sinc_slope(x + d, order - 1)
+            for d in (-2 * h, -h, h, 2 * h)
+        ]
+        slope = (before[0] - 8 * before[1] + 8 * before[2] - before[3]) / (12 * h)
+        assert abs(scalar.sinc_slope(x, order) - slope) < 1e-8 * 4**order
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "count"),
+    [
+        ("maximum", np.maximum, 2), ("minimum", np.minimum, 2), ("fmax", np.fmax, 2),
+        ("fmin", np.fmin, 2), ("logaddexp", np.logaddexp, 2),
+        ("logaddexp2", np.logaddexp2, 2), ("sign", np.sign, 1), ("rint", np.rint, 1),
+        ("floor", np.floor, 1), ("ceil", np.ceil, 1), ("trunc", np.trunc, 1),
+        ("cbrt", np.cbrt, 1), ("sinc", np.sinc, 1), ("signbit", np.signbit, 1),
+    ],
+)  # fmt: skip
+def test_scalar_functions(name: str, function: Any, count: int) -> None:
+    """Functions of numbers agree with NumPy, nan and infinities included."""
+    numbers = (-2.5, -1.0, -0.0, 0.0, 0.5, 1.5, 40.0, math.inf, -math.inf, math.nan)
+    for version in (plain()[name], getattr(compiled(), name)):
+        for args in itertools.product(numbers, repeat=count):
+            if name == "sinc" and math.isinf(args[0]):
+                continue
+            with np.errstate(all="ignore"):
+                wanted = function(*args)
+            np.testing.assert_allclose(version(*args), wanted, 1e-15, 1e-16)
+
+
+def test_kernels_run_for_readonly_arrays_and_share_code() -> None:
+    """A read-only argument is no obstacle, and literal numbers make no new code."""
+    x = np.arange(6.0).reshape(2, 3)
+    x.flags.writeable = False
+    assert compiled().sum1_float64(x) == 15.0
+    assert compiled().sum3_float64 is compiled().sum3_float32
+    assert len({symbol for symbol in map(str, compiled().sum1_float64.signatures)}) > 0
+
+
+def test_names_without_a_dtype_are_refused() -> None:
+    """A kernel with cores is had by a name that loads them: there is no other."""
+    with pytest.raises(AttributeError):
+        _ = compiled().sum3
+
+
+def test_runtime_does_not_import_numba() -> None:
+    """Readable text that imports a helper needs NumPy only."""
+    code = "import sys, srcgrad.runtime; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+_FRESH = """
+import numpy as np, numba
+from srcgrad.runtime import compiled
+total = compiled().sum3_float64
+@numba.njit
+def f(x):
+    return total(x, 1, x.shape[0], 1, (1,))[0] + total(x, x.shape[0], 1, 1, x.shape)[0]
+print(f(np.arange(5.0)), len(total.signatures))
+"""
+
+
+def test_a_fresh_process_loads_kernels(tmp_path: Path) -> None:
+    """Machine code found on disk is used; literals share one specialisation."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", _FRESH], check=True, text=True,
+                              capture_output=True, env=environment)  # fmt: skip
+        assert done.stdout.split() == ["10.0", "1"]
+
+
+# figures
+
+
+def clock(run: Callable[[], Any]) -> float:
+    """Return the seconds of processor time of one call."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def figures() -> Iterator[str]:
+    """Yield what loading and first calling each kernel costs in this process."""
+    yield f"{'numba':24} {clock(lambda: compiled().maximum(1.0, 2.0)):7.3f} s to start"
+    kernels, seen, total = Kernels(fast=True), set[str](), 0.0
+    for case in filter(brief, itertools.chain(*(g() for g in GROUPS.values()))):
+        row = ROWS[case.row]
+        names = [f"a{k}" for k in range(len(case.args))]
+        assert row.kernel is not None
+        text = row.kernel(names, [type_of(x) for x in case.args], dict(case.attrs))
+        for name in re.findall(r"rt_(\w+)\(", text):
+            if name not in seen:
+                seen.add(name)
+                load = clock(lambda name=name: kernels[f"rt_{name}"])
+                call = clock(lambda case=case: compare(case, kernels))
+                total += load + call
+                yield f"{name:24} {load:7.3f} s to load, {call:7.3f} s to call first"
+    yield f"{len(seen)} kernels: {total:.1f} s"
+    for n in (100, 10_000, 1_000_000):
+        x = np.random.default_rng(0).normal(size=n)
+        for name, ours, theirs in (
+            ("sum", lambda x=x: compiled().sum1_float64(x), x.sum),
+            ("max", lambda x=x: compiled().best1_float64(x, True), x.max),
+            ("var", lambda x=x: compiled().var1_float64(x, 0, False), x.var),
+            ("sort", lambda x=x, n=n: compiled().sort3_float64(x, 1, n, 1, (n,), False),
+             lambda x=x: np.sort(x)),
+        ):  # fmt: skip
+            ours()
+            pair = [min(clock(f) for _ in range(7)) / n * 1e9 for f in (ours, theirs)]
+            yield f"{name} of {n}: {pair[0]:.2f} ns an item, NumPy {pair[1]:.2f}"
+
+
+if __name__ == "__main__":
+    for line in figures():
+        print(line)

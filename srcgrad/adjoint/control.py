@@ -283,6 +283,10 @@ class Control(Statements):
             region = self.enter(stmt, 0 if isinstance(stmt, For) else 1)
             self.set_number(stmt, region, var)
             region.head = len(stmts)
+            for buffer, slot in outside.items():
+                self.buffers[buffer] = slot.inn
+            for value, slot in numbers.items():
+                self.numbers[value] = slot.inn
             for slot, carry in carried:
                 if isinstance(carry.inn.type, Scalar):
                     self.give(carry.yld, slot.inn)
@@ -292,10 +296,6 @@ class Control(Statements):
                 buffer = self.regions.buffer[carry.yld]  # type: ignore[index]
                 self.current[buffer] = slot.inn
                 self.content[buffer] = carry.yld  # type: ignore[assignment]
-            for buffer, slot in outside.items():
-                self.buffers[buffer] = slot.inn
-            for value, slot in numbers.items():
-                self.numbers[value] = slot.inn
             self.block(stmt.body)
             self.close(numbers, carried, outside, primal)
             self.open.pop()
@@ -306,7 +306,6 @@ class Control(Statements):
     def open_numbers(self, stmt: Loop, slots: list[Slot]) -> dict[Value, Slot]:
         """Make an accumulator for each active number of the outside."""
         found: dict[Value, Slot] = {}
-        inits = {c.init for c in stmt.carries}
         body = free_values(stmt.body.stmts, [c.yld for c in stmt.carries])
         own = {c.inn for c in stmt.carries} | {getattr(stmt, "var", None)}
         for value in body:
@@ -314,7 +313,6 @@ class Control(Statements):
                 continue
             zero = Const(0.0, Scalar(value.type.dtype))
             found[value] = self.slot(slots, self.numbers.get(value, zero), value)
-        del inits
         return found
 
     def slot(self, slots: list[Slot], init: Operand, like: Value) -> Slot:

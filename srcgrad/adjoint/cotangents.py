@@ -8,6 +8,7 @@ own when a part is added to it, when a loop or branch works on it, or when it is
 from __future__ import annotations
 
 from srcgrad.adjoint.storage import Storage
+from srcgrad.adjoint.tapes import Unkept
 from srcgrad.analyses.regions import Buffer
 from srcgrad.ir import Const, Operand, Path, Value, View, gathers
 from srcgrad.types import Array, Dim, ListOf, Scalar
@@ -157,7 +158,7 @@ class Cotangents(Storage):
         buffer = self.regions.buffer[base]
         version = self.current.get(buffer)
         if version is None:
-            raise NotImplementedError("a list inside a loop")
+            raise Unkept(base.name)
         return version
 
     def full(self, g: Operand, base: Value) -> Value:

@@ -12,13 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from srcgrad.adjoint.reverse import differentiate
-from srcgrad.adjoint.terms import Names, Term, apply_rule
+from srcgrad.adjoint.terms import UNKNOWN, Names, Term, apply_rule
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import (
     Accumulate,
-    Assert,
     Block,
     Carry,
     Const,
@@ -79,19 +78,15 @@ class _Tangent:
 
     def run(self, name: str) -> Function:
         """Build the whole function."""
-        f, cut = self.function, None
-        for k, stmt in enumerate(f.body.stmts):
-            if k == f.cut:
-                cut = len(self.build.open[-1])
-            self.stmt(stmt)
-        end = len(self.build.open[-1])
-        if f.cut == len(f.body.stmts):
-            cut = end
+        f, body = self.function, self.function.body.stmts
+        self.stmts(body[: f.cut])
+        cut = len(self.build.open[-1])
+        self.stmts(body[len(body) if f.cut is None else f.cut :])
         moved = [self.of(r) for r in self.results]
         params = (*f.params, *self.seeds)
-        return Function(
-            name, params, self.build.close(), (*f.results, *moved), f.loc, cut
-        )
+        results = (*f.results, *moved)
+        after = None if f.cut is None else cut
+        return Function(name, params, self.build.close(), results, f.loc, after)
 
     # tangents of values
 
@@ -165,13 +160,24 @@ class _Tangent:
 
     # statements
 
+    def stmts(self, stmts: Sequence[Stmt]) -> None:
+        """Keep statements and add their tangents."""
+        todo = list(reversed(stmts))
+        while todo:
+            stmt = todo.pop()
+            self.build.loc = stmt.loc
+            if not isinstance(stmt, Op):
+                self.stmt(stmt)
+                continue
+            self.build.emit(stmt)
+            # A length known only now is measured before the tangent may need it.
+            while todo and _measures(todo[-1], stmt):
+                self.build.emit(todo.pop())
+            self.op(stmt)
+
     def stmt(self, stmt: Stmt) -> None:
-        """Keep a statement and add its tangent."""
-        self.build.loc = stmt.loc
+        """Keep a statement that is no operation and add its tangent."""
         match stmt:
-            case Op():
-                self.build.emit(stmt)
-                self.op(stmt)
             case View() | Read():
                 self.place(stmt)
                 if stmt.out in self.active and stmt.base in self.t:
@@ -189,7 +195,7 @@ class _Tangent:
                 self.loop(stmt)
             case If():
                 self.conditional(stmt)
-            case Assert():
+            case _:
                 self.build.emit(stmt)
 
     def place(self, stmt: View | Read) -> None:
@@ -311,7 +317,7 @@ class _Tangent:
             return Term(stmt.args[k], self.build)
         if name in row.attrs:
             return stmt.attrs.get(name, row.attrs[name])
-        return None
+        return UNKNOWN
 
     def transposed(self, stmt: Op, row: Row, k: int, t: Operand) -> Operand | None:
         """Return J t, where the rule of the row gives J' g.
@@ -368,7 +374,7 @@ class _Tangent:
         if not _is_full(r.type, x.type):
             return build.write(self.zeros(x), (), r)
         # A result must be an array of its own: neither a view nor an operand.
-        return r if _made(r, stmts) else build.op("copy", r)  # type: ignore[no-any-return]
+        return r if _made(r, stmts) else build.op("copy", r)
 
     # regions
 
@@ -409,8 +415,7 @@ class _Tangent:
         """Return a block with its tangents, and the tangents of what it hands on."""
         loc = self.build.loc
         with self.build.block() as stmts:
-            for stmt in block.stmts:
-                self.stmt(stmt)
+            self.stmts(block.stmts)
             self.build.loc = loc
             moved = [self.of(x, type) for x, type in ends]
         return Block(tuple(stmts)), moved
@@ -437,6 +442,11 @@ def twin(x: Value) -> Value:
 
 def _param(row: Row, k: int) -> str:
     return row.params[min(k, len(row.params) - 1)].lstrip("*")
+
+
+def _measures(stmt: Stmt, made: Op) -> bool:
+    """Tell whether a statement measures what the one before it made."""
+    return isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in made.outs
 
 
 def _is_full(type: Type, whole: Array) -> bool:

@@ -35,7 +35,11 @@ from srcgrad.ir import (
 from srcgrad.types import Array, Dim, ListOf, Scalar
 from srcgrad.walk import inner_outs, outs
 
-__all__ = ["Place", "Plan", "Tape", "Taped", "record", "trip_count"]
+__all__ = ["Place", "Plan", "Tape", "Taped", "Unkept", "record", "trip_count"]
+
+
+class Unkept(Exception):
+    """A list made inside a loop is needed backward, and is not kept there."""
 
 
 @dataclass(slots=True)
@@ -154,7 +158,8 @@ class _Recorder:
             counts = tuple(Dim(0, ((Value("n", INT), 1),)) for _ in loops)
             type = Array(item.dtype, (*counts, *dims))
         else:
-            assert isinstance(item, Scalar | Array)
+            if not isinstance(item, Scalar | Array):
+                raise Unkept(value.name)
             type = ListOf(item)
         return Tape(name, type, loops, chain, Value(name, type))
 

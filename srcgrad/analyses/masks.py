@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from srcgrad.ir import Block, Function, Op, Value
 from srcgrad.ops import ROWS
-from srcgrad.walk import blocks, inner_operands, operands
+from srcgrad.walk import blocks, inner_operands, operands, outs
 
 __all__ = ["Mask", "masks"]
 
@@ -31,11 +31,16 @@ def masks(function: Function) -> dict[Value, Mask]:
 
 
 def _block(block: Block, found: dict[Value, Mask], open_: set[Value]) -> None:
+    local = {v for stmt in block.stmts for v in outs(stmt)}
     for stmt in reversed(block.stmts):
         open_.update(x for x in inner_operands(stmt) if isinstance(x, Value))
         for inner in blocks(stmt):
             _block(inner, found, open_)
         if isinstance(stmt, Op) and ROWS[stmt.row].kind == "elementwise":
+            # A condition inside a region is not in scope where the value was made.
+            open_.update(
+                a for a in stmt.args if isinstance(a, Value) and a not in local
+            )
             _elementwise(stmt, found, open_)
         else:
             open_.update(x for x in operands(stmt) if isinstance(x, Value))

@@ -41,15 +41,12 @@ import numpy as np
 
 _MANIFEST, _META = "manifest.json", "meta.json"
 _BUILDING = ".building-"
+_SIZE = ".size"
 _HOUR = 3600.0
 
 # Settings of Numba that decide about machine code, beyond its own index key.
 _CODEGEN = "OPT BOUNDSCHECK CPU_NAME CPU_FEATURES ENABLE_AVX LOOP_VECTORIZE "
 _CODEGEN += "SLP_VECTORIZE DISABLE_JIT DEBUGINFO_DEFAULT"
-
-# Bytes under each root: counted once a process, then only added to, so that a commit
-# does not walk through thousands of folders.
-_counted: dict[Path, int] = {}
 
 
 class CacheInfo(NamedTuple):
@@ -319,7 +316,6 @@ def clear_cache() -> None:
         for folder in _entries(root):
             _remove(folder)
         _remove_leftovers(root, 0.0)
-        _counted.pop(root, None)
 
 
 def cache_info() -> CacheInfo:
@@ -545,24 +541,35 @@ def _measure(folder: Path) -> tuple[float, int]:
 def _make_room(home: Path, size: int) -> None:
     """Evict the least recently used entries beyond the cap, but not the one just made.
 
-    The cap is `SRCGRAD_CACHE_SIZE` in bytes, 1 GiB if that is no number.
+    The cap is `SRCGRAD_CACHE_SIZE` in bytes, 1 GiB if that is no number. A file keeps
+    the sum and when it was counted: once a day, or beyond the cap, all folders are
+    walked; else a commit costs no more with thousands of them.
     """
     root, wanted = home.parents[1], os.environ.get("SRCGRAD_CACHE_SIZE", "")
-    cap = int(wanted) if wanted.isdecimal() else 1 << 30
-    if root in _counted:
-        _counted[root] += size
-        if _counted[root] <= cap:
-            return
-    _remove_leftovers(root, _HOUR)
+    cap, now = int(wanted) if wanted.isdecimal() else 1 << 30, int(time.time())
+    record = home.parent / _SIZE
+    try:
+        total, counted = map(int, record.read_text().split())
+    except (OSError, ValueError):
+        total, counted = 0, 0
+    total += size
+    if total > cap or now - counted > 24 * _HOUR:
+        _remove_leftovers(root, _HOUR)
+        total, counted = _evict(root, home, cap), now
+    record.write_text(f"{total} {counted}")
+
+
+def _evict(root: Path, kept: Path, cap: int) -> int:
+    """Remove the entries longest unused until the rest fits; return its bytes."""
     entries = sorted((*_measure(folder), folder) for folder in _entries(root))
-    total = sum(taken for _, taken, _ in entries)
+    total = sum(size for _, size, _ in entries)
     # A tenth more than asked, so that not every commit to a full cache walks it.
     goal = cap if total <= cap else 0.9 * cap
-    for _, taken, folder in entries:
-        if total > goal and folder != home:
+    for _, size, folder in entries:
+        if total > goal and folder != kept:
             _remove(folder)
-            total -= taken
-    _counted[root] = total
+            total -= size
+    return total
 
 
 def _remove_leftovers(root: Path, age: float) -> None:

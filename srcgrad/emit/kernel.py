@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from srcgrad.analyses.regions import Regions
+from srcgrad.emit.kernel_checks import Frame
 from srcgrad.emit.kernel_gather import Gathers
+from srcgrad.emit.kernel_places import is_fancy
 from srcgrad.emit.kernel_scalars import NOT, Line, dtype_text
 from srcgrad.emit.names import name_values
 from srcgrad.emit.nest import fold
@@ -144,6 +146,9 @@ class _Kernel(Gathers):
     def view(self, s: View) -> None:
         """Name a part of an array."""
         name = self.naming[s.out]
+        if is_fancy(s.path):
+            self.gather(s, name)
+            return
         self.nest.folded[s.out] = s
         try:
             leaf = self.leaf(s.out, s)
@@ -224,15 +229,17 @@ class _Kernel(Gathers):
             bounds = f"{start}, {stop}, {step}"
         if s.trips is not None:
             self.line(f"{self.naming[s.trips]} = 0")
+        frame = Frame(s, len(self.lines), self.indent, len(self.proved))
+        self.frames.append(frame)
         self.line(f"for {self.naming[s.var]} in range({bounds}):")
         self.body(s)
+        self.frames.pop()
 
     def body(self, s: For | While, test: Text | None = None) -> None:
         """Write what a loop repeats."""
         line = self.at
         self.indent += 1
-        self.proved.append([])
-        start = len(self.lines)
+        self.enter()
         if isinstance(s, While) and test is None:
             self.block(s.test)
             self.at = line
@@ -251,9 +258,9 @@ class _Kernel(Gathers):
         if leave is not None:
             self.line(f"if {leave.text}:")
             self.line("    break")
-        if len(self.lines) == start:
+        if not self.lines[-1][0].startswith("    " * self.indent):
             self.line("pass")
-        self.proved.pop()
+        self.leave()
         self.indent -= 1
 
     def repeat(self, s: While) -> None:
@@ -268,11 +275,11 @@ class _Kernel(Gathers):
     def test(self, s: While) -> Text | None:
         """Return the test of a `while` if it is one expression."""
         mark, line, taken = len(self.lines), self.at, set(self.taken)
-        self.proved.append([])
+        self.enter()
         self.block(s.test)
         self.here.clear()
         text = self.condition(s.cond)
-        self.proved.pop()
+        self.leave()
         self.at = line
         if len(self.lines) == mark:
             return text
@@ -296,12 +303,12 @@ class _Kernel(Gathers):
         """Write one arm of an `if`; tell whether it does anything."""
         start, line = len(self.lines), self.at
         self.indent += 1
-        self.proved.append([])
+        self.enter()
         self.block(block)
         self.at = line
         self.here.clear()
         self.assign(pairs)
-        self.proved.pop()
+        self.leave()
         self.indent -= 1
         return len(self.lines) > start
 

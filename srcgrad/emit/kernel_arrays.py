@@ -22,6 +22,7 @@ from srcgrad.ir import (
     Operand,
     Path,
     Permute,
+    Read,
     Slice,
     Stmt,
     Take,
@@ -78,7 +79,7 @@ class Arrays(Places):
     def leaf(self, x: Value, at: Stmt) -> Spot:
         """Return an array that is read in a nest."""
         stmt = self.nest.folded.get(x)
-        if isinstance(stmt, View) and not is_fancy(stmt.path):
+        if isinstance(stmt, View | Read) and not is_fancy(stmt.path):
             return self.spot(x, (), at)
         if isinstance(stmt, View):
             assert isinstance(x.type, Array)
@@ -206,7 +207,7 @@ class Arrays(Places):
             view = self.regions.definition.get(x)
             if isinstance(view, View) and (is_fancy(view.path) or self.is_c(view)):
                 return self.naming[x]
-        elif isinstance(stmt, View) and self.is_c(stmt):
+        elif isinstance(stmt, View) and not is_fancy(stmt.path) and self.is_c(stmt):
             return self.local(self.spot(x, (), at))
         return self.compute(x, at)
 
@@ -285,7 +286,7 @@ class Arrays(Places):
     def origin(self, x: Value) -> tuple[Value, Path]:
         """Return the buffer and path that a view stands for."""
         stmt = self.nest.folded.get(x) or self.regions.definition.get(x)
-        if isinstance(stmt, View) and not is_fancy(stmt.path):
+        if isinstance(stmt, View | Read) and not is_fancy(stmt.path):
             base, path = self.origin(stmt.base)
             return base, (*path, *stmt.path)
         return x, ()

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from srcgrad.builder import INT
 from srcgrad.emit.kernel_arrays import Arrays
-from srcgrad.emit.kernel_places import Spot, plus, times
+from srcgrad.emit.kernel_checks import plus, times
+from srcgrad.emit.kernel_places import Spot
 from srcgrad.ir import (
     Accumulate,
     Index,
@@ -182,12 +183,14 @@ class Gathers(Arrays):
     def gather(self, stmt: View, name: str = "") -> str:
         """Copy what an array of subscripts picks; return the name of the copy."""
         out = self.picked(stmt.base, stmt.path, stmt)
-        target = self.fresh("z")
+        wanted = name or self.fresh("z")
+        names = {out.part.name, *(spot.name for _, spot, _ in out.reads)}
+        target = self.fresh("z") if wanted in names else wanted
         self.allocate(target, out.extents, stmt.out.type.dtype)
         index = self.open_picked(out)
         self.line(f"{target}[{', '.join(index)}] = {out.element(index)}")
         self.nest_close(index)
-        return self.rename(target, name)
+        return self.rename(target, wanted)
 
     def scatter(self, s: Write | Accumulate) -> None:
         """Store through an array of subscripts."""

@@ -7,12 +7,11 @@ written as elements of the array itself, so no view object is made.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from srcgrad.builder import Builder
-from srcgrad.emit.kernel_bounds import Bounds
-from srcgrad.emit.kernel_scalars import ATOM, SUM, Scalars
+from srcgrad.emit.kernel_checks import SIMPLE, Checks, is_number, plus, times
+from srcgrad.emit.kernel_scalars import SUM, UNARY
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import Text
@@ -35,9 +34,6 @@ from srcgrad.ir import (
 from srcgrad.types import Array, Dim, ListOf, Type
 
 __all__ = ["Places", "Spot", "is_fancy"]
-
-_SUM = re.compile(r"\w+( [+-] \w+)*")
-
 
 @dataclass(frozen=True, slots=True)
 class Along:
@@ -80,42 +76,6 @@ class Spot:
         return f"{self.name}[{', '.join(items)}]"
 
 
-def plus(a: str, b: str) -> str:
-    """Return a sum as text; numbers are folded.
-
-    >>> plus("1", "i"), plus("n", "-1"), plus("0", "i"), plus("n - 1", "-i")
-    ('i + 1', 'n - 1', 'i', 'n - 1 - i')
-    """
-    if a == "0" or b == "0":
-        return b if a == "0" else a
-    if _number(a) and _number(b):
-        return str(int(a) + int(b))
-    if _number(a):
-        a, b = b, a
-    return f"{a} - {b[1:]}" if b.startswith("-") else f"{a} + {b}"
-
-
-def times(factor: int, a: str) -> str:
-    """Return a product as text.
-
-    >>> times(1, "i"), times(-1, "i"), times(2, "i"), times(3, "2")
-    ('i', '-i', '2 * i', '6')
-    """
-    if _number(a):
-        return str(factor * int(a))
-    if factor in (1, -1):
-        return a if factor == 1 else f"-{_tight(a)}"
-    return f"{factor} * {_tight(a)}"
-
-
-def _tight(a: str) -> str:
-    return a if re.fullmatch(r"[\w.\[\]]+", a) else f"({a})"
-
-
-def _number(a: str) -> bool:
-    return re.fullmatch(r"-?\d+", a) is not None
-
-
 def is_fancy(path: Path) -> bool:
     """Tell whether a path picks elements by an array."""
     return any(
@@ -126,14 +86,12 @@ def is_fancy(path: Path) -> bool:
     )
 
 
-class Places(Scalars):
+class Places(Checks):
     """Scalars, and the elements and parts of arrays."""
 
     def __init__(self, nest: Nest, naming: Naming, taken: set[str]) -> None:
         super().__init__(nest, naming, taken)
-        self.bounds = Bounds(self.regions)
         self.scratch = Builder(trusting=True)
-        self.proved: list[list[Dim]] = [[]]  # by checks already made, block by block
         self.tapes = {
             self.regions.buffer[u.base].family()
             for u in self.regions.updates
@@ -162,55 +120,12 @@ class Places(Scalars):
         buffer = self.regions.buffer.get(base)
         return buffer is not None and buffer.family() in self.tapes
 
-    def subscript(
-        self, item: Operand, dim: Dim, extent: str, at: Stmt, bare: bool
-    ) -> str:
-        """Return a subscript; raise before the statement if it may be outside."""
-        if isinstance(item, Const):
-            value = int(item.value)
-            text = plus(extent, str(value)) if value < 0 else str(value)
-            least = dim + Dim(value) if value < 0 else dim - Dim(value + 1)
-            if not bare and not self.sure(least, at):
-                enough = -value if value < 0 else value + 1
-                self.refuse(f"{extent} < {enough}", least)
-            return text
-        shown = self.show(item)
-        linear = self.bounds.linear(item)
-        low = bare or self.sure(linear, at)
-        inside = low or self.sure(linear + dim, at)
-        high = bare or self.sure(dim - linear - Dim(1), at)
-        if inside and high:
-            return shown.at(SUM)
-        text = shown.at(SUM)
-        if not _SUM.fullmatch(text):
-            text = self.hoist(shown, "k").text
-        if inside:
-            self.refuse(f"{text} >= {extent}", dim - linear - Dim(1))
-        elif high:
-            self.refuse(f"{text} < -{_tight(extent)}", linear + dim)
-        else:
-            self.refuse(
-                f"not -{_tight(extent)} <= {text} < {extent}",
-                linear + dim, dim - linear - Dim(1),
-            )  # fmt: skip
-        return text
-
-    def sure(self, dim: Dim, at: Stmt) -> bool:
-        """Tell whether an expression is certain not to be negative."""
-        return self.bounds.holds(dim, at, [d for ds in self.proved for d in ds])
-
-    def refuse(self, test: str, *known: Dim) -> None:
-        """Raise if a test holds; note what is known after it."""
-        self.line(f"if {test}:")
-        self.line("    raise IndexError")
-        self.proved[-1] += known
-
     # parts
 
     def spot(self, base: Value, path: Path, at: Stmt) -> Spot:
         """Return a part that basic subscripts name."""
         folded = self.nest.folded.get(base)
-        if isinstance(folded, View):
+        if isinstance(folded, View | Read):
             start = self.spot(folded.base, folded.path, folded)
             if isinstance(base.type, Array):
                 start = replace(start, type=base.type)
@@ -221,6 +136,7 @@ class Places(Scalars):
                 name, type, path = self.listed(name, type, path)
             assert isinstance(type, Array)
             start = self.named(name, type)
+            self.owner = base
         bare = self.is_tape(base)
         for step in path:
             start = self.stepped(start, step, at, bare)
@@ -333,24 +249,34 @@ class Places(Scalars):
         stride = 1 if item.step is None else int(item.step.value)  # type: ignore[union-attr]
         if stride < 0:
             return plus(length, "-1"), stride, length
-        start = "0" if item.start is None else self.limit(item.start, length, at)
-        stop = length
-        if item.stop is not None:
-            stop = self.limit(item.stop, length, at)
-            least = dim - self.bounds.linear(item.stop)
-            counted = isinstance(item.stop, Const) and item.stop.value < 0
-            if not counted and not self.sure(least, at):
-                stop = self.hoist(Text(f"min({stop}, {length})"), "e").text
+        start = "0"
+        if item.start is not None:
+            start = self.limit(item.start, length, at)
+            if isinstance(item.start, Const) and item.start.value < 0:
+                if not self.sure(dim + Dim(int(item.start.value)), at):
+                    start = f"max({start}, 0)"
+        stop, least = self.end(item, length, dim, at)
         span = stop if start == "0" else plus(stop, times(-1, start))
         if stride > 1:
             span = f"({plus(span, str(stride - 1))}) // {stride}"
-        if _number(span):
+        if is_number(span):
             return start, stride, str(max(int(span), 0))
-        if span != length and not self.sure(left, at):
+        if not (start == "0" and least) and not self.sure(left, at):
             span = f"max({span}, 0)"
-        if span != length:
-            span = self.hoist(Text(span, SUM), "e").text
         return start, stride, span
+
+    def end(
+        self, item: Slice, length: str, dim: Dim, at: Stmt
+    ) -> tuple[str, bool]:
+        """Return the end of a slice, and whether it is certainly not negative."""
+        if item.stop is None:
+            return length, True
+        stop = self.limit(item.stop, length, at)
+        if isinstance(item.stop, Const) and item.stop.value < 0:
+            return stop, is_number(stop)
+        if self.sure(dim - self.bounds.linear(item.stop), at):
+            return stop, True
+        return f"min({stop}, {length})", True
 
     def limit(self, bound: Operand, length: str, at: Stmt) -> str:
         """Return a bound of a slice, counted from the beginning."""
@@ -358,14 +284,17 @@ class Places(Scalars):
             value = int(bound.value)
             if value >= 0:
                 return str(value)
-            if _number(length):
+            if is_number(length):
                 return str(max(int(length) + value, 0))
             return plus(length, str(value))
-        text = self.hoist(self.show(bound), "e").text
+        text = self.show(bound)
         if self.sure(self.bounds.linear(bound), at):
-            return text
+            shown = text.at(SUM)
+            return shown if SIMPLE.fullmatch(shown) else self.hoist(text, "e").text
         name = self.fresh("e")
-        self.line(f"{name} = {text} if {text} >= 0 else max({text} + {length}, 0)")
+        self.line(f"{name} = {text.text}")
+        self.line(f"if {name} < 0:")
+        self.line(f"    {name} = max({name} + {length}, 0)")
         return name
 
     def reshaped(self, spot: Spot, step: Reshape) -> Spot:
@@ -425,7 +354,7 @@ class Places(Scalars):
                 continue
             if isinstance(item, Slice):
                 parts = (item.start, item.stop, item.step)
-                shown = ["" if p is None else self.show(p).at(ATOM) for p in parts]
+                shown = ["" if p is None else self.show(p).at(UNARY) for p in parts]
                 items.append(":".join(shown))
             else:
                 length, dim = spot.extents[axis], spot.type.dims[axis]

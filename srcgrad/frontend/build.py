@@ -86,6 +86,7 @@ class Reader:
         self.leaves: set[Value] = set()
         self.dead = False
         self.effects = False
+        self.outer_atoms: set[Any] = set()
         self.nonnegative: set[Operand] = set()
         self.missed: dict[str, ast.AST] = {}
         self.depth = 0
@@ -277,7 +278,14 @@ class Reader:
         if not isinstance(first, Scalar | Array):
             return None
         if isinstance(first, Array):
-            return Array(first.dtype, tuple(self.build.loose() for _ in first.dims))
+            dims = tuple(self.build.resolve(d) for d in first.dims)
+            if any(a not in self.outer_atoms for d in dims for a, _ in d.terms):
+                raise self.problem(
+                    "SG407", "the arrays in a growing list must have lengths that are "
+                    "known before the loop",
+                    helps=("store them in the rows of one array",),
+                )  # fmt: skip
+            return Array(first.dtype, dims)
         for other in types[1:]:
             if not isinstance(other, Scalar):
                 return None

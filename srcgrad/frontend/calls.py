@@ -442,7 +442,11 @@ def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
         from srcgrad.frontend.state import convert
 
         operand = convert(reader.build, operand, item)
-    elif isinstance(value, Ref):
+    elif isinstance(value, Ref) and isinstance(item, Array):
+        if not isinstance(operand.type, Array) or operand.type.rank != item.rank:
+            raise reader.problem("SG402", "a list holds items of one kind", node)
+        for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
+            reader.build.same(mine, theirs, "a growing list holds arrays of one shape")
         operand = reader.build.op("copy", operand)
     root = contents.root
     reader.state.ver[root] = reader.build.push(reader.version(root), operand)

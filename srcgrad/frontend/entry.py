@@ -98,6 +98,8 @@ class Reading:
     `function` has one parameter for each leaf of the arguments and captures. `result`
     is the form of the result over the function's results. `written` are the parameters
     whose arrays the function changes; their final versions are the last results.
+    `lost` says that an argument's memory was handed on to another name: which buffer it
+    is in the end is not known while compiling.
     """
 
     function: Function
@@ -107,6 +109,7 @@ class Reading:
     written: list[int]
     effects: bool
     results: int
+    lost: bool = False
     statics: list[tuple[FunctionSource, str, str, Any]] = field(default_factory=list)
 
 
@@ -142,6 +145,7 @@ class _Entry:
         self.captures: list[Capture] = []
         self.arguments: dict[Root, int] = {}
         self.head: list[Stmt] = []
+        self.lost = False
 
     def run(self) -> Reading:
         reader = self.reader
@@ -159,7 +163,7 @@ class _Entry:
         self.settle(function)
         return Reading(
             function, form, self.captures, self.leaves, written, reader.effects,
-            len(operands),
+            len(operands), self.lost,
         )  # fmt: skip
 
     # arguments
@@ -209,6 +213,7 @@ class _Entry:
                 dims.append(Dim(1))
             else:
                 atom = Value("n", INT)
+                self.reader.outer_atoms.add(atom)
                 measures.append((axis, atom))
                 dims.append(Dim(0, ((atom, 1),)))
         value = Value(name, Array(dtype, tuple(dims)))
@@ -277,6 +282,7 @@ class _Entry:
         written = []
         for root, position in self.arguments.items():
             final = self.reader.state.ver.get(root)
+            self.lost |= final is None
             if final is not None and final is not self.params[position]:
                 written.append(position)
                 results.append(final)

@@ -6,6 +6,7 @@ current version of each buffer), and `heap` (the contents of containers).
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from srcgrad.builder import Builder, const
 from srcgrad.frontend.values import (
     Cell,
+    ListCell,
     Maybe,
     Poison,
     Ref,
@@ -338,6 +340,14 @@ def _grow(reader: Reader, one: State, two: State) -> bool:
     for cell, contents in reader.state.heap.items():
         a, b = one.heap[cell], two.heap[cell]
         if not isinstance(contents, tuple) or a is b:
+            continue
+        changed = [x for x in (a, b) if isinstance(x, Ref)]
+        if changed and isinstance(cell, ListCell):
+            if isinstance(changed[0].type, ListOf):
+                reader.make_growable(cell, changed[0].type.item)
+            else:
+                reader.make_array(cell, ast.Pass())
+            grown = True
             continue
         if isinstance(a, tuple) and isinstance(b, tuple) and len(a) != len(b):
             item = reader.item_type(cell, a if len(a) > len(b) else b)

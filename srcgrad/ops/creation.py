@@ -108,7 +108,9 @@ def _arange_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     start, _, step = names
     kernel = "range_length" if _whole(types) else "arange_length"
     length = f"rt_{kernel}({', '.join(names)})"
-    return f"rt_arange({start}, {step}, {length}, {np_dtype(_arange_dtype(types, attrs))})"
+    return (
+        f"rt_arange({start}, {step}, {length}, {np_dtype(_arange_dtype(types, attrs))})"
+    )
 
 
 rule("arange(start, stop, step, dtype=None)", _arange, start="g.sum()",

@@ -70,7 +70,9 @@ def _taken(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
         raise shapes.fail("`indices` and `arr` must have the same number of dimensions")
     for k, (a, b) in enumerate(zip(t.dims, index.dims, strict=True)):
         if k != attrs.get("axis", -1) % t.rank:
-            shapes.same(a, b, "`indices` and `arr` must have the same shape but one axis")
+            shapes.same(
+                a, b, "`indices` and `arr` must have the same shape but one axis"
+            )
     return Array(t.dtype, index.dims)
 
 
@@ -100,7 +102,9 @@ def _spread_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     sizes, axis, _ = whole(x, types[0], attrs.get("axis", 0))
     outer, count, inner = around(sizes, axis)
     shape = tuple_text([n if k == axis else s for k, s in enumerate(sizes)])
-    return call("spread_along3", types[0].dtype, x, index, outer, n, inner, count, shape)
+    return call(
+        "spread_along3", types[0].dtype, x, index, outer, n, inner, count, shape
+    )
 
 
 linear("spread_along(x, index, n, axis=0)", _spread,
@@ -119,12 +123,17 @@ def _places(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
 def _search_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     (a, v), dtype = names, promote(*types)
     kernel = "searchsorted" if types[1].rank else "searchsorted0"
-    return call(kernel, dtype, as_dtype(a, types[0], dtype), as_dtype(v, types[1], dtype),
-                attrs.get("side", "left") == "right")  # fmt: skip
+    given = [as_dtype(n, t, dtype) for n, t in ((a, types[0]), (v, types[1]))]
+    return call(kernel, dtype, *given, attrs.get("side", "left") == "right")
 
 
 constant("searchsorted(a, v, side='left')", _places, callables=dotted("searchsorted"),
          methods=("searchsorted",), kernel=_search_kernel)  # fmt: skip
-constant("flatnonzero(x)", lambda shapes, types, attrs: Array("int64", (shapes.loose(),)),
-         callables=dotted("flatnonzero"),
+
+
+def _nonzero(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    return Array("int64", (shapes.loose(),))
+
+
+constant("flatnonzero(x)", _nonzero, callables=dotted("flatnonzero"),
          kernel=lambda n, t, a: call("flatnonzero", t[0].dtype, n[0]))  # fmt: skip

@@ -170,7 +170,11 @@ def apart(
         return one(name)
     sizes = lengths(name, t)
     shape = tuple_text(
-        [("1" if k in axes else s) for k, s in enumerate(sizes) if keepdims or k not in axes]
+        [
+            ("1" if k in axes else s)
+            for k, s in enumerate(sizes)
+            if keepdims or k not in axes
+        ]
     )
     groups: list[tuple[bool, list[str]]] = []
     for k, s in enumerate(sizes):

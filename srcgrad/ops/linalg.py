@@ -14,12 +14,10 @@ from srcgrad.ops.layout import (
     call,
     keep,
     lengths,
-    np_dtype,
     times,
     tuple_text,
 )
 from srcgrad.ops.reductions import real, shared, spread
-from srcgrad.ops.shaping import diagonal_dim
 from srcgrad.ops.table import Attrs, Shapes, bilinear, dotted, linear, rule
 from srcgrad.types import Array, Dim, Scalar, Type, promote
 
@@ -49,7 +47,9 @@ def _product(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
         raise shapes.fail("np.dot by an array of rank 3 is not supported: use @")
     what = "matmul: the inner dimensions {} and {} differ"
     shapes.same(x.dims[-1], y.dims[max(y.rank - 2, 0)], what)
-    batch = shapes.broadcast([Array(t.dtype, t.dims[:-2]) for t in (x, y) if t.rank > 2])
+    batch = shapes.broadcast(
+        [Array(t.dtype, t.dims[:-2]) for t in (x, y) if t.rank > 2]
+    )
     rows = x.dims[-2:-1] if x.rank > 1 else ()
     columns = y.dims[-1:] if y.rank > 1 else ()
     return _result(promote(x, y), (*batch, *rows, *columns))
@@ -99,7 +99,9 @@ def _in_order(name: str, t: Type) -> str:
 
 def _product_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     dtype = promote(*types)
-    if dtype.startswith("float") and all(t.dtype == dtype and t.rank < 3 for t in types):
+    if dtype.startswith("float") and all(
+        t.dtype == dtype and t.rank < 3 for t in types
+    ):
         return f"rt_matmul({', '.join(names)})"
     pairs = zip(names, types, strict=True)
     x, y = (as_dtype(_in_order(n, t), t, dtype) for n, t in pairs)
@@ -128,7 +130,9 @@ def _batched(given: Names, names: Names, types: Types, dtype: str) -> str:
     columns = right[-1:] if types[1].rank > 1 else []
     shape = tuple_text([*batch, *rows, *columns])
     inner = (left[-2], left[-1], right[-1])
-    return call("matmuln", dtype, given[0], *outer[0], given[1], *outer[1], *inner, shape)
+    return call(
+        "matmuln", dtype, given[0], *outer[0], given[1], *outer[1], *inner, shape
+    )
 
 
 bilinear("x @ y", _product, name="matmul", x=_product_left, y=_product_right,
@@ -220,7 +224,6 @@ def _trace(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     (t,) = types
     if t.rank != 2:
         raise shapes.fail("np.trace is supported for matrices")
-    diagonal_dim(shapes, t, attrs.get("offset", 0))
     return Scalar("int64" if not t.dtype.startswith("float") else t.dtype)
 
 
@@ -233,7 +236,9 @@ def _trace_rule(g: Term, x: Term, offset: int) -> Term:
 
 def _trace_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     dtype = types[0].dtype if types[0].dtype.startswith("float") else "int64"
-    return call("trace", dtype, as_dtype(names[0], types[0], dtype), attrs.get("offset", 0))
+    return call(
+        "trace", dtype, as_dtype(names[0], types[0], dtype), attrs.get("offset", 0)
+    )
 
 
 linear("trace(x, offset=0)", _trace, x=_trace_rule, kernel=_trace_kernel,
@@ -352,8 +357,8 @@ rule("cofactor(a)", _matrix, a="a.cofactor_slope(g)", spell="cofactor", cost=30,
 def _third(a: Term, b: Term, g: Term, z: Term) -> Term:
     """Return the third derivative of det; the one that is infinite where det is 0.
 
-    With C the cofactors, `(b*C).sum() * (g*C).sum() - (g * (C @ b.T @ C)).sum()` over det
-    is what `(g * z).sum()` is, and C is differentiated by `cofactor_slope`.
+    With C the cofactors, `(g * z).sum()` is `(b*C).sum() * (g*C).sum()` less
+    `(g * (C @ b.T @ C)).sum()`, over det; C is differentiated by `cofactor_slope`.
     """
     c = a.cofactor()
     left, right = (b * c).sum(), (g * c).sum()

@@ -40,6 +40,8 @@ def _zero_kernel(names: list[str], types: list[Type], attrs: dict[str, Any]) -> 
     return f"rt_zeros_items{rank}({names[0]})"
 
 
+constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"}),
+         kernel=lambda n, t, a: f"len({n[0]})")  # fmt: skip
 constant("zeros_items(items)", _zero_items, spell="zeros_items", kernel=_zero_kernel)
 constant("new_list(item=None)", _list_of, spell="list")
 constant("range_length(start, stop, step)", _integer, cost=0,

@@ -179,16 +179,16 @@ def _reduction(kernel: str, join: Any, dtype: Callable[[str], str], *more: str) 
         inside = dtype(t.dtype)
         if t.rank == 0:
             return name
-        name, inner = as_dtype(name, t, inside), f"{kernel}"
+        name = as_dtype(name, t, inside)
         extra = [m.format(ddof=attrs.get("ddof", 0)) for m in more]
 
         def one(x: str) -> str:
-            return call(f"{inner}1", inside, x, *extra)
+            return call(f"{kernel}1", inside, x, *extra)
 
         def three(x: str, *rest: str) -> str:
-            return call(f"{inner}3", inside, x, *rest, *extra)
+            return call(f"{kernel}3", inside, x, *rest, *extra)
 
-        plain = Array(inside, t.dims)
+        plain = Array(inside, t.dims if isinstance(t, Array) else ())
         text: str = join(name, plain, attrs.get("axis"), bool(attrs.get("keepdims")),
                          one, three)  # fmt: skip
         return text
@@ -223,10 +223,10 @@ _NO_ITEMS = "zero-size array to reduction operation {} which has no identity"
 
 linear(f"sum(x, {_AXES})", _reduced(wide), x=_sum, kernel=_sum_kernel,
        callables=dotted("sum"), methods=("sum",))  # fmt: skip
-linear(f"mean(x, {_AXES})", _reduced(real), x=_mean, kernel=_reduction("mean", nested, real),
-       callables=dotted("mean"), methods=("mean",))  # fmt: skip
-rule(f"prod(x, {_AXES})", _reduced(wide), x=_prod, kernel=_reduction("prod", nested, wide),
-     callables=dotted("prod"), methods=("prod",))  # fmt: skip
+linear(f"mean(x, {_AXES})", _reduced(real), x=_mean, callables=dotted("mean"),
+       kernel=_reduction("mean", nested, real), methods=("mean",))  # fmt: skip
+rule(f"prod(x, {_AXES})", _reduced(wide), x=_prod, callables=dotted("prod"),
+     kernel=_reduction("prod", nested, wide), methods=("prod",))  # fmt: skip
 for _name, _largest in (("max", True), ("min", False)):
     rule(f"{_name}(x, {_AXES})", _reduced(same_dtype, _NO_ITEMS.format(_name)),
          x=_extreme, kernel=_reduction("best", nested, same_dtype, str(_largest)),
@@ -279,7 +279,8 @@ def _helper(kernel: str) -> Any:
 
 
 def _like_first(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    return Array(types[0].dtype, tuple(types[0].dims))  # type: ignore[union-attr]
+    x = types[0]
+    return Array(x.dtype, x.dims if isinstance(x, Array) else ())
 
 
 rule("exclusive_cumprod(x, axis=0, reverse=False)", _like_first, x=_exclusive,

@@ -67,7 +67,9 @@ def _stacked(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     dims = list(arrays[0].dims)
     for t in arrays[1:]:
         for k, d in enumerate(t.dims):
-            dims[k] = shapes.same(dims[k], d, "all input arrays must have the same shape")
+            dims[k] = shapes.same(
+                dims[k], d, "all input arrays must have the same shape"
+            )
     dims.insert(axis, Dim(len(arrays)))
     return Array(promote(*arrays), tuple(dims))
 
@@ -77,7 +79,9 @@ def _layer(arrays: list[Term], g: Term, axis: int) -> Each:
     return Each(lambda k: g[(*[slice(None)] * axis, k)])
 
 
-def _joined(names: Names, types: Types, axis: int, shape: str, blocks: list[str]) -> str:
+def _joined(
+    names: Names, types: Types, axis: int, shape: str, blocks: list[str]
+) -> str:
     """Return the text that writes pieces of a row into a new array one by one."""
     dtype = promote(*types)
     outer = times(lengths(names[0], types[0])[:axis])
@@ -165,7 +169,9 @@ def _repeat_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     (name, count), t = names, types[0]
     sizes, axis, _ = whole(name, t, attrs.get("axis"))
     shape = [f"{s} * {count}" if k == axis else s for k, s in enumerate(sizes)]
-    return call("repeat3", t.dtype, name, *around(sizes, axis), count, tuple_text(shape))
+    return call(
+        "repeat3", t.dtype, name, *around(sizes, axis), count, tuple_text(shape)
+    )
 
 
 linear("repeat(x, repeats, axis=None)", _repeated, x=_repeat, kernel=_repeat_kernel)
@@ -259,12 +265,15 @@ def _reshaped(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     )
     if None not in before and None not in after:
         sizes = [multiply(shapes, map(Dim, each)) for each in (before, after)]  # type: ignore[arg-type]
-        shapes.same(*sizes, "cannot reshape array of size {} into size {}")
+        shapes.same(sizes[0], sizes[1], "cannot reshape array of size {} into size {}")
     return Array(t.dtype, wanted) if wanted else Scalar(t.dtype)
 
 
-linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)",
-       kernel=lambda n, t, a: call("shaped", t[0].dtype, n[0], tuple_text(n[1:])))  # fmt: skip
+def _reshape_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    return call("shaped", types[0].dtype, names[0], tuple_text(names[1:]))
+
+
+linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)", kernel=_reshape_kernel)
 
 
 def _triangle_kernel(lower: bool) -> Any:
@@ -282,26 +291,36 @@ linear("triu(x, k=0)", _same, x="g.triu(k=k)", callables=dotted("triu"),
        kernel=_triangle_kernel(False))  # fmt: skip
 
 
-def diagonal_dim(shapes: Shapes, t: Type, k: int) -> Dim:
+def diagonal_dim(shapes: Shapes, t: Array, k: int) -> Dim:
     """Return the length of a diagonal of a matrix."""
-    rows, columns = getattr(t, "dims", ())
+    rows, columns = t.dims
     below, right = rows + Dim(min(k, 0)), columns - Dim(max(k, 0))
     difference = (below - right).known
     if difference is not None:
         return right if difference > 0 else below
-    return shapes.dim(shapes.op("min2", shapes.length(below), shapes.length(right)))
+    least = shapes.op("min2", shapes.length(below), shapes.length(right))
+    return shapes.dim(least)
+
+
+def _offset(attrs: Attrs) -> int:
+    k: int = attrs["k"] if "k" in attrs else attrs.get("offset", 0)
+    return k
 
 
 def _diag(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     (t,) = types
-    k = attrs.get("k", attrs.get("offset", 0))
-    dims = getattr(t, "dims", ())
-    if len(dims) == 1 and "offset" not in attrs:
-        side = dims[0] + Dim(abs(k))
+    if isinstance(t, Array) and t.rank == 1:
+        side = t.dims[0] + Dim(abs(_offset(attrs)))
         return Array(t.dtype, (side, side))
-    if len(dims) != 2:
+    if not isinstance(t, Array) or t.rank != 2:
         raise shapes.fail("a diagonal needs a matrix")
-    return Array(t.dtype, (diagonal_dim(shapes, t, k),))
+    return Array(t.dtype, (diagonal_dim(shapes, t, _offset(attrs)),))
+
+
+def _diagonal(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    if types[0].rank != 2:
+        raise shapes.fail("diag requires an array of at least two dimensions")
+    return _diag(shapes, types, attrs)
 
 
 def _diag_rule(g: Term, x: Term, k: int) -> Term:
@@ -309,7 +328,7 @@ def _diag_rule(g: Term, x: Term, k: int) -> Term:
 
 
 def _diag_kernel(names: Names, types: Types, attrs: Attrs) -> str:
-    (name,), k = names, attrs.get("k", attrs.get("offset", 0))
+    (name,), k = names, _offset(attrs)
     if types[0].rank == 2:
         return f"rt_diagonal({name}, {k})"
     side = f"{lengths(name, types[0])[0]} + {abs(k)}"
@@ -321,9 +340,14 @@ def _matrix_of(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     return Array(types[0].dtype, (shapes.dim(n), shapes.dim(m)))
 
 
-linear("diag(x, k=0)", _diag, x=_diag_rule, kernel=_diag_kernel, callables=dotted("diag"))
-linear("diagonal(x, offset=0)", _diag, x="g.diagonal_matrix(*x.shape, k=offset)",
-       kernel=_diag_kernel, callables=dotted("diagonal"), methods=("diagonal",))  # fmt: skip
+def _matrix_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    return f"rt_diagonal_matrix({', '.join(names)}, {attrs.get('k', 0)})"
+
+
+linear("diag(x, k=0)", _diag, x=_diag_rule, callables=dotted("diag"),
+       kernel=_diag_kernel)  # fmt: skip
+linear("diagonal(x, offset=0)", _diagonal, x="g.diagonal_matrix(*x.shape, k=offset)",
+       callables=dotted("diagonal"), methods=("diagonal",),
+       kernel=_diag_kernel)  # fmt: skip
 linear("diagonal_matrix(v, n, m, k=0)", _matrix_of, v="g.diag(k=k)",
-       spell="diagonal_matrix",
-       kernel=lambda n, t, a: f"rt_diagonal_matrix({', '.join(n)}, {a.get('k', 0)})")  # fmt: skip
+       spell="diagonal_matrix", kernel=_matrix_kernel)  # fmt: skip

@@ -2,7 +2,7 @@
 
 A pass is a function from a Function to a Function; it changes nothing it is given. The
 order is the list `PIPELINE`: dead code first, so that copies whose other uses are gone
-can be seen to be needless.
+can be seen to be needless. `FINAL` is for IR that is only written out any more.
 """
 
 from __future__ import annotations
@@ -16,9 +16,18 @@ from srcgrad.passes.dead_code import remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies
 from srcgrad.verify import verify as check
 
-__all__ = ["FINAL", "PIPELINE", "Pass", "elide_copies", "remove_dead_code", "run_passes"]
+__all__ = [
+    "FINAL",
+    "PIPELINE",
+    "Pass",
+    "elide_copies",
+    "keep_lengths",
+    "remove_dead_code",
+    "run_passes",
+]
 
 Pass = Callable[[Function], Function]
+
 
 def keep_lengths(function: Function) -> Function:
     """Remove dead code but the integers that shapes are made of."""

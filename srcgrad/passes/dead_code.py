@@ -149,8 +149,7 @@ def _prune_loop(stmt: Loop) -> tuple[Loop, Names]:
 
 def _idle(c: Carry) -> bool:
     """Tell whether a carry is what it was given in every turn."""
-    still = c.yld is c.inn or (not owned(c.inn.type) and _same(c.yld, c.init))
-    return still and _fits(c.init, c.inn)
+    return (c.yld is c.inn or _same(c.yld, c.init)) and _fits(c.init, c.inn)
 
 
 def _renamed(x: Operand, names: Names) -> Operand:

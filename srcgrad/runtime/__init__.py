@@ -1,12 +1,12 @@
-"""Kernels that generated code calls, and helpers that readable text may import.
+"""Kernels that generated code calls; `readable.py` has the helpers of readable text.
 
 Every file holds plain Python in Numba's subset, so all of it runs in CPython too.
 `compiled()` gives the same functions by name, compiled; nothing imports Numba before.
 
 A file may name cores in `CORES`: its big functions, with their signatures for a dtype T
-(`intrinsics.py` tells why). A kernel that reaches cores is called by a name that ends in
-that dtype, `rt.sum3_float64`; taking the name loads the cores, so a module that takes its
-names when it is imported can load its own machine code from disk afterwards.
+(`intrinsics.py` tells why). A kernel that reaches cores is called by a name that ends
+in that dtype, `rt.sum3_float64`; taking the name loads the cores, so a module that
+takes its names when it is imported can load its own machine code afterwards.
 """
 
 from __future__ import annotations
@@ -14,31 +14,18 @@ from __future__ import annotations
 import hashlib
 import importlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from srcgrad.runtime.readable import (
-    cofactor,
-    cofactor_slope,
-    diagonal_matrix,
-    exclusive_cumprod,
-    linear_scan,
-    sinc_slope,
-    spread_along,
-)
-
-__all__ = [
-    "Compiled", "cofactor", "cofactor_slope", "compiled", "diagonal_matrix", "digest",
-    "exclusive_cumprod", "linear_scan", "plain", "sinc_slope", "spread_along",
-]  # fmt: skip
+__all__ = ["Compiled", "compiled", "digest", "plain"]
 
 FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan")
 DTYPES = (
-    "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16",
-    "uint8", "bool",
+    "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
+    "uint16", "uint8", "bool",
 )  # fmt: skip
 
 

@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 
-from srcgrad.runtime.views import flat
 
 __all__ = [
     "arange", "arange_length", "eye", "linspace", "pack", "pack1", "pack2", "pack3",
-    "range_length", "slice_length",
+    "range_length", "slice_length", "zeros_items1", "zeros_items2", "zeros_items3",
 ]  # fmt: skip
 
 
@@ -74,14 +73,14 @@ def arange_length(start, stop, step):
     """Return the length of `np.arange(start, stop, step)`."""
     if step == 0:
         raise ZeroDivisionError("division by zero")
-    return max(int(math.ceil((stop - start) / step)), 0)
+    return max(math.ceil((stop - start) / step), 0)
 
 
 def slice_length(n, start, has_start, stop, has_stop, step):
     """Return how many of `n` items `start:stop:step` has; `has_...` says what is given.
 
-    >>> slice_length(10, -3, True, 0, False, 2)
-    2
+    >>> slice_length(10, -3, True, 0, False, 2), len(range(10)[-3::2])
+    (2, 2)
     """
     if step == 0:
         raise ValueError("slice step cannot be zero")
@@ -101,10 +100,7 @@ def slice_length(n, start, has_start, stop, has_stop, step):
 
 def pack1(items):
     """Return the vector of a list of numbers."""
-    out = np.empty(len(items), np.asarray(items[0]).dtype)
-    for i in range(len(items)):
-        out[i] = items[i]
-    return out
+    return np.array(items)
 
 
 def pack2(items):
@@ -118,9 +114,26 @@ def pack2(items):
 
 def pack3(items):
     """Return the stack of a list of matrices."""
-    out = np.empty((len(items), *items[0].shape), items[0].dtype)
+    rows, columns = items[0].shape
+    out = np.empty((len(items), rows, columns), items[0].dtype)
     for i in range(len(items)):
-        a, b = flat(items[i]), flat(out)
-        for j in range(a.shape[0]):
-            b[i * a.shape[0] + j] = a[j]
+        for j in range(rows):
+            for k in range(columns):
+                out[i, j, k] = items[i][j, k]
     return out
+
+
+def zeros_items1(items):
+    """Return zeros for a list of numbers."""
+    return np.zeros(len(items))
+
+
+def zeros_items2(items):
+    """Return zeros for a list of vectors of one length."""
+    return np.zeros((len(items), items[0].shape[0] if len(items) > 0 else 0))
+
+
+def zeros_items3(items):
+    """Return zeros for a list of matrices of one shape."""
+    rows, columns = items[0].shape if len(items) > 0 else (0, 0)
+    return np.zeros((len(items), rows, columns))

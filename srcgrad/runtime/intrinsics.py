@@ -1,10 +1,12 @@
 """What kernels need of Numba itself: flat views, and calls that link no code.
 
 Numba links all of a callee into each caller and optimises it again: a pairwise sum adds
-0.3 s to the compilation of every function that calls it, LU 0.9. The big part of a kernel
-is therefore a *core*: compiled once for each dtype, put under a fixed symbol, and called
-from there like a function of the C library.
+0.3 s to the compilation of every function that calls it, LU 0.9. The big part of a
+kernel is therefore a *core*: compiled once for each dtype, put under a fixed symbol,
+and called from there like a function of the C library.
 """
+
+# mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ __all__ = ["compile_function", "external", "flat", "publish"]
 Function = Callable[..., Any]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def flat(typing_context: Any, x: Any) -> Any:
-    """Return a view of a C-contiguous array as a vector, writable as far as types go."""
+    """Return a view of a C-contiguous array as a vector, of a writable type."""
     if not isinstance(x, types.Array) or x.layout != "C":
         return None
     vector = types.Array(x.dtype, 1, "C")

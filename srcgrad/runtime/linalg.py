@@ -57,7 +57,7 @@ def _products(a, a0, a1, b, b0, b1, m, k, n, c):
 
 
 def matmuln(x, x0, x1, y, y0, y1, m, k, n, shape):
-    """Return the products of stacks of matrices, `(x0, x1, m, k)` by `(y0, y1, k, n)`."""
+    """Return products of stacks of matrices, `(x0, x1, m, k)` by `(y0, y1, k, n)`."""
     out = np.empty(shape, x.dtype)
     if out.size > 0:
         _products(flat(x), x0, x1, flat(y), y0, y1, m, k, n, flat(out))
@@ -142,7 +142,8 @@ def _factor(a, order):
             for i in range(start, stop):
                 for k in range(start, i):
                     _subtract_row(a, i, k, stop, n, a[i, k])
-            below, beside = _part(a, stop, n, start, stop), _part(a, start, stop, stop, n)
+            below = _part(a, stop, n, start, stop)
+            beside = _part(a, start, stop, stop, n)
             _subtract_product(a, stop, stop, below, beside)
     return sign
 
@@ -310,8 +311,8 @@ def _push_through(ldu, m):
 def _adjugate(a, b, slope, out):
     """Put the cofactors of `a` into `out`, or the gradient of `(b * cofactors).sum()`.
 
-    With a = X D Y, X and Y of determinant +-1, the cofactors are s X^-T C(D) Y^-T, where
-    C(D) holds the products of all but one item of D; so nothing is divided by D.
+    With a = X D Y, X and Y of determinant +-1, the cofactors are s X^-T C(D) Y^-T; C(D)
+    holds the products of all but one item of D, so nothing is divided by D.
     """
     n = a.shape[0]
     ldu = a.copy()
@@ -363,7 +364,7 @@ def _cofactors(a, out):
 
 
 def cofactor(a):
-    """Return the matrix of cofactors, the gradient of det; also of singular matrices."""
+    """Return the cofactors, the gradient of det; also of a singular matrix."""
     out = np.empty(a.shape, a.dtype)
     _cofactors(a, out)
     return out

@@ -9,9 +9,8 @@ import numpy as np
 from srcgrad.runtime import scalar
 
 __all__ = [
-    "take_last", "zeros_items",
     "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "linear_scan",
-    "sinc_slope", "spread_along",
+    "sinc_slope", "spread_along", "take_last", "zeros_items",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
@@ -76,7 +75,7 @@ def diagonal_matrix(v: Floats, n: int, m: int, k: int = 0) -> Floats:
 
 
 def cofactor(a: Floats) -> Floats:
-    """Return the matrix of cofactors, the gradient of det; also of singular matrices."""
+    """Return the cofactors, the gradient of det; also of a singular matrix."""
     u, s, vt = np.linalg.svd(a)
     others = exclusive_cumprod(s) * exclusive_cumprod(s, reverse=True)
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))

@@ -1,8 +1,8 @@
 """Sums and products along an axis: pairwise, in a fixed order that vectorises.
 
-Kernels take a C-contiguous array of any rank, seen as `(outer, n, inner)`, and the shape
-of the result. A kernel calls only helpers of its own file, which keeps Numba's on-disk
-cache, stamped file by file, from ever serving a stale helper.
+Kernels take a C-contiguous array of any rank, seen as `(outer, n, inner)`, and the
+shape of the result. A kernel calls only helpers of its own file, which keeps Numba's
+on-disk cache, stamped file by file, from ever serving a stale helper.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"

@@ -1,4 +1,4 @@
-"""Functions of one number that neither Python nor Numba has; loops call them inlined."""
+"""Functions of numbers that neither Python nor Numba has; loops inline them."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 __all__ = [
-    "cbrt", "ceil", "floor", "fmax", "fmin", "logaddexp", "logaddexp2", "maximum", "minimum", "rint",
-    "sign", "signbit", "sinc", "sinc_slope", "trunc",
+    "cbrt", "ceil", "floor", "fmax", "fmin", "logaddexp", "logaddexp2", "maximum",
+    "minimum", "rint", "sign", "signbit", "sinc", "sinc_slope", "trunc",
 ]  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def sinc(x):
 def sinc_slope(x, order):
     """Return the derivative of `sinc` of an order >= 1.
 
-    With t = pi x, near 0 by the Taylor series, elsewhere by t s^(n) = sin^(n) - n s^(n-1).
+    With t = pi x, near 0 the Taylor series, elsewhere t s^(n) = sin^(n) - n s^(n-1).
     """
     t = math.pi * x
     if abs(t) < 1.0 + 0.5 * order:

@@ -1,11 +1,11 @@
 """The one view kernels need: any contiguous array as a flat one."""
 
-import numpy as np
+from typing import Any
 
 __all__ = ["flat"]
 
 
-def flat(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def flat(x: Any) -> Any:
     """Return a view of a C-contiguous array as a vector.
 
     Numba compiles a reshape in 70 ms; compiled kernels use the intrinsic of the same
