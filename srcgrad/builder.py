@@ -228,7 +228,8 @@ class Builder:
         if type == INT:
             self._note(row, given, out)
         self.emit(Op(row, given, (out,), attrs, self.loc))
-        self.measure(out)
+        if not self.trusting:
+            self.measure(out)
         return out
 
     def _fold(self, row: str, args: tuple[Operand, ...]) -> Operand | None:
@@ -330,6 +331,8 @@ class Builder:
         """Return the type of an index array; a mask stands for its true places."""
         if item.type.dtype != "bool":
             return item.type
+        if self.trusting:
+            return Array("int64", (self.loose(),))
         for memo in self.memo:
             if ("count", item) in memo:
                 return Array("int64", (self.dim(memo["count", item]),))
@@ -379,6 +382,8 @@ class Builder:
         return self._unknown_slice(dim, item)
 
     def _unknown_slice(self, dim: Dim, item: Slice) -> Dim:
+        if self.trusting:
+            return self.loose()
         parts = (item.start, item.stop, item.step)
         key = ("slice", dim, *(None if p is None else self.dim(p) for p in parts))
         for memo in self.memo:
@@ -390,9 +395,11 @@ class Builder:
         self.memo[-1][key] = out
         return self.dim(out)
 
-    def view(self, base: Value, path: Path, name: str = "") -> Value:
+    def view(
+        self, base: Value, path: Path, name: str = "", type: Type | None = None
+    ) -> Value:
         """Name a part of a buffer as an operand."""
-        out = Value(name, self.place(base.type, path))
+        out = Value(name, type or self.place(base.type, path))
         self.emit(View(base, path, out, self.loc))
         return out
 

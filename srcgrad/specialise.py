@@ -19,7 +19,7 @@ from srcgrad.frontend.entry import NeedStatic, Reading, Spec, read
 from srcgrad.ir import Function
 from srcgrad.passes import FINAL, run_passes
 from srcgrad.source import FunctionSource
-from srcgrad.structures import float_leaves
+from srcgrad.structures import float_leaves, named_parts
 from srcgrad.types import is_float
 
 __all__ = ["Specialisation", "specialise"]
@@ -141,7 +141,7 @@ class Specialisation:
 
 def specialise(
     source: FunctionSource, specs: dict[str, Spec], argnames: Sequence[str], backend: str,
-    fetch: Callable[[str], Any], fixed: dict[str, Any],
+    fetch: Callable[[str, Any], Any], fixed: dict[str, Any],
 ) -> Specialisation:  # fmt: skip
     """Read a function for one kind of arguments.
 
@@ -150,7 +150,7 @@ def specialise(
         specs: The kind of each argument.
         argnames: The arguments that gradients belong to.
         backend: "python" or "numba".
-        fetch: Returns the present value of a leaf by name.
+        fetch: Returns the present value of a leaf by name, given the captures.
         fixed: Leaves that are compiled in already; grows when more must be.
     """
     for _ in range(20):
@@ -159,7 +159,7 @@ def specialise(
             break
         except NeedStatic as need:
             name = need.value.name
-            fixed[name] = fetch(name)
+            fixed[name] = fetch(name, need.captures)
     else:
         raise make_error("SG205", "too many arguments must be known while compiling")
     wrt = wrt_positions(specs, argnames)
@@ -171,9 +171,13 @@ def wrt_positions(specs: dict[str, Spec], argnames: Sequence[str]) -> tuple[int,
     found: list[int] = []
     position = 0
     for name, spec in specs.items():
-        for is_wanted in float_leaves(spec):
-            if name in argnames and is_wanted:
-                found.append(position)
-            position += 1
+        parts = [(name, spec)]
+        if name not in argnames and any(n.startswith(f"{name}[") for n in argnames):
+            parts = list(named_parts(name, spec))
+        for part, inner in parts:
+            for is_wanted in float_leaves(inner):
+                if part in argnames and is_wanted:
+                    found.append(position)
+                position += 1
     return tuple(found)
 

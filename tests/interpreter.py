@@ -48,6 +48,8 @@ from srcgrad.types import Array, Dim, ListOf, Scalar, Type
 
 __all__ = ["StaleRead", "apply_row", "run"]
 
+TURNS = 100_000
+
 
 class StaleRead(AssertionError):
     """A version was read after its memory changed."""
@@ -307,6 +309,7 @@ class _Machine:
             if not more:
                 break
             trips += 1
+            assert trips < TURNS, "this loop does not end"
             *now, left = self.block(stmt.body, self.ends(stmt))
             if left:
                 break

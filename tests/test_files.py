@@ -741,7 +741,12 @@ def test_a_commit_does_not_walk_the_cache(
 ) -> None:
     walked: list[Path] = []
     walk = files._entries
-    monkeypatch.setattr(files, "_entries", lambda r: walked.append(r) or walk(r))
+
+    def walk_noted(folder: Path) -> list[Path]:
+        walked.append(folder)
+        return walk(folder)
+
+    monkeypatch.setattr(files, "_entries", walk_noted)
     for number in range(4):
         build(digest(str(number)))
     assert walked == [root]  # nobody had counted before the first

@@ -89,7 +89,8 @@ def as_compiled(function: Function) -> Callable[..., Any]:
     space = runtime.compiled()
     names = {n: getattr(space, n.removeprefix("rt_")) for n in used_runtime(lines)}
     made = function_of(text_of(lines), f"{function.name}_kernel", names)
-    return njit(error_model="numpy")(made)  # type: ignore[no-any-return]
+    compiled: Callable[..., Any] = njit(error_model="numpy")(made)
+    return compiled
 
 
 def special(case: Case) -> tuple[Specialisation, list[Any]]:
@@ -101,7 +102,7 @@ def special(case: Case) -> tuple[Specialisation, list[Any]]:
     bound.apply_defaults()
     specs = {n: spec_of(bound.arguments[n]) for n in names}
     argnums = case.argnums if isinstance(case.argnums, tuple) else (case.argnums,)
-    values = dict(zip(_leaf_names(specs), _leaves(specs, bound.arguments), strict=False))
+    values = {n: bound.arguments[n] for n, s in specs.items() if s[0] == "scalar"}
 
     def fetch(name: str) -> Any:
         return values[name]
@@ -118,10 +119,6 @@ def _leaves(specs: dict[str, Any], arguments: Any) -> list[Any]:
     for name, spec in specs.items():
         flatten(arguments[name], spec, out)
     return out
-
-
-def _leaf_names(specs: dict[str, Any]) -> list[str]:
-    return [n for n, s in specs.items() if s[0] in ("scalar", "array")]
 
 
 def fresh(leaves: Sequence[Any]) -> list[Any]:
@@ -142,7 +139,9 @@ def run(function: Callable[..., Any], leaves: Sequence[Any]) -> list[Any]:
     return list(out) if isinstance(out, tuple) else [out]
 
 
-def functions(made: Specialisation, leaves: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
+def functions(
+    made: Specialisation, leaves: list[Any]
+) -> Iterator[tuple[Function, list[Any]]]:
     """Yield the IR of the value and of the gradient, with arguments."""
     value = made.final(made.primal)
     yield value, leaves
@@ -152,9 +151,9 @@ def functions(made: Specialisation, leaves: list[Any]) -> Iterator[tuple[Any, li
         given = []
         for k in made.seeds:
             shape = np.shape(results[k])
-            dtype = made.reading.function.results[k].type.dtype
+            dtype = np.dtype(made.reading.function.results[k].type.dtype)
             noise = rng.normal(size=shape) if shape else rng.normal()
-            given.append(np.asarray(noise, dtype) if shape else np.dtype(dtype).type(noise))
+            given.append(np.asarray(noise, dtype) if shape else dtype.type(noise))
         yield made.final(made.adjoint(made.seeds)), [*leaves, *given]
 
 

@@ -28,7 +28,7 @@ LAYERS: list[list[set[str]]] = [
     [{"emit"}],
     [{"runtime"}],  # a leaf: it knows none of the others, see ALLOWED
     [{"compile"}],
-    [{"api", "structures", "specialise"}],
+    [{"api", "structures", "specialise", "arguments"}],
     [
         {"check", "explain", "show", "graph", "monitor", "distributed"}
         | {"nn", "optim", "interop", "__main__"}

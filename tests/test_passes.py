@@ -9,39 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from srcgrad import passes
+from srcgrad import ir, passes
 from srcgrad.builder import INT, const
 from srcgrad.errors import BackendError
-from srcgrad.ir import (
-    Assert,
-    Block,
-    Carry,
-    Const,
-    Function,
-    If,
-    Index,
-    Merge,
-    Op,
-    Slice,
-    Value,
-    While,
-)
+from srcgrad.ir import Block, Carry, Function, Index, Merge, Value
 from srcgrad.passes import elide_copies, remove_dead_code, run_passes
 from srcgrad.text import print_function
 from srcgrad.types import Array, Dim, ListOf
 from srcgrad.verify import verify
-from tests.ir_programs import (
-    ALL,
-    FLOAT,
-    TAIL,
-    VECTOR,
-    Made,
-    Random,
-    at,
-    outcome,
-    text,
-    value,
-)
+from tests import ir_programs
+from tests.ir_programs import ALL, FLOAT, TAIL, VECTOR, Made, at, text, value
 
 
 def live(function: Function) -> list[str]:
@@ -101,7 +78,7 @@ def test_checks_and_effects_stay() -> None:
         m.build.op("print", double, template="{}")
     with m.build.block() as other:
         flag = m.build.op("lt", m.s, 0.0)
-        m.build.emit(Assert(flag, "ValueError", "no"))
+        m.build.emit(ir.Assert(flag, "ValueError", "no"))
         m.build.op("sub", m.s, 1.0)
     m.branch(stmts, other)
     assert live(m.function(m.s)) == [
@@ -182,7 +159,7 @@ def test_while_keeps_its_test() -> None:
         more = m.build.op("add", inn, 1.0)
     blocks = Block(tuple(test)), Block(tuple(stmts))
     carry = Carry(m.s, inn, more, out)
-    m.build.emit(While(blocks[0], flag, (carry,), blocks[1]))
+    m.build.emit(ir.While(blocks[0], flag, (carry,), blocks[1]))
     assert live(m.function(out)) == [
         "while",
         "  carry a.0: float64 = s.0",
@@ -229,7 +206,7 @@ def test_effect_chain_goes_out_through_all_regions() -> None:
             part, left = m.build.take(inn, at(0))
         after, number = value("u"), value("b", FLOAT)
         merges = Merge(after, left, inn), Merge(number, part, m.s)
-        m.build.emit(If(m.c, Block(tuple(arm)), Block(), merges))
+        m.build.emit(ir.If(m.c, Block(tuple(arm)), Block(), merges))
         total = m.build.op("add", sum_in, number)
     m.loop([Carry(m.u, inn, after, out), Carry(m.s, sum_in, total, sum_out)], stmts)
     f = m.function(sum_out)
@@ -257,9 +234,9 @@ def test_writes_before_a_buffer_is_dropped_go() -> None:
     m.loop([Carry(m.u, inn, new, out)], stmts)
     assert live(m.function(out)) == [
         "for i.0 in 0, 3, 1",
-        "  carry u.0: float64[4] = u.1",
-        "  t.0: float64[4] = neg(u.0)",
-        "  yield u.0 = t.0 -> u.2",
+        "  carry u.1: float64[4] = u.0",
+        "  t.0: float64[4] = neg(u.1)",
+        "  yield u.1 = t.0 -> u.2",
         "return u.2",
     ]
 
@@ -306,7 +283,7 @@ def test_idle_carries_and_merges_are_replaced() -> None:
                  Merge(number, total_out, total_out))  # fmt: skip
     m.loop([Carry(m.u, outer_in, same, outer_out),
             Carry(const(0.0), value("z", FLOAT), const(0.0), sum_out)],
-           [*stmts, Assert(m.c, "ValueError", "")])  # fmt: skip
+           [*stmts, ir.Assert(m.c, "ValueError", "")])  # fmt: skip
     m.build.op("add", number_after := m.build.read(outer_out, at(1)), sum_out)
     assert live(m.function(outer_out, number_after)) == [
         "for i.0 in 0, 3, 1",
@@ -329,7 +306,7 @@ def test_signs_of_zero_and_weak_numbers_are_kept_apart() -> None:
     """Merge 0.0 and -0.0; carry a Python number that becomes a NumPy one."""
     m = Made()
     zero, inn, out = value("z", FLOAT), value("a", FLOAT), value("a", FLOAT)
-    m.branch([], [], Merge(zero, Const(0.0, FLOAT), Const(-0.0, FLOAT)))
+    m.branch([], [], Merge(zero, ir.Const(0.0, FLOAT), ir.Const(-0.0, FLOAT)))
     m.loop([Carry(const(1.0), inn, inn, out)], [])
     assert live(m.function(zero, out)) == [
         "if c.0",
@@ -364,7 +341,7 @@ def test_lengths_of_living_arrays_are_kept_on_demand() -> None:
     count = m.build.op("add", value_int := Value("k", INT), 1)
     m.build.op("add", value_int, 2)
     array = Value("z", Array("float64", (Dim(0, ((count, 1),)),)))
-    m.build.emit(Op("copy", (m.u,), (array,)))
+    m.build.emit(ir.Op("copy", (m.u,), (array,)))
     m.params.append(value_int)
     f = m.function(array)
     assert len(remove_dead_code(f).body.stmts) == 1
@@ -418,7 +395,7 @@ def test_copies_that_stay() -> None:
         three = m.build.write(inside, at(0), m.s)
     m.loop([Carry(m.v, inn, three, out)], stmts)
     alias = Value("r", VECTOR)
-    m.build.emit(Op("reshape", (new, const(4)), (alias,)))
+    m.build.emit(ir.Op("reshape", (new, const(4)), (alias,)))
     last = m.build.op("copy", alias)
     four = m.build.write(last, at(0), m.s)
     f = m.function(one, of_left, two, new, out, four)
@@ -471,7 +448,7 @@ def test_gathered_arrays_are_new_but_are_not_handed_on() -> None:
 def test_copies_that_are_only_read_go() -> None:
     """Read a view or a parameter itself where nothing changes it meanwhile."""
     m = Made()
-    view = m.build.view(m.u, (Index((Slice(None, None, const(-1)),)),))
+    view = m.build.view(m.u, (Index((ir.Slice(None, None, const(-1)),)),))
     copied = m.build.op("copy", view)
     once = m.build.op("add", copied, m.v)
     twice = m.build.op("mul", copied, once)
@@ -602,7 +579,7 @@ def test_random_functions_compute_the_same() -> None:
     """Compare random functions before and after, in place, verified at each step."""
     shorter = 0
     for seed in range(400):
-        f = Random(seed, error=0.0).function()
+        f = ir_programs.Random(seed, error=0.0).function()
         try:
             verify(f)
         except BackendError:
@@ -612,5 +589,6 @@ def test_random_functions_compute_the_same() -> None:
         assert text(passes.keep_lengths(g)) == text(g), f"seed {seed}"
         for flag in (True, False):
             message = f"seed {seed}"
-            np.testing.assert_equal(outcome(f, flag), outcome(g, flag), message)
+            one, two = (ir_programs.outcome(h, flag) for h in (f, g))
+            np.testing.assert_equal(one, two, message)
     assert shorter >= 100

@@ -361,7 +361,7 @@ class Control(Statements):
             present = self.current.get(buffer)
             if present is None:
                 continue
-            if buffer.family() in families and self.closed(stmt):
+            if buffer.family() in families and self.closed(stmt, buffer):
                 slot = Slot(
                     present,
                     Value(carry.inn.name, carry.inn.type),

@@ -16,7 +16,7 @@ from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import Builder
 from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Array, Scalar, is_float
-from srcgrad.walk import outs
+from srcgrad.walk import blocks, outs
 
 __all__ = ["differentiate"]
 
@@ -96,8 +96,11 @@ class _Sweep(Control):
         self.content[buffer] = self.current[buffer] = value
 
     def taken(self, stmt: Stmt) -> set[Buffer]:
-        """Return the buffers that a region hands on."""
+        """Return the buffers that a region hands on, inner regions included."""
         found: set[Buffer] = set()
+        for block in blocks(stmt):
+            for inner in block.stmts:
+                found |= self.taken(inner)
         for carry in getattr(stmt, "carries", ()):
             if owned(carry.inn.type):
                 found.add(self.regions.buffer[carry.init])

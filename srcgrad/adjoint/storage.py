@@ -124,7 +124,7 @@ class Storage:
             return self.build.read(final, (Index((index,)),), value.name)
         numbers = tuple(self.number(loop) for loop in tape.loops)
         if owned(value.type):
-            return self.build.view(final, (Index(numbers),), value.name)
+            return self.build.view(final, (Index(numbers),), value.name, value.type)
         return self.build.read(final, (Index(numbers),), value.name)
 
     def number(self, loop: Loop) -> Operand:
@@ -305,7 +305,8 @@ class Storage:
         ):
             base = self.need_array(stmt.base)
             assert isinstance(base, Value)
-            return self.build.view(*self.flat(base, self.need_path(stmt.path)))
+            root, path = self.flat(base, self.need_path(stmt.path))
+            return self.build.view(root, path, type=x.type)
         found = self.cached(x)
         if found is not None:
             return found
@@ -360,7 +361,16 @@ class Storage:
         buffer = self.regions.buffer[x]
         if isinstance(x.type, ListOf):
             return False
-        return self.reaches_end(buffer, set()) and bool(self.later_updates(x))
+        later = self.later_updates(x)
+        return (
+            bool(later)
+            and self.reaches_end(buffer, set())
+            and all(
+                self.closed(loop, buffer)
+                for u in self.regions.family_updates(x)
+                for loop in loops_of(self.regions.site[u].chain)
+            )
+        )
 
     def reaches_end(self, buffer: Buffer, seen: set[Buffer]) -> bool:
         """Follow a buffer through its hand-overs to the end of the forward sweep."""
@@ -377,7 +387,7 @@ class Storage:
                     gave = self.regions.buffer[carry.yld] is buffer  # type: ignore[index]
                     if took or gave:
                         handed = True
-                        if not self.closed(stmt) or not self.reaches_end(
+                        if not self.closed(stmt, buffer) or not self.reaches_end(
                             self.regions.buffer[carry.out], seen
                         ):
                             return False
@@ -393,9 +403,14 @@ class Storage:
                             return False
         return handed or not self.regions.chain[buffer.first]
 
-    def closed(self, loop: Loop) -> bool:
-        """Tell whether a loop hands its buffers round and drops none."""
-        arrays = [c for c in loop.carries if owned(c.inn.type)]
+    def closed(self, loop: Loop, buffer: Buffer) -> bool:
+        """Tell whether a loop hands the buffers of a family round and drops none."""
+        family = buffer.family()
+        arrays = [
+            c
+            for c in loop.carries
+            if owned(c.inn.type) and self.regions.buffer[c.inn].family() is family
+        ]
         inner = {self.regions.buffer[c.inn] for c in arrays}
         return all(self.regions.buffer[c.yld] in inner for c in arrays)  # type: ignore[index]
 

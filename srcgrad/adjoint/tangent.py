@@ -29,8 +29,11 @@ from srcgrad.ir import (
     Merge,
     Op,
     Operand,
+    Path,
+    Permute,
     Push,
     Read,
+    Step,
     Stmt,
     Take,
     Value,
@@ -179,10 +182,12 @@ class _Tangent:
         """Keep a statement that is no operation and add its tangent."""
         match stmt:
             case View() | Read():
-                self.place(stmt)
+                self.build.emit(stmt)
+                if isinstance(stmt, View):
+                    self.views[stmt.out] = stmt
                 if stmt.out in self.active and stmt.base in self.t:
-                    self.t[stmt.out] = out = twin(stmt.out)
-                    self.place(replace(stmt, base=self.buffer(stmt.base), out=out))
+                    base, out = self.buffer(stmt.base), twin(stmt.out)
+                    self.t[stmt.out] = self.place(replace(stmt, base=base, out=out))
             case Write() | Accumulate() | Push():
                 self.update(stmt)
             case Take():
@@ -198,14 +203,18 @@ class _Tangent:
             case _:
                 self.build.emit(stmt)
 
-    def place(self, stmt: View | Read) -> None:
+    def place(self, stmt: View | Read) -> Value:
         """Emit a view or an element; a view of a view is one view of the buffer."""
         whole = self.views.get(stmt.base)
         if whole is not None:
             stmt = replace(stmt, base=whole.base, path=(*whole.path, *stmt.path))
+        stmt = replace(stmt, path=_joined(stmt.path))
+        if not stmt.path:
+            return stmt.base
         if isinstance(stmt, View):
             self.views[stmt.out] = stmt
         self.build.emit(stmt)
+        return stmt.out
 
     def buffer(self, base: Value) -> Value:
         """Return the tangent of an array or list, which is never a number."""
@@ -256,9 +265,19 @@ class _Tangent:
             part = self.part(stmt, row, k)
             if part is not None:
                 part = self.cast(part, z.type.dtype)
-                total = part if total is None else self.build.op("add", total, part)
+                total = part if total is None else self.plus(total, part)
         if total is not None:
             self.settle(z, total, start)
+
+    def plus(self, a: Operand, b: Operand) -> Operand:
+        """Return a sum; what was negated just before is subtracted."""
+        last = self.build.open[-1][-1]
+        row = "add"
+        if isinstance(last, Op) and last.row == "neg" and last.out is b:
+            self.build.open[-1].pop()
+            row, b = "sub", last.args[0]
+        out: Operand = self.build.op(row, a, b)
+        return out
 
     def part(self, stmt: Op, row: Row, k: int) -> Operand | None:
         """Return how a result moves with one of the operands."""
@@ -345,9 +364,11 @@ class _Tangent:
         # Only the shape of `g` is left, and `z` has the same.
         names: dict[Value, Operand] = {seed: t, g: z}
         for s in needed:
+            for value in outs(s):
+                value.name = ""
             s = substitute(s, names)
             if isinstance(s, View | Read):
-                self.place(s)
+                names[s.out] = self.place(s)
             else:
                 self.build.emit(s)
         return names.get(out, out)
@@ -442,6 +463,19 @@ def twin(x: Value) -> Value:
 
 def _param(row: Row, k: int) -> str:
     return row.params[min(k, len(row.params) - 1)].lstrip("*")
+
+
+def _joined(path: Path) -> Path:
+    """Return a path with one step for transpositions that follow each other."""
+    out: list[Step] = []
+    for step in path:
+        last = out[-1] if out else None
+        if isinstance(step, Permute) and isinstance(last, Permute):
+            step = Permute(tuple(last.axes[a] for a in step.axes))
+            out.pop()
+        if not isinstance(step, Permute) or step.axes != tuple(sorted(step.axes)):
+            out.append(step)
+    return tuple(out)
 
 
 def _measures(stmt: Stmt, made: Op) -> bool:

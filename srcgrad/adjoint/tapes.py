@@ -120,6 +120,9 @@ class _Recorder:
     def house(self, value: Value) -> None:
         """Find where a value is kept."""
         home, chain = value, self.regions.chain[value]
+        if owned(value.type) and chain and isinstance(chain[-1][0], If):
+            # The copy is taken where the value is made: the arm may go on to change it.
+            home = self.copies[value] = Value(f"{value.name}_kept", value.type)
         while chain and isinstance(chain[-1][0], If):
             stmt, arm = chain[-1]
             out = Value(value.name, self.exported(value))
@@ -149,6 +152,8 @@ class _Recorder:
         name = f"{value.name or 't'}_saved"
         flat = all(self.countable(loop) for loop in loops)
         item = home.type
+        if not isinstance(item, Scalar | Array):
+            raise Unkept(value.name)
         dims: tuple[Dim, ...] = ()
         if isinstance(item, Array):
             flat = flat and all(self.settled(d) for d in item.dims)
@@ -158,8 +163,6 @@ class _Recorder:
             counts = tuple(Dim(0, ((Value("n", INT), 1),)) for _ in loops)
             type = Array(item.dtype, (*counts, *dims))
         else:
-            if not isinstance(item, Scalar | Array):
-                raise Unkept(value.name)
             type = ListOf(item)
         return Tape(name, type, loops, chain, Value(name, type))
 
@@ -319,10 +322,6 @@ class _Recorder:
     ) -> Merge:
         """Hand a value out of an arm; the other arm gives a placeholder."""
         mine: Operand = inner
-        if owned(inner.type):
-            with self.build.block() as stmts:
-                mine = self.build.op("copy", inner)
-            arms[arm] += stmts
         with self.build.block() as stmts:
             if isinstance(inner.type, Scalar):
                 zero = {"float64": 0.0, "int64": 0, "bool": False}

@@ -13,7 +13,7 @@ from typing import Any
 from srcgrad.builder import Builder, const
 from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value, View
 from srcgrad.ops import ROWS, Row
-from srcgrad.types import Array
+from srcgrad.types import Array, Dim
 
 __all__ = ["UNKNOWN", "Names", "Term", "apply_rule"]
 
@@ -62,8 +62,19 @@ class Term:
     @property
     def shape(self) -> tuple[Term, ...]:
         """The lengths of the axes."""
-        dims = self.value.type.dims if isinstance(self.value.type, Array) else ()
-        return tuple(Term(self.build.length(d), self.build) for d in dims)
+        if not isinstance(self.value.type, Array):
+            return ()
+        return tuple(
+            Term(self._length(axis, dim), self.build)
+            for axis, dim in enumerate(self.value.type.dims)
+        )
+
+    def _length(self, axis: int, dim: Dim) -> Operand:
+        """Return a length; one that has no value yet is asked of the array itself."""
+        if any(atom in self.build.unmeasured for atom, _ in dim.terms):
+            out: Operand = self.build.op("dim", self.value, axis=axis)
+            return out
+        return self.build.length(dim)
 
     @property
     def size(self) -> Any:

@@ -1,10 +1,10 @@
 """Write a function as the text that Numba compiles: loops, explicit dtypes, checks.
 
 The structure is that of the readable text: the same trees, the same names but that no
-two types share one. Array statements are loop nests (`kernel_arrays.py`), subscripts are
-checked where they are not certain to be inside (`kernel_places.py`), and where plain
-Python would raise, the kernel raises too, without a message: its caller then runs the
-user's own function to get the very exception.
+two types share one. Array statements are loop nests (`kernel_arrays.py`), subscripts
+are checked where they are not certain to be inside (`kernel_checks.py`), and where
+plain Python would raise, the kernel raises too, without a message: its caller then runs
+the user's own function to get the very exception.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.emit.kernel_checks import Frame
 from srcgrad.emit.kernel_gather import Gathers
 from srcgrad.emit.kernel_places import is_fancy
-from srcgrad.emit.kernel_scalars import NOT, Line, dtype_text
+from srcgrad.emit.kernel_scalars import NOT, SUM, Line, dtype_text
 from srcgrad.emit.names import name_values
 from srcgrad.emit.nest import fold
 from srcgrad.emit.spelling import Text
@@ -223,17 +223,24 @@ class _Kernel(Gathers):
     def loop(self, s: For) -> None:
         """Write a `for`."""
         self.assign([(c.inn, c.init) for c in s.carries])
-        start, stop, step = (self.show(x).text for x in (s.start, s.stop, s.step))
-        bounds = stop if start == "0" and step == "1" else f"{start}, {stop}"
+        kept = [*self.keep(s.start), *self.keep(s.stop)]
+        start, stop = self.show(s.start), self.show(s.stop)
+        ends = start.at(SUM), stop.at(SUM)
+        step = self.show(s.step).text
+        bounds = f"{start.text}, {stop.text}"
         if step != "1":
-            bounds = f"{start}, {stop}, {step}"
+            bounds += f", {step}"
+        elif start.text == "0":
+            bounds = stop.text
         if s.trips is not None:
             self.line(f"{self.naming[s.trips]} = 0")
-        frame = Frame(s, len(self.lines), self.indent, len(self.proved))
+        frame = Frame(s, *ends, len(self.lines), self.indent, len(self.proved))
         self.frames.append(frame)
         self.line(f"for {self.naming[s.var]} in range({bounds}):")
         self.body(s)
         self.frames.pop()
+        for value in kept:
+            del self.kept[value]
 
     def body(self, s: For | While, test: Text | None = None) -> None:
         """Write what a loop repeats."""
@@ -254,6 +261,10 @@ class _Kernel(Gathers):
         leave = None if s.exit is None else self.condition(s.exit)
         if leave is not None and s.carries:
             leave = self.hoist(leave)
+            if leave.text in {self.naming[c.inn] for c in s.carries}:
+                name = self.fresh("t")
+                self.line(f"{name} = {leave.text}")
+                leave = Text(name)
         self.assign([(c.inn, c.yld) for c in s.carries])
         if leave is not None:
             self.line(f"if {leave.text}:")

@@ -380,7 +380,8 @@ class Arrays(Places):
 
     def shape_of(self, x: Operand, at: Stmt) -> list[str]:
         """Return the lengths of an array that need not be computed."""
-        assert isinstance(x, Value) and isinstance(x.type, Array)
+        assert isinstance(x, Value)
+        assert isinstance(x.type, Array)
         if self.fused(x) is not None:
             return self.extents(list(self.leaves(x, at).values()), x.type)
         return list(self.leaf(x, at).extents)

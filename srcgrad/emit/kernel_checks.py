@@ -28,7 +28,7 @@ _ONE = Dim(1)
 def plus(a: str, b: str) -> str:
     """Return a sum as text; numbers are folded.
 
-    >>> plus("1", "i"), plus("n", "-1"), plus("0", "i"), plus("n - 1", "-i")
+    >>> plus("1", "i"), plus("n - 2", "1"), plus("0", "i"), plus("n - 1", "-i")
     ('i + 1', 'n - 1', 'i', 'n - 1 - i')
     """
     if a == "0" or b == "0":
@@ -37,6 +37,10 @@ def plus(a: str, b: str) -> str:
         return str(int(a) + int(b))
     if is_number(a):
         a, b = b, a
+    tail = re.fullmatch(r"(.*\w\]?) ([+-]) (\d+)", a)
+    if is_number(b) and tail:
+        total = int(tail.group(2) + tail.group(3)) + int(b)
+        return plus(tail.group(1), str(total))
     return f"{a} - {b[1:]}" if b.startswith("-") else f"{a} + {b}"
 
 
@@ -69,6 +73,8 @@ class Frame:
     """A loop that is being written: where its head is, and in how many blocks."""
 
     loop: For
+    start: str
+    stop: str
     mark: int
     indent: int
     scope: int
@@ -194,13 +200,13 @@ class Checks(Scalars):
             if self.bounds.holds(last - low, loop):
                 continue
             rising = isinstance(loop.step, Const) and loop.step.value > 0
-            start, stop = (self.show(x).at(SUM) for x in (loop.start, loop.stop))
-            guards.append(f"{start} {'<' if rising else '>'} {stop}")
+            guards.append(f"{frame.start} {'<' if rising else '>'} {frame.stop}")
             needed.append((low, last))
         if guards and len(tests) > 1:
             test = f"({test})"
         head = reach.frames[-1]
-        self.insert(head, [f"if {' and '.join([*guards, test])}:", "    raise IndexError"])
+        test = " and ".join([*guards, test])
+        self.insert(head, [f"if {test}:", "    raise IndexError"])
         linear = self.bounds.linear(item)
         self.proved[-1] += [dim - linear - _ONE, linear + dim]
         for bound, sign in ((reach.high, -1), (reach.low, 1)):
@@ -220,6 +226,8 @@ class Checks(Scalars):
     def reach(self, item: Operand, extent: str, at: Stmt) -> Reach | None:
         """Return the extreme values of a subscript over the loops it is free of."""
         form = self.shallow(item)
+        if form is None:
+            return None
         reach = Reach(form, form, [])
         used: list[Dim] = []  # what the text of the check is made of
         chain = self.regions.site[at].chain
@@ -237,6 +245,8 @@ class Checks(Scalars):
             if any(a is loop.var for d in used for a, _ in d.terms):
                 break
             start, stop = self.shallow(loop.start), self.shallow(loop.stop)
+            if start is None or stop is None:
+                break
             used += [start, stop]
             assert isinstance(loop.step, Const)
             step = int(loop.step.value)
@@ -277,23 +287,39 @@ class Checks(Scalars):
             if isinstance(c.init, Value)
         )
 
-    def shallow(self, x: Operand) -> Dim:
+    def shallow(self, x: Operand) -> Dim | None:
         """Return an integer as a linear form of values that have names."""
         if isinstance(x, Const):
             return Dim(int(x.value))
         stmt = self.nest.folded.get(x)
-        if isinstance(stmt, Op) and stmt.row in ("add", "sub", "neg", "mul"):
-            parts = [self.shallow(a) for a in stmt.args]
-            if stmt.row == "add":
-                return parts[0] + parts[1]
-            if stmt.row == "sub":
-                return parts[0] - parts[1]
-            if stmt.row == "neg":
-                return parts[0].scaled(-1)
-            for a, b in (parts, parts[::-1]):
-                if a.known is not None:
-                    return b.scaled(a.const)
-        return Dim(0, ((x, 1),))
+        if stmt is None or x in self.kept:
+            return Dim(0, ((x, 1),))
+        if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg", "mul"):
+            return None
+        parts = [p for p in map(self.shallow, stmt.args) if p is not None]
+        if len(parts) < len(stmt.args):
+            return None
+        if stmt.row == "add":
+            return parts[0] + parts[1]
+        if stmt.row == "sub":
+            return parts[0] - parts[1]
+        if stmt.row == "neg":
+            return parts[0].scaled(-1)
+        for one, two in (parts, parts[::-1]):
+            if one.known is not None:
+                return two.scaled(one.const)
+        return None
+
+    def keep(self, x: Operand) -> list[Value]:
+        """Give names to the parts of a loop's bound that are no sums of names."""
+        stmt = self.nest.folded.get(x) if isinstance(x, Value) else None
+        if stmt is None or x in self.kept:
+            return []
+        assert isinstance(x, Value)
+        if isinstance(stmt, Op) and stmt.row in ("add", "sub", "neg"):
+            return [v for a in stmt.args for v in self.keep(a)]
+        self.kept[x] = self.hoist(self.show(x), "e")
+        return [x]
 
     def deep(self, form: Dim) -> Dim:
         """Return a linear form of named values as one of the integers below them."""
@@ -305,8 +331,9 @@ class Checks(Scalars):
 
     def sum(self, form: Dim) -> str:
         """Return a linear form as text."""
-        text = "0"
+        rising = any(factor > 0 for _, factor in form.terms)
+        text = "0" if rising else str(form.const)
         for atom, factor in sorted(form.terms, key=lambda t: t[1] < 0):
             assert isinstance(atom, Value)
             text = plus(text, times(factor, self.show(atom).at(SUM)))
-        return plus(text, str(form.const))
+        return plus(text, str(form.const)) if rising else text

@@ -1,7 +1,7 @@
 """Write subscripts that are arrays: gathers, scatters and masks as explicit loops.
 
-A mask is turned into the numbers of its true places first, so one form is left: for some
-axes of a part the subscript is read from an array, checked, and counted from the
+A mask is turned into the numbers of its true places first, so one form is left: for
+some axes of a part the subscript is read from an array, checked, and counted from the
 beginning; the other axes are slices or numbers as usual.
 """
 
@@ -36,9 +36,9 @@ __all__ = ["Gathers"]
 class Picked:
     """What a subscript with arrays names.
 
-    `axes` say for each axis of the part how it is indexed: a text, a slice as (axis of
-    the result, start, stride), or the name of a number read in the loop. `reads` are the
-    lines that read those numbers, with what is checked. `first` and `count` tell which
+    `axes` say for each axis of the part how it is indexed: by a text, or by a slice as
+    (axis of the result, start, stride). `reads` are the numbers that are read in the
+    loops: name, source, and the lines that check it. `first` and `count` tell which
     axes of the result run over the index arrays.
     """
 
@@ -121,7 +121,8 @@ class Gathers(Arrays):
 
     def by_array(self, out: Picked, item: Operand, base: Value, at: Stmt) -> None:
         """Add the axes that an index array or a mask stands for."""
-        assert isinstance(item, Value) and isinstance(item.type, Array)
+        assert isinstance(item, Value)
+        assert isinstance(item.type, Array)
         axis = len(out.axes)
         if item.type.dtype != "bool":
             same = self.overlaps(item, base, ())

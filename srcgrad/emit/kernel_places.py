@@ -1,7 +1,7 @@
 """Write places in arrays: subscripts that are checked, and views as index arithmetic.
 
-A part of an array that basic subscripts name is a `Spot`: a named array, and for each of
-its axes an offset and the axis of the part that runs along it. Its elements are then
+A part of an array that basic subscripts name is a `Spot`: a named array, and for each
+of its axes an offset and the axis of the part that runs along it. Its elements are then
 written as elements of the array itself, so no view object is made.
 """
 
@@ -48,14 +48,14 @@ class Along:
 class Spot:
     """A part of a named array; `extents` are the lengths of its axes as text.
 
-    `every` says that it has all elements of the named array.
+    `lengths` are those of the named array.
     """
 
     name: str
     along: tuple[Along, ...]
     extents: tuple[str, ...]
     type: Array
-    every: bool = False
+    lengths: tuple[str, ...]
 
     @property
     def whole(self) -> bool:
@@ -63,7 +63,7 @@ class Spot:
         straight = all(
             a.stride == 1 and a.axis == k for k, a in enumerate(self.along)
         )
-        return self.every and straight and len(self.along) == len(self.extents)
+        return straight and self.extents == self.lengths
 
     def element(self, index: list[str]) -> str:
         """Return an element of the part as text."""
@@ -153,12 +153,12 @@ class Places(Checks):
     def named(self, name: str, type: Array) -> Spot:
         """Return all of an array that has a name."""
         axes = range(type.rank)
-        extents = (
+        extents = tuple(
             f"{name}.shape[{k}]" if d.known is None else str(d.known)
             for k, d in enumerate(type.dims)
         )
         along = tuple(Along("0", 1, k) for k in axes)
-        return Spot(name, along, tuple(extents), type, every=True)
+        return Spot(name, along, extents, type, extents)
 
     def stepped(self, spot: Spot, step: Step, at: Stmt, bare: bool) -> Spot:
         """Return a part of a part."""
@@ -172,7 +172,7 @@ class Places(Checks):
                 ),
                 tuple(spot.extents[k] for k in step.axes),
                 Array(spot.type.dtype, tuple(spot.type.dims[k] for k in step.axes)),
-                spot.every,
+                spot.lengths,
             )
         if isinstance(step, Reshape):
             return self.reshaped(spot, step)
@@ -226,10 +226,8 @@ class Places(Checks):
             axis += 1
         type = self.scratch.place(spot.type, (step,))
         dims = type.dims if isinstance(type, Array) else ()
-        full = Slice(None, None, None)
-        every = spot.every and all(i is None or i == full for i in items)
         part = Array(type.dtype, dims)
-        return Spot(spot.name, tuple(along), tuple(extents), part, every)
+        return Spot(spot.name, tuple(along), tuple(extents), part, spot.lengths)
 
     def unwrapped(self, text: str, item: Operand, length: str, at: Stmt) -> str:
         """Return a subscript of a part that counts from its beginning."""
@@ -257,7 +255,9 @@ class Places(Checks):
                     start = f"max({start}, 0)"
         stop, least = self.end(item, length, dim, at)
         span = stop if start == "0" else plus(stop, times(-1, start))
-        if stride > 1:
+        if stride > 1 and is_number(span):
+            span = str((int(span) + stride - 1) // stride)
+        elif stride > 1:
             span = f"({plus(span, str(stride - 1))}) // {stride}"
         if is_number(span):
             return start, stride, str(max(int(span), 0))
@@ -321,7 +321,7 @@ class Places(Checks):
         items: list[str] = []
         axes: list[int] = []
         flips: list[str] = []
-        for a in spot.along:
+        for k, a in enumerate(spot.along):
             if a.axis is None:
                 items.append(a.offset)
                 continue
@@ -332,7 +332,10 @@ class Places(Checks):
             if a.stride < 0:
                 first, stop = plus(stop, str(-a.stride)), plus(a.offset, "1")
             step = f":{abs(a.stride)}" if abs(a.stride) > 1 else ""
-            items.append(f"{first}:{stop}{step}")
+            full = abs(a.stride) == 1 and spot.extents[a.axis] == spot.lengths[k]
+            items.append(":" if full else f"{first}:{stop}{step}")
+        while len(items) > 1 and items[-1] == ":":
+            items.pop()
         text = f"{spot.name}[{', '.join(items)}]"
         if "::-1" in flips:
             text = f"{text}[{', '.join(flips)}]"

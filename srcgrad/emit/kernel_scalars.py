@@ -54,6 +54,7 @@ _TRUTHS = frozenset(
     "lt le gt ge eq ne logical_and logical_or logical_xor logical_not not_ truth "
     "isnan isinf isfinite signbit".split()
 )
+_TO_INT = ("to_int", "math_floor", "math_ceil", "math_trunc")
 _DOMAIN = {
     "positive": "{x} <= 0.0",
     "above -1": "{x} <= -1.0",
@@ -116,6 +117,7 @@ class Scalars:
         self.at = 0  # the user's line that is being written
         self.taken = taken | set(naming.names.values())
         self.here: dict[Value, Text] = {}  # the leaves of the tree being written
+        self.kept: dict[Value, Text] = {}  # parts of the bounds of the loops around
 
     def line(self, text: str) -> None:
         """Add a line."""
@@ -144,8 +146,8 @@ class Scalars:
         """Return a scalar operand in its own dtype."""
         if isinstance(x, Const):
             return literal(x.value, x.type.dtype)
-        if x in self.here:
-            return self.here[x]
+        if x in self.here or x in self.kept:
+            return self.here.get(x) or self.kept[x]
         stmt = self.nest.folded.get(x)
         if stmt is None:
             return Text(self.naming[x])
@@ -212,7 +214,7 @@ class Scalars:
         if row.name in _TRUTHS or dtype == "float64":
             return row.name != "sign" or dtype == "float64"
         if dtype in ("float32", "int64"):
-            if row.name in ("to_int", "math_floor", "math_ceil", "math_trunc"):
+            if row.name in _TO_INT:
                 return True
             return row.name in _KEEP or bool(row.infix)
         return dtype == "bool"
@@ -325,6 +327,10 @@ class Scalars:
 
     def check(self, stmt: Op, row: Row, args: list[Text]) -> None:
         """Raise before the statement where plain Python would."""
+        if row.name in _TO_INT and stmt.args[0].type.dtype.startswith("float"):
+            x = args[0] = self.hoist(args[0])
+            self.line(f"if not -2.0 ** 63 <= {x.text} < 2.0 ** 63:")
+            self.line("    raise ValueError")
         if row.check is None or stmt.out.type.rank:
             return
         via = stmt.attrs.get("via")

@@ -128,7 +128,13 @@ def _note(nest: Nest, stmt: Op | View | Read, out: Value) -> None:
         if x in nest.folded:
             weight += nest.weight[x]
             reads |= nest.reads[x]
-        elif x in nest.regions.buffer:
+            continue
+        made = nest.regions.definition.get(x)
+        while isinstance(made, View) and x not in nest.regions.buffer:
+            # A view that has a statement of its own still reads its base here.
+            x = made.base
+            made = nest.regions.definition.get(x)
+        if x in nest.regions.buffer:
             reads.add(nest.regions.buffer[x].family())
     nest.weight[out], nest.reads[out] = weight, reads
 

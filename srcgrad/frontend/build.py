@@ -56,6 +56,7 @@ class NeedStatic(Exception):
     def __init__(self, value: Value) -> None:
         super().__init__(value.name)
         self.value = value
+        self.captures: list[Any] = []
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class Reader:
         self.arm_heaps: tuple[dict[Cell, Any], ...] = ({}, {})
         self.aliases: dict[Value, Dim] = {}
         self.captured: dict[Any, Thing] = {}
+        self.statics: list[tuple[FunctionSource, str, str, Any]] = []
         self.capture: Any = None
         self.leaves: set[Value] = set()
         self.dead = False
@@ -193,6 +195,14 @@ class Reader:
             )
         return value
 
+    def arm_version(self, arm: int, root: Root) -> Value:
+        """Return the version of a buffer at the end of an arm."""
+        value = self.arm_ver[arm].get(root)
+        if value is None:
+            self.version(Root(root.name, root.type))
+            raise Refused
+        return value
+
     def operand(self, thing: Thing, node: ast.AST | None = None) -> Operand:
         """Return a number or array as an operand; a part of an array as a view."""
         if is_operand(thing):
@@ -300,7 +310,9 @@ class Reader:
 
     def bound(self, maybe: Maybe, name: str, node: ast.AST | None) -> Thing:
         """Check at run time that a name is bound, as Python does."""
-        if not name.startswith("."):
+        known = ("bound", maybe.bound)
+        if not name.startswith(".") and not any(known in m for m in self.build.memo):
+            self.build.memo[-1][known] = maybe.bound
             self.build.emit(
                 Assert(maybe.bound, "UnboundLocalError", name, self.build.loc)
             )
@@ -311,9 +323,7 @@ class Reader:
         frame = self.frames[-1]
         thing = self.state.names.get(name)
         if isinstance(thing, Maybe):
-            inner = self.bound(thing, name, node)
-            self.state.names[name] = inner
-            return inner
+            return self.bound(thing, name, node)
         if thing is not None:
             if isinstance(thing, Unbound):
                 self.missed[name] = node

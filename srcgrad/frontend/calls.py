@@ -64,6 +64,8 @@ def captured(
 ) -> Thing:
     """Return a captured value: numbers and arrays are hidden arguments."""
     if scope == "builtin" or not _is_data(value):
+        if scope != "builtin":
+            reader.statics.append((source, scope, name, value))
         return lift(reader, value, node)
     home = source.module_globals if scope == "global" else source.function
     key = (id(home), scope, name)

@@ -82,6 +82,7 @@ class Capture:
     scope: str
     name: str
     spec: Spec
+    leaf: str = ""
 
     def fetch(self) -> Any:
         """Return its present value."""
@@ -129,7 +130,12 @@ def read(
         SrcgradError: Something in the function is outside the language.
         NeedStatic: A leaf's value must be compiled in; `args[0]` is its name.
     """
-    return _Entry(source, specs, names, fixed or {}).run()
+    entry = _Entry(source, specs, names, fixed or {})
+    try:
+        return entry.run()
+    except NeedStatic as need:
+        need.captures = entry.captures
+        raise
 
 
 class _Entry:
@@ -163,7 +169,7 @@ class _Entry:
         self.settle(function)
         return Reading(
             function, form, self.captures, self.leaves, written, reader.effects,
-            len(operands), self.lost,
+            len(operands), self.lost, reader.statics,
         )  # fmt: skip
 
     # arguments
@@ -229,9 +235,13 @@ class _Entry:
     def capture(self, source: FunctionSource, scope: str, name: str, value: Any) -> Thing:
         """Make a captured value a hidden argument."""
         spec = spec_of(value)
-        self.captures.append(Capture(source, scope, name, spec))
+        if name in self.specs or any(c.name == name for c in self.captures):
+            shown = f"{name}_of_{source.name}"
+        else:
+            shown = name
+        self.captures.append(Capture(source, scope, name, spec, shown))
         before = set(self.reader.state.ver)
-        thing = self.thing(spec, name)
+        thing = self.thing(spec, shown)
         for root in set(self.reader.state.ver) - before:
             root.captured = True
             self.arguments.pop(root, None)

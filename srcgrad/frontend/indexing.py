@@ -59,9 +59,10 @@ def at(reader: Reader, ref: Ref, *items: Operand) -> Thing:
     return _place(reader, ref, tuple(items))
 
 
-def _extend(path: Path, items: tuple[Item, ...]) -> Path:
-    """Append a subscript; `A[i][j]` is `A[i, j]`."""
-    last = path[-1] if path else None
+def _extend(ref: Ref, items: tuple[Item, ...]) -> Path:
+    """Append a subscript; `A[i][j]` is `A[i, j]`, but not for a list of arrays."""
+    path = ref.path
+    last = path[-1] if len(path) > isinstance(ref.root.type, ListOf) else None
     if isinstance(last, Index) and all(
         i is not None and not isinstance(i, Slice) and i.type.rank == 0
         for i in last.items
@@ -71,7 +72,7 @@ def _extend(path: Path, items: tuple[Item, ...]) -> Path:
 
 
 def _place(reader: Reader, ref: Ref, items: tuple[Item, ...]) -> Thing:
-    path = _extend(ref.path, items)
+    path = _extend(ref, items)
     type = reader.build.place(ref.root.type, path)
     if isinstance(type, Scalar):
         return reader.build.read(reader.version(ref.root), path)
@@ -252,7 +253,7 @@ def put(
     if isinstance(owner.type, ListOf):
         path: Path = (Index((_from_front(reader, owner, index, node),)),)
     else:
-        path = _extend(owner.path, _items(reader, owner, index, node)[0])
+        path = _extend(owner, _items(reader, owner, index, node)[0])
     ref = Ref(owner.root, path, reader.build.place(owner.root.type, path))
     reader.store(ref, stored(reader, ref, value, node), node)
 

@@ -187,7 +187,7 @@ class Joiner:
         if isinstance(inner, Ref):
             inner = self.owner(inner, arm)
         other = self.inside(1 - arm, lambda: placeholder(self.build, inner.type))
-        mine = self.reader.arm_ver[arm][inner.root] if isinstance(inner, Ref) else inner
+        mine = self.reader.arm_version(arm, inner.root) if isinstance(inner, Ref) else inner
         then, orelse = (mine, other) if arm == 0 else (other, mine)
         if isinstance(inner, Ref):
             root = Root(name, self.loose(inner.type))
@@ -216,7 +216,7 @@ class Joiner:
         versions = self.reader.arm_ver[arm]
 
         def copy() -> Value:
-            base = versions[ref.root]
+            base = self.reader.arm_version(arm, ref.root)
             view = self.build.view(base, ref.path) if ref.path else base
             out: Value = self.build.op("copy", view, name=ref.root.name)
             return out
@@ -251,8 +251,8 @@ class Joiner:
         for side in (one.root, two.root):
             for other in list(side.shares):
                 self.reader.share(root, other)
-        then = self.reader.arm_ver[0][one.root]
-        orelse = self.reader.arm_ver[1][two.root]
+        then = self.reader.arm_version(0, one.root)
+        orelse = self.reader.arm_version(1, two.root)
         value = Value(name, type_)
         self.merges.append(Merge(value, then, orelse))
         self.reader.state.ver[root] = value

@@ -268,11 +268,11 @@ def _norm_rule(g: Term, x: Term, z: Term, ord: Any, axis: Any, keepdims: bool) -
     """Where the norm is 0 so is x, so dividing by 1 there gives 0."""
     order = _order_of(x, ord, axis)
     if order == 2:
-        return x * spread(g / (z == 0).where(1.0, z), x, axis, keepdims)
+        return x * spread(g / (z == 0).where(1.0, z), axis, keepdims)
     signs = x.sign()
     if order == 1:
-        return signs * spread(g, x, axis, keepdims)
-    best = x.absolute() == spread(z, x, axis, keepdims)
+        return signs * spread(g, axis, keepdims)
+    best = x.absolute() == spread(z, axis, keepdims)
     return signs * shared(g, best, x, axis, keepdims)
 
 

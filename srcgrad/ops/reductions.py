@@ -77,12 +77,13 @@ def _along(result: Callable[[str], str]) -> Infer:
 # rules
 
 
-def spread(t: Term, x: Term, axis: Any, keepdims: bool) -> Term:
-    """Put the reduced axes back, of length one, so that `t` broadcasts to `x`."""
+def spread(t: Term, axis: Any, keepdims: bool) -> Term:
+    """Put the reduced axes back, of length one, so that `t` broadcasts to what it was."""
     if axis is None or keepdims or t.rank == 0:
         return t
-    axes = axes_of(axis, x.rank)
-    items = [None if k in axes else slice(None) for k in range(x.rank)]
+    rank = t.rank + (len(axis) if isinstance(axis, tuple) else 1)
+    axes = axes_of(axis, rank)
+    items = [None if k in axes else slice(None) for k in range(rank)]
     first = next(k for k, item in enumerate(items) if item is not None)
     items = items[first:]
     return t[tuple(items)] if None in items else t
@@ -94,12 +95,12 @@ def count(x: Term, axis: Any) -> Term:
     return functools.reduce(operator.mul, sizes) if sizes else 1
 
 
-def _sum(g: Term, x: Term, axis: Any, keepdims: bool) -> Term:
-    return spread(g, x, axis, keepdims)
+def _sum(g: Term, axis: Any, keepdims: bool) -> Term:
+    return spread(g, axis, keepdims)
 
 
 def _mean(g: Term, x: Term, axis: Any, keepdims: bool) -> Term:
-    return spread(g / count(x, axis), x, axis, keepdims)
+    return spread(g / count(x, axis), axis, keepdims)
 
 
 def shared(g: Term, best: Term, x: Term, axis: Any, keepdims: bool) -> Term:
@@ -107,16 +108,16 @@ def shared(g: Term, best: Term, x: Term, axis: Any, keepdims: bool) -> Term:
     ties = best.sum(axis=axis, keepdims=keepdims)
     if x.dtype != "float64":
         ties = ties.cast(dtype=x.dtype)
-    return best.where(spread(g / ties, x, axis, keepdims), 0.0)
+    return best.where(spread(g / ties, axis, keepdims), 0.0)
 
 
 def _extreme(g: Term, x: Term, z: Term, axis: Any, keepdims: bool) -> Term:
-    return shared(g, x == spread(z, x, axis, keepdims), x, axis, keepdims)
+    return shared(g, x == spread(z, axis, keepdims), x, axis, keepdims)
 
 
 def _prod(g: Term, x: Term, axis: Any, keepdims: bool) -> Term:
     """Multiply by the products of all other items: nothing is divided."""
-    out, part, axes = spread(g, x, axis, keepdims), x, axes_of(axis, x.rank)
+    out, part, axes = spread(g, axis, keepdims), x, axes_of(axis, x.rank)
     for a in reversed(axes):
         before = part.exclusive_cumprod(axis=a)
         out = out * (before * part.exclusive_cumprod(axis=a, reverse=True))
@@ -128,7 +129,7 @@ def _prod(g: Term, x: Term, axis: Any, keepdims: bool) -> Term:
 def _var(g: Term, x: Term, axis: Any, ddof: int, keepdims: bool) -> Term:
     middle = x.mean(axis=axis, keepdims=axis is not None)
     share = 2.0 * g / (count(x, axis) - ddof if ddof else count(x, axis))
-    return spread(share, x, axis, keepdims) * (x - middle)
+    return spread(share, axis, keepdims) * (x - middle)
 
 
 def _std(g: Term, x: Term, z: Term, axis: Any, ddof: int, keepdims: bool) -> Term:
@@ -136,7 +137,7 @@ def _std(g: Term, x: Term, z: Term, axis: Any, ddof: int, keepdims: bool) -> Ter
     middle = x.mean(axis=axis, keepdims=axis is not None)
     share = g / (z == 0).where(1.0, z)
     share = share / (count(x, axis) - ddof if ddof else count(x, axis))
-    return spread(share, x, axis, keepdims) * (x - middle)
+    return spread(share, axis, keepdims) * (x - middle)
 
 
 def _flat(x: Term, axis: Any) -> tuple[Term, int]:

@@ -20,7 +20,23 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-__all__ = ["Compiled", "compiled", "digest", "plain"]
+from srcgrad.runtime.readable import (
+    cofactor,
+    cofactor_slope,
+    diagonal_matrix,
+    exclusive_cumprod,
+    linear_scan,
+    sinc_slope,
+    spread_along,
+    take_last,
+    zeros_items,
+)
+
+__all__ = [
+    "Compiled", "cofactor", "cofactor_slope", "compiled", "diagonal_matrix", "digest",
+    "exclusive_cumprod", "linear_scan", "plain", "sinc_slope", "spread_along",
+    "take_last", "zeros_items",
+]  # fmt: skip
 
 FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan")
 DTYPES = (

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-
 __all__ = [
     "arange", "arange_length", "eye", "linspace", "pack", "pack1", "pack2", "pack3",
     "range_length", "slice_length", "zeros_items1", "zeros_items2", "zeros_items3",

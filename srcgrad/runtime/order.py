@@ -37,12 +37,15 @@ def _inverse(row, order):
     return True
 
 
-def _keys(row, keys):
-    """Fill in unsigned integers that sort as the items do, nan last, -0 as 0."""
+def _keys(row, zero, keys):
+    """Fill in unsigned integers that sort as floats do, nan last.
+
+    Adding `zero` = 0.0 makes -0.0 the equal of 0.0; adding -0.0 leaves all as they are.
+    """
     sign = np.uint64(1) << np.uint64(63)
     values = np.empty(row.shape[0], np.float64)
     for i in range(row.shape[0]):
-        values[i] = row[i] + 0.0
+        values[i] = row[i] + zero
     bits = values.view(np.uint64)
     for i in range(row.shape[0]):
         if values[i] != values[i]:
@@ -53,29 +56,46 @@ def _keys(row, keys):
             keys[i] = bits[i] | sign
 
 
+def _values(keys, row):
+    """Turn sorted keys into floats again."""
+    sign = np.uint64(1) << np.uint64(63)
+    bits = np.empty(row.shape[0], np.uint64)
+    for i in range(row.shape[0]):
+        bits[i] = keys[i] & ~sign if keys[i] & sign else ~keys[i]
+        if keys[i] == ~np.uint64(0):
+            bits[i] = np.uint64(0x7FF8000000000000)
+    values = bits.view(np.float64)
+    for i in range(row.shape[0]):
+        row[i] = values[i]
+
+
 def _int_keys(row, keys):
     """Fill in unsigned integers that sort as integers or bools do."""
     for i in range(row.shape[0]):
         keys[i] = np.uint64(np.int64(row[i])) ^ (np.uint64(1) << np.uint64(63))
 
 
+def _int_values(keys, row):
+    """Turn sorted keys into integers or bools again."""
+    for i in range(row.shape[0]):
+        row[i] = np.int64(keys[i] ^ (np.uint64(1) << np.uint64(63)))
+
+
 def _insert(keys, order):
-    """Sort a few keys by insertion."""
+    """Sort a few keys by insertion, and what stands at `order` with them."""
     for i in range(order.shape[0]):
-        key = keys[i]
+        key, place = keys[i], order[i]
         j = i
-        while j > 0 and keys[order[j - 1]] > key:
-            order[j] = order[j - 1]
+        while j > 0 and keys[j - 1] > key:
+            keys[j], order[j] = keys[j - 1], order[j - 1]
             j -= 1
-        order[j] = i
+        keys[j], order[j] = key, place
 
 
 def _radix(keys, order):
     """Sort keys by their digits, the least first; skip digits that are all the same."""
     n = order.shape[0]
-    for i in range(n):
-        order[i] = i
-    spare = np.empty(n, np.int64)
+    spare_keys, spare_order = np.empty(n, np.uint64), np.empty(n, np.int64)
     counts = np.zeros(8 * DIGITS, np.int64)
     mask = np.uint64(DIGITS - 1)
     for i in range(n):
@@ -94,11 +114,22 @@ def _radix(keys, order):
             counts[k] = total
             total += here
         for i in range(n):
-            slot = begin + np.int64((keys[order[i]] >> shift) & mask)
-            spare[counts[slot]] = order[i]
-            counts[slot] += 1
+            slot = begin + np.int64((keys[i] >> shift) & mask)
+            place = counts[slot]
+            counts[slot] = place + 1
+            spare_keys[place], spare_order[place] = keys[i], order[i]
         for i in range(n):
-            order[i] = spare[i]
+            keys[i], order[i] = spare_keys[i], spare_order[i]
+
+
+def _order(keys, order):
+    """Sort keys; put where each of them was into `order`."""
+    for i in range(order.shape[0]):
+        order[i] = i
+    if order.shape[0] <= 48:
+        _insert(keys, order)
+    else:
+        _radix(keys, order)
 
 
 def _argsort(a, outer, n, inner, whole, out):
@@ -114,11 +145,8 @@ def _argsort(a, outer, n, inner, whole, out):
             if whole:
                 _int_keys(row, keys)
             else:
-                _keys(row, keys)
-            if n <= 48:
-                _insert(keys, order)
-            else:
-                _radix(keys, order)
+                _keys(row, 0.0, keys)
+            _order(keys, order)
         for i in range(n):
             out[first + i * inner] = order[i]
 
@@ -131,13 +159,25 @@ def argsort3(x, outer, n, inner, shape, whole):
 
 
 def _sort(a, outer, n, inner, whole, out):
-    order = np.empty(a.shape[0], np.int64)
-    _argsort(a, outer, n, inner, whole, order)
-    for o in range(outer):
+    """Put the items along the middle axis in order into `out`."""
+    row = np.empty(n, a.dtype)
+    keys = np.empty(n, np.uint64)
+    order = np.empty(n, np.int64)
+    for column in range(outer * inner):
+        first = column // inner * n * inner + column % inner
         for i in range(n):
-            for j in range(inner):
-                here = (o * n + i) * inner + j
-                out[here] = a[(o * n + order[here]) * inner + j]
+            row[i] = a[first + i * inner]
+        if whole:
+            _int_keys(row, keys)
+        else:
+            _keys(row, -0.0, keys)
+        _order(keys, order)
+        if whole:
+            _int_values(keys, row)
+        else:
+            _values(keys, row)
+        for i in range(n):
+            out[first + i * inner] = row[i]
 
 
 def sort3(x, outer, n, inner, shape, whole):
