@@ -89,7 +89,7 @@ class Specialisation:
                 f"the list `{unkept}` grows inside a loop and is needed backward",
                 helps=("store its items in an array made before the loop",),
                 function=self.source.name,
-            ) from None
+            ) from unkept
 
     def second(self) -> Function:
         """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
@@ -135,7 +135,7 @@ class Specialisation:
                 return plain.load(self.text(function))
             from srcgrad.compile import numba
 
-            return numba.load(self.final(function), self.source)
+            return numba.load(self.final(function))
 
         return self.once(("code", id(function)), make)
 

@@ -183,7 +183,8 @@ class _Machine:
         """Return what to subscript, and the subscript that names the part."""
         for step in path[:-1]:
             part = self.step(data, step)
-            assert isinstance(data, list) or np.may_share_memory(part, data)
+            if isinstance(data, np.ndarray) and part.size:
+                assert np.may_share_memory(part, data), "a part is no view"
             data = part
         if not path:
             return data, ...

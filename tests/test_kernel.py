@@ -124,8 +124,10 @@ def _leaves(specs: dict[str, Any], arguments: Any) -> list[Any]:
 def fresh(leaves: Sequence[Any]) -> list[Any]:
     """Return arguments that nobody shares."""
     def one(x: Any) -> Any:
-        if isinstance(x, np.ndarray):
+        if isinstance(x, np.ndarray) and x.ndim:
             return np.array(x, order="C")
+        if isinstance(x, np.ndarray):
+            return x[()]
         return np.float64(x) if isinstance(x, float) else x  # divides as Numba does
 
     return [one(x) for x in leaves]

@@ -121,6 +121,9 @@ class Storage:
         final = tape.final if tape.final is not None else tape.start
         if isinstance(tape.type, ListOf):
             index = self.list_index(tape.loops)
+            if owned(value.type):
+                item = (Index((index,)),)
+                return self.build.view(final, item, value.name, value.type)
             return self.build.read(final, (Index((index,)),), value.name)
         numbers = tuple(self.number(loop) for loop in tape.loops)
         if owned(value.type):
@@ -322,8 +325,7 @@ class Storage:
             made: Operand = self.build.op(stmt.row, *args, name=x.name, **stmt.attrs)
             self.open[-1].cache[x] = made
             return made
-        if self.restorable(x):
-            self.restore(x)
+        if self.restorable(x) and self.restore(x):
             return Value(x.name, x.type)
         return self.ask(x)
 
@@ -430,8 +432,9 @@ class Storage:
             and not (isinstance(u, Write) and u.once)
         ]
 
-    def restore(self, x: Value) -> None:
-        """Ask that the writes after a version be undone in the backward sweep."""
+    def restore(self, x: Value) -> bool:
+        """Ask that the writes after a version be undone; tell whether that is new."""
+        before = len(self.plan.restores)
         wanted = set(self.later_updates(x))
         family = [u for u in self.regions.family_updates(x) if not isinstance(u, Push)]
         while True:
@@ -460,6 +463,7 @@ class Storage:
             self.regions.chain[old] = self.regions.site[update].chain
             if owned(part):
                 self.regions.buffer[old] = Buffer(old.name, old)
+        return len(self.plan.restores) > before
 
     def restored_in(self, loop: Loop) -> set[Buffer]:
         """Return the families of which writes inside a loop are to be undone."""

@@ -237,7 +237,11 @@ class Names(dict[str, Any]):
         self.fetch = fetch
 
     def __missing__(self, name: str) -> Any:
-        found = self.fetch(name)
+        try:
+            found = self.fetch(name)
+        except KeyError as error:
+            # A KeyError here would be taken for an unknown name.
+            raise LookupError(f"`{name}` cannot be had: {error}") from error
         if found is UNKNOWN:
             if name not in ROWS:
                 raise KeyError(name)

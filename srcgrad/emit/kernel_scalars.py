@@ -32,6 +32,7 @@ _BITS = {"&", "|", "^"}
 _LOOPS = {
     "floor": "np.floor({x})",
     "ceil": "np.ceil({x})",
+    "fmod": "np.fmod({x}, {y})",
     "logical_and": "{x} & {y}",
     "logical_or": "{x} | {y}",
     "logical_xor": "{x} != {y}",
@@ -331,10 +332,10 @@ class Scalars:
             x = args[0] = self.hoist(args[0])
             self.line(f"if not -2.0 ** 63 <= {x.text} < 2.0 ** 63:")
             self.line("    raise ValueError")
-        if row.check is None or stmt.out.type.rank:
+        if stmt.out.type.rank:
             return
         via = stmt.attrs.get("via")
-        if row.check.startswith("nonzero"):
+        if row.check and row.check.startswith("nonzero"):
             at = row.params.index(row.check.split()[1])
             known = stmt.args[at]
             if not stmt.out.type.python or via == "np":
@@ -347,6 +348,10 @@ class Scalars:
         elif via == "math" and row.check in _DOMAIN:
             args[0] = self.hoist(args[0])
             self.line(f"if {_DOMAIN[row.check].format(x=args[0].text)}:")
+            self.line("    raise ValueError")
+        elif via == "math" and row.name == "fmod":
+            args[:] = [self.hoist(a) for a in args]
+            self.line(f"if {args[1].text} == 0.0 or math.isinf({args[0].text}):")
             self.line("    raise ValueError")
         elif via == "math" and row.check == "overflow":
             args[0] = self.hoist(args[0])

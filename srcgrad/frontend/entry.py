@@ -235,7 +235,8 @@ class _Entry:
     def capture(self, source: FunctionSource, scope: str, name: str, value: Any) -> Thing:
         """Make a captured value a hidden argument."""
         spec = spec_of(value)
-        if name in self.specs or any(c.name == name for c in self.captures):
+        taken = {*self.specs, *self.leaves, *(c.name for c in self.captures)}
+        if name in taken:
             shown = f"{name}_of_{source.name}"
         else:
             shown = name

@@ -78,7 +78,7 @@ def _along(result: Callable[[str], str]) -> Infer:
 
 
 def spread(t: Term, axis: Any, keepdims: bool) -> Term:
-    """Put the reduced axes back, of length one, so that `t` broadcasts to what it was."""
+    """Put the reduced axes back, of length one, for `t` to broadcast to what it was."""
     if axis is None or keepdims or t.rank == 0:
         return t
     rank = t.rank + (len(axis) if isinstance(axis, tuple) else 1)

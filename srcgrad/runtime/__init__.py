@@ -93,7 +93,8 @@ class Compiled:
         twin.__defaults__, twin.__doc__ = function.__defaults__, function.__doc__
         twin.__module__ = function.__module__
         private = function.__name__.startswith("_")
-        out = _intrinsics().compile_function(twin, private=private)
+        stamp = _stamp(function)
+        out = _intrinsics().compile_function(twin, stamp=stamp, private=private)
         self._known[function] = out
         for helper in _callees(function):
             if helper.__name__ in _templates(helper):
@@ -138,22 +139,36 @@ def _cores(function: FunctionType) -> Iterator[FunctionType]:
 
 
 @cache
-def _digest_of(file: str) -> str:
-    return hashlib.blake2b(Path(file).read_bytes(), digest_size=8).hexdigest()
+def _glue() -> str:
+    """Return a digest of what is linked into every kernel."""
+    file = Path(__file__).with_name("intrinsics.py")
+    return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+
+
+@cache
+def _stamp(function: FunctionType) -> str:
+    """Return a digest of the code in memory of a function and of all that it calls."""
+    code, names = function.__code__, function.__globals__
+    numbers = [names.get(n) for n in code.co_names]
+    parts: list[object] = [
+        code.co_code, code.co_consts, code.co_names, code.co_varnames,
+        [n for n in numbers if isinstance(n, int | float | str)],
+        _templates(function).get(function.__name__),
+        [_stamp(helper) for helper in _callees(function)], _glue(),
+    ]  # fmt: skip
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
 def _symbol(core: FunctionType) -> str:
-    """Return the symbol of a core; the digest keeps old callers from new cores."""
-    stamp = _digest_of(core.__code__.co_filename)
-    return f"{core.__module__}.{core.__name__}.{stamp}"
+    """Return the symbol of a core; the stamp keeps old callers from new cores."""
+    return f"{core.__module__}.{core.__name__}.{_stamp(core)}"
 
 
 @cache
 def digest() -> str:
-    """Return a digest of all runtime sources, for the keys of caches."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    stamps = "".join(_digest_of(str(file)) for file in files)
-    return hashlib.blake2b(stamps.encode(), digest_size=16).hexdigest()
+    """Return a digest of all kernels, for the key of whatever is compiled with them."""
+    stamps = [f"{name}: {_stamp(kernel)}" for name, kernel in sorted(plain().items())]
+    return hashlib.blake2b("\n".join(stamps).encode(), digest_size=16).hexdigest()
 
 
 def _module(name: str) -> ModuleType:

@@ -20,6 +20,8 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
+from srcgrad.runtime.shelf import Shelf
+
 __all__ = ["compile_function", "external", "flat", "publish"]
 
 Function = Callable[..., Any]
@@ -50,8 +52,10 @@ def flat(typing_context: Any, x: Any) -> Any:
     return vector(x), generate
 
 
-def compile_function(function: Any, *, private: bool) -> Any:
+def compile_function(function: Any, *, stamp: str, private: bool) -> Any:
     """Return the dispatcher of a function; `private` ones are not called from Python.
+
+    Its machine code is kept on disk under `stamp`.
 
     Literal numbers are forgotten at calls: Numba would otherwise compile
     `rt_sum3_float64(x, 1, n, 1, (n,))` anew for that 1.
@@ -61,6 +65,8 @@ def compile_function(function: Any, *, private: bool) -> Any:
         flags |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     try:
         out = njit(cache=True, **flags)(function)
+        name = f"{function.__module__}.{function.__name__}"
+        vars(out._cache)["_cache_file"] = Shelf(out._cache.cache_path, name, stamp)
     except RuntimeError:  # there is no place on disk to keep machine code
         out = njit(**flags)(function)
     resolve = out.get_call_template
