@@ -45,8 +45,6 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-
-
 def _find(name: str) -> Any:
     """Return a public name from the module that holds it."""
     if name not in _HOMES:

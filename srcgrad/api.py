@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from srcgrad.differentiated import CacheInfo, Differentiated, Options, make_options
+import numpy as np
+
+from srcgrad.differentiated import Differentiated
+from srcgrad.options import CacheInfo, Options, make_options
 
 __all__ = [
     "CacheInfo", "Differentiated", "Options", "differentiable", "grad", "hvp", "jvp",
@@ -21,7 +24,9 @@ def door(kind: str, fun: Callable[..., Any] | None, options: dict[str, Any]) -> 
     return Differentiated(fun, kind, made)
 
 
-def grad(fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Any) -> Any:
+def grad(
+    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Any
+) -> Any:
     """Return the function that computes the gradient of `fun`.
 
     Args:
@@ -130,7 +135,9 @@ def jvp(
     return f.jvp(primals, tangents)
 
 
-def hvp(fun: Callable[..., Any], argnums: int = 0, **options: Any) -> Callable[..., Any]:
+def hvp(
+    fun: Callable[..., Any], argnums: int = 0, **options: Any
+) -> Callable[..., Any]:
     """Return `h(x, v, *args)`: the Hessian of `fun` in `x` times `v`.
 
     Args:
@@ -153,10 +160,11 @@ def stop_gradient(x: Any) -> Any:
     """Return `x`; inside a differentiated function it counts as a constant.
 
     Args:
-        x: A number or an array.
+        x: A number, or an array: then the result is a copy, so that writing to it
+            means the same everywhere.
 
     >>> f = grad(lambda x: x * stop_gradient(x), backend="python")
     >>> float(f(3.0))
     3.0
     """
-    return x
+    return x.copy() if isinstance(x, np.ndarray) else x

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import make_error
-from srcgrad.structures import Spec, named_parts, pick, put, tree_map
+from srcgrad.structures import Spec, flatten, named_parts, pick, put, tree_map
 
 __all__ = [
-    "as_floats", "bind", "call_plain", "clean", "default_names", "fixed_leaves",
-    "in_order", "leaf", "option_names", "signature_of", "spec_at",
+    "as_floats", "bind", "call_plain", "clean", "cotangent", "default_names",
+    "fixed_leaves", "flat_results", "in_order", "leaf", "one_like", "option_names",
+    "signature_of", "spec_at", "writes_read_only", "zeros_like",
 ]  # fmt: skip
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -139,7 +140,7 @@ def _clean_array(value: Any, name: str) -> Any:
     if dtype.kind in _REFUSED_KINDS:
         raise make_error(
             "SG305", f"`{name}` holds {_REFUSED_KINDS[dtype.kind]}, not numbers",
-            helps=("pass numbers; what only chooses between ways can be a str or bool",),
+            helps=("pass numbers; what only chooses a way can be a str or bool",),
         )  # fmt: skip
     if dtype.kind == "f" and dtype.itemsize not in (4, 8):
         raise make_error(
@@ -258,3 +259,48 @@ def call_plain(function: Callable[..., Any], values: dict[str, Any]) -> Any:
             args.append(values[name])
     with np.errstate(all="ignore"):
         return function(*args, **kwargs)
+
+
+# what goes into generated code, and what comes out
+
+
+def writes_read_only(made: Any, values: dict[str, Any]) -> bool:
+    """Tell whether the function may write to an array that is read-only."""
+    if not made.reading.written:
+        return False
+    flat: list[Any] = []
+    for name, spec in made.specs.items():
+        flatten(values[name], spec, flat)
+    arrays = [flat[k] for k in made.reading.written if k < len(flat)]
+    return any(isinstance(x, np.ndarray) and not x.flags.writeable for x in arrays)
+
+
+def flat_results(out: Any, function: Any) -> tuple[Any, ...]:
+    """Return the results of generated code as one flat tuple."""
+    parts = out if isinstance(out, tuple) else (out,)
+    if function.cut is None:
+        return parts
+    flat: list[Any] = []
+    for part in parts:
+        flat.extend(part if isinstance(part, tuple) else (part,))
+    return tuple(flat)
+
+
+def one_like(made: Any) -> Any:
+    dtype = made.primal.results[0].type.dtype
+    return np.float32(1.0) if dtype == "float32" else np.float64(1.0)
+
+
+def zeros_like(value: Any) -> Any:
+    return np.zeros_like(value) if np.ndim(value) else np.asarray(value).dtype.type(0)
+
+
+def cotangent(made: Any, k: int, value: Any, shape: tuple[int, ...]) -> Any:
+    """Return a cotangent in the dtype of its result; None is zero."""
+    dtype = np.dtype(made.primal.results[k].type.dtype)
+    if value is None:
+        return np.zeros(shape, dtype) if shape else dtype.type(0)
+    if np.shape(value) != shape:
+        shown = f"{np.shape(value)}, the result {shape}"
+        raise ValueError(f"the cotangent has shape {shown}")
+    return np.ascontiguousarray(value, dtype) if shape else dtype.type(value)

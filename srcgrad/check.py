@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from srcgrad import arguments as given
-from srcgrad.differentiated import Differentiated, Options, make_options
+from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
+from srcgrad.options import Options, make_options
 from srcgrad.source import location
 from srcgrad.structures import children, rebuild, tree_like, tree_map
 
@@ -122,10 +124,10 @@ class _Check:
             return _vector(function(*_moved(self.args, direction, step)))
 
         table = [(at(h) - at(-h)) / (2 * h) for h in _STEPS]
-        better = [(10 * b - a) / 9 for a, b in zip(table, table[1:], strict=False)]
+        better = [(10 * b - a) / 9 for a, b in pairwise(table)]
         gaps = [
             _size(b - a) if np.all(np.isfinite(b - a)) else np.inf
-            for a, b in zip(better, better[1:], strict=False)
+            for a, b in pairwise(better)
         ]
         best = int(np.argmin(gaps))
         return better[best + 1], float(gaps[best])
@@ -205,7 +207,9 @@ class _Check:
             for index in np.ndindex(*shape):
                 counter = iter(range(len(flat)))
 
-                def one(leaf: Any, k: int = k, index: Any = index, c: Any = counter) -> Any:
+                def one(
+                    leaf: Any, k: int = k, index: Any = index, c: Any = counter
+                ) -> Any:
                     if not _is_float(leaf):
                         return None
                     unit = np.zeros(np.shape(leaf))
@@ -238,7 +242,7 @@ def _leaves(tree: Any) -> list[Any]:
 
 def _is_float(leaf: Any) -> bool:
     if isinstance(leaf, np.ndarray):
-        return leaf.dtype.kind == "f"
+        return bool(leaf.dtype.kind == "f")
     return isinstance(leaf, float | np.floating)
 
 

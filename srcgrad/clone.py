@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from srcgrad.builder import Builder
+from srcgrad.builder import INT, Builder
 from srcgrad.ir import (
+    Assert,
     Block,
     Const,
     For,
@@ -18,16 +19,25 @@ from srcgrad.ir import (
     Stmt,
     Take,
     Value,
-    Assert,
+    View,
     While,
 )
 from srcgrad.types import Array, Dim, ListOf
-from srcgrad.walk import every, inner_outs, outs, substitute_block
+from srcgrad.walk import (
+    every,
+    inner_outs,
+    outs,
+    rebuild,
+    substitute,
+    substitute_block,
+)
 
-__all__ = ["splice"]
+__all__ = ["expand", "result_type", "splice"]
 
 
-def splice(build: Builder, function: Function, args: Sequence[Operand]) -> list[Operand]:
+def splice(
+    build: Builder, function: Function, args: Sequence[Operand]
+) -> list[Operand]:
     """Write a function's statements through a builder, arguments put in place.
 
     Args:
@@ -38,6 +48,8 @@ def splice(build: Builder, function: Function, args: Sequence[Operand]) -> list[
     Returns:
         The results, arrays as buffers of their own.
     """
+    parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
+    args = [build.op("copy", a) if a in parts else a for a in args]
     names: dict[Value, Operand] = dict(zip(function.params, args, strict=True))
     dims: dict[Any, Dim] = {}
     kept = [s for s in function.body.stmts if not _measured(build, s, names, dims)]
@@ -52,7 +64,8 @@ def splice(build: Builder, function: Function, args: Sequence[Operand]) -> list[
     renamed = _renamed(block, fresh, lambda t: _type(t, dims))
     given = {p: a for p, a in names.items() if isinstance(a, Value)}
     lengths = {p: a for p, a in names.items() if isinstance(a, Const)}
-    for stmt in substitute_block(renamed, {**fresh, **given, **lengths}).stmts:
+    block = substitute_block(renamed, {**fresh, **given, **lengths})
+    for stmt in _unchecked(block, set()).stmts:
         build.emit(stmt)
     found: list[Operand] = []
     seen: set[Operand] = set(args)
@@ -65,6 +78,81 @@ def splice(build: Builder, function: Function, args: Sequence[Operand]) -> list[
         seen.add(operand)
         found.append(operand)
     return found
+
+
+def _unchecked(block: Block, certain: set[Operand]) -> Block:
+    """Return a block without the checks that lengths equal themselves."""
+    stmts: list[Stmt] = []
+    for stmt in block.stmts:
+        if isinstance(stmt, Op) and stmt.row == "eq" and stmt.args[0] == stmt.args[1]:
+            if all(a.type == INT for a in stmt.args):
+                certain.add(stmt.out)
+        if not isinstance(stmt, Assert) or stmt.cond not in certain:
+            stmts.append(rebuild(stmt, lambda inner: _unchecked(inner, certain)))
+    return Block(tuple(stmts))
+
+
+def result_type(shapes: Any, function: Function, types: Sequence[Any]) -> Any:
+    """Return the type of a function's only result for parameters of these types."""
+    dims: dict[Any, Dim] = {}
+    for stmt in function.body.stmts:
+        if (
+            isinstance(stmt, Op)
+            and stmt.row == "dim"
+            and stmt.args[0] in function.params
+        ):
+            type = types[function.params.index(stmt.args[0])]
+            axis = stmt.attrs["axis"]
+            assert isinstance(axis, int)
+            dims[stmt.out] = type.dims[axis]
+    type = function.results[0].type
+    if not isinstance(type, Array):
+        return type
+    found = [
+        _dim(d, dims) if all(a in dims for a, _ in d.terms) else shapes.loose()
+        for d in type.dims
+    ]
+    return Array(type.dtype, tuple(found))
+
+
+def expand(function: Function, bodies: dict[str, Function]) -> Function:
+    """Put the statements of functions that are rows of their own in their place.
+
+    Args:
+        function: The function; it stays as it is.
+        bodies: What each such row stands for, by the row's name.
+    """
+    if not any(isinstance(s, Op) and s.row in bodies for s in every(function.body)):
+        return function
+    names: dict[Value, Operand] = {}
+    cut = function.cut
+
+    def block(body: Block, top: bool = False) -> Block:
+        nonlocal cut
+        stmts: list[Stmt] = []
+        for place, stmt in enumerate(body.stmts):
+            if isinstance(stmt, Op) and stmt.row in bodies:
+                build = Builder(trusting=True)
+                given = [
+                    names.get(a, a) if isinstance(a, Value) else a for a in stmt.args
+                ]
+                build.open = [stmts]
+                before = len(stmts)
+                called = bodies[stmt.row]
+                own = given[: len(called.params)]
+                (names[stmt.out],) = splice(build, called, own)
+                if top and function.cut is not None and place < function.cut:
+                    cut = (cut or 0) + len(stmts) - before - 1
+            else:
+                inner = rebuild(stmt, block)
+                stmts.append(substitute(inner, names))
+        return Block(tuple(stmts))
+
+    body = block(function.body, top=True)
+    results = tuple(
+        names.get(r, r) if isinstance(r, Value) else r for r in function.results
+    )
+    return replace(function, body=body, results=results, cut=cut)
 
 
 def _measured(
@@ -90,7 +178,9 @@ def _type(type: Any, dims: dict[Any, Dim]) -> Any:
     if isinstance(type, ListOf):
         return ListOf(_type(type.item, dims))
     if isinstance(type, Array):
-        return Array(type.dtype, tuple(_dim(d, dims) for d in type.dims), type.contiguous)
+        return Array(
+            type.dtype, tuple(_dim(d, dims) for d in type.dims), type.contiguous
+        )
     return type
 
 
@@ -129,7 +219,8 @@ def _renamed(
                 )  # fmt: skip
             case While():
                 return replace(
-                    stmt, test=_renamed(stmt.test, fresh, retype), carries=carried(stmt),
+                    stmt, carries=carried(stmt),
+                    test=_renamed(stmt.test, fresh, retype),
                     body=_renamed(stmt.body, fresh, retype),
                     trips=None if stmt.trips is None else fresh[stmt.trips],
                 )  # fmt: skip

@@ -13,13 +13,16 @@ import importlib.util
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from srcgrad import arguments as given
+from srcgrad import freshness
 from srcgrad.errors import SrcgradError, internal_error, make_error
+from srcgrad.gradient import Gradient
+from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.source import FunctionSource, read_source
 from srcgrad.structures import (
     build,
@@ -32,117 +35,7 @@ from srcgrad.structures import (
     tree_like,
 )
 
-__all__ = ["CacheInfo", "Differentiated", "Options", "make_options"]
-
-_BACKENDS = ("auto", "numba", "python")
-# Names that the interface promises and what they may be until they do more.
-_NOT_YET: dict[str, tuple[Any, ...]] = {
-    "memory_budget": (None,), "parallel": (False,), "fastmath": (False,),
-    "boundscheck": (None,),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a user may choose."""
-
-    argnums: int | tuple[int, ...] = 0
-    argnames: tuple[str, ...] = ()
-    has_aux: bool = False
-    backend: str = "auto"
-    cache: bool = True
-    check_nan: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CacheInfo:
-    """What a function keeps in memory: kinds of arguments, and who runs them."""
-
-    specializations: int
-    backend: str
-
-
-def make_options(values: dict[str, Any]) -> Options:
-    """Return checked options.
-
-    Raises:
-        ArgumentError: An option is unknown, or has a value that it cannot have.
-    """
-    values = dict(values)
-    for name, allowed in _NOT_YET.items():
-        if name in values and values.pop(name) not in allowed:
-            raise make_error("SG306", f"the option `{name}` is not available yet")
-    known = {f.name for f in fields(Options)}
-    unknown = sorted(values.keys() - known)
-    if unknown:
-        options = ", ".join(f"`{n}`" for n in sorted(known))
-        helps = (f"the options are {options}",)
-        raise make_error("SG306", f"there is no option `{unknown[0]}`", helps=helps)
-    names = values.get("argnames")
-    values["argnames"] = (names,) if isinstance(names, str) else tuple(names or ())
-    numbers = values.get("argnums", 0)
-    if names is not None and numbers in (0, None):
-        numbers = ()  # names instead of positions, not beside the default one
-    values["argnums"] = _positions(numbers)
-    backend = values.get("backend", "auto")
-    if backend not in _BACKENDS:
-        raise make_error(
-            "SG306", f"there is no backend {backend!r}",
-            helps=("backends are 'auto', 'numba' and 'python'",),
-        )  # fmt: skip
-    return Options(**values)
-
-
-def _positions(argnums: Any) -> int | tuple[int, ...]:
-    numbers = argnums if isinstance(argnums, tuple | list) else (argnums,)
-    for k in numbers:
-        if isinstance(k, bool) or not isinstance(k, int | np.integer):
-            helps = ("positions are ints; names go into `argnames`",)
-            raise make_error("SG303", f"argnums is {argnums!r}", helps=helps)
-    plain = tuple(int(k) for k in numbers)
-    return plain if isinstance(argnums, tuple | list) else plain[0]
-
-
-class Gradient:
-    """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
-
-    def __init__(self, of: Differentiated) -> None:
-        self.of = of
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the gradient, with `has_aux` `(gradient, aux)`."""
-        value, gradient = self.of.value_and_grad(*args, **kwargs)
-        return (gradient, value[1]) if self.of.options.has_aux else gradient
-
-    def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
-        """Write the gradient into arrays and return them.
-
-        Args:
-            out: Arrays of the shapes of the gradient, in its structure.
-            *args: The arguments of the function.
-            **kwargs: Likewise.
-
-        Raises:
-            ValueError: `out` has another structure or shape.
-        """
-        from srcgrad.structures import children
-
-        def copy(target: Any, source: Any) -> None:
-            if isinstance(target, np.ndarray):
-                if np.shape(source) != target.shape:
-                    shapes = f"{target.shape}, the gradient {np.shape(source)}"
-                    raise ValueError(f"`out` has shape {shapes}")
-                target[...] = source
-            elif source is not None:
-                mine, theirs = children(target), children(source)
-                if mine is None or theirs is None or len(mine) != len(theirs):
-                    raise ValueError("`out` has another structure than the gradient")
-                for one, other in zip(mine, theirs, strict=True):
-                    copy(one, other)
-
-        value, gradient = self.of.value_and_grad(*args, **kwargs)
-        copy(out, gradient)
-        return (out, value[1]) if self.of.options.has_aux else out
+__all__ = ["Differentiated"]
 
 
 class Differentiated:
@@ -156,6 +49,8 @@ class Differentiated:
 
     def __init__(self, fun: Callable[..., Any], kind: str, options: Options) -> None:
         """Wrap a function; nothing is read before the first call."""
+        self.primal: Callable[..., Any]
+        self.kind: str = kind
         self.inner: Differentiated | None = None
         if isinstance(fun, Differentiated):
             deeper = fun.kind != "value" or fun.inner is not None
@@ -165,7 +60,6 @@ class Differentiated:
             read_source(fun)  # says what is wrong with it
         functools.update_wrapper(self, fun, updated=())
         self.primal = fun
-        self.kind = kind
         self.options = options
         self.grad = Gradient(self)
         self._cached_source: FunctionSource | None = None
@@ -180,7 +74,9 @@ class Differentiated:
 
     def __repr__(self) -> str:
         """Return what it is, and of what."""
-        return f"<srcgrad.{self.kind} of {getattr(self.primal, '__name__', 'function')}>"
+        return (
+            f"<srcgrad.{self.kind} of {getattr(self.primal, '__name__', 'function')}>"
+        )
 
     def __reduce__(self) -> Any:
         """Pickle by reference where the name leads here, else by source."""
@@ -211,7 +107,7 @@ class Differentiated:
         return given.signature_of(self._read().function)
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return checked arguments by name; those an inner gradient needs are floats."""
+        """Return checked arguments by name, as an inner gradient takes them."""
         values = given.clean(given.bind(self._signature, args, kwargs))
         inner = self.inner
         while inner is not None:
@@ -270,9 +166,9 @@ class Differentiated:
         fixed = self._fixed.get(key)
         if fixed is None:
             return None
-        now = _fixed_values(fixed, leaf)
+        now = freshness.fixed_values(fixed, leaf)
         made = self._made.get((key, now))
-        return made if made is not None and _fresh(made) else None
+        return made if made is not None and freshness.fresh(made) else None
 
     def _new(
         self, specs: dict[str, Any], names: tuple[str, ...], key: Any,
@@ -281,8 +177,8 @@ class Differentiated:
         homes: dict[str, Any] = dict(self._fixed.get(key, {}))
 
         def fetch(name: str, captures: Sequence[Any]) -> Any:
-            homes[name] = next((c for c in captures if _holds(c, name)), None)
-            return _fixed_value(homes[name], name, leaf)
+            homes[name] = next((c for c in captures if freshness.holds(c, name)), None)
+            return freshness.fixed_value(homes[name], name, leaf)
 
         if self.inner is not None:
             from srcgrad.nested import derived
@@ -292,11 +188,13 @@ class Differentiated:
         else:
             from srcgrad.specialise import specialise
 
-            start = {n: _fixed_value(home, n, leaf) for n, home in homes.items()}
+            start = {
+                n: freshness.fixed_value(home, n, leaf) for n, home in homes.items()
+            }
             backend = self.backend
             made = specialise(self._read(), specs, names, backend, fetch, start)
         self._fixed[key] = homes
-        self._made[key, _fixed_values(homes, leaf)] = made
+        self._made[key, freshness.fixed_values(homes, leaf)] = made
         return made
 
     # running
@@ -311,20 +209,27 @@ class Differentiated:
             flatten(capture.fetch(), capture.spec, out)
         return [given.leaf(v, made.backend, gradient) for v in out]
 
-    def _run(self, made: Any, function: Any, leaves: list[Any], values: Any) -> Any:
+    def _run(
+        self, made: Any, function: Any, leaves: list[Any], values: Any,
+        plain: Callable[[Any], Any] | None = None,
+    ) -> Any:  # fmt: skip
         """Run generated code; on any exception let plain Python raise its own."""
         code = made.code(function)
         try:
             with np.errstate(all="ignore"):
-                return _tuple(code(*leaves), function)
+                return given.flat_results(code(*leaves), function)
         except (SrcgradError, KeyboardInterrupt):
             raise
         except Exception as error:
-            self._plain(values)
+            (plain or self._plain)(values)
             raise internal_error(
                 f"generated code raised {type(error).__name__}: {error}",
                 function=self._read().name,
             ) from error
+
+    def _plain_in_place(self, values: dict[str, Any]) -> Any:
+        """Run the user's function on the caller's own arrays."""
+        return given.call_plain(self._read().function, values)
 
     def _plain(self, values: dict[str, Any]) -> Any:
         """Run the user's function on copies."""
@@ -332,8 +237,8 @@ class Differentiated:
         return given.call_plain(self._read().function, copies)
 
     def _effects(self, made: Any, values: dict[str, Any]) -> None:
-        """Run the function for what it prints."""
-        if made.reading.effects:
+        """Run the function for what it prints, or raises at a read-only array."""
+        if made.reading.effects or given.writes_read_only(made, values):
             self._plain(values)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -358,11 +263,13 @@ class Differentiated:
             return given.call_plain(self._read().function, original)
         self._effects(made, values)
         leaves = self._leaves(made, values, gradient=False)
-        results = self._run(made, made.primal, leaves, values)
+        results = self._run(made, made.primal, leaves, original, self._plain_in_place)
         self._write_back(made, original, results)
         return from_form(made.reading.result, results)
 
-    def _write_back(self, made: Any, values: dict[str, Any], results: Sequence[Any]) -> None:
+    def _write_back(
+        self, made: Any, values: dict[str, Any], results: Sequence[Any]
+    ) -> None:
         """Copy the arrays that the function changed into the caller's."""
         if not made.reading.written:
             return
@@ -379,10 +286,12 @@ class Differentiated:
         adjoint = self.checked_adjoint(made, names, values)
         self._effects(made, values)
         leaves = self._leaves(made, values)
-        out = self._run(made, adjoint, [*leaves, _one(made)], values)
+        out = self._run(made, adjoint, [*leaves, given.one_like(made)], values)
         value = from_form(made.reading.result, out)
         taken = {id(x) for x in (*leaves, *out[: made.reading.results])}
-        gradient = self._gradient(made, names, values, out[made.reading.results :], taken)
+        gradient = self._gradient(
+            made, names, values, out[made.reading.results :], taken
+        )
         chosen = self._chosen(gradient)
         if self.options.check_nan:
             self._check_nan(names, gradient)
@@ -464,9 +373,9 @@ class Differentiated:
         def pullback(cotangent: Any) -> tuple[Any, ...]:
             parts: dict[int, Any] = {}
             leaves_of_form(made.reading.result, cotangent, parts)
-            seeds = [_cotangent(made, k, parts.get(k), shapes[k]) for k in shapes]
+            seeds = [given.cotangent(made, k, parts.get(k), shapes[k]) for k in shapes]
             taken = {id(x) for x in (*leaves, *seeds)}
-            out: Sequence[Any] = [_zeros(leaves[p]) for p in made.wrt]
+            out: Sequence[Any] = [given.zeros_like(leaves[p]) for p in made.wrt]
             if adjoint is not None:
                 out = self._run(made, adjoint, [*leaves, *seeds], values)
                 out = out[made.reading.results :]
@@ -502,7 +411,12 @@ class Differentiated:
         full: list[Any] = [None] * made.reading.results
         rest = iter(out[made.reading.results :])
         for k in made.seeds:
-            full[k] = next(rest)
+            tangent = next(rest)
+            if not np.ndim(tangent):
+                tangent = np.dtype(made.primal.results[k].type.dtype).type(tangent)
+            elif any(tangent is x for x in moved):
+                tangent = tangent.copy()
+            full[k] = tangent
         return value, from_form(made.reading.result, full)
 
     def _directions(
@@ -535,7 +449,7 @@ class Differentiated:
         self._effects(made, values)
         leaves = self._leaves(made, values)
         moved = self._directions(made, values, dict.fromkeys(names, v))
-        full = [*leaves, _one(made), *moved]
+        full = [*leaves, given.one_like(made), *moved]
         out = self._run(made, made.second(), full, values)[len(adjoint.results) :]
         return self._gradient(made, names, values, out, {id(x) for x in full})[0]
 
@@ -583,7 +497,7 @@ class Differentiated:
         return print_function(adjoint)
 
     def compile(self, *args: Any, **kwargs: Any) -> Differentiated:
-        """Make value and gradient for arguments of these kinds, and return the object."""
+        """Make value and gradient for arguments of these kinds; return the object."""
         values, names = self._arguments(args, kwargs)
         made = self._specialise(values, names)
         made.code(made.primal)
@@ -617,7 +531,7 @@ class Differentiated:
     @property
     def specializations(self) -> tuple[str, ...]:
         """The kinds of arguments that something was made for."""
-        return tuple(_shown(made.specs) for made in list(self._made.values()))
+        return tuple(freshness.shown(made.specs) for made in list(self._made.values()))
 
     def cache_info(self) -> CacheInfo:
         """Return how many kinds are kept in memory, and the backend."""
@@ -670,82 +584,3 @@ def _later(module: str, name: str) -> Any:
 @functools.cache
 def _default_backend() -> str:
     return "numba" if importlib.util.find_spec("numba") else "python"
-
-
-def _holds(capture: Any, name: str) -> bool:
-    return name in given.fixed_leaves({capture.leaf: capture.spec},
-                                      {capture.leaf: capture.fetch()})  # fmt: skip
-
-
-def _fixed_value(home: Any, name: str, leaf: Callable[[str], Any]) -> Any:
-    """Return the present value of a number that is compiled in."""
-    if home is None:
-        return leaf(name)
-    return given.fixed_leaves({home.leaf: home.spec}, {home.leaf: home.fetch()})[name]
-
-
-def _fixed_values(homes: dict[str, Any], leaf: Callable[[str], Any]) -> Any:
-    return tuple((name, _fixed_value(home, name, leaf)) for name, home in homes.items())
-
-
-def _fresh(made: Any) -> bool:
-    """Tell whether captured values are still of the kind they were."""
-    from srcgrad.frontend.entry import spec_of
-
-    for capture in made.reading.captures:
-        if spec_of(capture.fetch()) != capture.spec:
-            return False
-    for source, scope, name, value in made.reading.statics:
-        now = source.closure() if scope == "closure" else source.module_globals
-        if now.get(name) is not value:
-            return False
-    return True
-
-
-def _shown(specs: dict[str, Any]) -> str:
-    """Return kinds of arguments as text: `x: float64[:, :], n: int`."""
-
-    def one(spec: Any) -> str:
-        match spec[0]:
-            case "scalar":
-                return str(spec[1])
-            case "array":
-                return f"{spec[1]}[{', '.join('1' if n else ':' for n in spec[2])}]"
-            case "static":
-                return repr(spec[1])
-            case "dict" | "record":
-                return f"{{{', '.join(f'{k}: {one(s)}' for k, s in spec[-1])}}}"
-        return f"({', '.join(one(s) for s in spec[-1])})"
-
-    return ", ".join(f"{name}: {one(spec)}" for name, spec in specs.items())
-
-
-def _tuple(out: Any, function: Any) -> tuple[Any, ...]:
-    """Return the results of generated code as one flat tuple."""
-    parts = out if isinstance(out, tuple) else (out,)
-    if function.cut is None:
-        return parts
-    flat: list[Any] = []
-    for part in parts:
-        flat.extend(part if isinstance(part, tuple) else (part,))
-    return tuple(flat)
-
-
-def _one(made: Any) -> Any:
-    dtype = made.primal.results[0].type.dtype
-    return np.float32(1.0) if dtype == "float32" else np.float64(1.0)
-
-
-def _zeros(value: Any) -> Any:
-    return np.zeros_like(value) if np.ndim(value) else np.asarray(value).dtype.type(0)
-
-
-def _cotangent(made: Any, k: int, value: Any, shape: tuple[int, ...]) -> Any:
-    """Return a cotangent in the dtype of its result; None is zero."""
-    dtype = np.dtype(made.primal.results[k].type.dtype)
-    if value is None:
-        return np.zeros(shape, dtype) if shape else dtype.type(0)
-    if np.shape(value) != shape:
-        shown = f"{np.shape(value)}, the result {shape}"
-        raise ValueError(f"the cotangent has shape {shown}")
-    return np.ascontiguousarray(value, dtype) if shape else dtype.type(value)

@@ -1,14 +1,14 @@
 """Gradients of gradients: a gradient is a function of the IR like any other.
 
-`derived` reads the gradient that a `Differentiated` stands for as if it were a function;
-`splice_call` writes it into the function that is being read, where it is called.
+`derived` reads the gradient that a `Differentiated` stands for as if it were a plain
+function; `splice_call` writes it where it is called, into the function being read.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from srcgrad.arguments import in_order, option_names, signature_of, spec_at
@@ -32,7 +32,7 @@ from srcgrad.structures import form_of
 from srcgrad.types import Array, Scalar
 from srcgrad.walk import substitute_block
 
-__all__ = ["derived", "gradient_reading", "splice_call"]
+__all__ = ["Call", "bound_call", "derived", "gradient_reading", "splice_call"]
 
 Specs = dict[str, Any]
 
@@ -65,7 +65,9 @@ def gradient_reading(
     made = inner.make(specs, names, leaf)
     if inner.kind == "value":
         return made, made.reading
-    reading = made.once(("derived", inner.kind, names), lambda: _read(inner, made, names))
+    reading = made.once(
+        ("derived", inner.kind, names), lambda: _read(inner, made, names)
+    )
     return made, reading
 
 
@@ -130,11 +132,50 @@ def _used(form: Any, results: Sequence[Operand]) -> tuple[Any, tuple[Operand, ..
 # inside another function
 
 
-def splice_call(
+@dataclass(slots=True)
+class Call:
+    """A call that is being read: the kinds of its arguments, and their leaves.
+
+    Attributes:
+        specs: The kind of every argument.
+        operands: The numbers and arrays in them, in the order of the parameters.
+    """
+
+    reader: Any
+    node: Any
+    things: dict[str, Thing]
+    specs: Specs
+    leaves: dict[str, Thing] = field(default_factory=dict)
+    operands: list[Operand] = field(default_factory=list)
+
+    def flatten(self) -> None:
+        """Collect the leaves of the arguments."""
+        for name, spec in self.specs.items():
+            thing = self.things[name]
+            _flatten(
+                self.reader, thing, spec, name, self.leaves, self.operands, self.node
+            )
+
+    def static(self, name: str) -> Any:
+        """Return the value of a leaf that must be known while compiling."""
+        return calls.static(self.reader, self.leaves[name], self.node)
+
+    def captures(self, captures: Sequence[Any]) -> list[Operand]:
+        """Return what a function captures as operands of the one being read."""
+        out: list[Operand] = []
+        for c in captures:
+            thing = calls.captured(
+                self.reader, c.source, c.scope, c.name, c.fetch(), self.node
+            )
+            _flatten(self.reader, thing, c.spec, c.leaf, {}, out, self.node)
+        return out
+
+
+def bound_call(
     inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing],
     node: Any,
-) -> Thing:  # fmt: skip
-    """Write the gradient's statements where it is called; return its result."""
+) -> Call:  # fmt: skip
+    """Bind the arguments of a call, ints at differentiated places as floats."""
     source = inner._read()
     defaults = {k: calls.lift(reader, v, node) for k, v in source.defaults.items()}
     things = calls.bind_arguments(
@@ -146,21 +187,19 @@ def splice_call(
         for name in _names(level, specs):
             _as_float(reader, things, specs, name)
         level = level.inner
-    leaves: dict[str, Thing] = {}
-    operands: list[Operand] = []
-    for name, spec in specs.items():
-        _flatten(reader, things[name], spec, name, leaves, operands, node)
+    call = Call(reader, node, things, specs)
+    call.flatten()
+    return call
 
-    def leaf(name: str) -> Any:
-        return calls.static(reader, leaves[name], node)
 
-    _, reading = gradient_reading(inner, specs, leaf)
-    for capture in reading.captures:
-        value = capture.fetch()
-        thing = calls.captured(
-            reader, capture.source, capture.scope, capture.name, value, node
-        )
-        _flatten(reader, thing, capture.spec, capture.leaf, {}, operands, node)
+def splice_call(
+    inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing],
+    node: Any,
+) -> Thing:  # fmt: skip
+    """Write the gradient's statements where it is called; return its result."""
+    call = bound_call(inner, reader, args, kwargs, node)
+    _, reading = gradient_reading(inner, call.specs, call.static)
+    operands = [*call.operands, *call.captures(reading.captures)]
     reader.statics.extend(reading.statics)
     reader.effects = reader.effects or reading.effects
     results = splice(reader.build, reading.function, operands)
@@ -194,7 +233,11 @@ def _spec(reader: Any, thing: Thing, node: Any) -> Any:
             ones = tuple(1 if d.known == 1 else 0 for d in dims)
             return ("array", thing.type.dtype, ones)
         case Tuple():
-            return ("tuple", thing.cls, tuple(_spec(reader, t, node) for t in thing.items))
+            return (
+                "tuple",
+                thing.cls,
+                tuple(_spec(reader, t, node) for t in thing.items),
+            )
         case ListCell() if not isinstance(heap[thing], Ref):
             return ("list", tuple(_spec(reader, t, node) for t in heap[thing]))
         case DictCell():
@@ -256,15 +299,15 @@ def _thing(reader: Any, form: Any, results: Sequence[Operand]) -> Thing:
             items = tuple(_thing(reader, f, results) for f in form[1])
             cell = ListCell("")
             heap[cell] = items
-            return cell  # type: ignore[return-value]
+            return cell
         case "dict":
             fields = {k: _thing(reader, f, results) for k, f in form[1].items()}
             cell = DictCell("")
             heap[cell] = fields
-            return cell  # type: ignore[return-value]
+            return cell
         case "record":
             fields = {k: _thing(reader, f, results) for k, f in form[2].items()}
             cell = Record("", form[1])
             heap[cell] = fields
-            return cell  # type: ignore[return-value]
+            return cell
     return calls.lift(reader, form[1])

@@ -13,7 +13,8 @@ import types
 from dataclasses import fields
 from typing import Any
 
-from srcgrad.differentiated import Differentiated, Options, make_options
+from srcgrad.differentiated import Differentiated
+from srcgrad.options import Options, make_options
 from srcgrad.source import free_names, read_source
 
 __all__ = ["reduce_differentiated"]
@@ -21,8 +22,9 @@ __all__ = ["reduce_differentiated"]
 
 def reduce_differentiated(made: Differentiated) -> Any:
     """Return what `__reduce__` returns."""
-    if _found(made.__module__, made.__qualname__) is made:
-        return made.__qualname__
+    name: str = getattr(made, "__qualname__", "")
+    if _found(made.__module__, name) is made:
+        return name
     options = {f.name: getattr(made.options, f.name) for f in fields(Options)}
     fun: Any = made.inner if made.inner is not None else made.primal
     if made.inner is None and not _named(fun):

@@ -7,10 +7,13 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from srcgrad.differentiated import Differentiated, make_options
+from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
+from srcgrad.options import make_options
 
 __all__ = ["as_html", "show"]
+
+_STYLE = "text-align:left;vertical-align:top"
 
 
 def show(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -52,7 +55,7 @@ def as_html(made: Differentiated) -> str:
     except SrcgradError:
         return f"<code>{html.escape(repr(made))}</code>"
     cells = "".join(
-        f'<td style="text-align:left;vertical-align:top"><pre>{html.escape(text)}</pre></td>'
+        f'<td style="{_STYLE}"><pre>{html.escape(text)}</pre></td>'
         for text in (forward, backward)
     )
     return f"<table><tr>{cells}</tr></table>"

@@ -12,6 +12,7 @@ from typing import Any
 
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tapes import Unkept
+from srcgrad.clone import expand
 from srcgrad.compile import plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
@@ -22,7 +23,10 @@ from srcgrad.source import FunctionSource
 from srcgrad.structures import float_leaves, named_parts
 from srcgrad.types import is_float
 
-__all__ = ["Specialisation", "specialise"]
+__all__ = ["BODIES", "Specialisation", "specialise"]
+
+# What the rows of functions with rules of the user's stand for, see rules.py.
+BODIES: dict[str, Function] = {}
 
 
 @dataclass(slots=True)
@@ -125,7 +129,7 @@ class Specialisation:
     def final(self, function: Function) -> Function:
         """Return a function without the lengths that only its adjoint would ask for."""
         key = ("final", id(function))
-        return self.once(key, lambda: run_passes(function, FINAL))
+        return self.once(key, lambda: run_passes(expand(function, BODIES), FINAL))
 
     def code(self, function: Function) -> Callable[..., Any]:
         """Return a function of the IR as something to call."""

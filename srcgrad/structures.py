@@ -1,7 +1,7 @@
 """Take argument trees apart into numbers and arrays, and put gradients together.
 
-Tuples, lists, dicts, namedtuples and dataclasses, nested. The order of the leaves is the
-order in which the frontend makes parameters. A spec is the kind of a value (see
+Tuples, lists, dicts, namedtuples and dataclasses, nested. The order of the leaves is
+the order in which the frontend makes parameters. A spec is the kind of a value (see
 `frontend.entry.spec_of`), a form is the structure of a result over a list of leaves.
 """
 
@@ -78,7 +78,16 @@ def tree_map(function: Leaf, value: Any) -> Any:
 
 def tree_like(value: Any) -> Any:
     """Return a copy of a tree with arrays of its own."""
-    return tree_map(lambda v: v.copy() if isinstance(v, np.ndarray) else v, value)
+    return tree_map(_own, value)
+
+
+def _own(value: Any) -> Any:
+    """Return a copy of an array; it is read-only if the array is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    mine = value.copy()
+    mine.flags.writeable = value.flags.writeable
+    return mine
 
 
 def pick(values: dict[str, Any], name: str) -> Any:
@@ -239,7 +248,8 @@ def fit(gradient: Any, argument: Any, taken: set[int]) -> Any:
             gradient = np.array(gradient, order="C")
         taken.add(id(gradient))
         return gradient
-    return np.float64(gradient) if type(gradient) is float else gradient
+    kind = type(argument) if isinstance(argument, np.floating) else np.float64
+    return gradient if type(gradient) is kind else kind(gradient)
 
 
 # forms
@@ -275,7 +285,9 @@ def from_form(form: Any, leaves: Sequence[Any]) -> Any:
         case "dict":
             return {k: from_form(f, leaves) for k, f in form[1].items()}
         case "record":
-            return _record(form[1], {k: from_form(f, leaves) for k, f in form[2].items()})
+            return _record(
+                form[1], {k: from_form(f, leaves) for k, f in form[2].items()}
+            )
     return form[1]
 
 
@@ -291,7 +303,7 @@ def leaves_of_form(form: Any, value: Any, out: dict[int, Any]) -> None:
     if form[0] == "static":
         return
     inner = form[-1]
-    keys = list(inner) if isinstance(inner, dict) else list(range(len(inner)))
+    keys: list[Any] = list(inner) if isinstance(inner, dict) else [*range(len(inner))]
     if value is not None and form[0] != "record" and len(value) != len(keys):
         raise ValueError(f"a cotangent has {len(value)} items where {len(keys)} belong")
     for key in keys:

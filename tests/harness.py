@@ -61,8 +61,17 @@ class Trial:
     def vjp(self, args: Args) -> tuple[Any, Callable[[Any], Any]]:
         """Return the compiled value and the pullback to all arguments."""
         made: tuple[Any, Callable[[Any], Any]]
-        made = srcgrad.vjp(self.case.function, *args, backend=self.backend)
+        given = self.as_floats(args)
+        made = srcgrad.vjp(self.case.function, *given, backend=self.backend)
         return made
+
+    def as_floats(self, args: Args) -> Args:
+        """Return the arguments as a gradient takes them: ints at argnums as floats."""
+        active = oracles.positions(self.case.argnums, len(args))
+        return tuple(
+            float(x) if type(x) is int and place in active else x
+            for place, x in enumerate(args)
+        )
 
     def narrow(self) -> bool:
         """Return whether float32 takes part, in arguments or by the case's figure."""
@@ -397,7 +406,8 @@ def check_dot_product(trial: Trial) -> None:
     w = float(rng.standard_normal())
     before = oracles.snapshot(args)
     function, backend = trial.case.function, trial.backend
-    out, tangent = srcgrad.jvp(function, args, tangents, backend=backend)
+    given = trial.as_floats(args)
+    out, tangent = srcgrad.jvp(function, given, tangents, backend=backend)
     oracles.assert_untouched(args, before)
     oracles.assert_same_value(out, trial.value, trial.rtol, "value of jvp")
     oracles.assert_same_value(

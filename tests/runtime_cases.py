@@ -166,6 +166,7 @@ def gathers() -> Iterator[Case]:
                 y = data(tuple(places), dtype)
                 yield Case("spread_along", (y, index, shape[axis]), attrs,
                            readable.spread_along)  # fmt: skip
+        yield Case("take_along_axis", (x, index.astype(np.int32)), attrs)
         yield Case("flatnonzero", (x,))
     for dtype, side in itertools.product(FLOATS, ("left", "right")):
         a = np.sort(data((9,), dtype, "ties"))

@@ -104,7 +104,7 @@ def special(case: Case) -> tuple[Specialisation, list[Any]]:
     argnums = case.argnums if isinstance(case.argnums, tuple) else (case.argnums,)
     values = {n: bound.arguments[n] for n, s in specs.items() if s[0] == "scalar"}
 
-    def fetch(name: str) -> Any:
+    def fetch(name: str, captures: Any) -> Any:
         return values[name]
 
     made = specialise(source, specs, [names[k] for k in argnums], "python", fetch, {})
@@ -123,6 +123,7 @@ def _leaves(specs: dict[str, Any], arguments: Any) -> list[Any]:
 
 def fresh(leaves: Sequence[Any]) -> list[Any]:
     """Return arguments that nobody shares."""
+
     def one(x: Any) -> Any:
         if isinstance(x, np.ndarray) and x.ndim:
             return np.array(x, order="C")
@@ -208,9 +209,7 @@ def test_plain_run_of_the_kernel(case: Case) -> None:
         pytest.fail(f"{where}: {message}")
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in SMOOTH if c.sample], ids=lambda c: c.name
-)
+@pytest.mark.parametrize("case", [c for c in SMOOTH if c.sample], ids=lambda c: c.name)
 def test_compiled_kernel(case: Case) -> None:
     for where, message in problems(case, numba=True):
         if where == "skip":

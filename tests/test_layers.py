@@ -28,7 +28,10 @@ LAYERS: list[list[set[str]]] = [
     [{"emit"}],
     [{"runtime"}],  # a leaf: it knows none of the others, see ALLOWED
     [{"compile"}],
-    [{"api", "structures", "specialise", "arguments"}],
+    [
+        {"api", "structures", "specialise", "arguments", "options", "clone", "nested"}
+        | {"differentiated", "freshness", "gradient", "outputs", "pickling", "rules"}
+    ],
     [
         {"check", "explain", "show", "graph", "monitor", "distributed"}
         | {"nn", "optim", "interop", "__main__"}

@@ -71,6 +71,7 @@ class Storage:
         self.touched: set[Update] = set()
         self.new = False
         build.fetch = self.atom
+        build.available = lambda atom: atom in self.regions.chain
 
     def atom(self, x: Value) -> Operand:
         """Return an integer that a dim is made of."""

@@ -71,7 +71,7 @@ class Term:
 
     def _length(self, axis: int, dim: Dim) -> Operand:
         """Return a length; one that has no value yet is asked of the array itself."""
-        if any(atom in self.build.unmeasured for atom, _ in dim.terms):
+        if not all(self.build.available(atom) for atom, _ in dim.terms):
             out: Operand = self.build.op("dim", self.value, axis=axis)
             return out
         return self.build.length(dim)

@@ -71,6 +71,10 @@ def _never_meets(
     """Show that no later execution of the update hits the wanted element."""
     nest = [s for s, _ in regions.site[update].chain if isinstance(s, For | While)]
     order = here.order
+    if not all(_from_front(regions, w, chain_loops(here.chain)) for w in wanted):
+        return False
+    if not all(_from_front(regions, p, nest) for p in place):
+        return False
     around = [s for s, _ in here.chain if isinstance(s, For | While)]
     if not all(isinstance(s, For) and _unit(s) for s in nest + around):
         return False
@@ -87,6 +91,19 @@ def _never_meets(
         ):
             return False
     return True
+
+
+def chain_loops(chain: Chain) -> list[For | While]:
+    """Return the loops around a region."""
+    return [s for s, _ in chain if isinstance(s, For | While)]
+
+
+def _from_front(regions: Regions, dim: Dim, loops: list[For | While]) -> bool:
+    """Show that a subscript never counts from the end: negative ones wrap around."""
+    if not all(isinstance(s, For) and _unit(s) for s in loops):
+        return False
+    low = _settle(regions, dim, loops)
+    return low is not None and low >= 0
 
 
 def _unit(loop: Stmt) -> bool:

@@ -447,4 +447,3 @@ _CALLS = {
     "empty": _filled, "zeros_like": _like, "ones_like": _like, "empty_like": _like,
     "full": _full, "full_like": _full_like,
 }  # fmt: skip
-

@@ -35,6 +35,7 @@ from srcgrad.types import Array, Dim, ListOf, Type
 
 __all__ = ["Places", "Spot", "is_fancy"]
 
+
 @dataclass(frozen=True, slots=True)
 class Along:
     """How one axis of the named array is indexed: `offset + stride * index[axis]`."""
@@ -60,9 +61,7 @@ class Spot:
     @property
     def whole(self) -> bool:
         """Tell whether this is all of the named array, as it lies."""
-        straight = all(
-            a.stride == 1 and a.axis == k for k, a in enumerate(self.along)
-        )
+        straight = all(a.stride == 1 and a.axis == k for k, a in enumerate(self.along))
         return straight and self.extents == self.lengths
 
     def element(self, index: list[str]) -> str:
@@ -265,9 +264,7 @@ class Places(Checks):
             span = f"max({span}, 0)"
         return start, stride, span
 
-    def end(
-        self, item: Slice, length: str, dim: Dim, at: Stmt
-    ) -> tuple[str, bool]:
+    def end(self, item: Slice, length: str, dim: Dim, at: Stmt) -> tuple[str, bool]:
         """Return the end of a slice, and whether it is certainly not negative."""
         if item.stop is None:
             return length, True

@@ -196,7 +196,9 @@ class _Interference:
         if isinstance(stmt, For):
             self.define([stmt.var], head)
             head = head - {self.naming.find(stmt.var)}
-        self.define(made, head)
+        # The bounds are read after the first values of the carries are set.
+        bounds = [stmt.start, stmt.stop, stmt.step] if isinstance(stmt, For) else []
+        self.define(made, head | self.expand(bounds))
         before = head - frozenset(map(self.naming.find, made)) | finished
         inits = self.expand(self.nest.leaves(stmt))
         return before | inits

@@ -236,7 +236,7 @@ class Reader:
         if self.overlaps(root, value):
             value = self.build.op("copy", value)
         self.state.ver[root] = self.build.write(self.version(root), ref.path, value)
-        for other in root.shares:
+        for other in list(root.shares):
             self.state.ver.pop(other, None)
 
     def overlaps(self, root: Root, value: Operand) -> bool:

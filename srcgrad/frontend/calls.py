@@ -40,6 +40,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+# What `register_vjp` puts in place of plain functions, by identity.
+HOOKS: dict[int, Any] = {}
+
 # names from outside
 
 
@@ -237,7 +240,7 @@ def inline(
     """Read a helper in place."""
     if isinstance(function, type):
         return construct(reader, function, args, kwargs, node)
-    inner = getattr(function, "__srcgrad__", None)
+    inner = getattr(function, "__srcgrad__", None) or HOOKS.get(id(function))
     if inner is not None:
         special = inner(reader, args, kwargs, node)
         if special is not None:
@@ -450,6 +453,8 @@ def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
         for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
             reader.build.same(mine, theirs, "a growing list holds arrays of one shape")
         operand = reader.build.op("copy", operand)
+        # Python's list would see a later write to the array.
+        reader.share(contents.root, value.root)
     root = contents.root
     reader.state.ver[root] = reader.build.push(reader.version(root), operand)
 

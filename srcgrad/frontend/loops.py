@@ -161,8 +161,9 @@ class _Loop:
         flag = self.reader.state.names.get(name)
         if flag is None or flag == const(False):
             return None
-        assert is_operand(flag)
-        return flag  # type: ignore[return-value]
+        if isinstance(flag, Maybe):
+            flag = flag.thing
+        return flag if is_operand(flag) else None  # type: ignore[return-value]
 
     # entering
 
@@ -228,6 +229,8 @@ class _Loop:
             self.reader.state.ver.pop(ref.root, None)
         else:
             self.reader.share(root, shared)
+        for other in list(ref.root.shares):
+            self.reader.share(root, other)
         slot.root = root
         self.reader.state.ver[root] = slot.inn
         self.share_planned(key, root)
@@ -435,6 +438,10 @@ class _Loop:
         value, shared = self.owner(end, self.kept_at_end(key))
         slot.yld = value
         self.ends[end.root] = key
+        for other in list(end.root.shares & self.outside):
+            if (key, other) not in self.plan.shared:
+                self.plan.shared.add((key, other))
+                raise Retry
         if shared is not None:
             partner: Any = self.ends.get(shared, key)
             partner = shared if partner == key else partner
@@ -573,7 +580,7 @@ class _Loop:
             root = slot.root
             if slot.key[0] != "root":
                 root = fresh[slot.root] = replace_root(slot.root, value)
-                for other in slot.root.shares:
+                for other in list(slot.root.shares):
                     self.reader.share(root, other)
             ver[root] = value
         state.ver = ver

@@ -85,7 +85,8 @@ def _take_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     (x, index), (t, _) = names, types
     sizes, axis, _ = whole(x, t, attrs.get("axis", -1))
     count = lengths(index, types[1])[axis]
-    return call("take_along3", t.dtype, x, index, *around(sizes, axis), count)
+    places = as_dtype(index, types[1], "int64")
+    return call("take_along3", t.dtype, x, places, *around(sizes, axis), count)
 
 
 linear("take_along_axis(x, index, axis=-1)", _taken, x=_take, kernel=_take_kernel,
@@ -102,9 +103,9 @@ def _spread_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     sizes, axis, _ = whole(x, types[0], attrs.get("axis", 0))
     outer, count, inner = around(sizes, axis)
     shape = tuple_text([n if k == axis else s for k, s in enumerate(sizes)])
-    return call(
-        "spread_along3", types[0].dtype, x, index, outer, n, inner, count, shape
-    )
+    places = as_dtype(index, types[1], "int64")
+    given = (x, places, outer, n, inner, count, shape)
+    return call("spread_along3", types[0].dtype, *given)
 
 
 linear("spread_along(x, index, n, axis=0)", _spread,

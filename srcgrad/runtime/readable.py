@@ -10,7 +10,7 @@ from srcgrad.runtime import scalar
 
 __all__ = [
     "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "linear_scan",
-    "sinc_slope", "spread_along", "take_last", "zeros_items",
+    "sinc_slope", "spread_along", "stop_gradient", "take_last", "zeros_items",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
@@ -51,6 +51,11 @@ def linear_scan(a: Floats, b: Floats, axis: int = 0, reverse: bool = False) -> F
     for k in range(len(y) - 1):
         y[k + 1] = a[k] * y[k] + b[k] if k else b[0]
     return out
+
+
+def stop_gradient(x: Floats) -> Floats:
+    """Return a copy of an array, and a number as it is: a constant to derivatives."""
+    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def spread_along(x: Floats, index: Any, n: int, axis: int = 0) -> Floats:
