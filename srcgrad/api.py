@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -16,12 +16,25 @@ __all__ = [
 ]  # fmt: skip
 
 
+Decorator = Callable[[Callable[..., Any]], Differentiated]
+
+
 def door(kind: str, fun: Callable[..., Any] | None, options: dict[str, Any]) -> Any:
     """Return a `Differentiated`, or the decorator that makes it if `fun` is None."""
     made = make_options(options)
     if fun is None:
         return lambda f: Differentiated(f, kind, made)
     return Differentiated(fun, kind, made)
+
+
+@overload
+def grad(
+    fun: Callable[..., Any], argnums: Any = 0, **options: Any
+) -> Differentiated: ...
+
+
+@overload
+def grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
 
 
 def grad(
@@ -53,6 +66,16 @@ def grad(
     return door("grad", fun, {"argnums": argnums, **options})
 
 
+@overload
+def value_and_grad(
+    fun: Callable[..., Any], argnums: Any = 0, **options: Any
+) -> Differentiated: ...
+
+
+@overload
+def value_and_grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
+
+
 def value_and_grad(
     fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Any
 ) -> Any:
@@ -71,6 +94,14 @@ def value_and_grad(
     (9.0, 6.0)
     """
     return door("value_and_grad", fun, {"argnums": argnums, **options})
+
+
+@overload
+def differentiable(fun: Callable[..., Any], **options: Any) -> Differentiated: ...
+
+
+@overload
+def differentiable(fun: None = None, **options: Any) -> Decorator: ...
 
 
 def differentiable(fun: Callable[..., Any] | None = None, **options: Any) -> Any:

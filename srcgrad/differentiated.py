@@ -47,6 +47,9 @@ class Differentiated:
         options: What the user chose.
     """
 
+    __name__: str
+    __qualname__: str
+
     def __init__(self, fun: Callable[..., Any], kind: str, options: Options) -> None:
         """Wrap a function; nothing is read before the first call."""
         self.primal: Callable[..., Any]
@@ -491,7 +494,8 @@ class Differentiated:
         if stage == "backward":
             return str(made.text(adjoint).text)
         if stage == "kernel":
-            return str(_later("srcgrad.compile.numba", "kernel_text")(adjoint))
+            kernel_text = _later("srcgrad.compile.numba", "kernel_text")
+            return str(kernel_text(made.final(adjoint)))
         from srcgrad.text import print_function
 
         return print_function(adjoint)

@@ -68,13 +68,25 @@ class _Sweep(Control):
         """Build the whole function."""
         self.survey()
         cotangents = [self.seed(self.function.results[k], len(seeds) > 1) for k in seeds]
+        kept = self.keep_results()
         self.block(self.function.body)
         gradients = [self.gradient(v) for v in inputs]
-        forward = self.taped.stmts
+        forward = self.taped.stmts + kept
         body = Block((*forward, *self.build.close().stmts))
         params = (*self.function.params, *cotangents)
-        results = (*self.function.results, *gradients)
+        results = (*self.results, *gradients)
         return Function(name, params, body, results, self.function.loc, len(forward))
+
+    def keep_results(self) -> list[Stmt]:
+        """Copy the array results in whose memory the backward sweep undoes writes."""
+        families = {self.regions.buffer[u.base].family() for u in self.plan.restores}
+        self.results = list(self.function.results)
+        with self.build.block() as stmts:
+            for k, result in enumerate(self.results):
+                if isinstance(result, Value) and owned(result.type):
+                    if self.regions.buffer[result].family() in families:
+                        self.results[k] = self.build.op("copy", result)
+        return stmts
 
     def survey(self) -> None:
         """Note what the buffers of the top hold when the forward sweep ends."""

@@ -326,6 +326,8 @@ class _Recorder:
             if isinstance(inner.type, Scalar):
                 zero = {"float64": 0.0, "int64": 0, "bool": False}
                 other: Operand = Const(zero.get(inner.type.dtype, 0.0), inner.type)
+            elif not isinstance(inner.type, Array):
+                other = self.build.op("new_list", item=inner.type.item)
             else:
                 zeros = [const(0)] * inner.type.rank
                 other = self.build.op("empty", *zeros, dtype=inner.type.dtype)

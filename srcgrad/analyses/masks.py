@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from srcgrad.ir import Block, Function, Op, Value
 from srcgrad.ops import ROWS
+from srcgrad.types import Array
 from srcgrad.walk import blocks, inner_operands, operands, outs
 
 __all__ = ["Mask", "masks"]
@@ -46,6 +47,16 @@ def _block(block: Block, found: dict[Value, Mask], open_: set[Value]) -> None:
             open_.update(x for x in operands(stmt) if isinstance(x, Value))
 
 
+def _is_spread(arg: Value, out: Value) -> bool:
+    """Tell whether an operand is broadcast: one of its items then has many masks."""
+    if not isinstance(arg.type, Array) or not isinstance(out.type, Array):
+        return arg.type.rank < out.type.rank
+    if arg.type.rank < out.type.rank:
+        return True
+    pairs = zip(arg.type.dims, out.type.dims, strict=True)
+    return any(a.known == 1 and o.known != 1 for a, o in pairs)
+
+
 def _elementwise(stmt: Op, found: dict[Value, Mask], open_: set[Value]) -> None:
     """Hand the mask of a result, narrowed by the operation, to its operands."""
     out = stmt.out
@@ -62,7 +73,7 @@ def _elementwise(stmt: Op, found: dict[Value, Mask], open_: set[Value]) -> None:
         elif free:
             open_.add(arg)
             continue
-        if arg.type.rank < out.type.rank or frozenset() in mine:
+        if _is_spread(arg, out) or frozenset() in mine:
             open_.add(arg)
             continue
         joined = found.get(arg, frozenset()) | mine

@@ -96,6 +96,7 @@ def read_loop(reader: Reader, header: Header) -> None:
         before = reader.snapshot()
         mark, memo = len(build.open[-1]), dict(build.memo[-1])
         found, dead = reader.problems.mark(), reader.dead
+        shares = {root: set(root.shares) for root in reader.state.ver}
         try:
             _Loop(reader, header, plan).read()
             return
@@ -105,6 +106,8 @@ def read_loop(reader: Reader, header: Header) -> None:
             build.memo[-1] = memo
             reader.problems.rewind(found)
             reader.dead = dead
+            for root, others in shares.items():
+                root.shares = others
     raise RecursionError("the types in a loop do not settle")
 
 
@@ -420,6 +423,8 @@ class _Loop:
         if key not in self.plan.arrays:
             if inside.root is end.root and inside.path == end.path:
                 return
+            # What shared memory with what was found without this slot.
+            self.plan.shared.clear()
             self.plan.arrays.add(key)
             raise Retry
         slot = self.by_key[key]

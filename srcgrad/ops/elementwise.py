@@ -11,7 +11,9 @@ from srcgrad.types import Scalar, Type
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
 
 
-def _function(signature: str, loop: str, math_name: str = "", **options: object) -> None:
+def _function(
+    signature: str, loop: str, math_name: str = "", **options: object
+) -> None:
     """Enter a ufunc that computes in floats; `math_name` also answers in `math`."""
     name = signature.split("(")[0]
     callables = dotted(name)
@@ -122,7 +124,7 @@ elementwise("fmin(x, y)", x="where(isnan(y), g, " + _SMALLER + ")",
             y="where(isnan(x), g, " + _SMALLER_Y + ")", loop="rt_fmin({x}, {y})",
             callables=dotted("fmin"))  # fmt: skip
 elementwise("clip(x, lo, hi)", x="where((x >= lo) & (x <= hi), g, 0)",
-            lo="where(x < lo, g, 0)", hi="where(x > hi, g, 0)",
+            lo="where((x < lo) & (lo <= hi), g, 0)", hi="where(maximum(x, lo) > hi, g, 0)",
             loop="rt_minimum(rt_maximum({x}, {lo}), {hi})", callables=dotted("clip"),
             methods=("clip",))  # fmt: skip
 # Python's own max and min select the first of equals; `x if x >= y else y` says so.

@@ -1,0 +1,996 @@
+"""The public interface: every sentence of API section 2 that holds, and section 3."""
+
+import inspect
+import pickle
+import subprocess
+import sys
+import threading
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcgrad
+from srcgrad import (
+    Differentiated,
+    custom_vjp,
+    differentiable,
+    errors,
+    grad,
+    hvp,
+    jvp,
+    register_vjp,
+    show,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
+from srcgrad import grad as named_grad
+
+Array = np.ndarray[Any, Any]
+Point = namedtuple("Point", "x y")
+PYTHON: dict[str, Any] = {"backend": "python"}
+scale = 2.0
+weights = np.array([1.0, 2.0, 3.0])
+axis = 0
+table = {"a": 2.0}
+
+
+@dataclass
+class Model:
+    """Parameters as users keep them."""
+
+    w: Any
+    steps: int
+
+
+def square(x: Any) -> Any:
+    """Return x squared."""
+    return x * x
+
+
+def weighted(x: Any, y: Any, *, k: Any = 3.0) -> Any:
+    return np.sum(x * y) * k
+
+
+def x3() -> Array:
+    return np.array([1.0, 2.0, 3.0])
+
+
+# 1. argnums, argnames, binding
+
+
+def test_int_argnums_gives_one_gradient() -> None:
+    got = grad(weighted, argnums=1, **PYTHON)(x3(), weights)
+    assert isinstance(got, np.ndarray)
+    assert got.tolist() == [3.0, 6.0, 9.0]
+
+
+@pytest.mark.parametrize("argnums", [(1,), [1]])
+def test_tuple_and_list_argnums_give_a_tuple(argnums: Any) -> None:
+    got = grad(weighted, argnums=argnums, **PYTHON)(x3(), weights)
+    assert isinstance(got, tuple)
+    assert [g.tolist() for g in got] == [[3.0, 6.0, 9.0]]
+
+
+def test_order_of_argnums_is_the_order_of_gradients() -> None:
+    one, other = grad(weighted, argnums=(1, 0), **PYTHON)(x3(), 2 * x3())
+    assert one.tolist() == [3.0, 6.0, 9.0]
+    assert other.tolist() == [6.0, 12.0, 18.0]
+
+
+def test_negative_argnums_count_from_the_end() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x * x * y
+
+    assert grad(f, argnums=-1, **PYTHON)(3.0, 1.0) == 9.0
+    assert grad(f, argnums=-2, **PYTHON)(3.0, 1.0) == 6.0
+
+
+def test_argnames_choose_by_name() -> None:
+    assert grad(weighted, argnames="k", **PYTHON)(x3(), x3()) == 14.0
+    got = grad(weighted, argnames=["k", "y"], **PYTHON)(x3(), x3())
+    assert got[0] == 14.0
+    assert got[1].tolist() == [3.0, 6.0, 9.0]
+
+
+def test_argnums_come_before_argnames() -> None:
+    y, k = grad(weighted, argnums=(1,), argnames="k", **PYTHON)(x3(), x3())
+    assert y.tolist() == [3.0, 6.0, 9.0]
+    assert k == 14.0
+
+
+def test_keywords_and_defaults_bind() -> None:
+    got = grad(weighted, **PYTHON)(y=np.ones(3), x=x3(), k=5.0)
+    assert got.tolist() == [5.0, 5.0, 5.0]
+
+
+def test_starred_parameters() -> None:
+    def f(a: Any, *rest: Any, **named: Any) -> Any:
+        return a * rest[0] * rest[1] * named["t"]
+
+    assert grad(f, argnums=2, **PYTHON)(2.0, 3.0, 5.0, t=7.0) == 42.0
+    assert grad(f, argnums=(0, 1), **PYTHON)(2.0, 3, 5.0, t=7.0) == (105.0, 70.0)
+    assert grad(f, argnames="t", **PYTHON)(2.0, 3.0, 5.0, t=7) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"argnums": 2}, "argnums 2 is out of range: `pair` takes 2 arguments"),
+        ({"argnums": -3}, "argnums -3 is out of range"),
+        ({"argnames": "q"}, "`pair` has no argument `q`"),
+        ({"argnums": (0, -2)}, "`x` is chosen twice"),
+    ],
+)
+def test_wrong_arguments_are_named(options: dict[str, Any], text: str) -> None:
+    def pair(x: Any, y: Any) -> Any:
+        return x * y
+
+    with pytest.raises(errors.ArgumentError, match="SG303") as caught:
+        grad(pair, **options, **PYTHON)(1.0, 2.0)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("argnums", [1.5, "x", True, None])
+def test_argnums_of_a_wrong_kind(argnums: Any) -> None:
+    with pytest.raises(TypeError, match="SG303"):
+        grad(square, argnums=argnums)
+
+
+@pytest.mark.parametrize(
+    "options", [{"argnum": 0}, {"backend": "cuda"}, {"parallel": 1}]
+)
+def test_unknown_options(options: dict[str, Any]) -> None:
+    with pytest.raises(errors.ArgumentError, match="SG306"):
+        grad(square, **options)
+
+
+def test_a_call_that_python_refuses() -> None:
+    with pytest.raises(TypeError, match="missing a required argument"):
+        grad(weighted, **PYTHON)(1.0)
+
+
+# 2. structure, shape, dtype
+
+
+def tree_loss(p: Any) -> Any:
+    a, b = p["list"]
+    return (
+        np.sum(p["w"] ** 2) + a * b * p["n"] + p["pt"].x * 3.0 + p["m"].w * p["m"].steps
+    )
+
+
+def test_gradient_has_the_structure_of_the_argument() -> None:
+    params = {
+        "w": x3(), "list": [2.0, 5.0], "n": 3, "pt": Point(1.0, 2.0),
+        "m": Model(4.0, 6), "name": "adam", "flag": True, "none": None,
+    }  # fmt: skip
+    got = grad(tree_loss, **PYTHON)(params)
+    assert list(got) == list(params)
+    assert got["w"].tolist() == [2.0, 4.0, 6.0]
+    assert got["list"] == [15.0, 6.0]
+    assert got["n"] is None
+    assert got["pt"] == Point(3.0, 0.0)
+    assert type(got["pt"]) is Point
+    assert got["m"] == Model(6.0, None)  # type: ignore[arg-type]
+    assert [got[k] for k in ("name", "flag", "none")] == [None, None, None]
+
+
+def test_gradient_owns_its_memory() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return np.sum(x * y)
+
+    x, y = np.asfortranarray(np.ones((3, 4))), np.arange(12.0).reshape(3, 4)[:, ::1]
+    one, other = grad(f, argnums=(0, 1), **PYTHON)(x, y)
+    for gradient in (one, other):
+        assert gradient.flags.c_contiguous
+        assert gradient.flags.writeable
+        assert gradient.base is None
+        assert not any(np.may_share_memory(gradient, z) for z in (x, y))
+    assert not np.may_share_memory(one, other)
+
+
+def test_gradient_of_a_transpose_is_in_c_order() -> None:
+    got = grad(lambda A: np.sum(A.T @ np.ones((2, 5)) * 3.0), **PYTHON)(np.ones((2, 4)))
+    assert got.flags.c_contiguous
+    assert got.base is None
+    x, y = np.ones(3), np.ones(3)
+    one, other = grad(lambda x, y: np.sum(np.sin(x + y)), argnums=(0, 1), **PYTHON)(
+        x, y
+    )
+    assert one is not other
+    one[0] = 9.0
+    assert other[0] != 9.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradient_has_the_dtype(dtype: Any) -> None:
+    got = grad(lambda x: np.sum(x * x), **PYTHON)(np.ones(3, dtype))
+    assert got.dtype == dtype
+    assert type(grad(square, **PYTHON)(dtype(3.0))) is dtype
+
+
+def test_zero_dimensional_array_gets_one() -> None:
+    got = grad(square, **PYTHON)(np.array(3.0))
+    assert isinstance(got, np.ndarray)
+    assert got.shape == ()
+    assert got == 6.0
+
+
+def test_big_endian_is_read() -> None:
+    got = grad(lambda x: np.sum(x * x), **PYTHON)(x3().astype(">f8"))
+    assert got.tolist() == [2.0, 4.0, 6.0]
+
+
+def test_a_new_int_does_not_recompile() -> None:
+    f = grad(lambda x, n: x**n, **PYTHON)
+    assert f(2.0, 3) == 12.0
+    assert f(2.0, 4) == 32.0
+    assert f.cache_info().specializations == 1
+
+
+def test_an_int_that_decides_the_text_does() -> None:
+    f = grad(lambda x, k: np.sum(np.sum(x, axis=k) ** 2), **PYTHON)
+    x = np.arange(6.0).reshape(2, 3)
+    assert f(x, 0)[0].tolist() == [6.0, 10.0, 14.0]
+    assert f(x, 1)[0].tolist() == [6.0, 6.0, 6.0]
+    assert f(x, 0)[0].tolist() == [6.0, 10.0, 14.0]
+    assert f.cache_info().specializations == 2
+
+
+# 3. ints
+
+
+def test_int_at_argnums_is_a_float() -> None:
+    got = grad(square, **PYTHON)(3)
+    assert got == 6.0
+    assert isinstance(got, float)
+
+
+@pytest.mark.parametrize("x", [np.arange(3), np.array([True])])
+def test_int_array_at_argnums_is_refused(x: Array) -> None:
+    with pytest.raises(TypeError, match="SG301") as caught:
+        grad(lambda x: np.sum(x * 1.0), **PYTHON)(x)
+    assert "x.astype(float)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "code"),
+    [
+        ("text", "SG301"), (None, "SG301"), (True, "SG301"), (1j, "SG304"),
+        (np.ones(2) * 1j, "SG304"), (np.array(["a"]), "SG305"),
+        (np.array([None]), "SG305"), (np.ones(2, np.float16), "SG305"),
+        (np.ma.masked_array([1.0]), "SG305"), ({1.0}, "SG30"),
+    ],
+)  # fmt: skip
+def test_other_arguments_are_refused(x: Any, code: str) -> None:
+    with pytest.raises(errors.SrcgradError, match=code):
+        grad(lambda x: np.sum(x * 1.0), **PYTHON)(x)
+
+
+# 4. output
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda x: np.sum(x, keepdims=True), "an array of shape (1,)"),
+        (lambda x: x * 2, "an array of shape (:,)"),
+        (lambda x: (x[0], x[1]), "a tuple"),
+        (lambda x: None, "None"),
+        (lambda x: [x[0]], "a list"),
+    ],
+)
+def test_output_must_be_a_scalar(function: Any, text: str) -> None:
+    with pytest.raises(errors.OutputError, match="SG302") as caught:
+        grad(function, **PYTHON)(x3())
+    assert f"must return a real scalar, not {text}" in str(caught.value)
+
+
+def test_output_error_names_the_return_line_and_the_ways_out() -> None:
+    def late(x: Any) -> Any:
+        y = x * 2
+        return y
+
+    with pytest.raises(TypeError, match="SG302") as caught:
+        grad(late, **PYTHON)(x3())
+    line = late.__code__.co_firstlineno + 2
+    assert f"test_api.py:{line}:" in str(caught.value)
+    for way in ("[0]", ".sum()", "jacobian"):
+        assert way in str(caught.value)
+
+
+def test_int_result_is_refused() -> None:
+    with pytest.raises(TypeError, match="not a float"):
+        grad(lambda x: len(x), **PYTHON)(x3())
+
+
+def test_has_aux() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x * x), {"twice": x * 2, "tag": "ok"}
+
+    gradient, aux = grad(f, has_aux=True, **PYTHON)(x3())
+    assert gradient.tolist() == [2.0, 4.0, 6.0]
+    assert aux["twice"].tolist() == [2.0, 4.0, 6.0]
+    assert aux["tag"] == "ok"
+    (value, aux), gradient = value_and_grad(f, has_aux=True, **PYTHON)(x3())
+    assert value == 14.0
+    assert gradient.tolist() == [2.0, 4.0, 6.0]
+    assert not np.may_share_memory(aux["twice"], gradient)
+
+
+def test_has_aux_needs_a_pair() -> None:
+    with pytest.raises(TypeError, match="SG302"):
+        grad(square, has_aux=True, **PYTHON)(1.0)
+
+
+# 5. the caller's arrays
+
+
+def overwrites(x: Any) -> Any:
+    x[0] = x[1] * x[1]
+    return np.sum(x * x)
+
+
+def test_gradient_never_writes_the_callers_arrays() -> None:
+    x = x3()
+    got = grad(overwrites, **PYTHON)(x)
+    assert x.tolist() == [1.0, 2.0, 3.0]
+    assert got.tolist() == [0.0, 4 * 2.0**3 + 4.0, 6.0]  # in the values on entry
+    vjp(overwrites, x, **PYTHON)[1](1.0)
+    jvp(overwrites, (x,), (x3(),), **PYTHON)
+    assert x.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_value_writes_as_python_does() -> None:
+    x = x3()
+    assert grad(overwrites, **PYTHON).value(x) == 29.0
+    assert x.tolist() == [4.0, 2.0, 3.0]
+
+
+def test_value_that_raises_has_written_what_python_writes() -> None:
+    def f(x: Any) -> Any:
+        x[0] = 9.0
+        if x[1] > 0:
+            raise ValueError("positive")
+        return x[0]
+
+    x = x3()
+    with pytest.raises(ValueError, match="positive"):
+        differentiable(f, **PYTHON)(x)
+    assert x.tolist() == [9.0, 2.0, 3.0]
+    x = x3()
+    with pytest.raises(ValueError, match="positive"):
+        grad(f, **PYTHON)(x)
+    assert x.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_write_to_a_read_only_array_raises_as_plain() -> None:
+    x = x3()
+    x.flags.writeable = False
+    for call in (grad(overwrites, **PYTHON), differentiable(overwrites, **PYTHON)):
+        with pytest.raises(ValueError, match="read-only"):
+            call(x)
+
+
+# 7. gradients of gradients
+
+
+def cube(x: Any) -> Any:
+    return 2 * x * x * x
+
+
+def test_grad_of_grad() -> None:
+    assert grad(grad(cube, **PYTHON), **PYTHON)(3.0) == 36.0
+    assert grad(grad(grad(cube)), **PYTHON)(3) == 12.0
+
+
+def test_value_of_grad_of_grad_is_the_gradient() -> None:
+    assert differentiable(grad(cube), **PYTHON)(3.0) == 54.0
+    assert value_and_grad(grad(cube), **PYTHON)(3.0) == (54.0, 36.0)
+
+
+slope = grad(cube, **PYTHON)
+both = value_and_grad(cube, **PYTHON)
+plain_value = differentiable(cube, **PYTHON)
+
+
+def test_a_decorated_function_inside_means_what_calling_it_means() -> None:
+    assert grad(lambda x: slope(x) * x, **PYTHON)(2.0) == 72.0  # (6 x^3)'
+    assert grad(lambda x: plain_value(x) * x, **PYTHON)(2.0) == 64.0  # (2 x^4)'
+
+    def f(x: Any) -> Any:
+        value, derivative = both(x)
+        return value + derivative
+
+    assert grad(f, **PYTHON)(2.0) == 48.0
+
+
+def test_an_int_given_to_a_gradient_inside_is_a_float() -> None:
+    assert grad(lambda x: slope(3) * x, **PYTHON)(2.0) == 54.0
+    assert grad(lambda x, n: slope(n) * x, **PYTHON)(2.0, 3) == 54.0
+
+
+def sine_of_sum(x: Any, y: Any) -> Any:
+    return np.sum(np.sin(x + y))
+
+
+both_slopes = grad(sine_of_sum, argnums=(0, 1), **PYTHON)
+
+
+def test_gradients_taken_inside_are_arrays_of_their_own() -> None:
+    def f(x: Any, y: Any) -> Any:
+        one, other = both_slopes(x, y)
+        one[0] = 0.0
+        return np.sum(one * x) + np.sum(other)
+
+    x, y = x3(), np.ones(3)
+    want = np.sum(np.cos(x + y)[1:] * x[1:]) + np.sum(np.cos(x + y))
+    np.testing.assert_allclose(differentiable(f, **PYTHON)(x, y), want, rtol=1e-12)
+    srcgrad.check_grads(f, (x, y), **PYTHON)
+
+
+def energy(x: Any, p: Any) -> Any:
+    total = 0.0
+    for k in range(len(x) - 1):
+        total = total + p["c"] * (x[k + 1] - x[k]) ** 2 * x[k]
+    return total
+
+
+force = grad(energy, **PYTHON)
+
+
+def test_grad_of_a_scalar_made_from_a_gradient() -> None:
+    def f(x: Any, c: Any) -> Any:
+        return np.sum(force(x, {"c": c, "n": 1}) ** 2)
+
+    x = np.array([0.3, 1.1, 0.7, 2.0])
+    srcgrad.check_grads(f, (x, 1.5), **PYTHON)
+    twice = grad(f, argnums=(0, 1), **PYTHON)(x, 1.5)
+    product = hvp(energy, **PYTHON)(x, force(x, {"c": 1.5}), {"c": 1.5})
+    np.testing.assert_allclose(twice[0], 2 * product, rtol=1e-12)
+
+
+def test_gradient_inside_a_loop() -> None:
+    def descend(x: Any, rate: Any) -> Any:
+        for _ in range(3):
+            x = x - rate * force(x, {"c": 0.5})
+        return np.sum(x * x)
+
+    x = np.array([0.3, 1.1, 0.7])
+    srcgrad.check_grads(descend, (x, 0.1), **PYTHON)
+
+
+def test_hvp_takes_the_other_arguments_in_order() -> None:
+    def f(a: Any, x: Any, b: Any) -> Any:
+        return a * np.sum(x**3) * b
+
+    v = np.array([1.0, 0.0, 2.0])
+    for argnums in (1, -2):
+        got = hvp(f, argnums, **PYTHON)(x3(), v, 2.0, 5.0)
+        np.testing.assert_allclose(got, 60 * x3() * v)
+    assert hvp(f, 0, **PYTHON)(2.0, 1.0, x3(), 5.0) == 0.0
+
+
+# 8. closures and globals
+
+
+def test_captured_values_are_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = grad(lambda x: np.sum(x * weights) * scale * table["a"], **PYTHON)
+    assert f(x3()).tolist() == [4.0, 8.0, 12.0]
+    monkeypatch.setattr(sys.modules[__name__], "scale", 3.0)
+    monkeypatch.setattr(sys.modules[__name__], "weights", np.ones(3))
+    monkeypatch.setitem(table, "a", 1.0)
+    assert f(x3()).tolist() == [3.0, 3.0, 3.0]
+    assert f.cache_info().specializations == 1
+
+
+def test_a_captured_value_of_another_kind_recompiles() -> None:
+    factor: Any = 2.0
+    f = grad(lambda x: np.sum(x * factor), **PYTHON)
+    assert f(x3()).tolist() == [2.0, 2.0, 2.0]
+    factor = np.array([1.0, 0.0, 4.0])
+    assert f(x3()).tolist() == [1.0, 0.0, 4.0]
+    factor = np.array([[1.0], [5.0]])
+    assert f(x3()).tolist() == [6.0, 6.0, 6.0]
+
+
+def test_captured_values_that_decide_the_text_recompile() -> None:
+    mode, k = "double", 0
+
+    def f(x: Any) -> Any:
+        factor = 2.0 if mode == "double" else 3.0
+        return np.sum(np.sum(x, axis=k) ** 2) * factor
+
+    g, x = grad(f, **PYTHON), np.arange(6.0).reshape(2, 3)
+    assert g(x)[0].tolist() == [12.0, 20.0, 28.0]
+    mode = "triple"
+    assert g(x)[0].tolist() == [18.0, 30.0, 42.0]
+    k = 1
+    assert g(x)[0].tolist() == [18.0, 18.0, 18.0]
+    mode, k = "double", 0
+    assert g(x)[0].tolist() == [12.0, 20.0, 28.0]
+
+
+def times_seven(x: Any) -> Any:
+    return x * 7.0
+
+
+def test_a_helper_that_changes_recompiles() -> None:
+    helper = square
+
+    def f(x: Any) -> Any:
+        return helper(x)
+
+    g = grad(f, **PYTHON)
+    assert g(3.0) == 6.0
+
+    helper = times_seven
+
+    assert g(3.0) == 7.0
+
+
+def own_name(x: Any) -> Any:
+    return np.sum(x, axis=axis)
+
+
+def test_a_helpers_capture_is_not_mixed_up_with_an_argument() -> None:
+    def f(x: Any, axis: Any) -> Any:
+        return np.sum(own_name(x) * axis)
+
+    got = grad(f, argnums=1, **PYTHON)(np.ones((2, 3)), 5.0)
+    assert got == 6.0
+
+
+def test_writing_a_captured_array_is_an_error() -> None:
+    def f(x: Any) -> Any:
+        weights[0] = x
+        return weights[0] * x
+
+    with pytest.raises(ValueError, match="SG408"):
+        grad(f, **PYTHON)(1.0)
+    assert weights.tolist() == [1.0, 2.0, 3.0]
+
+
+# 9. backends
+
+
+def test_backends_agree() -> None:
+    x = x3()
+    for f in (energy, lambda x, p: p["c"] * np.sum(np.sin(x) * weights)):
+        one = value_and_grad(f, **PYTHON)(x, {"c": 2.0})
+        other = value_and_grad(f, backend="numba")(x, {"c": 2.0})
+        np.testing.assert_allclose(one[0], other[0], rtol=1e-12)
+        np.testing.assert_allclose(one[1], other[1], rtol=1e-12)
+
+
+def test_auto_is_numba_where_it_is_installed() -> None:
+    assert grad(square).backend == "numba"
+    assert grad(square, **PYTHON).backend == "python"
+
+
+def test_python_backend_never_imports_numba() -> None:
+    code = (
+        "import sys, srcgrad, textwrap, linecache\n"
+        "text = 'def f(x):\\n    return x * x\\n'\n"
+        "linecache.cache['f.py'] = (len(text), None, text.splitlines(True), 'f.py')\n"
+        "space = {}\nexec(compile(text, 'f.py', 'exec'), space)\n"
+        "print(srcgrad.grad(space['f'], backend='python')(3.0), 'numba' in sys.modules)"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["6.0", "False"], done.stderr
+
+
+# 10. threads, pickle
+
+
+def test_threads() -> None:
+    f, pull = grad(energy, **PYTHON), vjp(energy, x3(), {"c": 1.0}, **PYTHON)[1]
+    want, pulled = f(x3(), {"c": 1.0}), pull(1.0)[0]
+    wrong: list[str] = []
+
+    def work() -> None:
+        for _ in range(20):
+            if f(x3(), {"c": 1.0}).tolist() != want.tolist():
+                wrong.append("gradient")
+            if pull(2.0)[0].tolist() != (2 * pulled).tolist():
+                wrong.append("pullback")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@grad(backend="python")
+def decorated(x: Any) -> Any:
+    return x * x * x
+
+
+def test_pickle_by_name() -> None:
+    assert pickle.loads(pickle.dumps(decorated)) is decorated
+    again: Any = pickle.loads(pickle.dumps(grad(cube, argnums=(0,), **PYTHON)))
+    assert again(2.0) == (24.0,)
+
+
+def test_pickle_by_source() -> None:
+    factor: Any = 5.0
+    inner: Any = lambda t: t * 2.0  # noqa: E731
+
+    def local(x: Any, k: Any = 3.0) -> Any:
+        return np.sum(inner(x) * weights) * factor * k
+
+    again = pickle.loads(pickle.dumps(grad(local, **PYTHON)))
+    assert again(x3()).tolist() == [30.0, 60.0, 90.0]
+    double: Any = pickle.loads(pickle.dumps(grad(lambda x: x * x, **PYTHON)))
+    assert double(3.0) == 6.0
+
+
+def test_pickle_crosses_processes(tmp_path: Path) -> None:
+    file = tmp_path / "f.pickle"
+    file.write_bytes(pickle.dumps(value_and_grad(_make_local(4.0), **PYTHON)))
+    code = (
+        "import pickle, pathlib\n"
+        f"print(pickle.loads(pathlib.Path({str(file)!r}).read_bytes())(3.0))"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
+    )
+    assert "36.0" in done.stdout, done.stderr
+    assert "24.0" in done.stdout, done.stderr
+
+
+def _make_local(factor: float) -> Callable[[Any], Any]:
+    def local(x: Any) -> Any:
+        return x * x * factor
+
+    return local
+
+
+# 11. exceptions
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "kind"),
+    [
+        (lambda x: x[5], (x3(),), IndexError),
+        (lambda x, n: x / n, (1.0, 0), ZeroDivisionError),
+        (lambda x, y: np.sum(x + y), (x3(), np.ones(2)), ValueError),
+        (lambda A: np.linalg.inv(A).sum(), (np.zeros((2, 2)),), np.linalg.LinAlgError),
+    ],
+)
+def test_exceptions_are_pythons(function: Any, arguments: Any, kind: type) -> None:
+    for call in (
+        grad(function, **PYTHON),
+        differentiable(function, **PYTHON),
+        lambda *a: vjp(function, *a, **PYTHON),
+    ):
+        with pytest.raises(kind) as caught:
+            call(*arguments)
+        assert not isinstance(caught.value, errors.SrcgradError)
+        last = caught.traceback[-1]
+        assert any("test_api" in str(entry.path) for entry in caught.traceback), last
+
+
+# 12. refusals
+
+
+def test_cut_paths_are_refused() -> None:
+    with pytest.raises(errors.NonDifferentiableError, match="SG502") as caught:
+        grad(lambda x: np.round(x) * 2.0, **PYTHON)(1.0)
+    assert "round" in str(caught.value)
+
+
+def test_an_unused_argument_has_gradient_zero() -> None:
+    got = grad(lambda x, y: y * 2.0, **PYTHON)(x3(), 1.0)
+    assert got.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_check_nan() -> None:
+    with np.errstate(all="ignore"):
+        assert grad(np_sqrt, **PYTHON)(0.0) == np.inf
+        with pytest.raises(FloatingPointError, match="SG701"):
+            grad(np_sqrt, check_nan=True, **PYTHON)(0.0)
+
+
+def np_sqrt(x: Any) -> Any:
+    return np.sqrt(x)
+
+
+# vjp and jvp
+
+
+def test_vjp_leaves_what_is_no_float() -> None:
+    def f(n: Any, x: Any, p: Any, m: Any) -> Any:
+        total = 0.0
+        for k in range(n):
+            total = total + x[k] * p["a"] * m[k]
+        return total
+
+    value, pullback = vjp(f, 2, x3(), {"a": 3.0, "n": 1}, np.arange(3), **PYTHON)
+    assert value == 6.0
+    n, x, p, m = pullback(2.0)
+    assert (n, m) == (None, None)
+    assert x.tolist() == [0.0, 6.0, 0.0]
+    assert p == {"a": 4.0, "n": None}
+    tangents = (None, np.ones(3), {"a": 0.0, "n": None}, None)
+    args = (2, x3(), {"a": 3.0, "n": 1}, np.arange(3))
+    assert jvp(f, args, tangents, **PYTHON) == (6.0, 3.0)
+    assert jvp(f, args, (None, None, {"a": 1.0, "n": None}, None), **PYTHON)[1] == 2.0
+
+
+def test_vjp_of_arrays_and_containers() -> None:
+    def f(x: Any) -> Any:
+        return {"y": x * x, "s": np.sum(x), "n": len(x)}
+
+    value, pullback = vjp(f, x3(), **PYTHON)
+    assert value["n"] == 3
+    got = pullback({"y": np.ones(3), "s": 10.0, "n": None})[0]
+    assert got.tolist() == [12.0, 14.0, 16.0]
+    assert pullback({"y": None, "s": 1.0, "n": None})[0].tolist() == [1.0, 1.0, 1.0]
+    _, tangent = jvp(f, (x3(),), (np.array([1.0, 0.0, 0.0]),), **PYTHON)
+    assert tangent["y"].tolist() == [2.0, 0.0, 0.0]
+    assert (tangent["s"], tangent["n"]) == (1.0, None)
+
+
+def test_pullback_keeps_the_values_on_entry() -> None:
+    x = x3()
+    _, pullback = vjp(lambda x: np.sum(x * x), x, **PYTHON)
+    x[:] = 0.0
+    assert pullback(1.0)[0].tolist() == [2.0, 4.0, 6.0]
+    assert pullback(3.0)[0].tolist() == [6.0, 12.0, 18.0]
+
+
+def test_shapes_of_cotangents_and_tangents_are_checked() -> None:
+    _, pullback = vjp(lambda x: x * x, x3(), **PYTHON)
+    with pytest.raises(ValueError, match="shape"):
+        pullback(1.0)
+    with pytest.raises(ValueError, match="shape"):
+        jvp(square, (x3(),), (1.0,), **PYTHON)
+    with pytest.raises(ValueError, match="1 arguments, but 2 tangents"):
+        jvp(square, (1.0,), (1.0, 1.0), **PYTHON)
+
+
+# The object
+
+
+def test_both_doors_have_the_same_methods() -> None:
+    for f in (grad(square, **PYTHON), differentiable(square, **PYTHON)):
+        assert f.value(3.0) == 9.0
+        assert f.grad(3.0) == 6.0
+        assert f.value_and_grad(3.0) == (9.0, 6.0)
+        assert f.vjp(3.0)[1](1.0) == (6.0,)
+        assert f.jvp((3.0,), (2.0,)) == (9.0, 12.0)
+        assert f.hvp(3.0, 1.0) == 2.0
+        assert f.primal is square
+
+
+def test_decorators_with_and_without_options() -> None:
+    @grad
+    def f(x: Any) -> Any:
+        return x * x
+
+    @grad(argnums=1, backend="python")
+    def g(x: Any, y: Any) -> Any:
+        return x * y
+
+    assert isinstance(f, Differentiated)
+    assert g(3.0, 4.0) == 3.0
+
+
+def test_meta_data() -> None:
+    f = grad(square, **PYTHON)
+    assert f.__name__ == "square"
+    assert f.__doc__ == "Return x squared."
+    assert f.__signature__ == inspect.signature(square) == inspect.signature(f)
+    assert "grad of square" in repr(f)
+
+
+def test_generated_source_runs_as_it_stands() -> None:
+    f = grad(energy, **PYTHON)
+    with pytest.raises(errors.ArgumentError, match="nothing is generated yet"):
+        _ = f.backward_source
+    gradient = f(x3(), {"c": 2.0})
+    space: dict[str, Any] = {}
+    exec(f.backward_source, space)
+    value, (again,) = space["energy_grad"](x3(), 2.0)
+    assert value == energy(x3(), {"c": 2.0})
+    assert again.tolist() == gradient.tolist()
+    assert f.source(x3(), {"c": 2.0}) == f.backward_source
+
+
+def test_stages() -> None:
+    f = grad(square, **PYTHON)
+    assert "def square(x" in f.source(3.0, stage="forward")
+    assert "def square_grad(" in f.source(3.0, stage="backward")
+    assert "square_grad" in f.source(3.0, stage="ir")
+    assert "njit" in f.source(3.0, stage="kernel")
+    with pytest.raises(errors.ArgumentError, match="no stage 'sideways'"):
+        f.source(3.0, stage="sideways")
+
+
+def test_show_prints_both_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    result: Any = show(grad(square, **PYTHON), 3.0)  # type: ignore[func-returns-value]
+    assert result is None
+    out = capsys.readouterr().out
+    assert out.index("def square(x") < out.index("def square_grad(")
+    f = grad(square, **PYTHON)
+    assert "square" in f._repr_html_()
+    f(3.0)
+    assert "square_grad" in f._repr_html_()
+
+
+def test_cache_info_and_clear_cache() -> None:
+    f = grad(lambda x: np.sum(x * x), **PYTHON)
+    f(x3())
+    f(np.ones((2, 2)))
+    assert f.cache_info().specializations == 2
+    assert set(f.specializations) == {"x: float64[:]", "x: float64[:, :]"}
+    f.clear_cache()
+    assert f.specializations == ()
+    assert f(x3()).tolist() == [2.0, 4.0, 6.0]
+
+
+def test_compile_makes_it_ahead() -> None:
+    f = grad(square, **PYTHON)
+    assert f.compile(3.0) is f
+    assert f.cache_info().specializations == 1
+
+
+def test_with_options() -> None:
+    f = grad(lambda x, y: x * y, **PYTHON)
+    other = f.with_options(argnums=1)
+    assert (f(2.0, 5.0), other(2.0, 5.0)) == (5.0, 2.0)
+    assert other.with_options(argnames="x")(2.0, 5.0) == 5.0
+    with pytest.raises(errors.ArgumentError, match="SG306"):
+        f.with_options(colour="red")
+
+
+def test_into_writes_into_given_arrays() -> None:
+    f, out = grad(lambda p: np.sum(p["w"] ** 2), **PYTHON), {"w": np.zeros(3)}
+    assert f.grad.into(out, {"w": x3()}) is out
+    assert out["w"].tolist() == [2.0, 4.0, 6.0]
+    with pytest.raises(ValueError, match="shape"):
+        f.grad.into({"w": np.zeros(2)}, {"w": x3()})
+
+
+def test_wrong_functions_are_refused_at_once() -> None:
+    with pytest.raises(errors.SrcgradError, match="a function is needed"):
+        grad(3.0)  # type: ignore[call-overload]
+    with pytest.raises(errors.SrcgradError):
+        grad(len)(x3())
+
+
+# stop_gradient, custom rules
+
+
+def test_stop_gradient() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x * stop_gradient(x))
+
+    gradient = grad(f, **PYTHON)
+    assert gradient(x3()).tolist() == [1.0, 2.0, 3.0]
+    exec(gradient.backward_source, {})
+    x = x3()
+    assert stop_gradient(2.0) == 2.0
+    assert stop_gradient(x).tolist() == x.tolist()
+
+
+@custom_vjp
+def clipped(x: Any, k: Any) -> Any:
+    return np.minimum(x, 2.0) * k
+
+
+@clipped.defvjp
+def clipped_vjp(g: Any, z: Any, x: Any, k: Any) -> Any:
+    return g * scale + z * 0.0, np.sum(g * z / k)
+
+
+def test_custom_vjp_uses_the_rule() -> None:
+    def f(x: Any, k: Any) -> Any:
+        y = clipped(x, k)
+        return np.sum(y * weights)
+
+    assert clipped(3.0, 2.0) == 4.0
+    value, (dx, dk) = value_and_grad(f, argnums=(0, 1), **PYTHON)(x3(), 5.0)
+    assert value == 5.0 * (1 + 4 + 6)
+    assert dx.tolist() == [2.0, 4.0, 6.0]
+    assert dk == 11.0
+    assert jvp(f, (x3(), 5.0), (np.ones(3), 0.0), **PYTHON)[1] == 12.0
+
+
+def test_custom_vjp_in_a_loop_and_twice() -> None:
+    @custom_vjp
+    def softplus(x: Any) -> Any:
+        return np.log(1 + np.exp(x))
+
+    @softplus.defvjp
+    def softplus_vjp(g: Any, z: Any, x: Any) -> Any:
+        return g / (1 + np.exp(-x))
+
+    def f(x: Any) -> Any:
+        total = 0.0
+        for k in range(len(x)):
+            total = total + softplus(x[k]) ** 2
+        return total
+
+    srcgrad.check_grads(f, (x3(),), order=2, **PYTHON)
+
+
+def test_custom_vjp_without_rule_or_with_a_wrong_one() -> None:
+    @custom_vjp
+    def f(x: Any) -> Any:
+        return x * 2
+
+    with pytest.raises(errors.UnsupportedFunctionError, match="has no rule"):
+        grad(lambda x: f(x), **PYTHON)(1.0)
+
+    @f.defvjp
+    def f_vjp(g: Any, z: Any) -> Any:
+        return g
+
+    with pytest.raises(errors.UnsupportedFunctionError, match="a rule of 2 arguments"):
+        grad(lambda x: f(x), **PYTHON)(1.0)
+
+
+def helper_with_rule(x: Any) -> Any:
+    return x * x
+
+
+def test_register_vjp() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(helper_with_rule(x))
+
+    register_vjp(helper_with_rule, lambda g, z, x: 100.0 * g)
+    assert grad(f, **PYTHON)(x3()).tolist() == [100.0, 100.0, 100.0]
+    assert differentiable(f, **PYTHON)(x3()) == 14.0
+    with pytest.raises(errors.ArgumentError, match="has a rule already"):
+        register_vjp(np.sin, lambda g, z, x: g)
+
+
+# Start-up
+
+
+def test_names_are_public_and_lazy() -> None:
+    assert named_grad is srcgrad.grad
+    for name in srcgrad.__all__:
+        assert getattr(srcgrad, name) is not None
+        assert name in dir(srcgrad)
+    with pytest.raises(AttributeError, match="no attribute 'gradd'"):
+        _ = srcgrad.gradd  # type: ignore[attr-defined]
+
+
+def test_importing_modules_hides_no_function() -> None:
+    code = (
+        "import srcgrad.verify, srcgrad.show, srcgrad\n"
+        "print(callable(srcgrad.verify), callable(srcgrad.show))\n"
+        "from srcgrad import verify, show; print(verify.__module__)"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "True", "srcgrad.check"], done.stderr
+
+
+def test_import_brings_nothing_of_ours() -> None:
+    code = (
+        "import sys, srcgrad; "
+        "print([m for m in sys.modules if m.startswith(('srcgrad.', 'scipy'))])"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]", done.stderr
