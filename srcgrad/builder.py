@@ -1,7 +1,7 @@
 """Build IR: infer types, fold integers, keep dims in canonical form.
 
-The frontend and the adjoint write statements through one Builder, so types, shape checks
-and simplifications are decided in one place.
+The frontend and the adjoint write statements through one Builder, so types, shape
+checks and simplifications are decided in one place.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from srcgrad.ir import (
+    NOWHERE,
     Accumulate,
     Assert,
     Block,
     Const,
-    NOWHERE,
     Index,
     Op,
     Operand,
@@ -320,12 +320,12 @@ class Builder:
                 if item.type.dtype == "bool":
                     axis += item.type.rank - 1
             axis += 1
+        dims += type.dims[axis:]
         if fancy:
             shape = self.broadcast(fancy)
             at = 0 if apart or spot is None else spot
             dims[at:at] = list(shape)
             return Array(type.dtype, tuple(dims))
-        dims += type.dims[axis:]
         if not dims:
             return Scalar(type.dtype)
         return Array(type.dtype, tuple(dims), self._stays_contiguous(type, step))
@@ -367,7 +367,10 @@ class Builder:
         if dim.known is not None and all(
             p is None or isinstance(p, Const) for p in parts
         ):
-            s = slice(*(None if p is None else int(p.value) for p in parts))  # type: ignore[union-attr]
+            ends: list[Any] = [
+                int(p.value) if isinstance(p, Const) else None for p in parts
+            ]
+            s = slice(*ends)
             return Dim(len(range(*s.indices(max(dim.known, 0)))))
         step = 1 if item.step is None else self.dim(item.step).known
         if step == -1 and item.start is None and item.stop is None:

@@ -3,7 +3,7 @@
     Function = name, params: Value*, body: Block, results: Operand*, loc
     Block    = stmts: Stmt*
     Operand  = Value | Const
-    Stmt     = Op(row, args, attrs) -> outs            one row of the table of operations
+    Stmt     = Op(row, args, attrs) -> outs            one row of the table
              | View(base, path) -> out                 alias of a part of a buffer
              | Read(base, path) -> out                 one element, copied
              | Write(base, path, value) -> out         x[path] = value; consumes base
@@ -34,9 +34,9 @@ from srcgrad.errors import Location as Loc
 from srcgrad.types import ListOf, Scalar, Type
 
 __all__ = [
-    "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function", "If",
-    "Index", "Item", "Loc", "NOWHERE", "Loop", "Merge", "Op", "Operand", "Path", "Permute", "Push",
-    "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Value", "View", "While",
+    "NOWHERE", "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function",
+    "If", "Index", "Item", "Loc", "Loop", "Merge", "Op", "Operand", "Path", "Permute",
+    "Push", "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Value", "View", "While",
     "Write", "gathers", "owned", "path_operands",
 ]  # fmt: skip
 

@@ -144,8 +144,8 @@ class Specialisation:
         return self.once(("code", id(function)), make)
 
 def specialise(
-    source: FunctionSource, specs: dict[str, Spec], argnames: Sequence[str], backend: str,
-    fetch: Callable[[str, Any], Any], fixed: dict[str, Any],
+    source: FunctionSource, specs: dict[str, Spec], argnames: Sequence[str],
+    backend: str, fetch: Callable[[str, Any], Any], fixed: dict[str, Any],
 ) -> Specialisation:  # fmt: skip
     """Read a function for one kind of arguments.
 

@@ -115,11 +115,11 @@ class _Printer:
                 body = self.carries(s.carries, deeper) + self.block(s.body, deeper)
                 return [head, *body, *self.yields(s, deeper)]
             case While():
-                head = [f"{indent}while{where}", *self.carries(s.carries, deeper)]
+                first = [f"{indent}while{where}", *self.carries(s.carries, deeper)]
                 test = self.block(s.test, deeper)
                 test.append(f"{indent}test {self.name(s.cond)}")
                 body = self.block(s.body, deeper)
-                return [*head, *test, *body, *self.yields(s, deeper)]
+                return [*first, *test, *body, *self.yields(s, deeper)]
             case If():
                 lines = [f"{indent}if {self.name(s.cond)}{where}"]
                 lines += self.block(s.then, deeper)

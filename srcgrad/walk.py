@@ -18,7 +18,6 @@ from srcgrad.ir import (
     If,
     Index,
     Item,
-    Merge,
     Op,
     Operand,
     Path,

@@ -379,8 +379,9 @@ class Control(Statements):
         build = self.build
         if isinstance(stmt, While) or stmt.exit is not None:
             if stmt not in self.plan.trips:
-                self.plan.trips[stmt] = stmt.trips or Value("trips", INT)
-                self.regions.chain[self.plan.trips[stmt]] = self.regions.site[stmt].chain
+                counted = stmt.trips or Value("trips", INT)
+                self.plan.trips[stmt] = counted
+                self.regions.chain[counted] = self.regions.site[stmt].chain
                 self.new = True
             trips = self.need(self.plan.trips[stmt])
             plain = isinstance(stmt, For) and _plain(stmt)
@@ -476,7 +477,7 @@ class Control(Statements):
                 if not (isinstance(slot.out, Const) and slot.out.value == 0.0):
                     self.give(carry.init, slot.out)
             elif carry.init in self.active:
-                self.buffers[self.regions.buffer[carry.init]] = slot.out  # type: ignore[index]
+                self.buffers[self.regions.buffer[carry.init]] = slot.out
         for slot, carry in primal:
             buffer = self.regions.buffer[carry.init]  # type: ignore[index]
             self.current[buffer] = slot.out

@@ -1,8 +1,9 @@
-"""Hold cotangents: of numbers as values, of arrays as values until they must be buffers.
+"""Hold cotangents: numbers as values, arrays as values until they must be buffers.
 
 `give` is the only place that accumulates. A whole first contribution is kept as a plain
-value (it may be of lower rank: it stands for its broadcast); it becomes a buffer of its
-own when a part is added to it, when a loop or branch works on it, or when it is returned.
+value (it may be of lower rank: it stands for its broadcast); it becomes a buffer of
+its own when a part is added to it, when a loop or branch works on it, or when it is
+returned.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class Cotangents(Storage):
 
     def reachable(self, dim: Dim) -> bool:
         """Tell whether a length can be had from numbers of the forward sweep."""
-        return all(atom in self.regions.chain for atom, _ in dim.terms)  # type: ignore[comparison-overlap]
+        return all(atom in self.regions.chain for atom, _ in dim.terms)
 
     def list_version(self, base: Value) -> Value:
         """Return the final version of a list, for its length."""

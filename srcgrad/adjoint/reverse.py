@@ -1,7 +1,7 @@
 """Build the adjoint of a whole function: forward sweep, then backward sweep.
 
-The backward sweep is built again until it asks for nothing new; what passes from one run
-to the next is the plan alone. Two to four runs are the rule.
+The backward sweep is built again until it asks for nothing new; what passes from one
+run to the next is the plan alone. Two to four runs are the rule.
 """
 
 from __future__ import annotations

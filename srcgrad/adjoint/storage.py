@@ -1,8 +1,9 @@
 """Have a forward value at hand in the backward sweep.
 
-A needed value is, in this order: still alive; already fetched; recomputed, if it is cheap
-and made of what is free or kept anyway; read again where it lies; kept by the forward
-sweep. What is not kept yet is noted in the plan, and the backward sweep is built again.
+A needed value is, in this order: still alive; already fetched; recomputed, if it is
+cheap and made of what is free or kept anyway; read again where it lies; kept by the
+forward sweep. What is not kept yet is noted in the plan, and the backward sweep is
+built again.
 """
 
 from __future__ import annotations

@@ -231,7 +231,8 @@ class _Recorder:
         if isinstance(last, Op):
             stmts[-1] = replace(last, outs=(wanted,))
         else:
-            stmts[-1] = replace(last, out=wanted)  # type: ignore[call-arg]
+            other: Any = last
+            stmts[-1] = replace(other, out=wanted)
 
     def allocate(self, tape: Tape) -> Value:
         if isinstance(tape.type, ListOf):

@@ -1,7 +1,7 @@
 """Values with operators: what the rules of the table compute with.
 
-A rule is an ordinary expression. Its names are looked up only when it uses them, so what
-a rule never names is never kept for it.
+A rule is an ordinary expression. Its names are looked up only when it uses them, so
+what a rule never names is never kept for it.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ class Term:
         return total
 
     @property
-    def T(self) -> Term:  # noqa: N802 - NumPy's name
+    def T(self) -> Term:
         """The transposed view."""
         return self.permute(tuple(reversed(range(self.rank))))
 
     @property
-    def mT(self) -> Term:  # noqa: N802 - NumPy's name
+    def mT(self) -> Term:
         """The view with the last two axes exchanged."""
         axes = list(range(self.rank))
         axes[-2:] = axes[-1], axes[-2]
@@ -179,10 +179,10 @@ class Term:
     def __ge__(self, other: Any) -> Any:
         return self.op("ge", other)
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         return self.op("eq", other)
 
-    def __ne__(self, other: object) -> Any:  # type: ignore[override]
+    def __ne__(self, other: object) -> Any:
         return self.op("ne", other)
 
     def __and__(self, other: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Which values matter to a derivative: they depend on an input, and a result on them."""
+"""Which values matter to a derivative: they depend on an input, a result on them."""
 
 from __future__ import annotations
 

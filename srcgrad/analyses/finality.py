@@ -1,9 +1,9 @@
 """Which element reads see a value that no later write changes.
 
 In a loop nest that writes `A[i, j]` at exactly its loop variables, an element that lies
-before `(i, j)` in the order of the loops is finished: the reverse sweep may read it where
-it lies. This is what lets an in-place Cholesky, LU, Thomas or prefix recurrence run
-backward with nothing on the tape.
+before `(i, j)` in the order of the loops is finished: the reverse sweep may read it
+where it lies. This is what lets an in-place Cholesky, LU, Thomas or prefix recurrence
+run backward with nothing on the tape.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def _later(
     """
     primed: dict[Value, tuple[Value, int] | None] = {}
     for depth, loop in enumerate(nest):
-        assert isinstance(loop, For) and isinstance(loop.step, Const)
+        assert isinstance(loop, For)
+        assert isinstance(loop.step, Const)
         if depth < len(loops) and depth < case:
             primed[loop.var] = (loop.var, 0)
         elif depth < len(loops) and depth == case:

@@ -137,7 +137,8 @@ class Regions:
                         self._merge(merge.out, merge.then, merge.orelse)
 
     def _merge(self, out: Value, then: Operand, orelse: Operand) -> None:
-        assert isinstance(then, Value) and isinstance(orelse, Value)
+        assert isinstance(then, Value)
+        assert isinstance(orelse, Value)
         a, b = self.buffer[then], self.buffer[orelse]
         if a is b:
             self.buffer[out] = a

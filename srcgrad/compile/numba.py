@@ -1,8 +1,8 @@
 """Load the kernel of a function through Numba; with the runtime, all that knows it.
 
-A kernel is a module of its own in the cache folder. Its key covers the text, the runtime
-and the versions, so one key is one specialisation; the entry is committed after the
-first call has compiled it.
+A kernel is a module of its own in the cache folder. Its key covers the text, the
+runtime and the versions, so one key is one specialisation; the entry is committed after
+the first call has compiled it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _compile(kernel: Any, args: tuple[Any, ...], name: str) -> None:
     import numba
 
     try:
-        kernel.compile(tuple(numba.typeof(a) for a in args))
+        typeof: Any = numba.typeof
+        kernel.compile(tuple(typeof(a) for a in args))
     except Exception as error:
         raise internal_error(
             f"Numba refused the kernel: {type(error).__name__}", function=name

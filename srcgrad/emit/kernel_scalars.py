@@ -13,7 +13,7 @@ import re
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import Text
-from srcgrad.ir import Const, Op, Operand, Read, Stmt, Value, View
+from srcgrad.ir import Const, Op, Operand, Read, Value, View
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.types import promote
 
@@ -364,7 +364,3 @@ class Scalars:
         self.line(f"if math.isinf({z.text}) and math.isfinite({args[0].text}):")
         self.line("    raise OverflowError")
         return z
-
-    def root(self, stmt: Stmt) -> None:
-        """Note the line of the user's source that a statement stems from."""
-        self.at = stmt.loc.line

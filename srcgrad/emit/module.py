@@ -7,6 +7,7 @@ statement repeats the statement.
 
 from __future__ import annotations
 
+import builtins
 import linecache
 import os
 import re
@@ -16,14 +17,27 @@ from typing import Any
 
 from srcgrad.emit.python import emit_python
 from srcgrad.ir import Function, Value
-from srcgrad.runtime import readable
+from srcgrad.ops.table import ROWS
 from srcgrad.source import FunctionSource, statement_text
 
 __all__ = ["ModuleText", "python_module"]
 
+# The functions of srcgrad.runtime.readable; `cast` has a spelling of its own.
+_HELPERS = (
+    *(
+        row.spell
+        for row in ROWS.values()
+        if row.spell
+        and "." not in row.spell
+        and row.name != "cast"
+        and not hasattr(builtins, row.spell)
+    ),
+    "take_last",
+)
+
 @dataclass(frozen=True, slots=True)
 class ModuleText:
-    """The text of a module, the name of its function, and the user line of each line."""
+    """The text of a module, its function's name, and the user line of each line."""
 
     name: str
     text: str
@@ -92,7 +106,7 @@ def _header(
         module = "numpy" if short == "np" else short
         if re.search(rf"(?<![\w.]){name}\.", text):
             head.append(f"import {module}" + (f" as {name}" if name != module else ""))
-    needed = [n for n in readable.__all__ if re.search(rf"(?<![\w.]){n}\(", text)]
+    needed = [n for n in _HELPERS if re.search(rf"(?<![\w.]){n}\(", text)]
     if needed:
         head.append(f"from srcgrad.runtime.readable import {', '.join(sorted(needed))}")
     return [*head, "", ""]

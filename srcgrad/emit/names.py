@@ -1,8 +1,8 @@
 """Give every value a Python name.
 
-Values that are one variable form a storage: all versions of a buffer, the inside and the
-outside of a carried value. Two storages that are alive at once never share a name; all
-others take the name they would like, and `_2` is added where two meet.
+Values that are one variable form a storage: all versions of a buffer, the inside and
+the outside of a carried value. Two storages that are alive at once never share a name;
+all others take the name they would like, and `_2` is added where two meet.
 """
 
 from __future__ import annotations
@@ -184,7 +184,9 @@ class _Interference:
         head: Storages = after | frozenset(map(self.naming.find, made))
         handed = frozenset(map(self.naming.find, inns))
         while True:
-            self.define(inns, head)
+            # The exit is read after the carries have been set.
+            flag = [stmt.exit] if stmt.exit is not None else []
+            self.define(inns, head | self.expand(flag))
             body = self.block(stmt.body, (head - handed) | self.expand(ends))
             grown = head | (body - _inside(self.naming, stmt))
             if isinstance(stmt, While):

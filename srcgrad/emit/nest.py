@@ -1,8 +1,8 @@
 """Decide which values are written inside the expression that uses them.
 
-A value is folded if it is pure, used once, in the same block, has no name of the user's,
-and nothing between the two places changes memory that its whole tree reads. The readable
-text and the kernel use the very same trees.
+A value is folded if it is pure, used once, in the same block, has no name of the
+user's, and nothing between the two places changes memory that its whole tree reads. The
+readable text and the kernel use the very same trees.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from srcgrad.ir import (
     Write,
     owned,
 )
-from srcgrad.ops import ROWS
+from srcgrad.ops.table import ROWS
 from srcgrad.walk import blocks, every, inner_operands, operands, outs, uses
 
 __all__ = ["Nest", "fold"]

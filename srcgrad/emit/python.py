@@ -32,12 +32,16 @@ from srcgrad.ir import (
     gathers,
     owned,
 )
-from srcgrad.ops import ROWS
+from srcgrad.ops.table import ROWS
 from srcgrad.types import Scalar
 
 __all__ = ["Line", "emit_python"]
 
 Line = tuple[str, int]
+_MAY_VIEW = {
+    "broadcast_to", "diag", "diagonal", "flip", "fliplr", "flipud", "reshape",
+    "stop_gradient",
+}  # fmt: skip
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
@@ -168,6 +172,9 @@ class _Writer:
             if first not in self.nest.folded and self.naming[first] == name:
                 self.line(f"{name} {sign}= {self.show(stmt.args[1]).text}", line)
                 return
+        if stmt.row in _MAY_VIEW and not isinstance(out.type, Scalar):
+            # NumPy gives a view here, and the value must outlive writes to its base.
+            text = Text(f"{text.at(0)}.copy()")
         self.line(f"{name} = {text.text}", line)
 
     def check(self, s: Assert, line: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from srcgrad.ir import Const, Index, Item, Operand, Path, Permute, Slice
-from srcgrad.ops import Row
+from srcgrad.ops.table import Row
 
 __all__ = ["NOT", "Text", "number", "path_text", "row_text"]
 
@@ -20,7 +20,8 @@ ATOM, POWER, UNARY, TERM, SUM, COMPARE, NOT, AND, OR, TERNARY = range(10)
 _INFIX = {
     "+": SUM, "-": SUM, "*": TERM, "/": TERM, "//": TERM, "%": TERM, "@": TERM,
     "**": POWER, "<": COMPARE, "<=": COMPARE, ">": COMPARE, ">=": COMPARE,
-    "==": COMPARE, "!=": COMPARE, "&": SUM + 0, "|": SUM, "^": SUM, "<<": SUM, ">>": SUM,
+    "==": COMPARE, "!=": COMPARE, "&": SUM + 0, "|": SUM, "^": SUM, "<<": SUM,
+    ">>": SUM,
 }  # fmt: skip
 
 

@@ -171,7 +171,8 @@ def _size(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         return const(1)
     shape = attributes.shape(reader, array_ref(reader, args[0], node))
     if len(args) > 1:
-        return shape[calls.static(reader, args[1], node)]
+        length: Thing = shape[calls.static(reader, args[1], node)]
+        return length
     return attributes.product(reader, shape)
 
 
@@ -324,8 +325,9 @@ def _squeeze(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing
         axes = chosen if isinstance(chosen, tuple) else (chosen,)
         drop = {a % len(dims) for a in axes}
         for k in drop:
-            reader.build.same(dims[k], reader.build.dim(const(1)),
-                              "cannot squeeze an axis whose length is not one")  # fmt: skip
+            one = reader.build.dim(const(1))
+            wrong = "cannot squeeze an axis whose length is not one"
+            reader.build.same(dims[k], one, wrong)
     items: list[Item] = [const(0) if k in drop else _FULL for k in range(len(dims))]
     return _subscripted(reader, ref, items)
 
@@ -548,7 +550,7 @@ def _roll(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     given = args[2] if len(args) > 2 else kwargs.get("axis", Static(None))
     axis = calls.static(reader, given, node)
     shift = reader.operand(args[1] if len(args) > 1 else kwargs["shift"], node)
-    attrs = {"axis": None if axis is None else axis % ref.type.rank}
+    attrs: dict[str, Any] = {"axis": None if axis is None else axis % ref.type.rank}
     return reader.thing(reader.build.op("roll", reader.operand(ref), shift, **attrs))
 
 

@@ -50,7 +50,8 @@ def attribute(reader: Reader, node: ast.Attribute) -> Thing:
     if isinstance(owner, Tuple) and owner.cls is not None:
         names = owner.cls._fields  # type: ignore[attr-defined]
         if name in names:
-            return owner.items[names.index(name)]
+            item: Thing = owner.items[names.index(name)]
+            return item
     if isinstance(owner, Ref) and isinstance(owner.type, Array):
         return _array(reader, owner, name, node)
     if is_operand(owner):

@@ -252,6 +252,7 @@ class Reader:
         """Check that a value can be stored: shape, and the dtype of an array."""
         target, given = ref.type, value.type
         if given.rank > target.rank:
+            assert not isinstance(given, ListOf)
             extra = given.dims[: given.rank - target.rank]
             if isinstance(given, Array) and all(d.known == 1 for d in extra):
                 return

@@ -341,7 +341,8 @@ def construct(
 ) -> Thing:
     """Build a namedtuple or a dataclass out of its fields."""
     if hasattr(cls, "_fields") and issubclass(cls, tuple):
-        fields = list(cls._fields)
+        named: Any = cls
+        fields = list(named._fields)
         values = dict(zip(fields, args, strict=False)) | kwargs
         for key, value in getattr(cls, "_field_defaults", {}).items():
             values.setdefault(key, lift(reader, value, node))

@@ -192,11 +192,11 @@ class _Entry:
                 heap[cell] = tuple(
                     self.thing(s, f"{name}_{k}") for k, s in enumerate(items)
                 )
-                return cell  # type: ignore[return-value]
+                return cell
             case ("dict", items):
                 cell = DictCell(name)
                 heap[cell] = {k: self.thing(s, f"{name}_{k}") for k, s in items}
-                return cell  # type: ignore[return-value]
+                return cell
             case ("record", cls, fields):
                 cell = Record(name, cls)
                 heap[cell] = {k: self.thing(s, f"{name}_{k}") for k, s in fields}
@@ -288,7 +288,7 @@ class _Entry:
     def finish(
         self, operands: list[Operand]
     ) -> tuple[Block, list[Operand], list[int]]:
-        """Return the body, and the results with the final versions of written arrays."""
+        """Return the body, and the results with the final versions of what it wrote."""
         results = list(operands)
         written = []
         for root, position in self.arguments.items():
@@ -329,7 +329,7 @@ class _Entry:
             for _ in range(20):
                 for atom, factor in dim.terms:
                     if atom in aliases:
-                        known = aliases[atom]  # type: ignore[index]
+                        known = aliases[atom]
                         dim = dim - Dim(0, ((atom, factor),)) + known.scaled(factor)
                         break
                 else:

@@ -110,7 +110,8 @@ def _elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
         else:
             items.append(evaluate(reader, node))
             reader.held.append(items[-1])
-    del reader.held[len(reader.held) - sum(not isinstance(n, ast.Starred) for n in nodes):]  # fmt: skip
+    held = sum(not isinstance(n, ast.Starred) for n in nodes)
+    del reader.held[len(reader.held) - held :]
     return items
 
 
@@ -199,6 +200,7 @@ def _sequence_operator(
             return new_list(reader, items * int(right.value))
         if len(items) == 1 and is_operand(items[0]):
             assert isinstance(right, Value)
+            assert isinstance(items[0], Const | Value)
             out = reader.build.op("full", items[0], right)
             ref = reader.allocate(out)
             ref.root.listlike = True

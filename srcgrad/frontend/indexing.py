@@ -161,7 +161,7 @@ def _items(
         filler: list[Any] = [whole] * (rank - used)
         parts = [*parts[:spot], *filler, *parts[spot + 1 :]]
     else:
-        parts = [*parts, *[whole] * (rank - used)]  # type: ignore[list-item]
+        parts = [*parts, *[whole] * (rank - used)]
     items = tuple(_item(reader, p, node) for p in parts)
     fancy = any(isinstance(i, Operand) and i.type.rank > 0 for i in items)
     return _trim(items, fancy), fancy

@@ -216,6 +216,7 @@ def _reversed(reader: Reader, thing: Iter, node: ast.AST) -> Sequence:
     build = reader.build
     if inner.bounds is not None and isinstance(inner.bounds[2], Const):
         start, stop, step = inner.bounds
+        assert isinstance(step, Const)
         width = abs(int(step.value))
         if width == 1:
             ends = (build.op("sub", stop, step), build.op("sub", start, step))

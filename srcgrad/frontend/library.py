@@ -38,6 +38,7 @@ __all__ = ["HANDLERS", "apply_row", "handles", "known", "known_names", "method",
 Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
 METHODS: dict[str, Handler] = {}
+_VIEWS = {"diag", "diagonal", "flipud", "fliplr"}
 _MANY_AXES = {"sum", "prod", "max", "min", "mean", "var", "std", "any", "all",
               "count_nonzero", "norm", "linalg.norm"}  # fmt: skip
 
@@ -142,7 +143,11 @@ def apply_row(
         )
     if not given[0].type.rank and row.kind != "elementwise":
         return scalar_row(reader, row, given[0], node)
-    return reader.thing(reader.build.op(row.name, *given, via=via, **attrs))
+    out = reader.thing(reader.build.op(row.name, *given, via=via, **attrs))
+    if row.name in _VIEWS and isinstance(out, Ref) and isinstance(bound.get("x"), Ref):
+        # NumPy gives a view: once its base is written, the copy made here is stale.
+        reader.share(out.root, bound["x"].root)  # type: ignore[union-attr]
+    return out
 
 
 _ALIASES = {"a_min": "lo", "a_max": "hi", "min": "lo", "max": "hi", "x1": "x", "x2": "y"}

@@ -95,6 +95,7 @@ def _single(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
     from srcgrad.frontend.indexing import first
 
     if isinstance(thing, Ref) and thing.type.rank:
+        assert isinstance(thing.type, Array)
         if all(d.known == 1 for d in thing.type.dims):
             path = (*thing.path, first(thing.type))  # type: ignore[arg-type]
             return reader.build.read(reader.version(thing.root), path)

@@ -19,8 +19,8 @@ from srcgrad.types import Array, ListOf, Type
 
 __all__ = [
     "Bound", "Cell", "Closure", "DictCell", "Iter", "ListCell", "Maybe", "Poison",
-    "Record", "Ref", "Root", "SliceValue", "Static", "Thing", "Tuple", "Unbound", "is_operand",
-    "kind_of", "leaves", "roots_of",
+    "Record", "Ref", "Root", "SliceValue", "Static", "Thing", "Tuple", "Unbound",
+    "is_operand", "kind_of", "leaves", "roots_of",
 ]  # fmt: skip
 
 
@@ -142,8 +142,8 @@ class Unbound:
 
 
 Thing = (
-    Unbound | Const | Value | Ref | Tuple | ListCell | DictCell | Record | Static | Closure
-    | Bound | SliceValue | Iter | Maybe | Poison
+    Unbound | Const | Value | Ref | Tuple | ListCell | DictCell | Record | Static
+    | Closure | Bound | SliceValue | Iter | Maybe | Poison
 )  # fmt: skip
 
 

@@ -124,7 +124,8 @@ elementwise("fmin(x, y)", x="where(isnan(y), g, " + _SMALLER + ")",
             y="where(isnan(x), g, " + _SMALLER_Y + ")", loop="rt_fmin({x}, {y})",
             callables=dotted("fmin"))  # fmt: skip
 elementwise("clip(x, lo, hi)", x="where((x >= lo) & (x <= hi), g, 0)",
-            lo="where((x < lo) & (lo <= hi), g, 0)", hi="where(maximum(x, lo) > hi, g, 0)",
+            lo="where((x < lo) & (lo <= hi), g, 0)",
+            hi="where(maximum(x, lo) > hi, g, 0)",
             loop="rt_minimum(rt_maximum({x}, {lo}), {hi})", callables=dotted("clip"),
             methods=("clip",))  # fmt: skip
 # Python's own max and min select the first of equals; `x if x >= y else y` says so.

@@ -37,7 +37,6 @@ def generator_in_call(x):
 @case(
     lambda rng: (rng.normal(size=5), rng.normal(size=5)),
     argnums=(0, 1),
-    **EXTRA,
 )
 def operators_as_functions(x, y):
     a = np.add(x, y) * np.subtract(x, 2.0 * y)
@@ -50,7 +49,6 @@ def operators_as_functions(x, y):
 @case(
     lambda rng: (away(rng, 6), away(rng, 6)),
     argnums=(0, 1),
-    **EXTRA,
 )
 def masks_by_functions(x, y):
     both = np.logical_and(np.greater(x, 0.0), y < 0)
@@ -63,7 +61,6 @@ def masks_by_functions(x, y):
 @case(
     lambda rng: (rng.normal(size=2), rng.normal(size=2), rng.normal(size=(2, 2))),
     argnums=(0, 1, 2),
-    **EXTRA,
 )
 def horizontal_and_vertical_stacks(a, b, A):
     h = np.hstack([a, b, a])
@@ -73,7 +70,7 @@ def horizontal_and_vertical_stacks(a, b, A):
     return (h[:4] ** 2).sum() + (H[:, 2] * H[:, 0]).sum() + (V @ C).sum()
 
 
-@case(lambda rng: (near(rng, 0.4, 1.3, -0.7, -2.3, 3.4),), **EXTRA)
+@case(lambda rng: (near(rng, 0.4, 1.3, -0.7, -2.3, 3.4),))
 def roundings_and_remainders(x):
     y = np.rint(x) * np.trunc(x) * x + np.fabs(x) * np.absolute(x)
     z = np.mod(x, 0.9) * np.remainder(-x, 2.1) + np.fmod(x, 1.1)

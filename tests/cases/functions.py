@@ -198,7 +198,7 @@ def apply_twice(f, v):
 
 
 # Function as an argument.
-@case(lambda rng: (rng.normal(size=3),), refused="functions as arguments")
+@case(lambda rng: (rng.normal(size=3),))
 def function_as_argument(x):
     s = apply_twice(np.sin, x).sum()
     return s + apply_twice(lambda v: v * x[0], x[1]) + apply_twice(softplus, x[2])
@@ -210,7 +210,7 @@ def integrate(rate, y, steps):
     return y
 
 
-@case(lambda rng: (positive(rng, 2),), refused="functions as arguments")
+@case(lambda rng: (positive(rng, 2),))
 def closure_as_argument(p):
     def rate(y):
         return p[0] * y * (1.0 - y / p[1])

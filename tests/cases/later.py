@@ -38,7 +38,6 @@ def oscillator_many_steps(state, damping, n):
 # Parallel loops whose forward gathers.
 @case(
     lambda rng: (rng.normal(size=12), np.array([3, 3, 0, 7, 11, 7, 1, 2, 5, 5, 9, 4])),
-    refused="parallel loops",
 )
 def parallel_gather(x, idx):
     y = np.zeros(12)
@@ -50,7 +49,6 @@ def parallel_gather(x, idx):
 @case(
     lambda rng: (positive(rng, 6, 5), rng.normal(size=5)),
     argnums=(0, 1),
-    refused="parallel loops",
 )
 def parallel_rows(A, w):
     total = 0.0
