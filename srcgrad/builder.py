@@ -73,9 +73,7 @@ class Builder:
         self.linear: dict[Value, Dim] = {}
         self.unmeasured: set[Value] = set()
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
-        self.available: Callable[[Any], bool] = lambda atom: (
-            atom not in self.unmeasured
-        )
+        self.available: Callable[[Any], bool] = lambda atom: atom not in self.unmeasured
         self.loc = NOWHERE
 
     # blocks

@@ -36,8 +36,8 @@ from srcgrad.types import ListOf, Scalar, Type
 __all__ = [
     "NOWHERE", "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function",
     "If", "Index", "Item", "Loc", "Loop", "Merge", "Op", "Operand", "Path", "Permute",
-    "Push", "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Value", "View", "While",
-    "Write", "gathers", "owned", "path_operands",
+    "Push", "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Value", "View",
+    "While", "Write", "gathers", "owned", "path_operands",
 ]  # fmt: skip
 
 
@@ -271,9 +271,7 @@ class If:
 
 
 Loop = For | While
-Stmt = (
-    Op | View | Read | Write | Accumulate | Take | Push | Assert | For | While | If
-)
+Stmt = Op | View | Read | Write | Accumulate | Take | Push | Assert | For | While | If
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tapes import Unkept
@@ -18,12 +18,14 @@ from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import NeedStatic, Reading, Spec, read
 from srcgrad.ir import Function
-from srcgrad.passes import FINAL, run_passes
+from srcgrad.passes import FINAL, drop_entry_checks, run_passes
 from srcgrad.source import FunctionSource
 from srcgrad.structures import float_leaves, named_parts
 from srcgrad.types import is_float
 
 __all__ = ["BODIES", "Specialisation", "specialise"]
+
+T = TypeVar("T")
 
 # What the rows of functions with rules of the user's stand for, see rules.py.
 BODIES: dict[str, Function] = {}
@@ -45,11 +47,12 @@ class Specialisation:
     fixed: dict[str, Any]
     made: dict[Any, Any] = field(default_factory=dict)
 
-    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+    def once(self, key: Any, make: Callable[[], T]) -> T:
         """Make a thing the first time it is asked for."""
         if key not in self.made:
             self.made[key] = make()
-        return self.made[key]
+        made: T = self.made[key]
+        return made
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -83,7 +86,9 @@ class Specialisation:
 
         return self.once(("adjoint", seeds), make)
 
-    def reversed(self, function: Function, seeds: tuple[int, ...], name: str) -> Function:
+    def reversed(
+        self, function: Function, seeds: tuple[int, ...], name: str
+    ) -> Function:
         """Return the adjoint of IR; lists that it cannot keep are refused."""
         try:
             return differentiate(function, self.wrt, seeds, name)
@@ -122,9 +127,13 @@ class Specialisation:
     def text(self, function: Function) -> ModuleText:
         """Return a function's readable text."""
         key = ("text", id(function))
-        return self.once(
-            key, lambda: python_module(self.final(function), self.source, self.reading)
-        )
+
+        def make() -> ModuleText:
+            shown = run_passes(drop_entry_checks(self.final(function)), FINAL)
+            wrt = [self.reading.leaves[k] for k in self.wrt]
+            return python_module(shown, self.source, self.reading, wrt)
+
+        return self.once(key, make)
 
     def final(self, function: Function) -> Function:
         """Return a function without the lengths that only its adjoint would ask for."""
@@ -142,6 +151,7 @@ class Specialisation:
             return numba.load(self.final(function))
 
         return self.once(("code", id(function)), make)
+
 
 def specialise(
     source: FunctionSource, specs: dict[str, Spec], argnames: Sequence[str],
@@ -184,4 +194,3 @@ def wrt_positions(specs: dict[str, Spec], argnames: Sequence[str]) -> tuple[int,
                     found.append(position)
                 position += 1
     return tuple(found)
-

@@ -154,9 +154,7 @@ def rebuild(stmt: Stmt, rewrite: Callable[[Block], Block]) -> Stmt:
         case While():
             return replace(stmt, test=rewrite(stmt.test), body=rewrite(stmt.body))
         case If():
-            return replace(
-                stmt, then=rewrite(stmt.then), orelse=rewrite(stmt.orelse)
-            )
+            return replace(stmt, then=rewrite(stmt.then), orelse=rewrite(stmt.orelse))
         case _:
             return stmt
 
@@ -259,7 +257,9 @@ def substitute_block(block: Block, names: Subst) -> Block:
     return Block(tuple(substitute(s, names) for s in block.stmts))
 
 
-def free_values(stmts: Iterable[Stmt], also: Iterable[Operand] = ()) -> dict[Value, None]:
+def free_values(
+    stmts: Iterable[Stmt], also: Iterable[Operand] = ()
+) -> dict[Value, None]:
     """Return, in order of first use, the values read here and defined outside."""
     seen: dict[Value, None] = {}
     defined: set[Value] = set()

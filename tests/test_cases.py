@@ -34,9 +34,7 @@ def test_pending_case_is_never_silently_wrong(name: str) -> None:
     if case.refused is not None or case.raises is not None or not case.smooth:
         return
     args = case.make(np.random.default_rng(0))
-    call = srcgrad.value_and_grad(
-        case.function, argnums=case.argnums, backend="python"
-    )
+    call = srcgrad.value_and_grad(case.function, argnums=case.argnums, backend="python")
     try:
         _, gradient = call(*args)
     except Exception:

@@ -225,7 +225,9 @@ class Control(Statements):
                         table.pop(out, None)
                     self.whole.pop(out, None)
 
-    def joined(self, merges: list[Merge], a: Operand, b: Operand, like: Value) -> Operand:
+    def joined(
+        self, merges: list[Merge], a: Operand, b: Operand, like: Value
+    ) -> Operand:
         """Return the value that is `a` after one arm and `b` after the other."""
         if a is b or (isinstance(a, Const) and a == b):
             return a

@@ -205,4 +205,3 @@ class Cotangents(Storage):
             return value in self.numbers
         buffer = self.regions.buffer.get(value)
         return buffer in self.buffers or buffer in self.whole
-

@@ -67,7 +67,9 @@ class _Sweep(Control):
     def run(self, inputs: Sequence[Value], seeds: Sequence[int], name: str) -> Function:
         """Build the whole function."""
         self.survey()
-        cotangents = [self.seed(self.function.results[k], len(seeds) > 1) for k in seeds]
+        cotangents = [
+            self.seed(self.function.results[k], len(seeds) > 1) for k in seeds
+        ]
         kept = self.keep_results()
         self.block(self.function.body)
         gradients = [self.gradient(v) for v in inputs]

@@ -99,7 +99,9 @@ class Statements(Cotangents):
     def select(self, mask: Mask, result: Any) -> Any:
         """Keep a contribution only where its value counts."""
         chosen: Any = None
-        for way in sorted(mask, key=lambda w: min(self.regions.site[s].order for s, _ in w)):
+        for way in sorted(
+            mask, key=lambda w: min(self.regions.site[s].order for s, _ in w)
+        ):
             both: Any = None
             for stmt, first in sorted(way, key=lambda s: self.regions.site[s[0]].order):
                 cond = self.selection(stmt, first)
@@ -204,7 +206,9 @@ class Statements(Cotangents):
             if buffer in self.whole and not stmt.path:
                 g = self.whole[buffer]
             elif buffer in self.buffers or buffer in self.whole:
-                g = self.part(self.buffer_of(buffer, stmt.base), self.need_path(stmt.path))
+                g = self.part(
+                    self.buffer_of(buffer, stmt.base), self.need_path(stmt.path)
+                )
         self.undo(stmt)
         if g is not None:
             value = stmt.value
@@ -232,9 +236,7 @@ class Statements(Cotangents):
         if stmt.value not in self.active or buffer not in self.buffers:
             return
         position = self.push_position(stmt)
-        self.give(
-            stmt.value, self.part(self.buffers[buffer], (Index((position,)),))
-        )
+        self.give(stmt.value, self.part(self.buffers[buffer], (Index((position,)),)))
 
     def push_position(self, stmt: Push) -> Operand:
         """Return where in its list an item was put."""
@@ -242,8 +244,9 @@ class Statements(Cotangents):
         if index is not None:
             return index
         if stmt not in self.plan.positions:
-            self.plan.positions[stmt] = Value("at", _INT)
-            self.regions.chain[self.plan.positions[stmt]] = self.regions.site[stmt].chain
+            at = Value("at", _INT)
+            self.plan.positions[stmt] = at
+            self.regions.chain[at] = self.regions.site[stmt].chain
             self.new = True
         return self.need(self.plan.positions[stmt])
 

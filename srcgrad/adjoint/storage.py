@@ -61,7 +61,9 @@ class Region:
 class Storage:
     """Fetch forward values; note what the forward sweep must keep."""
 
-    def __init__(self, regions: Regions, plan: Plan, taped: Taped, build: Builder) -> None:
+    def __init__(
+        self, regions: Regions, plan: Plan, taped: Taped, build: Builder
+    ) -> None:
         self.regions, self.plan, self.taped = regions, plan, taped
         self.build = build
         self.open = [Region(None, 0, 0)]
@@ -260,7 +262,10 @@ class Storage:
                 if update in self.plan.restores:
                     continue
                 buffer = self.regions.buffer[update.base]
-                if self.whereabouts(buffer) is None or update.base.type.dtype != x.type.dtype:
+                if (
+                    self.whereabouts(buffer) is None
+                    or update.base.type.dtype != x.type.dtype
+                ):
                     continue
                 if self.regions.site[update].chain != self.regions.chain[x]:
                     continue
@@ -306,7 +311,9 @@ class Storage:
         stmt = self.regions.definition.get(x)
         if isinstance(stmt, View) and (
             not gathers(stmt.path)
-            or (self.content.get(self.regions.buffer[x]) is not x and self.free_array(x))
+            or (
+                self.content.get(self.regions.buffer[x]) is not x and self.free_array(x)
+            )
         ):
             base = self.need_array(stmt.base)
             assert isinstance(base, Value)
@@ -440,9 +447,7 @@ class Storage:
         wanted = set(self.later_updates(x))
         family = [u for u in self.regions.family_updates(x) if not isinstance(u, Push)]
         while True:
-            loops = {
-                s for u in wanted for s in loops_of(self.regions.site[u].chain)
-            }
+            loops = {s for u in wanted for s in loops_of(self.regions.site[u].chain)}
             grown = wanted | {
                 u for u in family if loops & set(loops_of(self.regions.site[u].chain))
             }
@@ -474,4 +479,3 @@ class Storage:
             for u in self.plan.restores
             if loop in loops_of(self.regions.site[u].chain)
         }
-

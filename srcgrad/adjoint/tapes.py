@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from srcgrad.analyses.regions import Chain, Regions, Update
 from srcgrad.builder import INT, Builder, const
@@ -236,7 +237,9 @@ class _Recorder:
 
     def allocate(self, tape: Tape) -> Value:
         if isinstance(tape.type, ListOf):
-            value: Value = self.build.op("new_list", item=tape.type.item, name=tape.name)
+            value: Value = self.build.op(
+                "new_list", item=tape.type.item, name=tape.name
+            )
             return value
         known = self.regions.definition
         counts = [trip_count(self.build, loop, known) for loop in tape.loops]
@@ -373,4 +376,3 @@ def trip_count(build: Builder, loop: Loop, known: Mapping[Value, Stmt]) -> Opera
     if isinstance(made, Op) and made.row in _LENGTHS:
         return span
     return build.op("max2", const(0), span)  # type: ignore[no-any-return]
-

@@ -11,6 +11,7 @@ import builtins
 import linecache
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,8 @@ from srcgrad.source import FunctionSource, statement_text
 
 __all__ = ["ModuleText", "python_module"]
 
-# The functions of srcgrad.runtime.readable; `cast` has a spelling of its own.
+# The functions of srcgrad.runtime.readable; not `cast`, which has a spelling of its
+# own, nor the rows of rules of the user's.
 _HELPERS = (
     *(
         row.spell
@@ -30,10 +32,12 @@ _HELPERS = (
         if row.spell
         and "." not in row.spell
         and row.name != "cast"
+        and row.kind != "custom"
         and not hasattr(builtins, row.spell)
     ),
     "take_last",
 )
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleText:
@@ -44,13 +48,16 @@ class ModuleText:
     lines: tuple[int, ...]
 
 
-def python_module(function: Function, source: FunctionSource, reading: Any) -> ModuleText:
+def python_module(
+    function: Function, source: FunctionSource, reading: Any, wrt: Sequence[str] = ()
+) -> ModuleText:
     """Return the readable module of a function.
 
     Args:
         function: The IR: a primal, an adjoint or a tangent.
         source: The user's source, for aliases and comments.
-        reading: How the function was read; names the gradients in the header.
+        reading: How the function was read.
+        wrt: The names of what the gradients belong to, for the header.
     """
     alias = aliases(source)
     lines = emit_python(function, alias, result=_returned(function, reading),
@@ -63,13 +70,18 @@ def python_module(function: Function, source: FunctionSource, reading: Any) -> M
             backward = True
             if not body or body[-1][0].strip() != "# forward":
                 body.insert(1, ("    # forward", 0))
-        if backward and line and line not in seen and not text.strip().startswith("else"):
+        if (
+            backward
+            and line
+            and line not in seen
+            and not text.strip().startswith("else")
+        ):
             seen.add(line)
             text = f"{text}  # {line}: {_statement(source, line)}"
         elif not backward and line and body:
             text = f"{text}  # {line}"
         body.append((text, line))
-    head = _header(function, source, reading, [t for t, _ in body], alias)
+    head = _header(function, source, wrt, [t for t, _ in body], alias)
     text = "\n".join([*head, *(t for t, _ in body)]) + "\n"
     return ModuleText(function.name, text, (*(0 for _ in head), *(n for _, n in body)))
 
@@ -94,12 +106,15 @@ def aliases(source: FunctionSource) -> dict[str, str]:
 
 
 def _header(
-    function: Function, source: FunctionSource, reading: Any, lines: list[str],
+    function: Function, source: FunctionSource, wrt: Sequence[str], lines: list[str],
     alias: dict[str, str],
 ) -> list[str]:  # fmt: skip
     text = "\n".join(lines)
-    wrt = [p.name for p in function.params[: len(reading.leaves)]]
-    of = f" | gradient with respect to {', '.join(wrt)}" if function.cut is not None else ""
+    of = (
+        f" | gradient with respect to {', '.join(wrt)}"
+        if function.cut is not None
+        else ""
+    )
     used = {*alias.items(), ("np", "np"), ("math", "math")}
     head = [f"# {source.name}, {os.path.basename(source.file)}:{source.line}{of}"]
     for short, name in sorted(used):
@@ -130,6 +145,8 @@ def _returned(function: Function, reading: Any) -> Any:
         if function.cut is None:
             return ", ".join(values)
         comma = "," if len(rest) == 1 else ""
-        return f"{shown}, ({', '.join(rest)}{comma})" if shown else f"({', '.join(rest)})"
+        return (
+            f"{shown}, ({', '.join(rest)}{comma})" if shown else f"({', '.join(rest)})"
+        )
 
     return show

@@ -223,10 +223,14 @@ def _choose(
         if storage in naming.names:
             continue
         base = _legal(wish.get(storage) or storage.name or "t")
-        used = {naming.names[o] for o in graph.edges.get(storage, ()) if o in naming.names}
+        used = {
+            naming.names[o] for o in graph.edges.get(storage, ()) if o in naming.names
+        }
         name, k = base, 1
-        while name in used or name in taken or (
-            typed and name in kinds and not _alike(kinds[name], storage.type)
+        while (
+            name in used
+            or name in taken
+            or (typed and name in kinds and not _alike(kinds[name], storage.type))
         ):
             k += 1
             name = f"{base}_{k}"

@@ -60,7 +60,9 @@ class Nest:
             yield from self.tree(x)
 
 
-def fold(function: Function, regions: Regions, keep: frozenset[Value] = frozenset()) -> Nest:
+def fold(
+    function: Function, regions: Regions, keep: frozenset[Value] = frozenset()
+) -> Nest:
     """Return the values to be written inside their consumers.
 
     Args:

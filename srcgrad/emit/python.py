@@ -145,7 +145,10 @@ class _Writer:
                     self.bind(s.out, self.op(s), s, line)
             case View() | Read():
                 if s.out not in self.nest.folded:
-                    self.line(f"{self.naming[s.out]} = {self.place(s.base, s.path).text}", line)
+                    self.line(
+                        f"{self.naming[s.out]} = {self.place(s.base, s.path).text}",
+                        line,
+                    )
             case Write():
                 self.write(s, line)
             case Accumulate():
@@ -153,7 +156,9 @@ class _Writer:
             case Take():
                 self.take(s, line)
             case Push():
-                self.line(f"{self.naming[s.out]}.append({self.show(s.value).text})", line)
+                self.line(
+                    f"{self.naming[s.out]}.append({self.show(s.value).text})", line
+                )
             case Assert():
                 self.check(s, line)
             case For():
@@ -314,7 +319,8 @@ class _Writer:
         if not then:
             self.arm(s.orelse, [(m.out, m.orelse) for m in s.merges], line)
             self.lines[head] = (
-                "    " * self.indent + f"if not {self.show(s.cond).at(NOT)}:", line
+                "    " * self.indent + f"if not {self.show(s.cond).at(NOT)}:",
+                line,
             )
             if len(self.lines) == head + 1:
                 del self.lines[head]
@@ -342,7 +348,9 @@ class _Writer:
         if not todo:
             return
         targets = {name for name, _, _ in todo}
-        clash = any(self.mentions(source) & (targets - {name}) for name, _, source in todo)
+        clash = any(
+            self.mentions(source) & (targets - {name}) for name, _, source in todo
+        )
         if clash:
             left = ", ".join(name for name, _, _ in todo)
             self.line(f"{left} = {', '.join(text for _, text, _ in todo)}", line)

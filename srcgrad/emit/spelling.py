@@ -44,7 +44,9 @@ def number(x: Const) -> Text:
         return Text(repr(value))
     if isinstance(value, float):
         if math.isinf(value):
-            return Text("np.inf" if value > 0 else "-np.inf", ATOM if value > 0 else UNARY)
+            return Text(
+                "np.inf" if value > 0 else "-np.inf", ATOM if value > 0 else UNARY
+            )
         if math.isnan(value):
             return Text("np.nan")
     return Text(repr(value), UNARY if value < 0 else ATOM)
@@ -72,7 +74,9 @@ def path_text(base: str, path: Path, show: Show) -> Text:
 
 def _item(item: Item, show: Show) -> str:
     if isinstance(item, Slice):
-        parts = [None if p is None else show(p) for p in (item.start, item.stop, item.step)]
+        parts = [
+            None if p is None else show(p) for p in (item.start, item.stop, item.step)
+        ]
         shown = ["" if p is None else p.text for p in parts]
         simple = all(p is None or p.level <= UNARY for p in parts)
         colon = ":" if simple else " : "
@@ -205,7 +209,9 @@ def _full(row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any) -> 
     return Text(f"{alias.get('np', 'np')}.full({_shape(args[1:])}, {args[0].text})")
 
 
-def _broadcast(row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any) -> Text:
+def _broadcast(
+    row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any
+) -> Text:
     np_ = alias.get("np", "np")
     shape = ", ".join(a.text for a in args[1:])
     comma = "," if len(args) == 2 else ""
@@ -234,13 +240,17 @@ def _like(row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any) -> 
     return Text(f"{np_}.{row.name}({args[0].text}{extra})")
 
 
-def _slice_length(row: Row, args: Sequence[Text], attrs: dict[str, Any], _: Any) -> Text:
+def _slice_length(
+    row: Row, args: Sequence[Text], attrs: dict[str, Any], _: Any
+) -> Text:
     parts = iter(args[1:])
     bounds = [next(parts).text if there else "None" for there in attrs["given"]]
     return Text(f"len(range({args[0].text})[slice({', '.join(bounds)})])")
 
 
-def _range_length(row: Row, args: Sequence[Text], attrs: dict[str, Any], _: Any) -> Text:
+def _range_length(
+    row: Row, args: Sequence[Text], attrs: dict[str, Any], _: Any
+) -> Text:
     return Text(f"len(range({', '.join(a.text for a in args)}))")
 
 
@@ -266,4 +276,3 @@ _SPECIAL: dict[str, Special] = {
     "logical_and": _bools("and", AND), "logical_or": _bools("or", OR),
     "logical_not": _bools("not", NOT),
 }  # fmt: skip
-

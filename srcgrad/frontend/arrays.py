@@ -1,13 +1,13 @@
 """NumPy functions that make, name or rearrange arrays rather than compute.
 
-Transposes, reshapes of contiguous arrays, new axes and the like are views: paths into the
-same buffer. The others make new arrays out of operands that are lengths.
+Transposes, reshapes of contiguous arrays, new axes and the like are views: paths into
+the same buffer. The others make new arrays out of operands that are lengths.
 """
 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
 from srcgrad.frontend import attributes, calls
@@ -85,9 +85,7 @@ def _full_like(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thi
     value = reader.operand(args[1], node)
     dtype = dtype_of(reader, kwargs.get("dtype"), node) or ref.type.dtype
     value = cast(reader, value, dtype)
-    return reader.thing(
-        reader.build.op("full", value, *attributes.shape(reader, ref))
-    )
+    return reader.thing(reader.build.op("full", value, *attributes.shape(reader, ref)))
 
 
 @handles("numpy.arange")
@@ -162,7 +160,9 @@ def _shape(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 
 @handles("numpy.ndim")
 def _ndim(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    return const(0 if is_operand(args[0]) else array_ref(reader, args[0], node).type.rank)
+    return const(
+        0 if is_operand(args[0]) else array_ref(reader, args[0], node).type.rank
+    )
 
 
 @handles("numpy.size")
@@ -308,7 +308,9 @@ def _expand_dims(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> T
     axes = axis if isinstance(axis, tuple) else (axis,)
     rank = ref.type.rank + len(axes)
     places = {a % rank for a in axes}
-    return _subscripted(reader, ref, [None if k in places else _FULL for k in range(rank)])
+    return _subscripted(
+        reader, ref, [None if k in places else _FULL for k in range(rank)]
+    )
 
 
 @handles("numpy.squeeze")
@@ -360,9 +362,11 @@ def _several(name: str, row: str, axis: int) -> None:
     @handles(f"numpy.{name}")
     def make(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         given = args[1] if len(args) > 1 else kwargs.get("axis", const(axis))
-        if isinstance(args[0], ListCell) and isinstance(
-            reader.state.heap[args[0]], Ref
-        ) and isinstance(reader.state.heap[args[0]].type, ListOf):
+        if (
+            isinstance(args[0], ListCell)
+            and isinstance(reader.state.heap[args[0]], Ref)
+            and isinstance(reader.state.heap[args[0]].type, ListOf)
+        ):
             if row == "stack" and calls.static(reader, given, node) == 0:
                 return calls.pack(reader, args[0], node)
             raise reader.problem("SG205", "the list grows at run time", node)
@@ -540,7 +544,9 @@ def _flip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     axes = axis if isinstance(axis, tuple) else (axis,)
     out = reader.operand(ref)
     for a in axes:
-        out = reader.build.op("flip", out, axis=None if a is None else a % ref.type.rank)
+        out = reader.build.op(
+            "flip", out, axis=None if a is None else a % ref.type.rank
+        )
     return reader.thing(out)
 
 
@@ -566,4 +572,3 @@ def _where(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         cond = reader.build.op("truth", cond)
     x, y = reader.operand(args[1], node), reader.operand(args[2], node)
     return reader.thing(reader.build.op("where", cond, x, y, via="np"))
-

@@ -46,7 +46,9 @@ def attribute(reader: Reader, node: ast.Attribute) -> Thing:
             raise reader.problem("SG107", "properties are not read yet", node)
         if member is not None and not callable(member):
             return calls.lift(reader, member, node)
-        raise reader.problem("SG203", f"`{owner.cls.__name__}` has no field `{name}`", node)
+        raise reader.problem(
+            "SG203", f"`{owner.cls.__name__}` has no field `{name}`", node
+        )
     if isinstance(owner, Tuple) and owner.cls is not None:
         names = owner.cls._fields  # type: ignore[attr-defined]
         if name in names:
@@ -132,4 +134,3 @@ def transpose(reader: Reader, ref: Ref, axes: tuple[int, ...]) -> Ref:
         return ref
     path = (*ref.path, Permute(axes))
     return Ref(ref.root, path, reader.build.place(ref.root.type, path))
-

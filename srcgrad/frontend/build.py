@@ -221,7 +221,9 @@ class Reader:
         if isinstance(thing, Poison):
             raise Refused
         raise self.problem(
-            "SG402", f"a number or an array is needed here, not a {kind_of(thing)}", node
+            "SG402",
+            f"a number or an array is needed here, not a {kind_of(thing)}",
+            node,
         )
 
     def store(self, ref: Ref, value: Operand, node: ast.AST | None = None) -> None:
@@ -442,7 +444,9 @@ class Reader:
             case ast.Attribute():
                 expressions.assign_attribute(self, target, value)
             case _:
-                raise self.problem("SG101", "this target is outside the language", target)
+                raise self.problem(
+                    "SG101", "this target is outside the language", target
+                )
 
     def unpack(self, target: ast.Tuple | ast.List, value: Thing) -> None:
         """Bind several targets from one value."""
@@ -521,4 +525,3 @@ def loops_while(reader: Reader, stmt: ast.While) -> None:
             exit_name=getattr(stmt, "exit_name", None),
         ),
     )
-

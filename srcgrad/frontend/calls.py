@@ -264,9 +264,7 @@ def inline(
             "SG103", f"`{name}` calls itself", node,
             helps=("recursion comes later: write it as a loop",),
         )  # fmt: skip
-    defaults = {
-        k: lift(reader, v, node) for k, v in source.defaults.items()
-    }
+    defaults = {k: lift(reader, v, node) for k, v in source.defaults.items()}
     names = bind_arguments(reader, source.node.args, args, kwargs, defaults, name, node)
     return reader.function(source, names)
 
@@ -282,7 +280,9 @@ def unknown(reader: Reader, function: Any, name: str, node: ast.AST) -> Exceptio
     helps.append("write it with operations that are known, loops included")
     if callable(function):
         helps.append(f"or give a rule: srcgrad.register_vjp({name}, ...)")
-    return reader.problem("SG204", f"`{name}` has no derivative rule", node, helps=helps)
+    return reader.problem(
+        "SG204", f"`{name}` has no derivative rule", node, helps=helps
+    )
 
 
 def inline_closure(
@@ -314,7 +314,9 @@ def bind_arguments(
         names[spec.vararg.arg] = Tuple(tuple(extra))
     elif extra:
         raise reader.problem(
-            "SG201", f"`{name}` takes {len(positional)} arguments, {len(args)} given", node
+            "SG201",
+            f"`{name}` takes {len(positional)} arguments, {len(args)} given",
+            node,
         )
     rest: dict[str, Thing] = {}
     for key, value in kwargs.items():
@@ -337,7 +339,11 @@ def bind_arguments(
 
 
 def construct(
-    reader: Reader, cls: type, args: list[Thing], kwargs: dict[str, Thing], node: ast.AST
+    reader: Reader,
+    cls: type,
+    args: list[Thing],
+    kwargs: dict[str, Thing],
+    node: ast.AST,
 ) -> Thing:
     """Build a namedtuple or a dataclass out of its fields."""
     if hasattr(cls, "_fields") and issubclass(cls, tuple):
@@ -415,7 +421,8 @@ def pack(reader: Reader, thing: Thing, node: ast.AST | None) -> Thing:
             return reader.thing(out)
         listed: Thing = ref
         return listed
-    items = thing.items if isinstance(thing, Tuple) else reader.state.heap[thing]
+    heap: dict[Any, Any] = reader.state.heap
+    items = thing.items if isinstance(thing, Tuple) else heap[thing]
     if not items:
         return reader.thing(reader.build.op("zeros", const(0)))
     parts = [
@@ -538,4 +545,3 @@ def matmul(reader: Reader, left: Thing, right: Thing, node: ast.AST) -> Thing:
     if not isinstance(a.type, Array) or not isinstance(b.type, Array):
         raise reader.problem("SG402", "`@` needs arrays on both sides", node)
     return reader.thing(reader.build.op("matmul", a, b))
-

@@ -42,8 +42,9 @@ def method(
     else:
         found = None
     if found is None:
+        thing: Any = owner
         raise reader.problem(
-            "SG203", f"method `.{name}()` of a {kind_of(owner)} is not known", node
+            "SG203", f"method `.{name}()` of a {kind_of(thing)} is not known", node
         )
     return found
 
@@ -65,7 +66,7 @@ def _list(
         at = int(calls.static(reader, args[0], node)) if args else -1
         items = list(contents)
         if not items:
-            raise reader.problem("SG402", "pop from an empty list", node)
+            return reader.raises("IndexError")
         item: Thing = items.pop(at)
         heap[owner] = tuple(items)
         return item
@@ -128,4 +129,3 @@ def make_array(reader: Reader, cell: ListCell, node: ast.AST) -> Ref:
     packed.root.name = cell.name
     reader.state.heap[cell] = packed
     return packed
-

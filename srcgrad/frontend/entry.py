@@ -18,7 +18,6 @@ from srcgrad.builder import INT
 from srcgrad.frontend.build import NeedStatic, Reader
 from srcgrad.frontend.calls import lift
 from srcgrad.frontend.values import (
-    Cell,
     DictCell,
     ListCell,
     Maybe,
@@ -50,7 +49,9 @@ def spec_of(value: Any) -> Spec:
     """
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return ("static", value)
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+    if isinstance(value, np.generic) or (
+        isinstance(value, np.ndarray) and not value.ndim
+    ):
         return ("scalar", str(value.dtype), False)
     if isinstance(value, int):
         return ("scalar", "int64", True)
@@ -87,7 +88,9 @@ class Capture:
     def fetch(self) -> Any:
         """Return its present value."""
         values = (
-            self.source.closure() if self.scope == "closure" else self.source.module_globals
+            self.source.closure()
+            if self.scope == "closure"
+            else self.source.module_globals
         )
         return values[self.name]
 
@@ -188,7 +191,7 @@ class _Entry:
                 parts = (self.thing(s, f"{name}_{k}") for k, s in enumerate(items))
                 return Tuple(tuple(parts), cls)
             case ("list", items):
-                cell: Cell = ListCell(name)
+                cell: ListCell | DictCell | Record = ListCell(name)
                 heap[cell] = tuple(
                     self.thing(s, f"{name}_{k}") for k, s in enumerate(items)
                 )
@@ -200,7 +203,7 @@ class _Entry:
             case ("record", cls, fields):
                 cell = Record(name, cls)
                 heap[cell] = {k: self.thing(s, f"{name}_{k}") for k, s in fields}
-                return cell  # type: ignore[return-value]
+                return cell
         raise TypeError(spec)
 
     def number(self, dtype: str, python: bool, name: str) -> Thing:
@@ -232,7 +235,9 @@ class _Entry:
         self.arguments[root] = len(self.params) - 1
         return Ref(root, (), value.type)
 
-    def capture(self, source: FunctionSource, scope: str, name: str, value: Any) -> Thing:
+    def capture(
+        self, source: FunctionSource, scope: str, name: str, value: Any
+    ) -> Thing:
         """Make a captured value a hidden argument."""
         spec = spec_of(value)
         taken = {*self.specs, *self.leaves, *(c.name for c in self.captures)}
@@ -258,11 +263,18 @@ class _Entry:
             thing = reader.bound(thing, "the result", None)
         match thing:
             case Tuple():
-                return ("tuple", thing.cls, [self.form(t, operands) for t in thing.items])
+                return (
+                    "tuple",
+                    thing.cls,
+                    [self.form(t, operands) for t in thing.items],
+                )
             case ListCell() if not isinstance(heap[thing], Ref):
                 return ("list", [self.form(t, operands) for t in heap[thing]])
             case DictCell():
-                return ("dict", {k: self.form(t, operands) for k, t in heap[thing].items()})
+                return (
+                    "dict",
+                    {k: self.form(t, operands) for k, t in heap[thing].items()},
+                )
             case Record():
                 fields = {k: self.form(t, operands) for k, t in heap[thing].items()}
                 return ("record", thing.cls, fields)
@@ -285,9 +297,7 @@ class _Entry:
         out: Operand = self.reader.build.op("copy", value)
         return out
 
-    def finish(
-        self, operands: list[Operand]
-    ) -> tuple[Block, list[Operand], list[int]]:
+    def finish(self, operands: list[Operand]) -> tuple[Block, list[Operand], list[int]]:
         """Return the body, and the results with the final versions of what it wrote."""
         results = list(operands)
         written = []
@@ -360,4 +370,3 @@ def _consumed(block: Block) -> set[Value]:
                         s for s in (merge.then, merge.orelse) if isinstance(s, Value)
                     )
     return found
-

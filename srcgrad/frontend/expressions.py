@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assign_attribute", "augmented", "binary", "compare", "evaluate", "truth"]
 
+_NUMBERS = (bool, int, float, str)
 _BINARY: dict[type, str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div",
     ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.Pow: "pow", ast.BitAnd: "bitand",
@@ -91,7 +92,9 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.Slice():
             return indexing.slice_value(reader, node)
         case _:
-            raise reader.problem("SG107", "this expression is outside the language", node)
+            raise reader.problem(
+                "SG107", "this expression is outside the language", node
+            )
 
 
 def constant(value: Any) -> Thing:
@@ -156,7 +159,10 @@ def binary(
     sequence = _sequence_operator(reader, row, left, right, node)
     if sequence is not None:
         return sequence
-    if isinstance(left, Static) and isinstance(right, Static):
+    known = (left, right)
+    if all(isinstance(t, Static) and isinstance(t.value, _NUMBERS) for t in known):
+        assert isinstance(left, Static)
+        assert isinstance(right, Static)
         return constant(_STATIC[row](left.value, right.value))
     a, b = reader.operand(left, node), reader.operand(right, node)
     if row == "pow":
@@ -344,7 +350,11 @@ def comparison(reader: Reader, node: ast.Compare) -> Thing:
 
 
 def _chain(
-    reader: Reader, left: Thing, ops: list[ast.cmpop], rest: list[ast.expr], node: ast.AST
+    reader: Reader,
+    left: Thing,
+    ops: list[ast.cmpop],
+    rest: list[ast.expr],
+    node: ast.AST,
 ) -> Thing:
     with reader.holding(left):
         right = evaluate(reader, rest[0])
@@ -462,4 +472,3 @@ def assign_attribute(reader: Reader, target: ast.Attribute, value: Thing) -> Non
     fields = dict(reader.state.heap[owner])
     fields[target.attr] = value
     reader.state.heap[owner] = fields
-

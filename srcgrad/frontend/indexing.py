@@ -110,7 +110,9 @@ def _from_front(reader: Reader, owner: Ref, index: Thing, node: ast.AST) -> Oper
     build = reader.build
     k = reader.operand(index, node)
     if isinstance(k, Const) and k.value < 0:
-        out: Operand = build.op("add", build.op("length", reader.version(owner.root)), k)
+        out: Operand = build.op(
+            "add", build.op("length", reader.version(owner.root)), k
+        )
         return out
     if isinstance(k, Const) or k in reader.nonnegative:
         return k
@@ -265,4 +267,3 @@ def stored(reader: Reader, ref: Ref, value: Thing, node: ast.AST) -> Operand:
         out: Operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
         return out
     return operand
-

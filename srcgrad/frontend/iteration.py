@@ -201,7 +201,9 @@ def _zip(reader: Reader, thing: Iter, node: ast.AST) -> Sequence:
     else:
         count = parts[0].count
         for part in parts[1:]:
-            same = build.resolve(build.dim(count)) == build.resolve(build.dim(part.count))
+            same = build.resolve(build.dim(count)) == build.resolve(
+                build.dim(part.count)
+            )
             if not same:
                 count = build.op("min2", count, part.count)
 
@@ -227,4 +229,3 @@ def _reversed(reader: Reader, thing: Iter, node: ast.AST) -> Sequence:
         return inner.item(build.op("sub", last, k))
 
     return Sequence(inner.count, item, fixed=inner.fixed)
-

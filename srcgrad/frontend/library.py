@@ -134,7 +134,8 @@ def apply_row(
     if missing:
         raise reader.problem("SG201", f"`{row.name}` misses `{missing[0]}`", node)
     given = [
-        reader.operand(bound.get(p, Static(row.defaults.get(p))), node) for p in operands
+        reader.operand(bound.get(p, Static(row.defaults.get(p))), node)
+        for p in operands
     ]
     attrs = {k: calls.static(reader, bound[k], node) for k in row.attrs if k in bound}
     if "axis" in row.attrs:
@@ -150,7 +151,14 @@ def apply_row(
     return out
 
 
-_ALIASES = {"a_min": "lo", "a_max": "hi", "min": "lo", "max": "hi", "x1": "x", "x2": "y"}
+_ALIASES = {
+    "a_min": "lo",
+    "a_max": "hi",
+    "min": "lo",
+    "max": "hi",
+    "x1": "x",
+    "x2": "y",
+}
 
 
 def scalar_row(reader: Reader, row: Row, x: Operand, node: ast.AST) -> Thing:
@@ -243,4 +251,3 @@ def cast(reader: Reader, operand: Operand, dtype: str, python: bool = False) -> 
         return operand
     out: Operand = reader.build.op("cast", operand, dtype=dtype, python=python)
     return out
-

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import INT, const
+from srcgrad.frontend.slots import Header, Key, Plan, Retry, Slot, replace_root
 from srcgrad.frontend.state import Unjoinable, branch, convert, placeholder
 from srcgrad.frontend.values import (
     Cell,
@@ -36,56 +36,6 @@ if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
 __all__ = ["Header", "read_loop"]
-
-Key = tuple[Any, ...]
-
-
-@dataclass(slots=True)
-class Header:
-    """What is to be run again and again.
-
-    `bounds` makes a For, `test` a While. `bind` sets the targets from the loop variable.
-    `carried` are the assigned names that are alive at the head of the loop.
-    """
-
-    carried: frozenset[str]
-    live: frozenset[str]
-    body: Callable[[], None]
-    bounds: tuple[Operand, Operand, Operand] | None = None
-    bind: Callable[[Value], None] | None = None
-    test: Callable[[], Operand] | None = None
-    exit_name: str | None = None
-    variable: str = "i"
-
-
-@dataclass(slots=True)
-class Plan:
-    """What the readings so far have taught."""
-
-    types: dict[Key, Scalar] = field(default_factory=dict)
-    arrays: set[Key] = field(default_factory=set)
-    loose: set[tuple[Key, int]] = field(default_factory=set)
-    maybe: dict[Key, Type | Static] = field(default_factory=dict)
-    cells: set[Cell] = field(default_factory=set)
-    growing: dict[Cell, Scalar | Array] = field(default_factory=dict)
-    listlike: set[Cell] = field(default_factory=set)
-    shared: set[tuple[Key, Any]] = field(default_factory=set)
-
-
-class Retry(Exception):
-    """The plan has learnt something: read the body again."""
-
-
-@dataclass(slots=True)
-class Slot:
-    """One carried value under construction."""
-
-    key: Key
-    init: Operand
-    inn: Value
-    yld: Operand | None = None
-    out: Value | None = None
-    root: Root | None = None
 
 
 def read_loop(reader: Reader, header: Header) -> None:
@@ -204,7 +154,9 @@ class _Loop:
         type = self.plan.maybe.get(key)
         if type is None:
             return None
-        flag = self.slot((*key, "bound"), const(False), const(False).type, f"{name}_set")
+        flag = self.slot(
+            (*key, "bound"), const(False), const(False).type, f"{name}_set"
+        )
         if isinstance(type, Static):
             return Maybe(type, flag.inn)
         init = placeholder(self.build, type)
@@ -219,7 +171,7 @@ class _Loop:
 
     def enter_array(self, ref: Ref, key: Key, name: str) -> Thing:
         init, shared = self.owner(ref, self.reachable(key))
-        type = init.type
+        type: Any = init.type
         for axis in range(type.rank):
             if (key, axis) in self.plan.loose:
                 dims = list(type.dims)
@@ -273,7 +225,9 @@ class _Loop:
             contents = heap.get(cell)
             if isinstance(contents, dict):
                 heap[cell] = {
-                    k: t for k, t in contents.items() if (cell, k) not in self.plan.arrays
+                    k: t
+                    for k, t in contents.items()
+                    if (cell, k) not in self.plan.arrays
                 }
             elif isinstance(contents, tuple):
                 heap[cell] = tuple(
@@ -297,9 +251,7 @@ class _Loop:
     def enter_contents(self, cell: Cell) -> Any:
         contents = self.reader.state.heap[cell]
         if isinstance(contents, dict):
-            return {
-                k: self.enter(t, (cell, k), cell.name) for k, t in contents.items()
-            }
+            return {k: self.enter(t, (cell, k), cell.name) for k, t in contents.items()}
         return tuple(
             self.enter(t, (cell, k), cell.name) for k, t in enumerate(contents)
         )
@@ -412,7 +364,8 @@ class _Loop:
 
     def close_scalar(self, end: Operand, key: Key) -> None:
         slot = self.by_key[key]
-        assert isinstance(slot.inn.type, Scalar) and isinstance(end.type, Scalar)
+        assert isinstance(slot.inn.type, Scalar)
+        assert isinstance(end.type, Scalar)
         type = join(slot.inn.type, end.type)
         if type != slot.inn.type:
             self.plan.types[key] = type
@@ -507,7 +460,9 @@ class _Loop:
         if isinstance(inside, dict):
             pairs = ((k, inside[k], end[k]) for k in inside)
         else:
-            pairs = ((k, a, b) for k, (a, b) in enumerate(zip(inside, end, strict=True)))
+            pairs = (
+                (k, a, b) for k, (a, b) in enumerate(zip(inside, end, strict=True))
+            )
         for k, a, b in pairs:
             try:
                 self.close(a, b, (cell, k))
@@ -555,7 +510,10 @@ class _Loop:
             if isinstance(type, Array):
                 dims = list(type.dims)
                 for axis in range(len(dims)):
-                    if (slot.key, axis) in self.plan.loose or slot.key in self.plan.maybe:
+                    if (
+                        slot.key,
+                        axis,
+                    ) in self.plan.loose or slot.key in self.plan.maybe:
                         dims[axis] = self.build.loose()
                 type = Array(type.dtype, tuple(dims), type.contiguous)
             slot.out = Value(slot.inn.name, type)
@@ -615,15 +573,10 @@ class _Loop:
                 state.heap[cell] = tuple(outside(t) for t in contents)
 
 
-def replace_root(root: Root, value: Value) -> Root:
-    """Return the buffer that the loop hands on under the same name."""
-    assert isinstance(value.type, Array | ListOf)
-    return Root(root.name, value.type, root.listlike)
-
-
 def unroll(count: int, turn: Callable[[int], Const | Value | None], reader: Reader,
            live: frozenset[str]) -> None:  # fmt: skip
     """Run a body once for each item of a container, while no turn leaves the loop."""
+
     def rest(k: int) -> None:
         if k == count:
             return
@@ -636,4 +589,3 @@ def unroll(count: int, turn: Callable[[int], Const | Value | None], reader: Read
             branch(reader, flag, lambda: None, lambda: rest(k + 1), live)
 
     rest(0)
-

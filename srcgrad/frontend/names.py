@@ -22,7 +22,9 @@ def assigned(nodes: Iterable[ast.AST]) -> Names:
         if isinstance(node, ast.FunctionDef):
             names.add(node.name)
             continue
-        if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.DictComp):
+        if isinstance(
+            node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.DictComp
+        ):
             continue
         if isinstance(node, ast.Import | ast.ImportFrom):
             names.update((a.asname or a.name).split(".")[0] for a in node.names)

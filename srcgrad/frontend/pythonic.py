@@ -24,7 +24,7 @@ from srcgrad.frontend.values import (
     is_operand,
 )
 from srcgrad.ir import Const, Operand
-from srcgrad.types import Scalar, join
+from srcgrad.types import Array, Scalar, join
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -97,7 +97,7 @@ def _single(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
     if isinstance(thing, Ref) and thing.type.rank:
         assert isinstance(thing.type, Array)
         if all(d.known == 1 for d in thing.type.dims):
-            path = (*thing.path, first(thing.type))  # type: ignore[arg-type]
+            path = (*thing.path, first(thing.type))
             return reader.build.read(reader.version(thing.root), path)
         raise reader.problem("SG402", "only an array of one element is a number", node)
     return reader.operand(thing, node)
@@ -167,7 +167,9 @@ def _isinstance(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Th
     if is_operand(thing):
         type_: Scalar = thing.type  # type: ignore[union-attr, assignment]
         python = {"float64": float, "int64": int, "bool": bool}
-        kinds = (python[type_.dtype],) if type_.python else (np.dtype(type_.dtype).type,)
+        kinds = (
+            (python[type_.dtype],) if type_.python else (np.dtype(type_.dtype).type,)
+        )
     elif isinstance(thing, Ref):
         kinds = (list,) if thing.root.listlike else (np.ndarray,)
     elif isinstance(thing, Tuple):
@@ -210,7 +212,9 @@ def _slice(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 Step = Callable[[Thing, Thing], Thing]
 
 
-def fold(reader: Reader, over: Thing, start: Thing | None, step: Step, node: ast.AST) -> Thing:
+def fold(
+    reader: Reader, over: Thing, start: Thing | None, step: Step, node: ast.AST
+) -> Thing:
     """Combine the items of something one after the other, as Python's `sum` does."""
     items = sequence(reader, over, node)
     skip = 0 if start is not None else 1

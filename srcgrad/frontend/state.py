@@ -113,7 +113,8 @@ class Joiner:
         """Join two numbers."""
         if a is b:
             return a
-        assert isinstance(a.type, Scalar) and isinstance(b.type, Scalar)
+        assert isinstance(a.type, Scalar)
+        assert isinstance(b.type, Scalar)
         type = join(a.type, b.type)
         a = self.inside(0, lambda: convert(self.build, a, type))
         b = self.inside(1, lambda: convert(self.build, b, type))
@@ -140,10 +141,10 @@ class Joiner:
                 pairs = zip(a.items, b.items, strict=True)
                 return Tuple(tuple(self.things(x, y, name) for x, y in pairs), a.cls)
         if isinstance(a, Cell) and isinstance(b, Cell) and type(a) is type(b):
-            return self.cells(a, b, name)
+            return self.cells(a, b, name)  # type: ignore[no-any-return]
         raise Unjoinable(a, b)
 
-    def cells(self, a: Cell, b: Cell, name: str) -> Thing:
+    def cells(self, a: Cell, b: Cell, name: str) -> Any:
         """Join two containers made in different arms."""
         heaps = self.reader.arm_heaps
         x, y = heaps[0][a], heaps[1][b]
@@ -178,16 +179,21 @@ class Joiner:
             (thing.thing, thing.bound) if isinstance(thing, Maybe) else (thing, flag)
         )
         if isinstance(thing, Maybe):
-            pair = (bound, const(False)) if arm == 0 else (const(False), bound)
-            bound = self.scalars(*pair, f"{name}_bound")
+            never: Operand = const(False)
+            one, two = (bound, never) if arm == 0 else (never, bound)
+            bound = self.scalars(one, two, f"{name}_bound")
         if isinstance(inner, Static):
             return Maybe(inner, bound)
-        if not isinstance(inner, Ref) and not is_operand(inner):
+        if not isinstance(inner, Ref | Const | Value):
             return None
         if isinstance(inner, Ref):
             inner = self.owner(inner, arm)
         other = self.inside(1 - arm, lambda: placeholder(self.build, inner.type))
-        mine = self.reader.arm_version(arm, inner.root) if isinstance(inner, Ref) else inner
+        mine = (
+            self.reader.arm_version(arm, inner.root)
+            if isinstance(inner, Ref)
+            else inner
+        )
         then, orelse = (mine, other) if arm == 0 else (other, mine)
         if isinstance(inner, Ref):
             root = Root(name, self.loose(inner.type))
@@ -284,7 +290,12 @@ class Joiner:
                 return None
             items: list[Any] = []
             for p, q in zip(x.items, y.items, strict=True):
-                if p is None or q is None or isinstance(p, Slice) or isinstance(q, Slice):
+                if (
+                    p is None
+                    or q is None
+                    or isinstance(p, Slice)
+                    or isinstance(q, Slice)
+                ):
                     if p != q:
                         return None
                     items.append(p)
@@ -464,4 +475,3 @@ def _same(a: Thing, b: Thing) -> bool:
     if isinstance(a, Ref) and isinstance(b, Ref):
         return a.root is b.root
     return a is b
-

@@ -69,7 +69,9 @@ def _pow_base(g, x, y, z):  # type: ignore[no-untyped-def]
         if y.const == 0:
             return None
         via = "np" if y.const < 1 else None
-        return g * (y.const * (x if y.const == 2 else x.op("pow", y.const - 1, via=via)))
+        return g * (
+            y.const * (x if y.const == 2 else x.op("pow", y.const - 1, via=via))
+        )
     return g * y.ne(0).where(y * x.op("pow", y - 1, via="np"), 0.0)
 
 

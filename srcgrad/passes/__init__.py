@@ -14,12 +14,14 @@ from srcgrad.errors import BackendError
 from srcgrad.ir import Function
 from srcgrad.passes.dead_code import remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies
+from srcgrad.passes.entry_checks import drop_entry_checks
 from srcgrad.verify import verify as check
 
 __all__ = [
     "FINAL",
     "PIPELINE",
     "Pass",
+    "drop_entry_checks",
     "elide_copies",
     "keep_lengths",
     "remove_dead_code",
