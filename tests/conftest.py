@@ -1,9 +1,16 @@
 """Fixtures that all tests share."""
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# The suite compiles thousands of functions once: none belongs in the user's cache.
+if "SRCGRAD_CACHE_DIR" not in os.environ:
+    _cache = tempfile.TemporaryDirectory(prefix="srcgrad-tests-")
+    os.environ["SRCGRAD_CACHE_DIR"] = _cache.name
 
 GOLDEN = Path(__file__).parent / "golden"
 
