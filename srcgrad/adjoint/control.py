@@ -371,9 +371,10 @@ class Control(Statements):
                 )
                 slots.append(slot)
                 found.append((slot, carry))
-            elif self.regions.buffer[carry.yld] is self.regions.buffer[carry.inn]:  # type: ignore[index]
+            elif self.regions.buffer[carry.inn].outer is not None:
                 # Nothing is undone: finished elements are read in what is there.
                 self.current[self.regions.buffer[carry.inn]] = present
+                self.current[self.regions.buffer_of(carry.yld)] = present
         return found
 
     def turns(self, stmt: Loop) -> tuple[Value, tuple[Operand, Operand, Operand]]:

@@ -422,8 +422,8 @@ class Storage:
             for c in loop.carries
             if owned(c.inn.type) and self.regions.buffer[c.inn].family() is family
         ]
-        inner = {self.regions.buffer[c.inn] for c in arrays}
-        return all(self.regions.buffer[c.yld] in inner for c in arrays)  # type: ignore[index]
+        inner = {self.regions.buffer_of(c.inn).memory() for c in arrays}
+        return all(self.regions.buffer_of(c.yld).memory() in inner for c in arrays)
 
     def later_updates(self, x: Value) -> list[Update]:
         """Return the updates that may change a version's memory after it was made."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from srcgrad.ir import (
     Accumulate,
     Block,
+    Carry,
     Const,
     For,
     Function,
@@ -43,6 +44,11 @@ class Buffer:
     name: str
     first: Value
     leader: Buffer | None = None
+    outer: Buffer | None = None
+
+    def memory(self) -> Buffer:
+        """Return the outermost buffer that is this very memory."""
+        return self if self.outer is None else self.outer.memory()
 
     def family(self) -> Buffer:
         """Return the representative of all buffers that may be this memory."""
@@ -127,14 +133,24 @@ class Regions:
             case For() | While():
                 for carry in stmt.carries:
                     if owned(carry.inn.type):
-                        made = self._fresh(carry.out)
-                        for other in (carry.init, carry.inn, carry.yld):
-                            assert isinstance(other, Value)
-                            self.join(made, self.buffer[other])
+                        self._carry(carry)
             case If():
                 for merge in stmt.merges:
                     if owned(merge.out.type):
                         self._merge(merge.out, merge.then, merge.orelse)
+
+    def _carry(self, carry: Carry) -> None:
+        made, inn = self._fresh(carry.out), self.buffer[carry.inn]
+        init, yld = self.buffer_of(carry.init), self.buffer_of(carry.yld)
+        for other in (init, inn, yld):
+            self.join(made, other)
+        if yld.memory() is inn:
+            inn.outer = made.outer = init
+
+    def buffer_of(self, x: Operand) -> Buffer:
+        """Return the buffer of an array operand."""
+        assert isinstance(x, Value)
+        return self.buffer[x]
 
     def _merge(self, out: Value, then: Operand, orelse: Operand) -> None:
         assert isinstance(then, Value)
@@ -146,6 +162,8 @@ class Regions:
         made = self._fresh(out)
         self.join(made, a)
         self.join(made, b)
+        if a.memory() is b.memory():
+            made.outer = a.memory()
 
     def linear(self, x: Operand) -> Dim:
         """Return an integer as a linear expression of other integers."""

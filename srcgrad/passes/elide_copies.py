@@ -137,14 +137,16 @@ class _Plan:
         if self.count.get(original) != 1 or original.type != copy.type:
             return False
         maker = self.regions.definition.get(original)
-        if maker not in place.stmts[: place.position]:
-            return False
         if isinstance(maker, View):
-            return _is_gather(maker.path) and self.is_operand_here(place)
+            here = maker in place.stmts[: place.position]
+            return here and _is_gather(maker.path) and self.is_operand_here(place)
+        first = self.regions.buffer[original].memory().first
+        maker = self.regions.definition.get(first)
+        if maker not in place.stmts[: place.position] or self.crosses_cut(maker, place):
+            return False
         if isinstance(maker, Op):
-            return maker.row not in _MAY_ALIAS and not self.crosses_cut(maker, place)
-        taken = isinstance(maker, Take) and maker.value is original
-        return taken and not self.crosses_cut(maker, place)
+            return maker.row not in _MAY_ALIAS
+        return isinstance(maker, Take) and maker.value is first
 
     def crosses_cut(self, maker: Stmt, place: _Place) -> bool:
         """Tell whether the forward sweep makes what the backward sweep copies.
@@ -242,14 +244,22 @@ class _Plan:
             case Op():
                 made = tuple(self.renamed.get(o, o) for o in stmt.outs)
                 return replace(stmt, outs=made)
+            case For() | While():
+                carries = tuple(replace(c, out=self.named(c.out)) for c in stmt.carries)
+                return replace(stmt, carries=carries)
+            case If():
+                merges = tuple(replace(m, out=self.named(m.out)) for m in stmt.merges)
+                return replace(stmt, merges=merges)
             case Take():
-                value = self.renamed.get(stmt.value, stmt.value)
-                return replace(
-                    stmt, value=value, out=self.renamed.get(stmt.out, stmt.out)
-                )
-            case View():
-                return replace(stmt, out=self.renamed[stmt.out])
+                value, out = self.named(stmt.value), self.named(stmt.out)
+                return replace(stmt, value=value, out=out)
+            case View() | Write() | Accumulate() | Push():
+                return replace(stmt, out=self.named(stmt.out))
         return stmt
+
+    def named(self, value: Value) -> Value:
+        """Return the copy that takes the place of a value, or the value itself."""
+        return self.renamed.get(value, value)
 
 
 def _copies(block: Block) -> Iterator[_Place]:
