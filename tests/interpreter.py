@@ -565,7 +565,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "new_list": _empty_list,
     "length": lambda args, attrs, type: len(args[0]),
     "pack_list": lambda args, attrs, type: np.array(args[0], type.dtype),
-    "zeros_items": lambda args, attrs, type: np.zeros_like(args[0], dtype=type.dtype),
+    "zeros_items": lambda args, attrs, type: [np.zeros_like(a) for a in args[0]],
     "concatenate": lambda args, attrs, type: np.concatenate(args, attrs["axis"]),
     "stack": lambda args, attrs, type: np.stack(args, attrs["axis"]),
     "broadcast_to": lambda args, attrs, type: np.broadcast_to(args[0], args[1:]),

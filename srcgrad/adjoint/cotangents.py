@@ -11,7 +11,19 @@ from __future__ import annotations
 from srcgrad.adjoint.storage import Storage
 from srcgrad.adjoint.tapes import Unkept
 from srcgrad.analyses.regions import Buffer
-from srcgrad.ir import Const, Operand, Path, Value, View, gathers
+from srcgrad.builder import INT, const
+from srcgrad.ir import (
+    Block,
+    Carry,
+    Const,
+    For,
+    Index,
+    Operand,
+    Path,
+    Value,
+    View,
+    gathers,
+)
 from srcgrad.types import Array, Dim, ListOf, Scalar
 
 __all__ = ["Cotangents"]
@@ -37,10 +49,7 @@ class Cotangents(Storage):
             return
         stmt = self.regions.definition.get(target)
         if isinstance(target.type, ListOf):
-            version = self.buffer_of(self.regions.buffer[target], target)
-            self.buffers[self.regions.buffer[target]] = self.build.accumulate(
-                version, (), self.cast(g, target.type.dtype)
-            )
+            self.give_items(self.regions.buffer[target], target, g)
             return
         if isinstance(stmt, View) and not gathers(stmt.path):
             path = self.need_path(stmt.path)
@@ -48,6 +57,23 @@ class Cotangents(Storage):
             self.give_part(self.regions.buffer[stmt.base], stmt.base, path, g)
             return
         self.give_whole(self.regions.buffer[target], target, self.fit(g, target))
+
+    def give_items(self, buffer: Buffer, target: Value, g: Operand) -> None:
+        """Add the rows of a stacked cotangent to the items of a list."""
+        build, version = self.build, self.buffer_of(buffer, target)
+        g = self.cast(g, target.type.dtype)
+        if isinstance(version.type, Array):
+            self.buffers[buffer] = build.accumulate(version, (), g)
+            return
+        assert isinstance(g, Value)
+        var, inn = Value("k", INT), Value(version.name, version.type)
+        with build.block() as stmts:
+            here = (Index((var,)),)
+            end = build.accumulate(inn, here, build.view(g, here))
+        out = self.buffers[buffer] = Value(version.name, version.type)
+        count, body = build.op("length", version), Block(tuple(stmts))
+        carry = Carry(version, inn, end, out)
+        build.emit(For(var, const(0), count, const(1), (carry,), body, loc=build.loc))
 
     def give_number(self, target: Value, g: Operand) -> None:
         if g.type.rank:

@@ -32,17 +32,14 @@ def _pack_list(names: list[str], types: list[Type], attrs: dict[str, Any]) -> st
 
 
 def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
-    return _packed(shapes, types, attrs)
-
-
-def _zero_kernel(names: list[str], types: list[Type], attrs: dict[str, Any]) -> str:
-    rank = 1 + max(getattr(types[0], "item", types[0]).rank, 0)
-    return f"rt_zeros_items{rank}({names[0]})"
+    (listed,) = types
+    return listed
 
 
 constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"}),
          kernel=lambda n, t, a: f"len({n[0]})")  # fmt: skip
-constant("zeros_items(items)", _zero_items, spell="zeros_items", kernel=_zero_kernel)
+constant("zeros_items(items)", _zero_items, spell="zeros_items",
+         kernel=lambda n, t, a: f"rt_zeros_items({n[0]})")  # fmt: skip
 constant("new_list(item=None)", _list_of, spell="list")
 constant("range_length(start, stop, step)", _integer, cost=0,
          kernel=lambda n, t, a: f"rt_range_length({', '.join(n)})")  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = [
     "arange", "arange_length", "eye", "linspace", "pack", "pack1", "pack2", "pack3",
-    "range_length", "slice_length", "zeros_items1", "zeros_items2", "zeros_items3",
+    "range_length", "slice_length", "zeros_items",
 ]  # fmt: skip
 
 
@@ -122,17 +122,9 @@ def pack3(items):
     return out
 
 
-def zeros_items1(items):
-    """Return zeros for a list of numbers."""
-    return np.zeros(len(items))
-
-
-def zeros_items2(items):
-    """Return zeros for a list of vectors of one length."""
-    return np.zeros((len(items), items[0].shape[0] if len(items) > 0 else 0))
-
-
-def zeros_items3(items):
-    """Return zeros for a list of matrices of one shape."""
-    rows, columns = items[0].shape if len(items) > 0 else (0, 0)
-    return np.zeros((len(items), rows, columns))
+def zeros_items(items):
+    """Return a list of zeros for a list of arrays, which may differ in length."""
+    out = items[:0]
+    for item in items:
+        out.append(np.zeros_like(item))
+    return out

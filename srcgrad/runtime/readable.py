@@ -121,11 +121,10 @@ def take_last(x: Floats, index: Any) -> Floats:
     return np.where(last.reshape(places.shape), out, 0.0).astype(x.dtype)
 
 
-def zeros_items(items: list[Floats]) -> Floats:
-    """Return zeros for all items of a list of arrays of one shape.
+def zeros_items(items: list[Floats]) -> list[Floats]:
+    """Return zeros for all items of a list of arrays.
 
-    >>> zeros_items([np.ones(2), np.ones(2)])
-    array([[0., 0.],
-           [0., 0.]])
+    >>> zeros_items([np.ones(2), np.ones(1)])
+    [array([0., 0.]), array([0.])]
     """
-    return np.zeros((len(items), *items[0].shape)) if items else np.zeros(0)
+    return [np.zeros_like(item) for item in items]
