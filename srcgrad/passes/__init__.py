@@ -15,6 +15,7 @@ from srcgrad.ir import Function
 from srcgrad.passes.dead_code import remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies
 from srcgrad.passes.entry_checks import drop_entry_checks
+from srcgrad.passes.factor_carries import factor_carries
 from srcgrad.verify import verify as check
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Pass",
     "drop_entry_checks",
     "elide_copies",
+    "factor_carries",
     "keep_lengths",
     "remove_dead_code",
     "run_passes",
@@ -37,7 +39,7 @@ def keep_lengths(function: Function) -> Function:
 
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
-PIPELINE: list[Pass] = [keep_lengths, elide_copies]
+PIPELINE: list[Pass] = [factor_carries, keep_lengths, elide_copies]
 FINAL: list[Pass] = [remove_dead_code]
 
 
