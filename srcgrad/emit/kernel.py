@@ -17,7 +17,7 @@ from srcgrad.emit.kernel_checks import Frame
 from srcgrad.emit.kernel_gather import Gathers
 from srcgrad.emit.kernel_places import is_fancy
 from srcgrad.emit.kernel_scalars import NOT, SUM, Line, dtype_text
-from srcgrad.emit.names import name_values
+from srcgrad.emit.names import in_order, name_values
 from srcgrad.emit.nest import fold
 from srcgrad.emit.spelling import Text
 from srcgrad.ir import (
@@ -334,12 +334,7 @@ class _Kernel(Gathers):
                 text = self.showed(source, target.type.dtype).text
             if self.naming[target] != text:
                 todo.append((self.naming[target], text))
-        names = {name for name, _ in todo}
         mentions = [set(re.findall(r"[^\W\d]\w*", text)) for _, text in todo]
-        for k, (name, _) in enumerate(todo):
-            if mentions[k] & (names - {name}):
-                left = ", ".join(name for name, _ in todo)
-                self.line(f"{left} = {', '.join(text for _, text in todo)}")
-                return
-        for name, text in todo:
-            self.line(f"{name} = {text}")
+        for group in in_order([name for name, _ in todo], mentions):
+            left = ", ".join(todo[k][0] for k in group)
+            self.line(f"{left} = {', '.join(todo[k][1] for k in group)}")

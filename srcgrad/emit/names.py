@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from srcgrad.emit.nest import Nest
 from srcgrad.ir import (
@@ -30,7 +30,7 @@ from srcgrad.ir import (
 from srcgrad.types import Type
 from srcgrad.walk import outs
 
-__all__ = ["Naming", "name_values"]
+__all__ = ["Naming", "in_order", "name_values"]
 
 Storages = frozenset[Value]
 
@@ -88,11 +88,9 @@ def _storages(naming: Naming, block: Block, nest: Nest) -> None:
             case For() | While():
                 for c in stmt.carries:
                     naming.join(c.inn, c.out)
-                    if owned(c.inn.type):
-                        same = buffer[c.yld] is buffer[c.inn]  # type: ignore[index]
-                        if same:
-                            assert isinstance(c.init, Value)
-                            naming.join(c.init, c.inn)
+                    if owned(c.inn.type) and buffer[c.inn].outer is not None:
+                        assert isinstance(c.init, Value)
+                        naming.join(c.init, c.inn)
                 for inner in (stmt.body, getattr(stmt, "test", Block())):
                     _storages(naming, inner, nest)
             case If():
@@ -106,6 +104,25 @@ def _storages(naming: Naming, block: Block, nest: Nest) -> None:
                             naming.join(m.then, m.out)
             case _:
                 pass
+
+
+def in_order(
+    names: Sequence[str], mentions: Sequence[Collection[str]]
+) -> list[list[int]]:
+    """Return groups of assignments that may follow each other; a swap is one group.
+
+    >>> in_order(["a", "b", "c"], [{"b"}, {"a"}, {"b", "c"}])
+    [[2], [0, 1]]
+    """
+    left, groups = list(range(len(names))), []
+    while left:
+        free = [
+            k for k in left if not any(names[k] in mentions[j] for j in left if j != k)
+        ]
+        group = free[:1] or left
+        groups.append(group)
+        left = [k for k in left if k not in group]
+    return groups
 
 
 class _Interference:

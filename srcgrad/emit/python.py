@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from srcgrad.analyses.regions import Regions
-from srcgrad.emit.names import Naming, name_values
+from srcgrad.emit.names import Naming, in_order, name_values
 from srcgrad.emit.nest import Nest, fold
 from srcgrad.emit.spelling import NOT, Text, number, path_text, row_text
 from srcgrad.ir import (
@@ -142,7 +142,11 @@ class _Writer:
         match s:
             case Op():
                 if not all(o in self.nest.folded for o in s.outs):
-                    self.bind(s.out, self.op(s), s, line)
+                    text = self.op(s)
+                    if s.row in _MAY_VIEW and not isinstance(s.out.type, Scalar):
+                        # NumPy gives a view; the value must outlive writes to its base.
+                        text = Text(f"{text.at(0)}.copy()")
+                    self.bind(self.naming[s.out], text.text, s, line)
             case View() | Read():
                 if s.out not in self.nest.folded:
                     self.line(
@@ -168,19 +172,16 @@ class _Writer:
             case If():
                 self.branch(s, line)
 
-    def bind(self, out: Value, text: Text, stmt: Op, line: int) -> None:
+    def bind(self, name: str, text: str, made: Op | None, line: int) -> None:
         """Write `name = expression`, or `name += rest`."""
-        name = self.naming[out]
-        sign = _SIGNS.get(stmt.row)
-        first = stmt.args[0] if stmt.args else None
-        if sign and isinstance(out.type, Scalar) and isinstance(first, Value):
-            if first not in self.nest.folded and self.naming[first] == name:
-                self.line(f"{name} {sign}= {self.show(stmt.args[1]).text}", line)
-                return
-        if stmt.row in _MAY_VIEW and not isinstance(out.type, Scalar):
-            # NumPy gives a view here, and the value must outlive writes to its base.
-            text = Text(f"{text.at(0)}.copy()")
-        self.line(f"{name} = {text.text}", line)
+        if made is not None and made.args and isinstance(made.outs[0].type, Scalar):
+            first = made.args[0]
+            if made.row in _SIGNS and first not in self.nest.folded:
+                if isinstance(first, Value) and self.naming[first] == name:
+                    text = self.show(made.args[1]).text
+                    self.line(f"{name} {_SIGNS[made.row]}= {text}", line)
+                    return
+        self.line(f"{name} = {text}", line)
 
     def check(self, s: Assert, line: int) -> None:
         if s.exception == "ShapeError":
@@ -345,30 +346,15 @@ class _Writer:
             name, text = self.naming[target], self.show(source).text
             if name != text:
                 todo.append((name, text, source))
-        if not todo:
-            return
-        targets = {name for name, _, _ in todo}
-        clash = any(
-            self.mentions(source) & (targets - {name}) for name, _, source in todo
-        )
-        if clash:
-            left = ", ".join(name for name, _, _ in todo)
-            self.line(f"{left} = {', '.join(text for _, text, _ in todo)}", line)
-            return
-        for name, text, source in todo:
-            made = self.nest.folded.get(source) if isinstance(source, Value) else None
-            first = made.args[0] if isinstance(made, Op) and made.args else None
-            if (
-                isinstance(made, Op)
-                and made.row in _SIGNS
-                and isinstance(first, Value)
-                and first not in self.nest.folded
-                and self.naming[first] == name
-            ):
-                rest = self.show(made.args[1]).text
-                self.line(f"{name} {_SIGNS[made.row]}= {rest}", line)
-            else:
-                self.line(f"{name} = {text}", line)
+        names = [name for name, _, _ in todo]
+        for group in in_order(names, [self.mentions(x) for _, _, x in todo]):
+            if len(group) == 1:
+                name, text, source = todo[group[0]]
+                made = self.nest.folded.get(source)  # type: ignore[arg-type]
+                self.bind(name, text, made if isinstance(made, Op) else None, line)
+                continue
+            left = ", ".join(todo[k][0] for k in group)
+            self.line(f"{left} = {', '.join(todo[k][1] for k in group)}", line)
 
     def mentions(self, x: Operand) -> set[str]:
         """Return the names in the text of an operand."""
