@@ -32,6 +32,7 @@ from srcgrad.ir import (
     Value,
     View,
     Write,
+    gathers,
 )
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type
@@ -72,6 +73,7 @@ class Builder:
         self.equal: list[dict[Any, Dim]] = [{}]
         self.linear: dict[Value, Dim] = {}
         self.unmeasured: set[Value] = set()
+        self.views: dict[Value, View] = {}
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
         self.available: Callable[[Any], bool] = lambda atom: atom not in self.unmeasured
         self.loc = NOWHERE
@@ -81,6 +83,8 @@ class Builder:
     def emit(self, stmt: Stmt) -> None:
         """Append a statement to the innermost block."""
         self.open[-1].append(stmt)
+        if isinstance(stmt, View) and not gathers(stmt.path):
+            self.views[stmt.out] = stmt
 
     @contextmanager
     def block(self) -> Iterator[list[Stmt]]:
@@ -404,14 +408,34 @@ class Builder:
     ) -> Value:
         """Name a part of a buffer as an operand."""
         out = Value(name, type or self.place(base.type, path))
+        base, path = self.flat(base, path)
+        if not path:
+            return base
         self.emit(View(base, path, out, self.loc))
         return out
 
     def read(self, base: Value, path: Path, name: str = "") -> Value:
         """Copy one element."""
         out = Value(name, self.place(base.type, path))
-        self.emit(Read(base, path, out, self.loc))
+        self.emit(Read(*self.flat(base, path), out, self.loc))
         return out
+
+    def flat(self, base: Value, path: Path) -> tuple[Value, Path]:
+        """Return the buffer and the path of a part: a view of a view is one view."""
+        if base in self.views:
+            view = self.views[base]
+            base, path = view.base, (*view.path, *path)
+        steps: list[Step] = []
+        for step in path:
+            if isinstance(step, Permute):
+                last = steps[-1] if steps else None
+                if isinstance(last, Permute):
+                    steps.pop()
+                    step = Permute(tuple(last.axes[a] for a in step.axes))
+                if step.axes == tuple(range(len(step.axes))):
+                    continue
+            steps.append(step)
+        return base, tuple(steps)
 
     def write(
         self, base: Value, path: Path, value: Operand, *, once: bool = False

@@ -151,11 +151,15 @@ class Cotangents(Storage):
         """Return a new buffer of zeros in the shape of an array."""
         dtype = base.type.dtype
         if isinstance(base.type, ListOf):
-            if isinstance(base.type.item, Array):
-                items: Value = self.build.op("zeros_items", self.list_version(base))
-                return items
-            count = self.build.op("length", self.list_version(base))
-            made: Value = self.build.op("zeros", count, dtype=dtype)
+            present = self.list_version(base)
+            dims = base.type.item.dims
+            if not self.regions.settled(dims):
+                made: Value = self.build.op("zeros_items", present)
+                return made
+            lengths = [self.length(d) for d in dims]
+            made = self.build.op(
+                "zeros", self.build.op("length", present), *lengths, dtype=dtype
+            )
             return made
         if not self.regions.chain[base] or base in self.current.values():
             made = self.build.op("zeros_like", base, dtype=dtype)

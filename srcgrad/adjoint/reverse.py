@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srcgrad.adjoint.control import Control
+from srcgrad.adjoint.lengths import measure_lengths
 from srcgrad.adjoint.tapes import Plan, record
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.masks import masks
@@ -77,7 +78,9 @@ class _Sweep(Control):
         body = Block((*forward, *self.build.close().stmts))
         params = (*self.function.params, *cotangents)
         results = (*self.results, *gradients)
-        return Function(name, params, body, results, self.function.loc, len(forward))
+        where = self.function.loc
+        made = Function(name, params, body, results, where, len(forward))
+        return measure_lengths(made, self.regions.chain)
 
     def keep_results(self) -> list[Stmt]:
         """Copy the array results in whose memory the backward sweep undoes writes."""

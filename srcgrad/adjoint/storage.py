@@ -317,8 +317,7 @@ class Storage:
         ):
             base = self.need_array(stmt.base)
             assert isinstance(base, Value)
-            root, path = self.flat(base, self.need_path(stmt.path))
-            return self.build.view(root, path, type=x.type)
+            return self.build.view(base, self.need_path(stmt.path), type=x.type)
         found = self.cached(x)
         if found is not None:
             return found
@@ -337,14 +336,6 @@ class Storage:
         if self.restorable(x) and self.restore(x):
             return Value(x.name, x.type)
         return self.ask(x)
-
-    def flat(self, base: Value, path: Path) -> tuple[Value, Path]:
-        """Return a view's base and whole path; a view of a view has one path."""
-        for stmts in reversed(self.build.open):
-            for stmt in reversed(stmts):
-                if isinstance(stmt, View) and stmt.out is base:
-                    return stmt.base, (*stmt.path, *path)
-        return base, path
 
     def free_array(self, x: Value) -> bool:
         stmt = self.regions.definition.get(x)

@@ -29,11 +29,8 @@ from srcgrad.ir import (
     Merge,
     Op,
     Operand,
-    Path,
-    Permute,
     Push,
     Read,
-    Step,
     Stmt,
     Take,
     Value,
@@ -68,7 +65,6 @@ class _Tangent:
         self.function = function
         self.build = Builder(trusting=True)
         self.t: dict[Value, Operand] = {}
-        self.views: dict[Value, View] = {}
         self.regions = Regions(function)
         self.busy = _busy(function, self.regions)
         self.results = [r for r in function.results if is_float(r.type)]
@@ -183,8 +179,6 @@ class _Tangent:
         match stmt:
             case View() | Read():
                 self.build.emit(stmt)
-                if isinstance(stmt, View):
-                    self.views[stmt.out] = stmt
                 if stmt.out in self.active and stmt.base in self.t:
                     base, out = self.buffer(stmt.base), twin(stmt.out)
                     self.t[stmt.out] = self.place(replace(stmt, base=base, out=out))
@@ -205,15 +199,10 @@ class _Tangent:
 
     def place(self, stmt: View | Read) -> Value:
         """Emit a view or an element; a view of a view is one view of the buffer."""
-        whole = self.views.get(stmt.base)
-        if whole is not None:
-            stmt = replace(stmt, base=whole.base, path=(*whole.path, *stmt.path))
-        stmt = replace(stmt, path=_joined(stmt.path))
-        if not stmt.path:
-            return stmt.base
-        if isinstance(stmt, View):
-            self.views[stmt.out] = stmt
-        self.build.emit(stmt)
+        base, path = self.build.flat(stmt.base, stmt.path)
+        if not path:
+            return base
+        self.build.emit(replace(stmt, base=base, path=path))
         return stmt.out
 
     def buffer(self, base: Value) -> Value:
@@ -463,19 +452,6 @@ def twin(x: Value) -> Value:
 
 def _param(row: Row, k: int) -> str:
     return row.params[min(k, len(row.params) - 1)].lstrip("*")
-
-
-def _joined(path: Path) -> Path:
-    """Return a path with one step for transpositions that follow each other."""
-    out: list[Step] = []
-    for step in path:
-        last = out[-1] if out else None
-        if isinstance(step, Permute) and isinstance(last, Permute):
-            step = Permute(tuple(last.axes[a] for a in step.axes))
-            out.pop()
-        if not isinstance(step, Permute) or step.axes != tuple(sorted(step.axes)):
-            out.append(step)
-    return tuple(out)
 
 
 def _measures(stmt: Stmt, made: Op) -> bool:

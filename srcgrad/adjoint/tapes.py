@@ -157,7 +157,7 @@ class _Recorder:
             raise Unkept(value.name)
         dims: tuple[Dim, ...] = ()
         if isinstance(item, Array):
-            flat = flat and all(self.settled(d) for d in item.dims)
+            flat = flat and self.regions.settled(item.dims)
             dims = item.dims
         type: Array | ListOf
         if flat:
@@ -173,10 +173,6 @@ class _Recorder:
             return False
         bounds = (loop.start, loop.stop, loop.step)
         return all(isinstance(b, Const) or not self.regions.chain[b] for b in bounds)
-
-    def settled(self, dim: Dim) -> bool:
-        """Tell whether a dim is known before the outermost loop."""
-        return all(not self.regions.chain.get(a, (1,)) for a, _ in dim.terms)  # type: ignore[call-overload]
 
     # writing
 

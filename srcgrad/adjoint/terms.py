@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srcgrad.builder import Builder, const
-from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value, View
+from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value
 from srcgrad.ops import ROWS, Row
 from srcgrad.types import Array, Dim
 
@@ -103,13 +103,8 @@ class Term:
         return self._view(Permute(axes))
 
     def _view(self, step: Any) -> Term:
-        base, path = self.value, ()
-        assert isinstance(base, Value)
-        for stmt in reversed(self.build.open[-1]):
-            if isinstance(stmt, View) and stmt.out is base:
-                base, path = stmt.base, stmt.path  # type: ignore[assignment]
-                break
-        return Term(self.build.view(base, (*path, step)), self.build)
+        assert isinstance(self.value, Value)
+        return Term(self.build.view(self.value, (step,)), self.build)
 
     def __getitem__(self, index: Any) -> Term:
         parts = index if isinstance(index, tuple) else (index,)

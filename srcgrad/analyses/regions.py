@@ -7,6 +7,7 @@ what may be one piece of memory after loops and merges have handed buffers on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from srcgrad.ir import (
@@ -164,6 +165,11 @@ class Regions:
         self.join(made, b)
         if a.memory() is b.memory():
             made.outer = a.memory()
+
+    def settled(self, dims: Sequence[Dim]) -> bool:
+        """Tell whether lengths are known before the outermost loop or branch."""
+        atoms = {atom for dim in dims for atom, _ in dim.terms}
+        return all(self.chain.get(a) == () for a in atoms)  # type: ignore[call-overload]
 
     def linear(self, x: Operand) -> Dim:
         """Return an integer as a linear expression of other integers."""

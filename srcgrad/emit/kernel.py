@@ -160,10 +160,6 @@ class _Kernel(Gathers):
         """Write `x[path] = value` or `+=`."""
         target = self.scratch.place(s.base.type, s.path)
         if isinstance(target, Array):
-            if isinstance(s.base.type, ListOf) and len(s.path) == 1:
-                place = self.element(s.base, s.path, s).text
-                self.line(f"{place} = {self.compute(s.value, s)}")
-                return
             self.store(s)
             return
         value = self.showed(s.value, target.dtype).text

@@ -33,7 +33,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.ops.table import ROWS
-from srcgrad.types import Scalar
+from srcgrad.types import ListOf, Scalar
 
 __all__ = ["Line", "emit_python"]
 
@@ -196,17 +196,16 @@ class _Writer:
             self.line(f"    raise {s.exception}({s.message!r})", line)
 
     def write(self, s: Write, line: int) -> None:
-        place = self.place(s.base, s.path or ())
-        target = place.text if s.path else f"{place.text}[...]"
-        if s.path and not isinstance(s.path[-1], Index):
-            target = f"{place.text}[...]"
-        augmented = self.augmented(s)
-        if augmented is not None:
-            sign, rest = augmented
-            target = target if s.path else place.text
-            self.line(f"{target} {sign}= {rest}", line)
-            return
-        self.line(f"{target} = {self.show(s.value).text}", line)
+        sign, value = self.augmented(s) or ("", self.show(s.value).text)
+        self.line(f"{self.target(s.base, s.path, sign)} {sign}= {value}", line)
+
+    def target(self, base: Value, path: Path, sign: str = "") -> str:
+        """Return a part of a buffer as what an assignment changes in place."""
+        place = self.place(base, path).text
+        inside = isinstance(path[-1], Index) if path else bool(sign)
+        if isinstance(base.type, ListOf) and base.type.item.rank and len(path) == 1:
+            inside = bool(sign)
+        return place if inside else f"{place}[...]"
 
     def augmented(self, s: Write) -> tuple[str, str] | None:
         """Return the operator and operand if a write reads its own place first."""
@@ -235,9 +234,7 @@ class _Writer:
             return
         value = s.value
         made = self.nest.folded.get(value) if isinstance(value, Value) else None
-        place = self.place(s.base, s.path).text
-        if s.path and not isinstance(s.path[-1], Index):
-            place = f"{place}[...]"
+        place = self.target(s.base, s.path, "+")
         if isinstance(made, Op) and made.row == "neg":
             self.line(f"{place} -= {self.show(made.args[0]).at(3)}", line)
             return
@@ -264,11 +261,9 @@ class _Writer:
             self.line(f"{self.naming[s.value]} = take_last({base}, {index})", line)
             return
         place = self.place(s.base, s.path).text
-        partial = s.path and isinstance(s.path[-1], Index)
-        target = place if partial else f"{place}[...]"
         copy = ".copy()" if owned(s.value.type) and not gathers(s.path) else ""
         self.line(f"{self.naming[s.value]} = {place}{copy}", line)
-        self.line(f"{target} = 0.0", line)
+        self.line(f"{self.target(s.base, s.path)} = 0.0", line)
 
     def loop(self, s: For, line: int) -> None:
         self.assign([(c.inn, c.init) for c in s.carries], line)

@@ -226,6 +226,12 @@ def _new_list(row: Row, args: Sequence[Text], attrs: dict[str, Any], _: Any) -> 
     return Text("[]")
 
 
+def _zero_items(
+    row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any
+) -> Text:
+    return Text(f"[{alias.get('np', 'np')}.zeros_like(v) for v in {args[0].text}]")
+
+
 def _pack(row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any) -> Text:
     np_ = alias.get("np", "np")
     items = ", ".join(a.text for a in args)
@@ -271,7 +277,8 @@ _SPECIAL: dict[str, Special] = {
     "dim": _dim, "length": _length, "cast": _cast, "where": _where, "copy": _copy,
     "zeros": _filled, "ones": _filled, "empty": _filled, "full": _full,
     "broadcast_to": _broadcast, "reshape": _reshape, "new_list": _new_list,
-    "pack": _pack, "zeros_like": _like, "ones_like": _like, "empty_like": _like,
+    "pack": _pack, "zeros_items": _zero_items,
+    "zeros_like": _like, "ones_like": _like, "empty_like": _like,
     "slice_length": _slice_length, "range_length": _range_length,
     "logical_and": _bools("and", AND), "logical_or": _bools("or", OR),
     "logical_not": _bools("not", NOT),

@@ -38,7 +38,7 @@ def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 
 constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"}),
          kernel=lambda n, t, a: f"len({n[0]})")  # fmt: skip
-constant("zeros_items(items)", _zero_items, spell="zeros_items",
+constant("zeros_items(items)", _zero_items, spell="list",
          kernel=lambda n, t, a: f"rt_zeros_items({n[0]})")  # fmt: skip
 constant("new_list(item=None)", _list_of, spell="list")
 constant("range_length(start, stop, step)", _integer, cost=0,

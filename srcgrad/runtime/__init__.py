@@ -29,13 +29,12 @@ from srcgrad.runtime.readable import (
     sinc_slope,
     spread_along,
     take_last,
-    zeros_items,
 )
 
 __all__ = [
     "Compiled", "cofactor", "cofactor_slope", "compiled", "diagonal_matrix", "digest",
     "exclusive_cumprod", "linear_scan", "plain", "sinc_slope", "spread_along",
-    "take_last", "zeros_items",
+    "take_last",
 ]  # fmt: skip
 
 FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan")

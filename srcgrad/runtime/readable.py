@@ -10,7 +10,7 @@ from srcgrad.runtime import scalar
 
 __all__ = [
     "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "linear_scan",
-    "sinc_slope", "spread_along", "stop_gradient", "take_last", "zeros_items",
+    "sinc_slope", "spread_along", "stop_gradient", "take_last",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
@@ -119,12 +119,3 @@ def take_last(x: Floats, index: Any) -> Floats:
     last[flat.size - 1 - np.unique(flat[::-1], return_index=True)[1]] = True
     x[index] = 0.0
     return np.where(last.reshape(places.shape), out, 0.0).astype(x.dtype)
-
-
-def zeros_items(items: list[Floats]) -> list[Floats]:
-    """Return zeros for all items of a list of arrays.
-
-    >>> zeros_items([np.ones(2), np.ones(1)])
-    [array([0., 0.]), array([0.])]
-    """
-    return [np.zeros_like(item) for item in items]
