@@ -5,7 +5,7 @@ Jacobian J, `<J v, w>` from the tangent and `<v, J' w>` from the adjoint are one
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,178 +13,33 @@ import pytest
 
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tangent import tangent
-from srcgrad.builder import INT, Builder, const
+from srcgrad.builder import const
 from srcgrad.ir import (
     Block,
-    Carry,
-    For,
     Function,
-    If,
-    Index,
-    Merge,
     Op,
-    Operand,
     Permute,
     Reshape,
-    Slice,
     Value,
-    While,
 )
-from srcgrad.ops import ROWS
-from srcgrad.types import Array, Dim, Scalar, Type, is_float
+from srcgrad.types import Array, Dim, is_float
 from srcgrad.verify import verify
 from tests.interpreter import StaleRead, run
-
-FLOAT = Scalar("float64", python=True)
-Results = Sequence[Operand]
-Program = Callable[..., Any]
-
-
-# building
-
-
-class Maker(Builder):
-    """A builder with loops and branches."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lengths: dict[str, Value] = {}
-
-    def param(self, name: str, spec: str) -> Value:
-        """Return a parameter, as `float`, `float32`, `int`, `bool`, `n,3`, `bool:3`."""
-        if spec in ("float", "int"):
-            return Value(name, FLOAT if spec == "float" else INT)
-        if spec in ("float32", "bool"):
-            return Value(name, Scalar(spec))
-        dtype, _, shape = spec.rpartition(":")
-        dims = []
-        fresh: list[tuple[int, Value]] = []
-        for axis, part in enumerate(shape.split(",")):
-            if part.isdigit():
-                dims.append(Dim(int(part)))
-                continue
-            if part not in self.lengths:
-                self.lengths[part] = Value(part, INT)
-                fresh.append((axis, self.lengths[part]))
-            dims.append(Dim(0, ((self.lengths[part], 1),)))
-        value = Value(name, Array(dtype or "float64", tuple(dims)))
-        for axis, atom in fresh:
-            self.emit(Op("dim", (value,), (atom,), {"axis": axis}))
-        return value
-
-    def loop(
-        self,
-        stop: Operand | int,
-        inits: Sequence[Operand],
-        body: Callable[..., Results],
-        *,
-        start: Operand | int = 0,
-        step: int = 1,
-        leave: bool = False,
-    ) -> list[Value]:
-        """Emit a `for`; with `leave` the body returns its exit last."""
-        var = Value("i", INT)
-        inns, outs = self.twins(inits), self.twins(inits)
-        with self.block() as stmts:
-            ends = list(body(var, *inns))
-        exit = ends.pop() if leave else None
-        carries = tuple(map(Carry, inits, inns, ends, outs))
-        first, last = (const(x) if isinstance(x, int) else x for x in (start, stop))
-        body_ = Block(tuple(stmts))
-        self.emit(For(var, first, last, const(step), carries, body_, exit))
-        return outs
-
-    def repeat(
-        self,
-        inits: Sequence[Operand],
-        test: Callable[..., Operand],
-        body: Callable[..., Results],
-    ) -> list[Value]:
-        """Emit a `while`."""
-        inns, outs = self.twins(inits), self.twins(inits)
-        with self.block() as first:
-            cond = test(*inns)
-        with self.block() as stmts:
-            ends = body(*inns)
-        carries = tuple(map(Carry, inits, inns, ends, outs))
-        self.emit(While(Block(tuple(first)), cond, carries, Block(tuple(stmts))))
-        return outs
-
-    def branch(
-        self, cond: Operand, then: Callable[[], Results], other: Callable[[], Results]
-    ) -> list[Value]:
-        """Emit an `if`."""
-        with self.block() as left:
-            a = list(then())
-        with self.block() as right:
-            b = list(other())
-        outs = self.twins(a)
-        merges = tuple(map(Merge, outs, a, b))
-        self.emit(If(cond, Block(tuple(left)), Block(tuple(right)), merges))
-        return outs
-
-    def twins(self, xs: Sequence[Operand]) -> list[Value]:
-        """Return new values like others."""
-        return [Value(x.name if isinstance(x, Value) else "s", x.type) for x in xs]
-
-    def at(self, *items: Operand | int | Slice | None) -> tuple[Index]:
-        """Return a path with one subscript."""
-        return (Index(tuple(const(i) if isinstance(i, int) else i for i in items)),)
-
-
-def part(first: int | None = None, last: int | None = None, by: int = 1) -> Slice:
-    """Return a slice."""
-    start, stop = (None if x is None else const(x) for x in (first, last))
-    return Slice(start, stop, None if by == 1 else const(by))
-
-
-def make(program: Program, specs: Sequence[str], name: str = "f") -> Function:
-    """Return the function that a program builds."""
-    b = Maker()
-    params = [b.param(f"x{k}", spec) for k, spec in enumerate(specs)]
-    found = program(b, *params)
-    results = (found,) if isinstance(found, Value) else tuple(found)
-    return Function(name, tuple(params), b.close(), results)
-
+from tests.maker import (
+    FLOAT,
+    Maker,
+    Program,
+    Results,
+    arguments,
+    copies,
+    dot,
+    floats,
+    make,
+    moved,
+    part,
+)
 
 # checking
-
-
-def sample(type: Type, rng: np.random.Generator, low: float, high: float) -> Any:
-    """Return a random value of a type; lengths that are not known are 4."""
-    shape = tuple(4 if d.known is None else d.known for d in type.dims)  # type: ignore[union-attr]
-    if not is_float(type):
-        made = rng.integers(0, 2, shape).astype(type.dtype)
-        return made if shape or type.dtype == "bool" else 3
-    x = rng.uniform(low, high, shape)
-    if not shape:
-        return float(x) if type.python else np.dtype(type.dtype).type(x)
-    return x.astype(type.dtype)
-
-
-def copies(xs: Sequence[Any]) -> list[Any]:
-    """Return arguments that may be overwritten."""
-    return [x.copy() if isinstance(x, np.ndarray) else x for x in xs]
-
-
-def dot(xs: Sequence[Any], ys: Sequence[Any]) -> float:
-    """Return the inner product of two lists of numbers and arrays."""
-    return sum(float(np.sum(x * y)) for x, y in zip(xs, ys, strict=True))
-
-
-def moved(
-    xs: Sequence[Any], wrt: Sequence[int], vs: Sequence[Any], h: float
-) -> list[Any]:
-    """Return the arguments a step along a direction."""
-    out = copies(xs)
-    for k, v in zip(wrt, vs, strict=True):
-        out[k] = xs[k] + h * v
-    return out
-
-
-def floats(f: Function) -> list[int]:
-    """Return the positions of the float results."""
-    return [k for k, r in enumerate(f.results) if is_float(r.type)]
 
 
 def check(
@@ -513,12 +368,6 @@ def nest(b: Maker, a: Value, n: Value) -> Any:
     return b.loop(2, [a, const(1.0)], outer)
 
 
-def arguments(f: Function, seed: int = 3, *domain: float) -> list[Any]:
-    """Return random arguments for a function."""
-    rng = np.random.default_rng(seed)
-    return [sample(p.type, rng, *domain or (0.3, 1.7)) for p in f.params]
-
-
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_tangent_agrees_with_adjoint(name: str) -> None:
     f = make(*PROGRAMS[name], name)
@@ -536,110 +385,7 @@ def test_tangents_of_tangent_and_adjoint(name: str) -> None:
     check_twice(f, arguments(f))
 
 
-# rows
-
-RowCase = tuple[list[str], dict[str, Any]]
-# Operand types and attributes of every row that is not elementwise; `=3` is a 3.
-ROW_CASES: dict[str, list[RowCase]] = {
-    "copy": [(["n"], {})],
-    "full": [(["float", "=3", "=2"], {})],
-    "full_like": [(["n", "float"], {})],
-    "linspace": [(["float", "float", "=5"], {"endpoint": e}) for e in (True, False)],
-    "arange": [(["float", "float", "float"], {})],
-    "pack": [(["float", "float", "float"], {})],
-    "cast": [(["n"], {"dtype": "float64"}), (["float"], {"dtype": "float64"})],
-    "sort": [(["3,4"], {"axis": a}) for a in (0, -1, None)] + [(["n"], {})],
-    "take_along_axis": [(["3,4", "int64:2,4"], {"axis": 0})],
-    "spread_along": [(["3,4", "int64:3,4", "=5"], {"axis": 0})],
-    "sum": [(["m,n"], {"axis": (0,)}), (["n"], {}), (["2,3"], {"axis": (1,)})],
-    "mean": [(["m,n"], {"axis": (1,), "keepdims": True}), (["m,n"], {})],
-    "prod": [(["2,3"], {"axis": (0, 1)}), (["2,3"], {"axis": (1,)}), (["n"], {})],
-    "max": [(["m,n"], {"axis": (0,)}), (["n"], {})],
-    "min": [(["m,n"], {"axis": (1,), "keepdims": True}), (["n"], {})],
-    "var": [(["m,n"], {"axis": (0,), "ddof": 1}), (["n"], {})],
-    "std": [(["m,n"], {"axis": (0,), "ddof": 1}), (["n"], {})],
-    "cumsum": [(["2,3"], {"axis": 0}), (["2,3"], {"axis": None}), (["n"], {})],
-    "cumprod": [(["2,3"], {"axis": 0}), (["2,3"], {"axis": None}), (["n"], {})],
-    "exclusive_cumprod": [(["2,3"], {"axis": 0, "reverse": r}) for r in (True, False)],
-    "linear_scan": [(["n", "n"], {"axis": 0, "reverse": r}) for r in (True, False)],
-    "concatenate": [(["2,3", "4,3"], {"axis": 0}), (["2,3", "2,1"], {"axis": 1})],
-    "stack": [(["2,3", "2,3"], {"axis": 1}), (["n", "n"], {})],
-    "flip": [(["2,3"], {"axis": 0}), (["2,3"], {"axis": None})],
-    "flipud": [(["2,3"], {})],
-    "fliplr": [(["2,3"], {})],
-    "roll": [(["2,3", "=2"], {"axis": 1}), (["n", "=-1"], {})],
-    "repeat": [(["2,3", "=2"], {"axis": 1}), (["n", "=3"], {})],
-    "tile": [(["2,3"], {"reps": (2, 1)}), (["n"], {"reps": 2})],
-    "broadcast_to": [(["3", "=2", "=3"], {}), (["2,1", "=2", "=3"], {})],
-    "reshape": [(["2,3", "=6"], {})],
-    "tril": [(["3,3"], {"k": 1})],
-    "triu": [(["3,3"], {"k": -1})],
-    "diag": [(["3"], {"k": 1}), (["3,4"], {"k": -1})],
-    "diagonal": [(["3,4"], {"offset": 1})],
-    "diagonal_matrix": [(["2", "=3", "=3"], {"k": 1})],
-    "matmul": [(["2,3", "3,4"], {}), (["n", "n"], {}), (["3", "3,2"], {}),
-               (["2,3", "3"], {}), (["2,2,3", "3,4"], {})],
-    "inner": [(["2,3", "4,3"], {}), (["n", "n"], {})],
-    "outer": [(["n", "m"], {})],
-    "vdot": [(["2,3", "2,3"], {})],
-    "trace": [(["3,4"], {"offset": 1})],
-    "norm": [(["n"], {}), (["2,3"], {"axis": (1,)}), (["2,3"], {"ord": "fro"}),
-             (["2,3"], {"axis": (1,), "ord": 1}),
-             (["2,3"], {"axis": (1,), "ord": np.inf})],
-    "solve": [(["3,3", "3"], {}), (["3,3", "3,2"], {})],
-    "inv": [(["3,3"], {})],
-    "det": [(["3,3"], {})],
-    "cofactor": [(["3,3"], {})],
-    "cofactor_slope": [(["3,3", "3,3"], {})],
-}  # fmt: skip
-# Rows of numbers alone, and the shapes of the operands of the others.
-NUMBERS = {"max2", "min2", "erf", "erfc"}
-SHAPES = {
-    1: (["float"], ["2,3"]),
-    2: (["float", "float"], ["n", "float"], ["float", "n"], ["2,3", "3"], ["2,1", "3"]),
-    3: (["float", "float", "float"], ["2,3", "float", "float"], ["3", "2,3", "1,1"]),
-}
-
-
-def row_cases() -> Iterator[Any]:
-    """Yield every differentiable row with the types of its operands."""
-    for name, row in ROWS.items():
-        if not row.vjp or name == "pack_list":
-            continue
-        if name in ROW_CASES:
-            for k, (specs, attrs) in enumerate(ROW_CASES[name]):
-                yield pytest.param(name, specs, attrs, id=f"{name}-{k}")
-            continue
-        shapes = SHAPES[len(row.params)]
-        for k, specs in enumerate(shapes[:1] if name in NUMBERS else shapes):
-            given = list(specs)
-            if name == "where":
-                given[0] = "bool:2,3" if k else "bool"
-            yield pytest.param(name, given, {}, id=f"{name}-{k}")
-
-
-@pytest.mark.parametrize(("name", "specs", "attrs"), [*row_cases()])
-def test_tangent_of_row(name: str, specs: Sequence[str], attrs: dict[str, Any]) -> None:
-    row = ROWS[name]
-
-    def apply(b: Maker, *given: Value) -> Results:
-        left = iter(given)
-        args = [const(int(s[1:])) if s[0] == "=" else next(left) for s in specs]
-        return [b.op(name, *args, name="z", **attrs)]
-
-    f = make(apply, [s for s in specs if s[0] != "="], name)
-    args = arguments(f, 5, *row.domain)
-    if name == "clip":
-        args[1:] = 0.5 * args[1], 0.5 * args[2] + 0.7
-    moving = [
-        k
-        for k, p in enumerate(f.params)
-        if is_float(p.type)
-        and row.params[min(k, len(row.params) - 1)].lstrip("*") in row.vjp
-    ]
-    for count in range(1, len(moving) + 1):
-        for wrt in itertools.combinations(moving, count):
-            check(f, args, wrt)
+# dtypes, ties, lengths
 
 
 MIXED = ["float32:2,3", "float32", "float", "float32:3", "float64:3"]

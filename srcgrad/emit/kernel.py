@@ -16,10 +16,10 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.emit.kernel_checks import Frame
 from srcgrad.emit.kernel_gather import Gathers
 from srcgrad.emit.kernel_places import is_fancy
-from srcgrad.emit.kernel_scalars import NOT, SUM, Line, dtype_text
+from srcgrad.emit.kernel_scalars import Line, dtype_text
 from srcgrad.emit.names import in_order, name_values
 from srcgrad.emit.nest import fold
-from srcgrad.emit.spelling import Text
+from srcgrad.emit.spelling import NOT, SUM, Text
 from srcgrad.ir import (
     Accumulate,
     Assert,

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from srcgrad.analyses.regions import Chain
 from srcgrad.emit.kernel_bounds import Bounds
-from srcgrad.emit.kernel_scalars import SUM, Scalars
+from srcgrad.emit.kernel_scalars import Scalars
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
+from srcgrad.emit.spelling import SUM
 from srcgrad.ir import Const, For, Op, Operand, Stmt, Value
 from srcgrad.types import Atom, Dim
 

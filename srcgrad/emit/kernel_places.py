@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 
 from srcgrad.builder import Builder
 from srcgrad.emit.kernel_checks import SIMPLE, Checks, is_number, plus, times
-from srcgrad.emit.kernel_scalars import SUM, UNARY
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import Text
+from srcgrad.emit.spelling import SUM, UNARY, Text
 from srcgrad.ir import (
     Const,
     Index,

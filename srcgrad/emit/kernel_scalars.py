@@ -12,7 +12,18 @@ import re
 
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import Text
+from srcgrad.emit.spelling import (
+    ATOM,
+    COMPARE,
+    INFIX,
+    NOT,
+    POWER,
+    SUM,
+    TERM,
+    TERNARY,
+    UNARY,
+    Text,
+)
 from srcgrad.ir import Const, Op, Operand, Read, Value, View
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.types import promote
@@ -21,12 +32,6 @@ __all__ = ["Line", "Scalars", "dtype_text"]
 
 Line = tuple[str, int]
 
-ATOM, POWER, UNARY, TERM, SUM, COMPARE, NOT, AND, OR, TERNARY = range(10)
-_INFIX = {
-    "+": SUM, "-": SUM, "*": TERM, "/": TERM, "//": TERM, "%": TERM,
-    "<": COMPARE, "<=": COMPARE, ">": COMPARE, ">=": COMPARE, "==": COMPARE,
-    "!=": COMPARE,
-}  # fmt: skip
 _BITS = {"&", "|", "^"}
 # Rows whose text in the table does not say what Numba must compute.
 _LOOPS = {
@@ -233,8 +238,8 @@ class Scalars:
             if stmt.out.type.dtype == "bool":
                 return Text(f"not {args[0].at(NOT)}", NOT)
             return Text(f"~{args[0].at(ATOM)}", UNARY)
-        if row.infix in _INFIX:
-            level = _INFIX[row.infix]
+        if row.infix in INFIX:
+            level = INFIX[row.infix]
             left, right = args
             first = left.at(level if level != COMPARE else SUM)
             return Text(f"{first} {row.infix} {right.at(level - 1)}", level)

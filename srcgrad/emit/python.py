@@ -121,6 +121,7 @@ class _Writer:
         attrs = dict(stmt.attrs)
         rank = max([o.type.rank for o in (*stmt.outs, *stmt.args)], default=0)
         attrs["rank"] = rank > 0
+        attrs["bools"] = all(a.type.dtype == "bool" for a in stmt.args)
         if row.name.endswith("_like"):
             attrs["retyped"] = stmt.out.type.dtype != stmt.args[0].type.dtype
         return row_text(row, [self.show(a) for a in stmt.args], attrs, self.alias)

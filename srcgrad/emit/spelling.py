@@ -14,14 +14,13 @@ from typing import Any
 from srcgrad.ir import Const, Index, Item, Operand, Path, Permute, Slice
 from srcgrad.ops.table import Row
 
-__all__ = ["NOT", "Text", "number", "path_text", "row_text"]
+__all__ = ["INFIX", "Text", "number", "path_text", "row_text"]
 
-ATOM, POWER, UNARY, TERM, SUM, COMPARE, NOT, AND, OR, TERNARY = range(10)
-_INFIX = {
-    "+": SUM, "-": SUM, "*": TERM, "/": TERM, "//": TERM, "%": TERM, "@": TERM,
-    "**": POWER, "<": COMPARE, "<=": COMPARE, ">": COMPARE, ">=": COMPARE,
-    "==": COMPARE, "!=": COMPARE, "&": SUM + 0, "|": SUM, "^": SUM, "<<": SUM,
-    ">>": SUM,
+ATOM, POWER, UNARY, TERM, SUM, BITS, COMPARE, NOT, AND, OR, TERNARY = range(11)
+INFIX = {
+    "+": SUM, "-": SUM, "*": TERM, "/": TERM, "//": TERM, "%": TERM,
+    "<": COMPARE, "<=": COMPARE, ">": COMPARE, ">=": COMPARE,
+    "==": COMPARE, "!=": COMPARE,
 }  # fmt: skip
 
 
@@ -39,17 +38,15 @@ class Text:
 
 def number(x: Const) -> Text:
     """Return a literal."""
-    value = x.value
-    if isinstance(value, bool):
-        return Text(repr(value))
-    if isinstance(value, float):
-        if math.isinf(value):
-            return Text(
-                "np.inf" if value > 0 else "-np.inf", ATOM if value > 0 else UNARY
-            )
-        if math.isnan(value):
-            return Text("np.nan")
-    return Text(repr(value), UNARY if value < 0 else ATOM)
+    return _literal(x.value)
+
+
+def _literal(value: Any) -> Text:
+    if isinstance(value, float) and not math.isfinite(value):
+        text = "np.nan" if math.isnan(value) else "np.inf"
+        return Text(f"-{text}", UNARY) if value < 0 else Text(text)
+    negative = isinstance(value, float | int) and value < 0
+    return Text(repr(value), UNARY if negative else ATOM)
 
 
 Show = Callable[[Operand], Text]
@@ -129,7 +126,7 @@ def keywords(row: Row, attrs: dict[str, Any]) -> list[str]:
             value = _dtype(str(value))
             shown.append(f"dtype={value}")
         else:
-            shown.append(f"{key}={value!r}")
+            shown.append(f"{key}={_literal(value).text}")
     return shown
 
 
@@ -142,17 +139,17 @@ def _infix(symbol: str, args: Sequence[Text]) -> Text:
         if symbol == "not":
             return Text(f"not {args[0].at(NOT)}", NOT)
         return Text(f"{symbol}{args[0].at(UNARY)}", UNARY)
-    level = _INFIX[symbol]
     left, right = args
     if symbol == "**":
         base, exponent = left.at(ATOM), right.at(UNARY)
         simple = left.level == ATOM and right.level <= UNARY and _plain(base + exponent)
         return Text(f"{base}**{exponent}" if simple else f"{base} ** {exponent}", POWER)
     if symbol in ("&", "|", "^", "<<", ">>"):
-        return Text(f"{left.at(ATOM)} {symbol} {right.at(ATOM)}", SUM)
-    tight = level - 1
-    return Text(f"{left.at(level if level != COMPARE else SUM)} {symbol} "
-                f"{right.at(tight)}", level)  # fmt: skip
+        return Text(f"{left.at(ATOM)} {symbol} {right.at(ATOM)}", BITS)
+    level = INFIX.get(symbol, TERM)  # `@` is the other one
+    # Comparisons would chain.
+    least = level if level != COMPARE else BITS
+    return Text(f"{left.at(least)} {symbol} {right.at(level - 1)}", level)
 
 
 def _plain(text: str) -> bool:
@@ -260,9 +257,16 @@ def _range_length(
     return Text(f"len(range({', '.join(a.text for a in args)}))")
 
 
+def _truth(row: Row, args: Sequence[Text], attrs: dict[str, Any], _: Any) -> Text:
+    if attrs.get("rank"):
+        return Text(f"{args[0].at(BITS)} != 0", COMPARE)
+    return Text(f"bool({args[0].text})")
+
+
 def _bools(symbol: str, level: int) -> Special:
     def show(row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any) -> Text:
-        if attrs.get("rank"):
+        # `and` of numbers is a number, where NumPy gives a truth value.
+        if attrs.get("rank") or attrs.get("via") == "np" or not attrs.get("bools"):
             np_ = alias.get("np", "np")
             return Text(f"{np_}.{row.name}({', '.join(a.text for a in args)})")
         if len(args) == 1:
@@ -280,6 +284,7 @@ _SPECIAL: dict[str, Special] = {
     "pack": _pack, "zeros_items": _zero_items,
     "zeros_like": _like, "ones_like": _like, "empty_like": _like,
     "slice_length": _slice_length, "range_length": _range_length,
+    "truth": _truth,
     "logical_and": _bools("and", AND), "logical_or": _bools("or", OR),
     "logical_not": _bools("not", NOT),
 }  # fmt: skip

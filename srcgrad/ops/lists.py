@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from srcgrad.ops.layout import np_dtype
 from srcgrad.ops.table import Attrs, Shapes, constant, rule
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type
 
@@ -26,9 +27,10 @@ def _packed(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Array(listed.dtype, dims)
 
 
-def _pack_list(names: list[str], types: list[Type], attrs: dict[str, Any]) -> str:
-    rank = 1 + max(getattr(types[0], "item", types[0]).rank, 0)
-    return f"rt_pack{rank}({names[0]})"
+def _pack_list(names: list[str], types: Sequence[Type], attrs: Attrs) -> str:
+    (listed,) = types
+    assert isinstance(listed, ListOf)
+    return f"rt_pack{1 + listed.item.rank}({names[0]}, {np_dtype(listed.dtype)})"
 
 
 def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -43,4 +45,5 @@ constant("zeros_items(items)", _zero_items, spell="list",
 constant("new_list(item=None)", _list_of, spell="list")
 constant("range_length(start, stop, step)", _integer, cost=0,
          kernel=lambda n, t, a: f"rt_range_length({', '.join(n)})")  # fmt: skip
-rule("pack_list(items)", _packed, items="g", spell="np.array", kernel=_pack_list)
+rule("pack_list(items)", _packed, items="g", spell="np.array",
+     kernel=_pack_list)  # fmt: skip

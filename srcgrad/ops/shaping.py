@@ -217,7 +217,7 @@ def _tile_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return text
 
 
-linear("tile(x, reps=1)", _tiled, x=_tile, kernel=_tile_kernel)
+linear("tile(x, reps=())", _tiled, x=_tile, kernel=_tile_kernel)
 
 
 def _broadcast(shapes: Shapes, types: Types, attrs: Attrs) -> Type:

@@ -97,24 +97,28 @@ def slice_length(n, start, has_start, stop, has_stop, step):
     return max((first - last - step - 1) // -step, 0)
 
 
-def pack1(items):
+def pack1(items, dtype):
     """Return the vector of a list of numbers."""
-    return np.array(items)
-
-
-def pack2(items):
-    """Return the matrix of a list of vectors."""
-    out = np.empty((len(items), items[0].shape[0]), items[0].dtype)
+    out = np.empty(len(items), dtype)
     for i in range(len(items)):
-        for j in range(out.shape[1]):
+        out[i] = items[i]
+    return out
+
+
+def pack2(items, dtype):
+    """Return the matrix of a list of vectors."""
+    n = items[0].shape[0] if len(items) > 0 else 0
+    out = np.empty((len(items), n), dtype)
+    for i in range(len(items)):
+        for j in range(n):
             out[i, j] = items[i][j]
     return out
 
 
-def pack3(items):
+def pack3(items, dtype):
     """Return the stack of a list of matrices."""
-    rows, columns = items[0].shape
-    out = np.empty((len(items), rows, columns), items[0].dtype)
+    rows, columns = items[0].shape if len(items) > 0 else (0, 0)
+    out = np.empty((len(items), rows, columns), dtype)
     for i in range(len(items)):
         for j in range(rows):
             for k in range(columns):

@@ -1,0 +1,368 @@
+"""Operands for every row of the table of operations.
+
+Elementwise rows get every combination of shapes that broadcasts; what else there is
+stands in SAMPLES, row by row. A row that has neither is an error of the test.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from srcgrad.builder import const
+from srcgrad.ir import Function, Value
+from srcgrad.ops import ROWS
+from srcgrad.types import Array, Dim, Scalar
+from tests.maker import Maker, Results, arguments, make
+
+# `=3` is the number 3 in the text; `n` is 4 and `m` 3, known only when it runs.
+SHAPES = {
+    1: ("float", "float64", "n", "m,n", "1", "0", "2,3,2"),
+    2: ("float", "float64", "n", "1", "m,n", "m,1", "1,n", "1,1", "0"),
+    3: ("float", "n", "m,n", "m,1"),
+}
+# Rows of Python's numbers alone, of integers, and of truth values.
+NUMBERS = {"max2", "min2", "erf", "erfc", "to_int", "math_floor", "math_ceil",
+           "math_trunc", "not_"}  # fmt: skip
+INTEGERS = {"bitand", "bitor", "bitxor", "lshift", "rshift"}
+TRUTHS = {"invert", "not_"}
+# Where x lies decides what is computed: these samples keep away from the border.
+FAR: dict[str, Callable[..., Any]] = {
+    "clip": lambda x, lo, hi: (x, 0.4 * lo, 0.4 * hi + 0.8),
+    "mod": lambda x, y: (7.3 * x, y),
+    "floordiv": lambda x, y: (7.3 * x, y),
+    "fmod": lambda x, y: (7.3 * x, y),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The operands of one use of a row.
+
+    `specs` are types as `tests.maker` reads them; `attrs` the attributes; `given` takes
+    the place of random operands; `listed` puts the parts of the operand into a list.
+    """
+
+    row: str
+    specs: tuple[str, ...]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    given: tuple[Any, ...] | None = None
+    listed: bool = False
+
+    def __str__(self) -> str:
+        """Return a name for the test."""
+        attrs = "".join(f" {k}={v}" for k, v in self.attrs.items())
+        return f"{self.row}({' '.join(self.specs)}){attrs}".replace("::", ":")
+
+    def function(self, narrow: bool = False) -> Function:
+        """Return the row as a function of its operands; in float32 if `narrow`."""
+        specs = [s for s in self.specs if s[0] != "="]
+        if narrow:
+            specs = [_narrow(s) for s in specs]
+
+        def apply(b: Maker, *given: Value) -> Results:
+            left = iter(given)
+            args = [const(_literal(s)) if s[0] == "=" else next(left)
+                    for s in self.specs]  # fmt: skip
+            if self.listed:
+                args = [_listed(b, given[0])]
+            attrs = dict(self.attrs)
+            if narrow and attrs.get("dtype") == "float64":
+                attrs["dtype"] = "float32"
+            return [b.op(self.row, *args, name="z", **attrs)]
+
+        return make(apply, specs, f"{self.row}_row")
+
+    def arguments(self, f: Function, seed: int) -> list[Any]:
+        """Return operands for the function."""
+        if self.given is not None:
+            kinds = [np.dtype(p.type.dtype) for p in f.params]
+            return [x.astype(d) if isinstance(x, np.ndarray) else x
+                    for x, d in zip(self.given, kinds, strict=True)]  # fmt: skip
+        args = arguments(f, seed, *ROWS[self.row].domain)
+        if self.row in FAR:
+            found = FAR[self.row](*args)
+            return [np.asarray(x).astype(np.asarray(y).dtype)
+                    if isinstance(y, np.ndarray) else type(y)(x)
+                    for x, y in zip(found, args, strict=True)]  # fmt: skip
+        return args
+
+
+def _literal(spec: str) -> Any:
+    return float(spec[1:]) if "." in spec else int(spec[1:])
+
+
+def _narrow(spec: str) -> str:
+    if spec in ("float", "float64"):
+        return "float32"
+    named = ":" in spec or spec[0] in "bi"
+    return spec if named else f"float32:{spec}"
+
+
+def _listed(b: Maker, x: Value) -> Value:
+    """Return a list of the first three items of an array."""
+    item: Any = Scalar(x.type.dtype)
+    if x.type.rank > 1:
+        assert isinstance(x.type, Array)
+        item = Array(x.type.dtype, x.type.dims[1:])
+    items = b.op("new_list", item=item, name="items")
+    for k in range(3):
+        place = b.at(k) if x.type.rank == 1 else b.at(k, *_rest(x))
+        part = b.read(x, place) if x.type.rank == 1 else b.op("copy", b.view(x, place))
+        items = b.push(items, part)
+    return items  # type: ignore[no-any-return]
+
+
+def _rest(x: Value) -> list[Any]:
+    from tests.maker import part
+
+    return [part()] * (x.type.rank - 1)
+
+
+def samples(name: str) -> list[Sample]:
+    """Return the samples of a row, none if it has none."""
+    row = ROWS[name]
+    if name in SAMPLES:
+        return [replace(s, row=name) for s in SAMPLES[name]]
+    if row.kind != "elementwise":
+        return []
+    shapes = ("float",) if name in NUMBERS else SHAPES[len(row.params)]
+    found = []
+    for specs in itertools.product(shapes, repeat=len(row.params)):
+        if _broadcast(specs):
+            found.append(Sample(name, tuple(_kinds(name, specs))))
+    return found
+
+
+def _kinds(name: str, specs: tuple[str, ...]) -> Iterator[str]:
+    for k, spec in enumerate(specs):
+        dtype = "int64" if name in INTEGERS else "bool" if name in TRUTHS else "float64"
+        if name == "where" and k == 0:
+            dtype = "bool"
+        if dtype == "float64":
+            yield spec
+        elif spec.startswith("float"):
+            yield "int" if (dtype, spec) == ("int64", "float") else dtype
+        else:
+            yield f"{dtype}:{spec}"
+
+
+def _broadcast(specs: tuple[str, ...]) -> bool:
+    """Tell whether the shapes broadcast."""
+    shapes = [s.split(",") for s in specs if not s.startswith("float")]
+    for sizes in itertools.zip_longest(*(reversed(s) for s in shapes), fillvalue="1"):
+        if len({s for s in sizes if s != "1"}) > 1:
+            return False
+    return True
+
+
+def _of(
+    *operands: str, given: Any = None, listed: bool = False, **options: Any
+) -> list[Sample]:
+    """Return a sample for each list of operands and each combination of attributes."""
+    found = []
+    for specs in operands:
+        for values in itertools.product(*options.values()):
+            attrs = dict(zip(options, values, strict=True))
+            found.append(Sample("", tuple(specs.split()), attrs, given, listed))
+    return found
+
+
+BOTH = (False, True)
+AXES = (None, (0,), (1,))
+DTYPES = ("float64", "float32", "int64", "bool")
+INF = np.inf
+SQUARE = np.array([[2.0, -1.0, 0.5], [0.3, 1.5, -0.7], [0.9, 0.4, -2.0]])
+SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.5, -1.0, 2.0]])
+WIDE = np.array([[0.3, -1.1, 0.7], [1.9, 0.2, -0.4], [0.8, 1.3, -0.9]])
+
+_REDUCED = [
+    *_of("m,n", "1,n", axis=AXES, keepdims=BOTH),
+    *_of("2,3,2", axis=((0, 2), (1, 2), (1,), (0, 1, 2)), keepdims=BOTH),
+    *_of("n", "1", axis=(None, (0,)), keepdims=BOTH),
+]
+_COUNTED = [*_REDUCED, *_of("bool:m,n", "int64:m,n", axis=AXES)]
+_PLACED = [
+    *_of("m,n", axis=(None, 0, 1), keepdims=BOTH),
+    *_of("n"),
+    *_of("2,3,2", axis=(1,)),
+]
+_VARIED = [
+    *_of("m,n", axis=AXES, ddof=(0, 1), keepdims=BOTH),
+    *_of("2,3,2", axis=((0, 2), (1,)), ddof=(0, 1), keepdims=BOTH),
+    *_of("n", ddof=(0, 1)),
+]
+_ALONG = [
+    *_of("2,3,2", axis=(0, 1, 2, None)),
+    *_of("n", "1", "0"),
+    *_of("int64:m,n", axis=(1,)),
+]
+_SORTED = [
+    *_of("2,3,2", axis=(0, -1, 1, None)),
+    *_of("n", kind=(None, "stable")),
+    *_of("0"),
+]
+_CUT = [*_of("3,3", "m,n", k=(0, 1, -1)), *_of("2,3,3")]
+
+SAMPLES: dict[str, list[Sample]] = {
+    "print": _of("float"),
+    "copy": _of("n", "m,n", "0"),
+    "cast": [
+        *_of("n", dtype=("float64", "int64", "bool")),
+        *_of("float", "float32:n", "int64:n", "bool", dtype=["float64"]),
+        *_of("float64", dtype=["float64"], python=[True]),
+        *_of("bool:n", dtype=["int64"]),
+    ],
+    "zeros": [*_of("=2 =3", dtype=DTYPES), *_of("int")],
+    "ones": [*_of("=2 =3", dtype=DTYPES), *_of("int")],
+    "empty": _of("=0 =3", "=0", dtype=DTYPES),
+    "zeros_like": _of("m,n", dtype=DTYPES),
+    "ones_like": _of("m,n", dtype=DTYPES),
+    "empty_like": _of("0", "0,3", dtype=("float64", "int64")),
+    "full": _of("float =3 =2", "float64 int", "float =0", "int64 =2", "bool =2"),
+    "full_like": _of("n float", "m,n float64"),
+    "linspace": _of(
+        "float float =5",
+        "float64 float64 int",
+        "float float =1",
+        "float float =0",
+        endpoint=BOTH,
+    ),
+    "arange": [
+        *_of("float float float", given=(0.3, 2.35, 0.4)),
+        *_of("int =9 =2", "=1 int =1", "=5 =0 =-2", "=4 =4 =1"),
+    ],
+    "eye": [
+        *_of("=3", "int", dtype=("float64", "float32")),
+        *_of("=3 =4", "int =2", k=(0, 1, -2)),
+        *_of("=2 =3", dtype=["int64"]),
+    ],
+    "pack": _of("float float float", "float64", "int64 float"),
+    "dim": _of("m,n", axis=(0, 1)),
+    "slice_length": [
+        Sample("", ("=7", "=1", "=6", "=2"), {"given": (True, True, True)}),
+        Sample("", ("int", "=-2"), {"given": (True, False, False)}),
+    ],
+    "range_length": _of("=0 int =2", "=5 =0 =-2", "=5 int =1"),
+    "new_list": _of("", item=(Scalar("float64"), Array("float64", (Dim(2),)))),
+    "length": _of("n", "n,2", listed=True),
+    "zeros_items": _of("n,2", listed=True),
+    "pack_list": _of("n", "n,2", listed=True),
+    "sort": _SORTED,
+    "argsort": _SORTED,
+    "take_along_axis": [
+        *_of("3,4 int64:2,4", "n int64:3", axis=[0]),
+        *_of("m,4 int64:m,2", "2,3,2 int64:2,1,2", axis=[1]),
+    ],
+    "spread_along": [
+        *_of("3,4 int64:3,4 =5", "n int64:n int", axis=[0]),
+        *_of("m,4 int64:m,4 =2", axis=[1]),
+    ],
+    "searchsorted": _of("n m", "n float64", side=("left", "right")),
+    "flatnonzero": _of("bool:n", "m,n", "int64:5"),
+    "sum": [*_COUNTED, *_of("0", axis=(None, (0,))), *_of("0,3", axis=AXES)],
+    "mean": _COUNTED,
+    "prod": [*_COUNTED, *_of("0,3", axis=AXES)],
+    "max": [*_COUNTED, *_of("0,3", axis=[(1,)])],
+    "min": [*_COUNTED, *_of("0,3", axis=[(1,)])],
+    "argmax": _PLACED,
+    "argmin": _PLACED,
+    "var": _VARIED,
+    "std": _VARIED,
+    "any": _COUNTED,
+    "all": _COUNTED,
+    "count_nonzero": _COUNTED,
+    "cumsum": [*_ALONG, *_of("bool:n")],
+    "cumprod": _ALONG,
+    "exclusive_cumprod": [
+        *_of("2,3,2", axis=(0, 1, 2), reverse=BOTH),
+        *_of("n", "0", reverse=BOTH),
+    ],
+    "linear_scan": [
+        *_of("2,3,2 2,3,2", axis=(0, 1, 2), reverse=BOTH),
+        *_of("n n", reverse=BOTH),
+    ],
+    "concatenate": [
+        *_of("2,3 4,3", "n m 1", "n 0", "2,3", "n int64:3"),
+        *_of("2,3 2,1 2,2", "2,3,2 2,1,2", axis=[1]),
+    ],
+    "stack": [*_of("2,3 2,3", axis=(0, 1, 2, -1)), *_of("n n n", "n", "n int64:n")],
+    "flip": [*_of("2,3,2", axis=(0, 1, 2, None)), *_of("n")],
+    "flipud": _of("m,n", "n", "2,3,2"),
+    "fliplr": _of("m,n", "2,3,2"),
+    "roll": [
+        *_of("2,3,2 =1", "2,3,2 =-2", "2,3,2 =7", "2,3,2 int", axis=(0, 1, None)),
+        *_of("n int"),
+    ],
+    "repeat": [
+        *_of("2,3,2 =2", axis=(0, 1, 2, None)),
+        *_of("n int", "n =1"),
+        *_of("n =0", axis=[0]),
+    ],
+    "tile": [
+        *_of("2,3", reps=((2, 1), (1, 3), 2, (2, 1, 2), (1, 1))),
+        *_of("n", reps=(2, (3, 2), 1)),
+    ],
+    "broadcast_to": _of("3 =2 =3", "2,1 =2 =3", "1 int", "m,1 =2 =3 =4", "1,1 =2 =3"),
+    "reshape": _of("2,3 =6", "2,3,2 =3 =4", "n =2 =2", "m,n =12"),
+    "tril": _CUT,
+    "triu": _CUT,
+    "diag": _of("3", "3,4", "m,n", "n", k=(0, 1, -1)),
+    "diagonal": _of("3,4", "m,n", offset=(0, 1, -1)),
+    "diagonal_matrix": [
+        *_of("2 =3 =3", k=[1]),
+        *_of("n =4 =5"),
+        *_of("2 =3 =4", k=[-1]),
+    ],
+    "matmul": _of(
+        "m,n n,2",
+        "n n",
+        "m m,2",
+        "m,n n",
+        "2,2,3 3,4",
+        "2,3 2,3,2",
+        "2,2,3 2,3,2",
+        "1,2,3 2,3,2",
+        "2,2,3 1,3,2",
+        "2,2,3 3",
+        "3 2,3,2",
+        "2,1,2,3 3,3,2",
+        "2,0 0,3",
+        "1,n n,1",
+        "n,1 1,m",
+        "m,n int64:n",
+        "1 1",
+    ),
+    "inner": _of("2,3 4,3", "n n", "m,n n", "n m,n"),
+    "outer": _of("n m", "n 1", "0 m"),
+    "vdot": _of("2,3 2,3", "n n"),
+    "trace": _of("3,4", "m,n", "3,3", offset=(0, 1, -1)),
+    "norm": [
+        *_of("n", ord=(None, 1, 2, INF), keepdims=BOTH),
+        *_of("m,n", axis=AXES, keepdims=BOTH),
+        *_of("m,n", ord=["fro"]),
+        *_of("m,n", ord=(1, 2, INF), axis=((0,), (1,)), keepdims=BOTH),
+        *_of("2,3,2", axis=((0, 2), (1,)), keepdims=BOTH),
+    ],
+    "solve": [
+        *_of("3,3 3", "3,3 3,2", "n,n n", "1,1 1"),
+        *_of("3,3 3,3", given=(SQUARE, WIDE)),
+    ],
+    "inv": [
+        *_of("3,3", given=(SQUARE,)),
+        *_of("1,1"),
+        *_of("2,2", given=(SQUARE[:2, :2],)),
+    ],
+    "det": [
+        *_of("3,3", "1,1", "n,n"),
+        *_of("3,3", given=(SINGULAR,)),
+        *_of("2,2", given=(SINGULAR[:2, :2],)),
+    ],
+    "cofactor": [*_of("3,3", "1,1", "2,2"), *_of("3,3", given=(SQUARE,))],
+    "cofactor_slope": [
+        *_of("3,3 3,3", "2,2 2,2"),
+        *_of("3,3 3,3", given=(SQUARE, WIDE)),
+    ],
+}
