@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from srcgrad.ops.layout import np_dtype
 from srcgrad.ops.table import Attrs, Shapes, constant, rule
