@@ -1,0 +1,238 @@
+"""The test of the tester: each mechanism is broken once, and the harness must notice.
+
+A mutation rewrites the source of one function of the engine. The cases named with it
+pass every check as the engine stands, and at least one of them fails with it broken.
+"""
+
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcgrad
+from srcgrad.adjoint import control, cotangents, statement, storage, tapes
+from srcgrad.builder import const
+from srcgrad.compile import numba
+from srcgrad.emit import names, nest
+from srcgrad.frontend import build, entry
+from srcgrad.ops.table import ROWS
+from srcgrad.passes.elide_copies import _Plan
+from tests.cases import CASES, Case
+from tests.harness import Backend, check_case
+from tests.oracles import Array
+
+CASE = {case.name: case for case in CASES}
+
+
+# Functions that show one mechanism alone, where the catalogue has none so bare.
+
+
+def mixed(x: Array, y: Array) -> Any:
+    """Multiply a single by a double array."""
+    return (x * y).sum()
+
+
+def seen_through_a_copy(x: Array) -> Any:
+    """Read what NumPy shares with an array that is written."""
+    rows = np.broadcast_to(x, (2, 3))
+    x[0] = 0.5
+    return rows.sum() + x[1]
+
+
+def first_and_second() -> tuple[Callable[..., Any], ...]:
+    """Return two functions of one name."""
+
+    def same(x: Array) -> Any:
+        return x.sum()
+
+    first = same
+
+    def same(x: Array) -> Any:  # type: ignore[no-redef]
+        return (x * x).sum()
+
+    return first, same
+
+
+def three(rng: np.random.Generator) -> tuple[Any, ...]:
+    """Return a vector."""
+    return (rng.normal(size=3),)
+
+
+CASE["mixed"] = Case(
+    "mixed", mixed, lambda rng: (rng.normal(size=3).astype("f4"), rng.normal(size=3))
+)
+CASE["seen_through_a_copy"] = Case("seen_through_a_copy", seen_through_a_copy, three)
+for name, function in zip(("first", "second"), first_and_second(), strict=True):
+    CASE[name] = Case(name, function, three)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """Say which function is changed how, and which cases must not survive it."""
+
+    name: str
+    owner: Any
+    function: str
+    old: str
+    new: str
+    cases: tuple[str, ...]
+    backend: Backend = "python"
+
+
+MUTATIONS = (
+    Mutation(
+        "rule", ROWS, "sin",
+        "cos(x)", "sin(x)",
+        ("trigonometry",),
+    ),
+    Mutation(
+        "unbroadcast", cotangents.Cotangents, "fit",
+        '"sum", g, axis=axes', '"max", g, axis=axes',
+        ("pairwise_distances",),
+    ),
+    Mutation(
+        "accumulate", cotangents.Cotangents, "give_number",
+        'self.build.op("add", old, g, name=name)', "g",
+        ("operators_broadcast",),
+    ),
+    Mutation(
+        "restore", statement.Statements, "undo",
+        "stmt in self.plan.restores", "False",
+        ("delay_line",),
+    ),
+    Mutation(
+        "save", tapes._Recorder, "keep",
+        "Index(tuple(self.numbers[loop] for loop in tape.loops))",
+        "Index(tuple(const(0) for loop in tape.loops))",
+        ("logistic_map",),
+    ),
+    Mutation(
+        "view", storage.Storage, "need_path",
+        "(i.start, i.stop, i.step)", "(i.start, i.stop, None)",
+        ("overlap_with_own_reverse",),
+    ),
+    Mutation(
+        "merge", control.Control, "leave_branch",
+        "a, b = (", "b, a = (",
+        ("continue_on_data",),
+    ),
+    Mutation(
+        "carry", control.Control, "close",
+        "slot.yld = self.numbers.pop(carry.inn, zero)", "slot.yld = slot.inn",
+        ("logistic_map",),
+    ),
+    Mutation(
+        "cast", cotangents.Cotangents, "cast",
+        "g.type.dtype == dtype", "True",
+        ("mixed",),
+    ),
+    Mutation(
+        "order of reverse", control.Control, "block",
+        "reversed(block.stmts)", "block.stmts",
+        ("swap_by_temporary",),
+    ),
+    Mutation(
+        "mask", statement.Statements, "reverse_op",
+        "out in self.masks", "False",
+        ("masked_sqrt_at_zero",),
+    ),
+    Mutation(
+        "last element", storage.Storage, "readable",
+        "is_final(self.regions, stmt.base, stmt.path, stmt)", "True",
+        ("closure_writes_captured_array",),
+    ),
+    Mutation(
+        "clearing", statement.Statements, "reverse_write",
+        "self.buffers[buffer] = left", "self.buffers[buffer] = version",
+        ("constant_store_then_square",),
+    ),
+    Mutation(
+        "entry copy", entry._Entry, "protect",
+        "param in consumed", "False",
+        ("argument_mutated",),
+    ),
+    Mutation(
+        "exit of a loop", control.Control, "turns",
+        'build.op("sub", trips, const(1))', "trips",
+        ("break_on_data",),
+    ),
+    Mutation(
+        "needless copy", _Plan, "disturbs",
+        "return True", "return False",
+        ("view_sees_later_write",),
+    ),
+    Mutation(
+        "folding", nest, "_may_fold",
+        "not (nest.reads[out] & _changed(nest, between))", "True",
+        ("overlapping_shift_add",),
+    ),
+    Mutation(
+        "names", names._Interference, "define",
+        "other is not mine", "False",
+        ("tuple_swap_with_arithmetic",),
+    ),
+    Mutation(
+        "sharing", build.Reader, "share",
+        "other.shares.add(copy)", "pass",
+        ("seen_through_a_copy",),
+    ),
+    Mutation(
+"cache key", numba, "load",
+        'digest("numba", text,', 'digest("numba", name,',
+        ("first", "second"), "numba",
+    ),
+)  # fmt: skip
+
+
+def install(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace one piece of the source of a function, or of a rule."""
+    if mutation.owner is ROWS:
+        row = ROWS[mutation.function]
+        vjp = {
+            k: str(v).replace(mutation.old, mutation.new) for k, v in row.vjp.items()
+        }
+        assert vjp != row.vjp, f"the rule of {row.name} has changed: adapt this"
+        monkeypatch.setitem(ROWS, row.name, dataclasses.replace(row, vjp=vjp))
+        return
+    whole = getattr(mutation.owner, mutation.function)
+    text = textwrap.dedent(inspect.getsource(whole))
+    assert text.count(mutation.old) == 1, f"{mutation.function} has changed: adapt this"
+    text = text.replace(mutation.old, mutation.new)
+    scope = {**vars(inspect.getmodule(whole)), "const": const}
+    exec(f"from __future__ import annotations\n{text}", scope)
+    monkeypatch.setattr(mutation.owner, mutation.function, scope[mutation.function])
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep what a broken engine writes out of the cache."""
+    monkeypatch.setenv("SRCGRAD_CACHE_DIR", str(tmp_path))
+
+
+def complaint(mutation: Mutation) -> str:
+    """Return what the harness has to say about the cases; a refusal is no fault."""
+    backend = mutation.backend
+    for name in mutation.cases:
+        try:
+            check_case(CASE[name], backend, transforms=backend == "python")
+        except (AssertionError, srcgrad.errors.BackendError) as error:
+            return str(error) or "an assertion failed"
+        except srcgrad.errors.SrcgradError:
+            continue
+    return ""
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
+def test_broken_mechanism_is_noticed(
+    mutation: Mutation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The cases pass as the engine stands, and fail with the mechanism broken."""
+    assert complaint(mutation) == ""
+    monkeypatch.setenv("SRCGRAD_CACHE_DIR", str(tmp_path / "broken"))
+    install(mutation, monkeypatch)
+    assert complaint(mutation), f"nothing notices a broken {mutation.name}"
