@@ -434,26 +434,29 @@ class _Loop:
                 self.plan.listlike.add(cell)
                 changed = True
                 continue
-            if cell in self.cells:
-                if len(heap[cell]) != len(contents):
-                    changed |= self.learn_growing(cell)
-                continue
-            if len(heap[cell]) != len(contents):
-                changed |= self.learn_growing(cell)
-            else:
+            if len(heap[cell]) != len(contents) or (
+                isinstance(contents, dict) and heap[cell].keys() != contents.keys()
+            ):
+                self.learn_growing(cell, contents)
+                changed = True
+            elif cell not in self.cells:
                 self.plan.cells.add(cell)
                 changed = True
         if changed:
             raise Retry
 
-    def learn_growing(self, cell: Cell) -> bool:
-        contents = self.reader.state.heap[cell]
+    def learn_growing(self, cell: Cell, before: Any) -> None:
+        """Let a list whose length changes be one of run time."""
+        contents = self.reader.state.heap[cell] or before
         item = self.reader.item_type(cell, contents)
         if item is None or not isinstance(cell, ListCell):
-            return False
+            what = "list" if isinstance(cell, ListCell) else "dict"
+            raise self.reader.problem(
+                "SG402", f"a {what} has other entries after a turn of the loop", None,
+                helps=(f"give the {what} all its entries before the loop",),
+            )  # fmt: skip
         self.plan.growing[cell] = item
         self.plan.cells.discard(cell)
-        return True
 
     def close_contents(self, inside: Any, end: Any, cell: Cell) -> None:
         pairs: Iterator[tuple[Any, Thing, Thing]]
