@@ -38,29 +38,25 @@ def affordable(name: str) -> Any:
     return pytest.param(name, marks=[pytest.mark.long] if long else [])
 
 
-def poison(dtype: Any) -> Any:
-    """Return what no result may be made of: nan, or a number that is nobody's."""
-    kind = np.dtype(dtype).kind
-    return np.nan if kind in "fc" else True if kind == "b" else -(2**62)
+def poisoned(made: Array) -> Array:
+    """Fill an array with what no result may be made of: nan, or nobody's number."""
+    if made.dtype.kind in "fc":
+        made[...] = np.nan
+    elif made.dtype.kind in "iu":
+        made[...] = np.iinfo(made.dtype).max // 3
+    return made
 
 
 @pytest.fixture
 def poisoned_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill what `np.empty` returns, in generated text as in the user's function."""
-    empty, empty_like = np.empty, np.empty_like
+    for name in ("empty", "empty_like"):
+        honest = getattr(np, name)
 
-    def filled(*args: Any, **options: Any) -> Any:
-        made = empty(*args, **options)
-        made[...] = poison(made.dtype)
-        return made
+        def filled(*args: Any, honest: Any = honest, **options: Any) -> Array:
+            return poisoned(honest(*args, **options))
 
-    def filled_like(*args: Any, **options: Any) -> Any:
-        made = empty_like(*args, **options)
-        made[...] = poison(made.dtype)
-        return made
-
-    monkeypatch.setattr(np, "empty", filled)
-    monkeypatch.setattr(np, "empty_like", filled_like)
+        monkeypatch.setattr(np, name, filled)
 
 
 @pytest.fixture
@@ -68,13 +64,13 @@ def poisoned_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill what kernels allocate; the key of a kernel is its text."""
     honest = numba.kernel_text
 
-    def poisoned(function: Any) -> str:
+    def filled(function: Any) -> str:
         floats = r"np\.empty\((.*), (np\.float\d\d)\)"
         text = re.sub(floats, r"np.full(\1, np.nan, \2)", honest(function))
         whole = r"np\.empty\((.*), (np\.int64)\)"
         return re.sub(whole, r"np.full(\1, -(2**62), \2)", text)
 
-    monkeypatch.setattr(numba, "kernel_text", poisoned)
+    monkeypatch.setattr(numba, "kernel_text", filled)
 
 
 @pytest.mark.usefixtures("poisoned_arrays")
