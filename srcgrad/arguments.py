@@ -144,7 +144,9 @@ def _clean_array(value: Any, name: str) -> Any:
         )  # fmt: skip
     if dtype.kind == "f" and dtype.itemsize not in (4, 8):
         raise make_error(
-            "SG305", f"`{name}` has dtype {dtype}", helps=(f"`{name}.astype(float)`",)
+            "SG305",
+            f"`{name}` has dtype {dtype}",
+            helps=(f"pass `{name}.astype(float)`",),
         )
     if isinstance(value, np.ma.MaskedArray | np.matrix):
         raise make_error(
@@ -173,6 +175,7 @@ def as_floats(values: dict[str, Any], names: Sequence[str], function: str) -> No
             kind = "None" if value is None else type(value).__name__
             raise make_error(
                 "SG301", f"`{name}` is {kind}: it has no gradient",
+                helps=("choose other arguments with argnums or argnames",),
                 function=function, names=names,
             )  # fmt: skip
         if isinstance(value, int):

@@ -278,7 +278,7 @@ class Problems:
         labels: Iterable[Label] = (),
         function: str = "",
     ) -> None:
-        """Add a problem, once if the same is found several times.
+        """Add a problem; the first one of a place speaks for the others.
 
         Args:
             code: a key of `CODES`.
@@ -297,7 +297,8 @@ class Problems:
         problem = Problem(
             code, message, location, note, tuple(helps), tuple(labels), function
         )
-        if problem not in self._found:
+        known = [p.location for p in self._found if p.location is not None]
+        if location not in known and problem not in self._found:
             self._found.append(problem)
 
     def mark(self) -> int:

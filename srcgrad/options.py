@@ -48,7 +48,10 @@ def make_options(values: dict[str, Any]) -> Options:
     values = dict(values)
     for name, allowed in _NOT_YET.items():
         if name in values and values.pop(name) not in allowed:
-            raise make_error("SG306", f"the option `{name}` is not available yet")
+            raise make_error(
+                "SG306", f"the option `{name}` is not available yet",
+                helps=("leave it out",),
+            )  # fmt: skip
     known = {f.name for f in fields(Options)}
     unknown = sorted(values.keys() - known)
     if unknown:

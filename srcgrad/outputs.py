@@ -48,6 +48,8 @@ def check_output(
             what = f"`{source.name}` returns a {type.dtype}, not a float"
             raise make_error("SG302", what, where, **about)
     helps = ["return one number: `[0]`, `.sum()`", "or use `jacobian`"]
+    if form == ("static", None):
+        helps = ["`return` the number that is to be differentiated"]
     if form[0] == "tuple" and not has_aux and len(form[2]) == 2:
         helps = ["`has_aux=True` differentiates the first and returns the second"]
     raise make_error(

@@ -256,7 +256,7 @@ def _plain_function(function: object) -> types.FunctionType:
         return function
     name = getattr(function, "__name__", type(function).__name__)
     code, what, *helps = _refusal(function, name)
-    raise make_error(code, what, helps=helps, function=name)
+    raise make_error(code, what, helps=helps)
 
 
 def _refusal(function: object, name: str) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ def _refusal(function: object, name: str) -> tuple[str, ...]:
         return "SG002", what, "pass the function: grad(loss), not grad(loss(w))"
     if _is_compiled(function):
         what = f"`{name}` is compiled code and has no Python source"
-        return "SG001", what, f"call it in a function: lambda x: {name}(x)"
+        return "SG001", what, f"call it in a function: `lambda x: {name}(x)`"
     if hasattr(function, "__wrapped__"):
         what = f"`{name}` is wrapped by a decorator that replaced it"
         inside = f"differentiate the function inside: {name}.__wrapped__"

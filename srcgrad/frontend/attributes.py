@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
+from srcgrad.errors import suggest
 from srcgrad.frontend.values import (
     Bound,
     Cell,
@@ -70,7 +71,10 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
 
     if not hasattr(value, name):
         shown = getattr(value, "__name__", type(value).__name__)
-        raise reader.problem("SG201", f"`{shown}` has no `{name}`", node)
+        meant = [n for n in dir(value) if not n.startswith("_")]
+        raise reader.problem(
+            "SG201", f"`{shown}` has no `{name}`", node, helps=suggest(name, meant)
+        )
     return calls.lift(reader, getattr(value, name), node)
 
 

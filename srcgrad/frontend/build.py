@@ -190,8 +190,9 @@ class Reader:
         if value is None:
             raise self.problem(
                 "SG403",
-                f"`{root.name}` shares memory with a name that was rebound",
-                helps=("take a copy: `.copy()`",),
+                f"`{root.name}` may share its memory with an array that was written or "
+                "handed on since",
+                helps=(f"copy it where `{root.name}` is bound: `.copy()`",),
             )
         return value
 
@@ -220,11 +221,13 @@ class Reader:
             return const(thing.value)
         if isinstance(thing, Poison):
             raise Refused
+        helps = ("complex numbers are not differentiated yet: write real and imaginary "
+                 "part as two numbers",)  # fmt: skip
+        kind = kind_of(thing)
         raise self.problem(
-            "SG402",
-            f"a number or an array is needed here, not a {kind_of(thing)}",
-            node,
-        )
+            "SG402", f"a number or an array is needed here, not a {kind}", node,
+            helps=helps if kind == "complex" else (),
+        )  # fmt: skip
 
     def store(self, ref: Ref, value: Operand, node: ast.AST | None = None) -> None:
         """Write into a part of a buffer."""
@@ -495,12 +498,14 @@ class Reader:
         if self.depth > 40:
             raise self.problem("SG103", f"`{source.name}` calls itself", tree)
         place, dead = self.build.loc, self.dead
+        found = len(self.problems)
         self.run(body)
         self.build.loc = place
         self.depth -= 1
         self.frames.pop()
         self.state.names = self.frames[-1].names if self.frames else self.state.names
-        if self.dead and not dead and self.frames:
+        refused = frame.result is None and len(self.problems) > found
+        if (refused or (self.dead and not dead)) and self.frames:
             return Poison()
         return frame.result if frame.result is not None else Static(None)
 

@@ -271,17 +271,19 @@ def inline(
 
 def unknown(reader: Reader, function: Any, name: str, node: ast.AST) -> Exception:
     """Return the problem of a function that is not in the table."""
-    helps = [*suggest(name, library.known_names())]
+    shown = ast.unparse(node.func) if isinstance(node, ast.Call) else name
     if name.startswith("numpy.random"):
         return reader.problem(
-            "SG507", f"`{name}` draws numbers from a hidden state", node,
+            "SG507", f"`{shown}` draws numbers from a hidden state", node,
             helps=("draw outside, and pass the numbers as an argument",),
         )  # fmt: skip
-    helps.append("write it with operations that are known, loops included")
-    if callable(function):
-        helps.append(f"or give a rule: srcgrad.register_vjp({name}, ...)")
+    helps = [library.OTHERWISE]
+    if name == "ufunc.at":
+        helps = ["write the loop: `for k in range(len(i)): y[i[k]] += v[k]`"]
+    else:
+        helps.append(f"or give a rule: srcgrad.register_vjp({shown}, ...)")
     return reader.problem(
-        "SG204", f"`{name}` has no derivative rule", node, helps=helps
+        "SG204", f"`{shown}` has no derivative rule", node, helps=helps
     )
 
 
@@ -408,8 +410,9 @@ def items_of(
                    "the number of values differs from the number of names")  # fmt: skip
         return [items.item(const(k)) for k in range(count)]
     raise reader.problem(
-        "SG102", "how many items this has must be known while compiling", node
-    )
+        "SG102", "how many items this has must be known while compiling", node,
+        helps=("name the items, `f(x[0], x[1])`, or pass the array itself",),
+    )  # fmt: skip
 
 
 def pack(reader: Reader, thing: Thing, node: ast.AST | None) -> Thing:
@@ -448,7 +451,10 @@ def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
         reader.state.heap[cell] = (*contents, value)
         return
     if not isinstance(contents.type, ListOf):
-        raise reader.problem("SG403", "this list is kept as an array", node)
+        raise reader.problem(
+            "SG403", "nothing can be added here: this list is kept as an array", node,
+            helps=("begin with an empty list, `[]`, and append in the loop",),
+        )  # fmt: skip
     operand = reader.operand(value, node)
     item = contents.type.item
     if isinstance(item, Scalar) and isinstance(operand.type, Scalar):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
+from srcgrad.errors import suggest
 from srcgrad.frontend import calls, expressions
 from srcgrad.frontend.values import (
     Cell,
@@ -38,6 +39,7 @@ __all__ = ["HANDLERS", "apply_row", "handles", "known", "known_names", "method",
 Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
 METHODS: dict[str, Handler] = {}
+OTHERWISE = "write it with operations that are known, loops included"
 _VIEWS = {"diag", "diagonal", "flipud", "fliplr"}
 _MANY_AXES = {"sum", "prod", "max", "min", "mean", "var", "std", "any", "all",
               "count_nonzero", "norm", "linalg.norm"}  # fmt: skip
@@ -127,8 +129,9 @@ def apply_row(
             key = operands[0]
         if key not in order:
             raise reader.problem(
-                "SG202", f"`{row.name}` has no keyword `{key}` that is known", node
-            )
+                "SG202", f"`{row.name}` is known without the keyword `{key}`", node,
+                helps=(f"it takes {', '.join(f'`{k}`' for k in order)}",),
+            )  # fmt: skip
         bound[key] = value
     missing = [p for p in operands if p not in bound and p not in row.defaults]
     if missing:
@@ -222,9 +225,11 @@ def method(
     row = find_method(name)
     if row is not None and (is_operand(owner) or isinstance(owner, Ref)):
         return apply_row(reader, row, [owner, *args], kwargs, node, "method")
+    methods = [*METHODS, *(m for r in ROWS.values() for m in r.methods)]
     raise reader.problem(
-        "SG203", f"method `.{name}()` of a {kind_of(owner)} is not known", node
-    )
+        "SG203", f"method `.{name}()` of a {kind_of(owner)} is not known", node,
+        helps=suggest(name, methods) or (OTHERWISE,),
+    )  # fmt: skip
 
 
 def shape_of(reader: Reader, args: list[Thing], node: ast.AST) -> list[Operand]:

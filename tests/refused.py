@@ -1,0 +1,182 @@
+"""Programs that are refused, each with the text of a golden file.
+
+A program is a module's source with a function `loss`, its arguments, and what is
+called: `grad` unless it says otherwise. The texts are read as a tired user reads them:
+what is wrong, where, and what to type instead.
+"""
+
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import srcgrad
+
+
+def gradient(loss: Any, *args: Any, **options: Any) -> Any:
+    """Take the gradient with respect to the first argument."""
+    return srcgrad.grad(loss, backend="python", **options)(*args)
+
+
+def edited(loss: Any, *args: Any) -> Any:
+    """Change the function's file before its source is read."""
+    name = loss.__code__.co_filename
+    text = "import numpy as np\n\n\ndef other(x):\n    return x\n"
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    return gradient(loss, *args)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Hold a program, its arguments, and how it is called."""
+
+    source: str
+    args: tuple[Any, ...] = (2.0,)
+    call: Callable[..., Any] = gradient
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def body(*lines: str, head: str = "import numpy as np\n\n\n", args: str = "x") -> str:
+    """Return a module with one function `loss`."""
+    return f"{head}def loss({args}):\n" + "".join(f"    {line}\n" for line in lines)
+
+
+X = np.arange(1.0, 5.0)
+M = np.arange(1.0, 7.0).reshape(2, 3)
+WITH_LIST = "import numpy as np\n\ntable = np.ones(3)\n\n\n"
+POWER = """\
+def power(x, n):
+    if n == 0:
+        return 1.0
+    return x * power(x, n - 1)
+
+
+def loss(x, n):
+    return power(x, n)
+"""
+
+REFUSED: dict[str, Refused] = {
+    # SG0: the function itself
+    "SG001_builtin": Refused("from math import sin as loss\n"),
+    "SG002_called_already": Refused("loss = 4.0\n"),
+    "SG002_class": Refused("class loss:\n    pass\n"),
+    "SG002_method": Refused(
+        "class Model:\n    def loss(self, x):\n        return x\n\n\n"
+        "loss = Model().loss\n"
+    ),
+    "SG003_edited": Refused(body("return x"), call=edited),
+    # SG1: the language
+    "SG101_with": Refused(body("with open(x) as f:", "    return x")),
+    "SG102_starred": Refused(body("return max(*x)"), (X,)),
+    "SG103_recursion": Refused(POWER, (2.0, 3)),
+    "SG105_global": Refused(body("global best", "best = x", "return x * x")),
+    "SG106_try": Refused(
+        body("try:", "    y = 1 / x", "except ZeroDivisionError:", "    y = 0.0",
+             "return y")
+    ),
+    "SG107_set": Refused(body("s = {1, 2}", "return x * len(s)")),
+    # SG2: functions
+    "SG201_not_callable": Refused(body("y = 3.0", "return y(x)")),
+    "SG201_misspelt": Refused(body("return np.tahn(x)")),
+    "SG201_missing_argument": Refused(
+        body("return g(x)", head="def g(x, y):\n    return x * y\n\n\n")
+    ),
+    "SG202_keyword": Refused(body("return np.sum(x, where=x > 1)"), (X,)),
+    "SG202_unknown_argument": Refused(
+        body("return g(x, scale=2)", head="def g(x):\n    return x\n\n\n")
+    ),
+    "SG203_method": Refused(body("return x.partition(2).sum()"), (X,)),
+    "SG204_no_rule": Refused(body("t = np.convolve(x, x)", "return t.sum()"), (X,)),
+    "SG204_fft": Refused(body("z = np.fft.fft(x)", "return abs(z[1])"), (X,)),
+    "SG402_complex": Refused(body("z = x + 1j * x", "return abs(z)")),
+    "SG204_add_at": Refused(
+        body("y = np.zeros(3)", "np.add.at(y, i, x)", "return y.sum()", args="x, i"),
+        (X, np.array([0, 1, 1, 2])),
+    ),
+    "SG204_median": Refused(body("return np.median(x)"), (X,)),
+    "SG204_eigh": Refused(body("w, v = np.linalg.eigh(x)", "return w[0]"), (M @ M.T,)),
+    "SG204_svd": Refused(body("s = np.linalg.svd(x)[1]", "return s[0]"), (M,)),
+    "SG205_dtype": Refused(body("y = np.zeros(3, dtype=complex)", "return y[0] * x")),
+    "SG205_where_one": Refused(body("return x[np.where(x > 1)].sum()"), (X,)),
+    # SG3: arguments and results
+    "SG301_int_array": Refused(body("return (x * x).sum()"), (np.arange(3),)),
+    "SG302_vector": Refused(body("return x * 2"), (X,)),
+    "SG302_shape_one": Refused(body("return x[:1]"), (X,)),
+    "SG302_tuple": Refused(body("return x.sum(), x"), (X,)),
+    "SG302_none": Refused(body("y = x * x")),
+    "SG303_argnums": Refused(body("return x"), options={"argnums": 1}),
+    "SG303_argnames": Refused(body("return w", args="w"), options={"argnames": "v"}),
+    "SG304_complex": Refused(body("return abs(x)"), (1 + 2j,)),
+    "SG301_text": Refused(body("return x"), ("a",)),
+    "SG305_objects": Refused(body("return x[0]"), (np.array([None]),)),
+    "SG305_float16": Refused(body("return x.sum()"), (np.ones(2, "f2"),)),
+    "SG306_option": Refused(body("return x"), options={"fast": True}),
+    "SG306_backend": Refused(
+        body("return x"), call=lambda f, x: srcgrad.grad(f, backend="jax")(x)
+    ),
+    "SG306_checkpoint": Refused(body("return x"), options={"memory_budget": "64MB"}),
+    "SG306_parallel": Refused(body("return x"), options={"parallel": True}),
+    # SG4: names, types, memory
+    "SG401_never_bound": Refused(body("return x * scale")),
+    "SG402_paths": Refused(
+        body("if x[0] > 0:", "    y = x", "else:", "    y = 1.0", "return np.sum(y)"),
+        (X,),
+    ),
+    "SG402_truth": Refused(body("if x > 0:", "    return x.sum()", "return 0.0"), (X,)),
+    "SG402_axis": Refused(body("return x.sum(axis=1)[0]"), (X,)),
+    "SG402_dict_in_loop": Refused(
+        body("d = {}", "for i in range(3):", "    d['last'] = x[i]",
+             "return d['last']"), (X,),
+    ),
+    "SG403_alias": Refused(
+        body("rows = np.broadcast_to(x, (2, 4))", "x[0] = 1.0", "return rows.sum()"),
+        (X,),
+    ),
+    "SG403_one_path": Refused(
+        body("u = x * 2", "v = x * 3", "if x[0] > 0:", "    u = v", "v[0] = 7.0",
+             "return u.sum() + v.sum()"), (X,),
+    ),
+    "SG402_rank_grows": Refused(
+        body("y = x", "for _ in range(n):", "    y = np.stack([y, y])",
+             "return y.sum()", args="x, n"), (X, 3),
+    ),
+    "SG408_captured": Refused(
+        body("table[0] = x", "return table.sum()", head=WITH_LIST)
+    ),
+    # SG5: nothing to differentiate
+    "SG502_cut": Refused(body("k = int(x)", "return k * 2.0"), (2.5,)),
+    "SG502_argmax": Refused(body("return float(np.argmax(x))"), (X,)),
+    "SG507_random": Refused(body("return x * np.random.normal()")),
+    # SG7: what is found while running
+    "SG701_not_finite": Refused(
+        body("return np.sqrt(x).sum()"), (np.array([0.0, 1.0]),),
+        options={"check_nan": True},
+    ),
+    "SG704_wrong_rule": Refused(
+        body(
+            "return twice(x)",
+            head="import srcgrad\n\n\n@srcgrad.custom_vjp\ndef twice(x):\n"
+            "    return x + x\n\n\n"
+            "twice.defvjp(lambda g, z, x: 3 * g)\n\n\n",
+        ),
+        call=lambda f, x: srcgrad.check_grads(f, (x,), backend="python"),
+    ),
+    # Several at once
+    "three_problems": Refused(
+        body(
+            "try:",
+            "    y = x * 2",
+            "except ValueError:",
+            "    y = x",
+            "with open('log') as f:",
+            "    z = {1, 2}",
+            "return y",
+        )
+    ),
+    "three_functions": Refused(
+        body("a = np.convolve(x, x)", "b = np.sum(x, where=x > 0)",
+             "c = x.partition(1)", "return a.sum() + b"), (X,),
+    ),
+}  # fmt: skip
