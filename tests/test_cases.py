@@ -1,15 +1,17 @@
 """Every case of the catalogue under every check: the promises of SEMANTICS.md."""
 
 import contextlib
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import srcgrad
-from srcgrad.compile import numba
+from srcgrad.compile import numba, plain
+from srcgrad.emit.module import ModuleText
+from tests import poison
 from tests.cases import CASES, Case
 from tests.harness import (
     Trial,
@@ -38,49 +40,26 @@ def affordable(name: str) -> Any:
     return pytest.param(name, marks=[pytest.mark.long] if long else [])
 
 
-def poisoned(made: Array) -> Array:
-    """Fill an array with what no result may be made of: nan, or nobody's number."""
-    if made.dtype.kind in "fc":
-        made[...] = np.nan
-    elif made.dtype.kind in "iu":
-        made[...] = np.iinfo(made.dtype).max // 3
-    return made
-
-
 @pytest.fixture
-def poisoned_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fill what `np.empty` returns, in generated text as in the user's function."""
-    for name in ("empty", "empty_like"):
-        honest = getattr(np, name)
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill what generated code allocates; the key of a module is its text."""
+    load, kernel_text = plain.load, numba.kernel_text
 
-        def filled(*args: Any, honest: Any = honest, **options: Any) -> Array:
-            return poisoned(honest(*args, **options))
+    def loaded(text: ModuleText) -> Callable[..., Any]:
+        return load(replace(text, text=poison.readable(text.text)))
 
-        monkeypatch.setattr(np, name, filled)
-
-
-@pytest.fixture
-def poisoned_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fill what kernels allocate; the key of a kernel is its text."""
-    honest = numba.kernel_text
-
-    def filled(function: Any) -> str:
-        floats = r"np\.empty\((.*), (np\.float\d\d)\)"
-        text = re.sub(floats, r"np.full(\1, np.nan, \2)", honest(function))
-        whole = r"np\.empty\((.*), (np\.int64)\)"
-        return re.sub(whole, r"np.full(\1, -(2**62), \2)", text)
-
-    monkeypatch.setattr(numba, "kernel_text", filled)
+    monkeypatch.setattr(plain, "load", loaded)
+    monkeypatch.setattr(numba, "kernel_text", lambda f: poison.kernel(kernel_text(f)))
 
 
-@pytest.mark.usefixtures("poisoned_arrays")
+@pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("case", READY, ids=name_of)
 def test_case_on_python(case: Case) -> None:
     """All checks, second order included, over tapes that are poisoned."""
     check_case(case, "python", second_order=True)
 
 
-@pytest.mark.usefixtures("poisoned_arrays")
+@pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("name", [affordable(n) for n in sorted(PENDING)])
 def test_pending_case_is_never_silently_wrong(name: str) -> None:
     """What is not right yet is refused, or raises as Python does; or it is right."""
@@ -114,7 +93,7 @@ def check_aloud(trial: Trial, plain: Exception) -> None:
         assert is_refusal(error) or type(error) is type(plain), error
 
 
-@pytest.mark.usefixtures("poisoned_kernels")
+@pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("case", SAMPLE, ids=name_of)
 def test_case_on_numba(case: Case) -> None:
     """Value and gradient of the sample: compiling takes seconds."""
@@ -122,7 +101,7 @@ def test_case_on_numba(case: Case) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("poisoned_kernels")
+@pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("case", READY, ids=name_of)
 def test_every_case_on_numba(case: Case) -> None:
     """Value and gradient."""
