@@ -29,7 +29,8 @@ def kernel_text(function: Function) -> str:
         head += [f"{name} = rt.{name.removeprefix('rt_')}" for name in names]
         head.append("")
     body = [text for text, _ in lines]
-    decorator = '@njit(cache=True, error_model="numpy", nogil=True)'
+    flags = 'cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True'
+    decorator = f"@njit({flags})"
     return "\n".join([*head, "", decorator, *body]) + "\n"
 
 

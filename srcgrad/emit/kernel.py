@@ -131,8 +131,6 @@ class _Kernel(Gathers):
         if s.row == "new_list":
             self.new_list(s)
             return
-        if s.row == "print":
-            raise NotImplementedError("print")
         if len(s.outs) > 1:
             names = ", ".join(self.naming[o] for o in s.outs)
             self.line(f"{names} = {self.call(s).text}")
@@ -197,7 +195,7 @@ class _Kernel(Gathers):
         if isinstance(item, Array):
             zeros = ", ".join("0" for _ in item.dims)
             shape = zeros if item.rank == 1 else f"({zeros})"
-            first = f"np.empty({shape}, {dtype})"
+            first = f"rt_empty({shape}, {dtype})"
         else:
             plain = {"float64": "0.0", "int64": "0", "bool": "False"}
             first = plain.get(item.dtype, f"{dtype}(0)")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srcgrad.emit.kernel_places import Places, Spot, is_fancy
-from srcgrad.emit.kernel_scalars import dtype_text
+from srcgrad.emit.kernel_scalars import dtype_text, literal
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import Text
@@ -150,7 +150,7 @@ class Arrays(Places):
         shape = ", ".join(extents)
         if len(extents) > 1:
             shape = f"({shape})"
-        self.line(f"{name} = np.empty({shape}, {dtype_text(dtype)})")
+        self.line(f"{name} = rt_empty({shape}, {dtype_text(dtype)})")
 
     def compute(self, x: Operand, at: Stmt, name: str = "") -> str:
         """Compute a tree into a new contiguous array; return its name."""
@@ -417,33 +417,20 @@ def _length(self: Arrays, stmt: Op) -> str:
 
 
 def _filled(self: Arrays, stmt: Op) -> str:
-    extents = [self.show(a).text for a in stmt.args]
-    dtype = dtype_text(stmt.out.type.dtype)
-    return f"np.{stmt.row}({_shape(extents)}, {dtype})"
-
-
-def _like(self: Arrays, stmt: Op) -> str:
-    extents = self.shape_of(stmt.args[0], stmt)
-    dtype = dtype_text(stmt.out.type.dtype)
-    return f"np.{stmt.row.removesuffix('_like')}({_shape(extents)}, {dtype})"
-
-
-def _full(self: Arrays, stmt: Op) -> str:
-    dtype = stmt.out.type.dtype
-    value = self.showed(stmt.args[0], dtype).text
-    extents = [self.show(a).text for a in stmt.args[1:]]
-    return f"np.full({_shape(extents)}, {value}, {dtype_text(dtype)})"
-
-
-def _full_like(self: Arrays, stmt: Op) -> str:
-    dtype = stmt.out.type.dtype
-    value = self.showed(stmt.args[1], dtype).text
-    extents = self.shape_of(stmt.args[0], stmt)
-    return f"np.full({_shape(extents)}, {value}, {dtype_text(dtype)})"
+    """Return an array of one number: `zeros`, `full_like` and the others."""
+    row, dtype = stmt.row.removesuffix("_like"), stmt.out.type.dtype
+    args = list(stmt.args)
+    like = self.shape_of(args.pop(0), stmt) if row != stmt.row else None
+    value = {"zeros": "", "empty": "", "ones": literal(1, dtype).text}.get(row)
+    if value is None:
+        value = self.showed(args.pop(0), dtype).text
+    extents = [self.show(a).text for a in args] if like is None else like
+    name = f"full({_shape(extents)}, {value}" if value else f"{row}({_shape(extents)}"
+    return f"rt_{name}, {dtype_text(dtype)})"
 
 
 _CALLS = {
-    "dim": _dim, "length": _length, "zeros": _filled, "ones": _filled,
-    "empty": _filled, "zeros_like": _like, "ones_like": _like, "empty_like": _like,
-    "full": _full, "full_like": _full_like,
+    "dim": _dim, "length": _length,
+    **dict.fromkeys(("zeros", "ones", "empty", "full"), _filled),
+    **dict.fromkeys(("zeros_like", "ones_like", "empty_like", "full_like"), _filled),
 }  # fmt: skip

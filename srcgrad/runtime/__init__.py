@@ -37,7 +37,9 @@ __all__ = [
     "take_last",
 ]  # fmt: skip
 
-FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan")
+FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan",
+         "views")  # fmt: skip
+INTRINSICS = ("empty", "flat", "full", "zeros")
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
     "uint16", "uint8", "bool",
@@ -54,6 +56,8 @@ class Compiled:
         self._lock = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
+        if name in INTRINSICS:
+            return getattr(_intrinsics(), name)
         kernels = plain()
         base, _, dtype = name.rpartition("_")
         with self._lock:

@@ -1,4 +1,4 @@
-"""What kernels need of Numba itself: flat views, and calls that link no code.
+"""What kernels need of Numba itself: memory, and calls that link no code.
 
 Numba links all of a callee into each caller and optimises it again: a pairwise sum adds
 0.3 s to the compilation of every function that calls it, LU 0.9. The big part of a
@@ -16,13 +16,14 @@ from typing import Any
 import llvmlite.binding
 from numba import njit
 from numba.core import cgutils, sigutils, types
-from numba.core.imputils import impl_ret_borrowed
+from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
+from numba.core.typing.npydecl import parse_dtype
 from numba.extending import intrinsic
 from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from srcgrad.runtime.shelf import Shelf
 
-__all__ = ["compile_function", "external", "flat", "publish"]
+__all__ = ["compile_function", "empty", "external", "flat", "full", "publish", "zeros"]
 
 Function = Callable[..., Any]
 
@@ -50,6 +51,90 @@ def flat(typing_context: Any, x: Any) -> Any:
         return impl_ret_borrowed(context, builder, vector, out._getvalue())
 
     return vector(x), generate
+
+
+def _allocate(context: Any, builder: Any, type: Any, shape: Any, given: Any) -> Any:
+    """Return a new array, its number of bytes and its items; raise as NumPy does."""
+    whole = isinstance(shape, types.BaseTuple)
+    given = cgutils.unpack_tuple(builder, given) if whole else [given]
+    kinds: Any = tuple(shape) if whole else (shape,)
+    lengths = [
+        context.cast(builder, n, kind, types.intp)
+        for n, kind in zip(given, kinds, strict=True)
+    ]
+    itemsize = context.get_constant(types.intp, get_itemsize(context, type))
+    zero, items = (context.get_constant(types.intp, k) for k in (0, 1))
+    bad, strides = cgutils.false_bit, [itemsize]
+    for n in reversed(lengths):
+        product = builder.smul_with_overflow(strides[-1], n)
+        bad = builder.or_(bad, builder.icmp_signed("<", n, zero))
+        bad = builder.or_(bad, builder.extract_value(product, 1))
+        strides.append(builder.extract_value(product, 0))
+        items = builder.mul(items, n)
+    with cgutils.if_unlikely(builder, bad):
+        context.call_conv.return_user_exc(builder, ValueError)
+    align = context.get_constant(types.uint32, 64)
+    bytes = strides.pop()
+    meminfo = context.nrt.meminfo_alloc_aligned(builder, size=bytes, align=align)
+    out = make_array(type)(context, builder)
+    data = context.nrt.meminfo_data(builder, meminfo)
+    data = builder.bitcast(data, out.data.type)
+    populate_array(
+        out,
+        data=data,
+        shape=lengths,
+        strides=strides[::-1],
+        itemsize=itemsize,
+        meminfo=meminfo,
+    )
+    return out, bytes, items
+
+
+def _array(shape: Any, dtype: Any) -> Any:
+    rank = len(shape) if isinstance(shape, types.BaseTuple) else 1
+    make: Any = types.Array
+    return make(parse_dtype(dtype), rank, "C")
+
+
+@intrinsic
+def empty(typing_context: Any, shape: Any, dtype: Any) -> Any:
+    """Return a new array that is not filled."""
+    type = _array(shape, dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        out, _, _ = _allocate(context, builder, type, shape, args[0])
+        return impl_ret_new_ref(context, builder, type, out._getvalue())
+
+    return type(shape, dtype), generate
+
+
+@intrinsic
+def zeros(typing_context: Any, shape: Any, dtype: Any) -> Any:
+    """Return a new array of zeros."""
+    type = _array(shape, dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        out, bytes, _ = _allocate(context, builder, type, shape, args[0])
+        cgutils.memset(builder, out.data, bytes, 0)
+        return impl_ret_new_ref(context, builder, type, out._getvalue())
+
+    return type(shape, dtype), generate
+
+
+@intrinsic
+def full(typing_context: Any, shape: Any, value: Any, dtype: Any) -> Any:
+    """Return a new array that is filled with a number."""
+    type = _array(shape, dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        out, _, items = _allocate(context, builder, type, shape, args[0])
+        given = context.cast(builder, args[1], value, type.dtype)
+        stored = context.get_value_as_data(builder, type.dtype, given)
+        with cgutils.for_range(builder, items) as loop:
+            builder.store(stored, builder.gep(out.data, [loop.index]))
+        return impl_ret_new_ref(context, builder, type, out._getvalue())
+
+    return type(shape, value, dtype), generate
 
 
 def compile_function(function: Any, *, stamp: str, private: bool) -> Any:
