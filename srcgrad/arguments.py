@@ -1,59 +1,66 @@
-"""Bind and check arguments, turn their leaves into what generated code takes.
+"""Bind the arguments of a call, choose among them, and check them.
 
-An argument is named by its parameter: `x`; one item of `*args` or `**kwargs` is named
-`args[0]` and `kwargs[scale]`, so that every argument of a call has a name.
+Arguments are kept by name. Each item of `*args` and `**kwargs` is an argument of its
+own, called `args[0]` or `kwargs[scale]`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from srcgrad.errors import make_error
-from srcgrad.structures import Spec, flatten, named_parts, pick, put, tree_map
+from srcgrad.errors import make_error, suggest
+from srcgrad.options import Options
+from srcgrad.trees import Node, Tree, is_float_leaf, leaves, opened
 
-__all__ = [
-    "as_floats", "bind", "call_plain", "clean", "cotangent", "default_names",
-    "fixed_leaves", "flat_results", "in_order", "leaf", "one_like", "option_names",
-    "signature_of", "spec_at", "writes_read_only", "zeros_like",
-]  # fmt: skip
+__all__ = ["Signature", "as_floats", "float_parameters", "named_leaves", "state_of"]
 
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_REFUSED_KINDS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
-                  "M": "dates", "m": "time spans"}  # fmt: skip
+Values = dict[str, Any]
 
 
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of a plain function."""
-    return inspect.signature(function)
+class Signature:
+    """The parameters of a function, and the arguments that a partial or method holds.
 
-
-def bind(
-    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the arguments by parameter name, defaults included.
-
-    Raises:
-        TypeError: Python would refuse the call.
+    Attributes:
+        name: The name of the function, for messages.
+        held: The arguments that a method or partial holds.
+        state: What of the function a reload may change in place.
     """
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    return bound.arguments
 
+    def __init__(
+        self, function: FunctionType, held: Sequence[Any] = (), kept: Any = None
+    ) -> None:
+        """Read a signature; `held` and `kept` come before the arguments of a call."""
+        self.name, self.state = function.__name__, state_of(function)
+        self.held, self._kept = tuple(held), dict(kept or {})
+        parameters = inspect.signature(function).parameters
+        self._kinds = {name: p.kind for name, p in parameters.items()}
+        # Python itself binds: to a function that returns its arguments.
+        shown = [
+            p.replace(
+                annotation=p.empty, default=p.empty if p.default is p.empty else None
+            )
+            for p in parameters.values()
+        ]
+        out = "".join(f"{name}, " for name in parameters)
+        text = f"def bind{inspect.Signature(shown)}: return ({out})"
+        space: Values = {}
+        exec(text, space)
+        self._bind = space["bind"]
+        self._bind.__qualname__ = getattr(function, "__qualname__", self.name)
+        self._bind.__defaults__ = function.__defaults__
+        self._bind.__kwdefaults__ = function.__kwdefaults__
 
-def _names(signature: inspect.Signature, values: dict[str, Any]) -> list[str]:
-    """Return the name of every positional argument of a call."""
-    names: list[str] = []
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            names += [f"{name}[{k}]" for k in range(len(values[name]))]
-        elif parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            names.append(name)
-    return names
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters."""
+        return tuple(self._kinds)
 
+<<<<<<< HEAD
 
 def default_names(
     signature: inspect.Signature, args: tuple[Any, ...]
@@ -147,163 +154,167 @@ def _clean_array(value: Any, name: str) -> Any:
             "SG305",
             f"`{name}` has dtype {dtype}",
             helps=(f"pass `{name}.astype(float)`",),
+=======
+    @property
+    def simple(self) -> bool:
+        """Whether every argument of a call is one parameter, given by position."""
+        plain = (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+>>>>>>> 8bc95e3 (One tree for arguments and results; objects are read at each call; shared memory is refused)
         )
-    if isinstance(value, np.ma.MaskedArray | np.matrix):
-        raise make_error(
-            "SG305", f"`{name}` is a {type(value).__name__}",
-            helps=(f"pass `np.asarray({name})`",),
-        )  # fmt: skip
-    if not dtype.isnative:
-        return value.astype(dtype.newbyteorder("="))
-    return value
+        named = all(kind in plain for kind in self._kinds.values())
+        return named and not self.held and not self._kept
+
+    def bind(self, args: tuple[Any, ...], kwargs: Values) -> Values:
+        """Return the arguments of a call by name, defaults included.
+
+        Raises:
+            TypeError: Python would refuse the call.
+        """
+        found = self._bind(*self.held, *args, **{**self._kept, **kwargs})
+        return dict(self.spread(dict(zip(self._kinds, found, strict=True))))
+
+    def spread(self, values: Values) -> Iterator[tuple[str, Any]]:
+        """Yield the arguments by name; `values` has one item for each parameter."""
+        for name, kind in self._kinds.items():
+            if kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD):
+                value = values[name]
+                node = value if isinstance(value, Node) else opened(value)
+                assert node is not None
+                pairs = zip(node.keys, node.items, strict=True)
+                yield from ((f"{name}[{k}]", v) for k, v in pairs)
+            else:
+                yield name, values[name]
+
+    def grouped(self, specs: dict[str, Tree]) -> dict[str, Tree]:
+        """Return specs by parameter: the items of `*args` and `**kwargs` in a tree."""
+        found: dict[str, Tree] = {}
+        for name, kind in self._kinds.items():
+            if name in specs:
+                found[name] = specs[name]
+                continue
+            own = {n[len(name) + 1 : -1]: s for n, s in specs.items()
+                   if n.startswith(f"{name}[")}  # fmt: skip
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                keys: tuple[Any, ...] = tuple(range(len(own)))
+                found[name] = Node("tuple", None, keys, tuple(own.values()))
+            else:
+                found[name] = Node("dict", None, tuple(own), tuple(own.values()))
+        return found
+
+    def gathered(self, values: Values) -> tuple[list[Any], Values]:
+        """Return arguments by name as what the function is called with."""
+        args, kwargs = [], {}
+        for name, value in values.items():
+            head, _, key = name.partition("[")
+            kind = self._kinds[head]
+            if kind is inspect.Parameter.VAR_KEYWORD:
+                kwargs[key[:-1]] = value
+            elif kind is inspect.Parameter.KEYWORD_ONLY:
+                kwargs[name] = value
+            else:
+                args.append(value)
+        return args, kwargs
+
+    def positional(self, values: Values) -> list[str]:
+        """Return the names of the arguments that have a position in a call."""
+        return [
+            name
+            for name in values
+            if self._kinds[name.partition("[")[0]] is not inspect.Parameter.VAR_KEYWORD
+        ][len(self.held) :]
+
+    def chosen(self, values: Values, options: Options) -> tuple[str, ...]:
+        """Return the names of the arguments that `argnums` and `argnames` choose.
+
+        Raises:
+            ArgumentError: There is no such argument.
+        """
+        names = self.positional(values)
+        wanted: list[str] = []
+        numbers = options.argnums
+        for k in (numbers,) if isinstance(numbers, int) else numbers:
+            if not -len(names) <= k < len(names):
+                count = f"{len(names)} argument{'s' * (len(names) != 1)}"
+                what = f"argnums {k} is out of range: `{self.name}` takes {count}"
+                raise make_error("SG303", what)
+            wanted.append(names[k])
+        wanted += [self._named(values, name) for name in options.argnames]
+        for name in wanted:
+            if wanted.count(name) > 1:
+                what = f"`{name}` is chosen twice by argnums and argnames"
+                raise make_error("SG303", what)
+        return tuple(wanted)
+
+    def _named(self, values: Values, name: str) -> str:
+        if name in values:
+            return name
+        for full in values:
+            if full.endswith(f"[{name}]") and not name.isdecimal():
+                return full
+        known = [n for n in values if "[" not in n]
+        helps = [*suggest(name, known)]
+        if known:
+            helps.append(f"it takes {', '.join(f'`{n}`' for n in known)}")
+        what = f"`{self.name}` has no argument `{name}`"
+        raise make_error("SG303", what, helps=helps)
 
 
-def _complex(name: str) -> Exception:
-    helps = ("pass its real and its imaginary part as two arguments",)
-    return make_error("SG304", f"`{name}` is complex", helps=helps)
+def state_of(function: FunctionType) -> tuple[Any, ...]:
+    """Return the code and default values of a function, by identity."""
+    return function.__code__, id(function.__defaults__), id(function.__kwdefaults__)
 
 
-def as_floats(values: dict[str, Any], names: Sequence[str], function: str) -> None:
+def as_floats(values: Values, names: Sequence[str], function: str) -> None:
     """Take the ints among the named arguments as floats.
 
     Raises:
         ArgumentError: A named argument is an array of integers, or holds no float.
     """
+    about: Values = {"function": function, "names": names}
     for name in names:
-        value = pick(values, name)
+        value = values[name]
         if isinstance(value, bool | np.bool_ | str) or value is None:
             kind = "None" if value is None else type(value).__name__
+<<<<<<< HEAD
             raise make_error(
                 "SG301", f"`{name}` is {kind}: it has no gradient",
                 helps=("choose other arguments with argnums or argnames",),
                 function=function, names=names,
             )  # fmt: skip
+=======
+            what = f"`{name}` is {kind}: it has no gradient"
+            raise make_error("SG301", what, **about)
+>>>>>>> 8bc95e3 (One tree for arguments and results; objects are read at each call; shared memory is refused)
         if isinstance(value, int):
-            put(values, name, float(value))
+            values[name] = float(value)
         elif isinstance(value, np.integer):
-            put(values, name, np.float64(value))
+            values[name] = np.float64(value)
         elif isinstance(value, np.ndarray) and value.dtype.kind in "iub":
-            raise make_error(
-                "SG301", f"`{name}` is an array of {_kind_of_ints(value)}: it has no "
-                "gradient", helps=(f"pass `{name}.astype(float)`",),
-                function=function, names=names,
-            )  # fmt: skip
+            kind = "booleans" if value.dtype.kind == "b" else "integers"
+            what = f"`{name}` is an array of {kind}: it has no gradient"
+            helps = (f"pass `{name}.astype(float)`",)
+            raise make_error("SG301", what, helps=helps, **about)
 
 
-def _kind_of_ints(value: Any) -> str:
-    return "booleans" if value.dtype.kind == "b" else "integers"
+# specs by argument
 
 
-def spec_at(specs: dict[str, Spec], name: str) -> Spec:
-    """Return the kind of a named argument."""
-    head = name.partition("[")[0]
-    if head == name:
-        return specs[name]
-    return dict(named_parts(head, specs[head]))[name]
-
-
-def in_order(specs: dict[str, Spec], names: Sequence[str]) -> list[str]:
-    """Return the named arguments in the order of the parameters."""
-    order = [
-        part
-        for name, spec in specs.items()
-        for part in (name, *(n for n, _ in named_parts(name, spec)))
-    ]
-    return [name for name in order if name in names]
-
-
-def leaf(value: Any, backend: str, gradient: bool = True) -> Any:
-    """Return a leaf as generated code takes it: gradients work on C-ordered arrays."""
-    if isinstance(value, np.ndarray):
-        if not value.ndim:
-            return value[()]
-        if gradient or backend == "numba":
-            return np.ascontiguousarray(value)
-    return value
-
-
-def fixed_leaves(specs: dict[str, Spec], values: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers among the arguments by leaf name."""
-    found: dict[str, Any] = {}
-
-    def visit(value: Any, spec: Any, name: str) -> None:
-        match spec[0]:
-            case "scalar":
-                found[name] = value
-            case "tuple":
-                for k, (item, inner) in enumerate(zip(value, spec[2], strict=True)):
-                    visit(item, inner, f"{name}_{k}")
-            case "list":
-                for k, (item, inner) in enumerate(zip(value, spec[1], strict=True)):
-                    visit(item, inner, f"{name}_{k}")
-            case "dict":
-                for k, inner in spec[1]:
-                    visit(value[k], inner, f"{name}_{k}")
-            case "record":
-                for k, inner in spec[2]:
-                    visit(getattr(value, k), inner, f"{name}_{k}")
-
+def named_leaves(specs: dict[str, Tree], values: Values) -> Iterator[Any]:
+    """Yield `(name, leaf, value)` for all numbers and arrays of arguments."""
     for name, spec in specs.items():
-        visit(values[name], spec, name)
-    return found
+        head, _, key = name.partition("[")
+        yield from leaves(spec, values[name], f"{head}.{key[:-1]}" if key else head)
 
 
-def call_plain(function: Callable[..., Any], values: dict[str, Any]) -> Any:
-    """Call the user's function with bound values."""
-    args, kwargs = [], {}
-    for name, parameter in signature_of(function).parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            args += list(values[name])
-        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            kwargs.update(values[name])
-        elif parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            kwargs[name] = values[name]
-        else:
-            args.append(values[name])
-    with np.errstate(all="ignore"):
-        return function(*args, **kwargs)
-
-
-# what goes into generated code, and what comes out
-
-
-def writes_read_only(made: Any, values: dict[str, Any]) -> bool:
-    """Tell whether the function may write to an array that is read-only."""
-    if not made.reading.written:
-        return False
-    flat: list[Any] = []
-    for name, spec in made.specs.items():
-        flatten(values[name], spec, flat)
-    arrays = [flat[k] for k in made.reading.written if k < len(flat)]
-    return any(isinstance(x, np.ndarray) and not x.flags.writeable for x in arrays)
-
-
-def flat_results(out: Any, function: Any) -> tuple[Any, ...]:
-    """Return the results of generated code as one flat tuple."""
-    parts = out if isinstance(out, tuple) else (out,)
-    if function.cut is None:
-        return parts
-    flat: list[Any] = []
-    for part in parts:
-        flat.extend(part if isinstance(part, tuple) else (part,))
-    return tuple(flat)
-
-
-def one_like(made: Any) -> Any:
-    dtype = made.primal.results[0].type.dtype
-    return np.float32(1.0) if dtype == "float32" else np.float64(1.0)
-
-
-def zeros_like(value: Any) -> Any:
-    return np.zeros_like(value) if np.ndim(value) else np.asarray(value).dtype.type(0)
-
-
-def cotangent(made: Any, k: int, value: Any, shape: tuple[int, ...]) -> Any:
-    """Return a cotangent in the dtype of its result; None is zero."""
-    dtype = np.dtype(made.primal.results[k].type.dtype)
-    if value is None:
-        return np.zeros(shape, dtype) if shape else dtype.type(0)
-    if np.shape(value) != shape:
-        shown = f"{np.shape(value)}, the result {shape}"
-        raise ValueError(f"the cotangent has shape {shown}")
-    return np.ascontiguousarray(value, dtype) if shape else dtype.type(value)
+def float_parameters(specs: dict[str, Tree], names: Sequence[str]) -> tuple[int, ...]:
+    """Return the positions of the parameters that are floats of the named arguments."""
+    found: list[int] = []
+    position = 0
+    for name, spec in specs.items():
+        for _, leaf, _ in leaves(spec):
+            if name in names and is_float_leaf(leaf):
+                found.append(position)
+            position += 1
+    return tuple(found)

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad import arguments as given
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.options import Options, make_options
 from srcgrad.source import location
-from srcgrad.structures import children, rebuild, tree_like, tree_map
+from srcgrad.trees import closed, opened, tree_copy, tree_leaves, tree_map
 
 __all__ = ["check_grads", "verify"]
 
@@ -47,7 +46,7 @@ def check_grads(
     for mode in modes:
         if mode not in ("rev", "fwd"):
             raise make_error("SG306", f"there is no mode {mode!r}: 'rev' and 'fwd'")
-    check = _Check(f, tuple(args), make_options(options))
+    check = _Check(f, _checked(args), make_options(options))
     with np.errstate(all="ignore"):
         if "rev" in modes:
             check.reverse()
@@ -71,8 +70,8 @@ def verify(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> None:
     >>> verify(lambda x: 3.0 * x, (2.0,), backend="python")
     """
     made = Differentiated(f, "value", make_options(options))
-    name = made._read().name
-    mine, plain = tree_like(tuple(args)), tree_like(tuple(args))
+    name = made.function_source.name
+    mine, plain = tree_copy(_checked(args)), tree_copy(tuple(args))
     with np.errstate(all="ignore"):
         got = made.value(*mine)
         want = plain_value(made)(*plain)
@@ -82,23 +81,31 @@ def verify(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> None:
         _compare(f"argument {k} after the call", name, one, other, rtol, "SG703")
 
 
+def _checked(args: Any) -> tuple[Any, ...]:
+    if not isinstance(args, tuple | list):
+        what = f"the arguments are a tuple, not {type(args).__name__}"
+        raise make_error("SG305", what, helps=("write (x,) for one argument",))
+    return tuple(args)
+
+
 def plain_value(made: Differentiated) -> Callable[..., Any]:
     """Return what calling the object means, as a function to take differences of."""
     if made.inner is not None:
         return made.inner
-    return made._read().function
+    return made.function_source.function
 
 
 class _Check:
     def __init__(self, f: Any, args: tuple[Any, ...], options: Options) -> None:
         self.made = Differentiated(f, "value", options)
-        self.name = self.made._read().name
+        self.name = self.made.function_source.name
         self.plain = plain_value(self.made)
-        names = given.default_names(self.made._signature, args)
+        signature = self.made.signature
+        names = signature.positional(signature.bind(args, {}))[: len(args)]
         args = tuple(float(a) if type(a) is int else a for a in args)
         self.args, self.names = args, names
         self.rng = np.random.default_rng(_SEED)
-        floats = [x for x in _leaves(args) if _is_float(x)]
+        floats = [x for x in tree_leaves(args) if _is_float(x)]
         if not floats:
             what = f"no argument of `{self.name}` is a float: there is nothing to check"
             raise make_error("SG305", what)
@@ -161,7 +168,7 @@ class _Check:
     def second(self) -> None:
         gradient = self.made.with_options(argnums=tuple(range(len(self.args))))
         for place in range(len(self.args)):
-            if not any(_is_float(x) for x in _leaves(self.args[place])):
+            if not any(_is_float(x) for x in tree_leaves(self.args[place])):
                 continue
             v = self.draw(self.args[place])
             options = self.made.with_options(argnums=place)
@@ -196,11 +203,11 @@ class _Check:
 
     def units(self) -> Any:
         """Yield a name and a direction for every float among the arguments."""
-        flat = [np.shape(x) for x in _leaves(self.args) if _is_float(x)]
+        flat = [np.shape(x) for x in tree_leaves(self.args) if _is_float(x)]
         homes = [
             name
             for name, arg in zip(self.names, self.args, strict=True)
-            for x in _leaves(arg)
+            for x in tree_leaves(arg)
             if _is_float(x)
         ]
         for k, (shape, home) in enumerate(zip(flat, homes, strict=True)):
@@ -222,7 +229,7 @@ class _Check:
 
     def fail(self, mode: str, what: str, got: Any, want: Any, error: float) -> None:
         """Raise the error of a derivative that is off."""
-        source = self.made._read()
+        source = self.made.function_source
         helps = ["differences are wrong at kinks: check at another point"]
         if error > 0:
             helps.append(f"the differences are certain to {error:.1g}")
@@ -233,13 +240,6 @@ class _Check:
         )  # fmt: skip
 
 
-def _leaves(tree: Any) -> list[Any]:
-    items = children(tree)
-    if items is None:
-        return [tree]
-    return [leaf for item in items for leaf in _leaves(item)]
-
-
 def _is_float(leaf: Any) -> bool:
     if isinstance(leaf, np.ndarray):
         return bool(leaf.dtype.kind == "f")
@@ -248,7 +248,7 @@ def _is_float(leaf: Any) -> bool:
 
 def _vector(tree: Any) -> Any:
     """Return the floats of a tree as one vector."""
-    parts = [np.ravel(x) for x in _leaves(tree) if _is_float(x)]
+    parts = [np.ravel(x) for x in tree_leaves(tree) if _is_float(x)]
     return np.concatenate(parts).astype(float) if parts else np.zeros(0)
 
 
@@ -268,13 +268,15 @@ def _near(got: Any, want: Any, limit: float, error: float) -> bool:
 
 def _moved(tree: Any, direction: Any, step: float) -> Any:
     """Return a copy of a tree in float64, moved along a direction."""
-    items, parts = children(tree), None
-    if items is not None:
-        parts = children(direction) or [None] * len(items)
-        pairs = zip(items, parts, strict=True)
-        return rebuild(tree, [_moved(t, d, step) for t, d in pairs])
+    node = opened(tree)
+    if node is not None:
+        parts = opened(direction)
+        along = parts.items if parts else [None] * len(node.items)
+        pairs = zip(node.items, along, strict=True)
+        items = tuple(_moved(item, part, step) for item, part in pairs)
+        return closed(node._replace(items=items), tree)
     if not _is_float(tree):
-        return tree_like(tree)
+        return tree_copy(tree)
     wide = np.array(tree, dtype=np.float64)
     if direction is not None:
         wide = wide + step * np.asarray(direction, dtype=np.float64)
@@ -285,8 +287,8 @@ def _compare(
     what: str, name: str, got: Any, want: Any, rtol: float, code: str
 ) -> None:  # fmt: skip
     """Compare two trees leaf by leaf."""
-    mine, theirs = _leaves(got), _leaves(want)
-    if type(got) is not type(want) and (children(got) or children(want)):
+    mine, theirs = list(tree_leaves(got)), list(tree_leaves(want))
+    if type(got) is not type(want) and (opened(got) or opened(want)):
         kinds = f"{type(got).__name__}, plain Python gives {type(want).__name__}"
         raise make_error(code, f"{what} is a {kinds}", function=name)
     if len(mine) != len(theirs):

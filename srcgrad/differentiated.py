@@ -9,33 +9,39 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import inspect
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from srcgrad import arguments as given
-from srcgrad import freshness
+from srcgrad.arguments import Signature, as_floats, named_leaves, state_of
 from srcgrad.errors import SrcgradError, internal_error, make_error
-from srcgrad.gradient import Gradient
 from srcgrad.options import CacheInfo, Options, make_options
-from srcgrad.source import FunctionSource, read_source
-from srcgrad.structures import (
-    build,
+from srcgrad.results import (
+    cotangent,
     fit,
-    flatten,
-    from_form,
-    leaves_of_form,
-    pick,
-    tangent_leaves,
-    tree_like,
+    flat_results,
+    into,
+    not_finite,
+    one_of,
+    ready,
+    result_of,
+    shown,
+    tangent,
 )
+from srcgrad.source import FunctionSource, read_source, unbound
+from srcgrad.specialise import Specialisation, specialise
+from srcgrad.trees import Tree, fill, is_float_leaf, leaves, spec_of, tree_copy
 
-__all__ = ["Differentiated"]
+__all__ = ["Differentiated", "Gradient"]
+
+Values = dict[str, Any]
+_VARIANTS = (
+    64  # what is kept for one kind of arguments: one each for what is compiled in
+)
 
 
 class Differentiated:
@@ -45,6 +51,7 @@ class Differentiated:
         primal: The plain Python function.
         kind: What calling it returns: "value", "grad" or "value_and_grad".
         options: What the user chose.
+        inner: The gradient that this is a gradient of, if it is one.
     """
 
     __name__: str
@@ -61,17 +68,17 @@ class Differentiated:
             fun = fun.primal
         elif not callable(fun):
             read_source(fun)  # says what is wrong with it
-        functools.update_wrapper(self, fun, updated=())
+        plain, self._held, self._kept = unbound(fun)
+        functools.update_wrapper(self, plain, updated=())
         self.primal = fun
         self.options = options
         self.grad = Gradient(self)
-        self._cached_source: FunctionSource | None = None
-        self._made: dict[Any, Any] = {}
-        self._fixed: dict[Any, dict[str, Any]] = {}
-        self._last: Any = None
+        self._sources: tuple[FunctionSource, Signature] | None = None
+        self._made: dict[Any, tuple[Specialisation, ...]] = {}
+        self._last: Specialisation | None = None
         self._lock = threading.RLock()
         try:
-            self.__signature__ = given.signature_of(fun)
+            self.__signature__ = inspect.signature(fun)
         except (TypeError, ValueError):
             pass
 
@@ -87,64 +94,68 @@ class Differentiated:
 
         return reduce_differentiated(self)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """Stay a plain attribute of a class: methods are not differentiated."""
-        return self
+    def __get__(self, instance: Any, owner: Any = None) -> Differentiated:
+        """Be a method: `self` is an argument that is held."""
+        if instance is None:
+            return self
+        bound = object.__new__(Differentiated)
+        vars(bound).update(vars(self))  # what was made is shared
+        bound._held, bound._sources = (instance, *self._held), None
+        bound.grad = Gradient(bound)
+        return bound
 
     # what was made
 
     @property
     def backend(self) -> str:
         """The backend that runs: "numba", or "python" where Numba is absent."""
-        if self.options.backend != "auto":
-            return self.options.backend
-        return _default_backend()
+        return self.options.runner
 
-    def _read(self) -> FunctionSource:
-        if self._cached_source is None:
-            self._cached_source = read_source(self.primal)
-        return self._cached_source
+    def _read(self) -> tuple[FunctionSource, Signature]:
+        """Return source and signature, read again if the code was replaced."""
+        found = self._sources
+        if found is None or found[1].state != state_of(found[0].function):
+            source = read_source(self.primal)
+            signature = Signature(source.function, self._held, self._kept)
+            found = self._sources = source, signature
+        return found
 
-    @functools.cached_property
-    def _signature(self) -> inspect.Signature:
-        return given.signature_of(self._read().function)
+    @property
+    def function_source(self) -> FunctionSource:
+        """The source of the plain function."""
+        return self._read()[0]
 
-    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return checked arguments by name, as an inner gradient takes them."""
-        values = given.clean(given.bind(self._signature, args, kwargs))
-        inner = self.inner
-        while inner is not None:
-            given.as_floats(values, inner._names(values), self._read().name)
-            inner = inner.inner
-        return values
+    @property
+    def signature(self) -> Signature:
+        """The parameters of the plain function."""
+        return self._read()[1]
 
-    def _names(self, values: dict[str, Any]) -> tuple[str, ...]:
-        """Return the arguments that the options choose."""
-        name = self._read().name
-        return given.option_names(self._signature, values, self.options, name)
+    def _bind(
+        self, args: tuple[Any, ...], kwargs: Values, names: Sequence[str] | None = None
+    ) -> tuple[Values, tuple[str, ...], Specialisation]:
+        """Return arguments by name, the names chosen, and what was made for them."""
+        source, signature = self._read()
+        values = signature.bind(args, kwargs)
+        level = self.inner
+        while level is not None:
+            as_floats(values, signature.chosen(values, level.options), source.name)
+            level = level.inner
+        if names is None:
+            names = signature.chosen(values, self.options)
+            as_floats(values, names, source.name)
+        return values, tuple(names), self._specialise(values, tuple(names))
 
-    def _arguments(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Return the arguments and the names of those differentiated, ready to run."""
-        values = self._bind(args, kwargs)
-        names = self._names(values)
-        given.as_floats(values, names, self._read().name)
-        return values, names
-
-    def _specialise(self, values: dict[str, Any], names: tuple[str, ...]) -> Any:
-        """Return what was made for this kind of arguments."""
-        from srcgrad.frontend.entry import spec_of
-
-        specs = {n: spec_of(v) for n, v in values.items()}
-        leaves = functools.cache(lambda: given.fixed_leaves(specs, values))
-        made = self.make(specs, names, lambda name: leaves()[name])
-        self._last = made
-        return made
+    def _specialise(self, values: Values, names: tuple[str, ...]) -> Specialisation:
+        specs = {n: spec_of(v, n) for n, v in values.items()}
+        present = functools.cache(
+            lambda: {name: v for name, _, v in named_leaves(specs, values)}
+        )
+        self._last = self.make(specs, names, lambda name: present()[name])
+        return self._last
 
     def make(
-        self, specs: dict[str, Any], names: tuple[str, ...], leaf: Callable[[str], Any]
-    ) -> Any:
+        self, specs: dict[str, Tree], names: tuple[str, ...], leaf: Callable[[str], Any]
+    ) -> Specialisation:
         """Return what was made for arguments of these kinds.
 
         Args:
@@ -153,204 +164,172 @@ class Differentiated:
             leaf: Returns the present value of a number among the arguments.
         """
         key = (tuple(specs.items()), names)
-        try:
-            found = self._find(key, leaf)
-        except TypeError as error:
-            raise make_error(
-                "SG305", f"an argument is of a kind that is not known: {error}",
-                function=self._read().name,
-            ) from None  # fmt: skip
-        if found is not None:
-            return found
-        with self._lock:
-            return self._find(key, leaf) or self._new(specs, names, key, leaf)
 
-    def _find(self, key: Any, leaf: Callable[[str], Any]) -> Any:
-        fixed = self._fixed.get(key)
-        if fixed is None:
-            return None
-        now = freshness.fixed_values(fixed, leaf)
-        made = self._made.get((key, now))
-        return made if made is not None and freshness.fresh(made) else None
+        def known() -> Specialisation | None:
+            variants = self._made.get(key, ())
+            return next((m for m in variants if m.fresh(leaf)), None)
+
+        made = known()
+        if made is None:
+            with self._lock:
+                made = known() or self._new(specs, names, key, leaf)
+        return made
 
     def _new(
-        self, specs: dict[str, Any], names: tuple[str, ...], key: Any,
+        self, specs: dict[str, Tree], names: tuple[str, ...], key: Any,
         leaf: Callable[[str], Any],
-    ) -> Any:  # fmt: skip
-        homes: dict[str, Any] = dict(self._fixed.get(key, {}))
-
-        def fetch(name: str, captures: Sequence[Any]) -> Any:
-            homes[name] = next((c for c in captures if freshness.holds(c, name)), None)
-            return freshness.fixed_value(homes[name], name, leaf)
-
+    ) -> Specialisation:  # fmt: skip
         if self.inner is not None:
             from srcgrad.nested import derived
 
             made = derived(self, self.inner, specs, names, leaf)
-            homes = {name: None for name in made.fixed}
         else:
-            from srcgrad.specialise import specialise
-
-            start = {
-                n: freshness.fixed_value(home, n, leaf) for n, home in homes.items()
-            }
-            backend = self.backend
-            made = specialise(self._read(), specs, names, backend, fetch, start)
-        self._fixed[key] = homes
-        self._made[key, freshness.fixed_values(homes, leaf)] = made
+            made = specialise(*self._read(), specs, names, self.options, leaf)
+        self._made[key] = (made, *self._made.get(key, ()))[:_VARIANTS]
         return made
 
     # running
 
-    def _leaves(
-        self, made: Any, values: dict[str, Any], gradient: bool = True
+    def bound(self, *args: Any) -> tuple[tuple[str, ...], list[Any], Specialisation]:
+        """Return names, leaves and what was made for arguments, or for the last."""
+        made = self._last
+        if args:
+            values, names, made = self._bind(args, {})
+            made.made["example"] = names, self._ready(made, values)
+        if made is None or "example" not in made.made:
+            what = "no arguments were seen yet"
+            raise make_error("SG305", what, helps=("call `f.numba(*example)` first",))
+        return *made.made["example"], made
+
+    def _leaves(self, made: Specialisation, values: Values) -> list[Any]:
+        """Return the numbers and arrays in arguments and captures, as they are."""
+        found = list(named_leaves(made.specs, values))
+        for c in made.reading.captures:
+            found += leaves(c.spec, c.place.fetch())
+        return [value for _, _, value in found]
+
+    def _ready(
+        self, made: Specialisation, values: Values, gradient: bool = True
     ) -> list[Any]:
-        out: list[Any] = []
-        for name, spec in made.specs.items():
-            flatten(values[name], spec, out)
-        for capture in made.reading.captures:
-            flatten(capture.fetch(), capture.spec, out)
-        return [given.leaf(v, made.backend, gradient) for v in out]
+        """Return what generated code takes, once nothing stands against running it."""
+        raw = self._leaves(made, values)
+        written = [raw[k] for k in made.written if isinstance(raw[k], np.ndarray)]
+        if made.reading.effects or any(not x.flags.writeable for x in written):
+            self._plain(values)  # for what it prints, or raises at a read-only array
+        if gradient:
+            self._check_shared(made, raw)
+        native = self.backend == "numba"
+        return [ready(value, gradient or native) for value in raw]
+
+    def _check_shared(self, made: Specialisation, raw: list[Any]) -> None:
+        """Refuse arguments that share memory with one that the function writes."""
+        other = made.shared(raw)
+        if other is not None:
+            one, two = (made.reading.leaves[k] for k in other)
+            name = made.source.name
+            what = f"`{one}` and `{two}` may share memory, and `{name}` writes to it"
+            helps = (f"pass a copy: `{two}.copy()`",)
+            raise make_error("SG403", what, helps=helps, function=name)
 
     def _run(
-        self, made: Any, function: Any, leaves: list[Any], values: Any,
-        plain: Callable[[Any], Any] | None = None,
-    ) -> Any:  # fmt: skip
+        self, made: Specialisation, function: Any, ready: list[Any], values: Values,
+        plain: Callable[[Values], Any] | None = None,
+    ) -> tuple[Any, ...]:  # fmt: skip
         """Run generated code; on any exception let plain Python raise its own."""
         code = made.code(function)
         try:
             with np.errstate(all="ignore"):
-                return given.flat_results(code(*leaves), function)
+                return flat_results(code(*ready), function)
         except (SrcgradError, KeyboardInterrupt):
             raise
         except Exception as error:
             (plain or self._plain)(values)
             raise internal_error(
                 f"generated code raised {type(error).__name__}: {error}",
-                function=self._read().name,
+                function=made.source.name,
             ) from error
 
-    def _plain_in_place(self, values: dict[str, Any]) -> Any:
+    def _plain_in_place(self, values: Values) -> Any:
         """Run the user's function on the caller's own arrays."""
-        return given.call_plain(self._read().function, values)
+        source, signature = self._read()
+        args, kwargs = signature.gathered(values)
+        with np.errstate(all="ignore"):
+            return source.function(*args, **kwargs)
 
-    def _plain(self, values: dict[str, Any]) -> Any:
+    def _plain(self, values: Values) -> Any:
         """Run the user's function on copies."""
-        copies = {n: tree_like(v) for n, v in values.items()}
-        return given.call_plain(self._read().function, copies)
-
-    def _effects(self, made: Any, values: dict[str, Any]) -> None:
-        """Run the function for what it prints, or raises at a read-only array."""
-        if made.reading.effects or given.writes_read_only(made, values):
-            self._plain(values)
+        return self._plain_in_place({n: tree_copy(v) for n, v in values.items()})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the value, the gradient or both, as the object was made."""
-        if self.kind == "grad":
-            return self.grad(*args, **kwargs)
+        if self.kind == "value":
+            return self.value(*args, **kwargs)
+        value, gradient = self.value_and_grad(*args, **kwargs)
         if self.kind == "value_and_grad":
-            return self.value_and_grad(*args, **kwargs)
-        return self.value(*args, **kwargs)
+            return value, gradient
+        return (gradient, value[1]) if self.options.has_aux else gradient
 
     def value(self, *args: Any, **kwargs: Any) -> Any:
         """Return the value; arrays that the function writes are written."""
-        original = given.bind(self._signature, args, kwargs)
-        values = self._bind(args, kwargs)
+        original = self.signature.bind(args, kwargs)
         try:
-            names = self._names(values)
-        except SrcgradError:
-            names = ()  # only the gradient needs them
-        made = self._specialise(values, names)
-        if made.reading.lost:
+            values, _, made = self._bind(args, kwargs)
+        except SrcgradError as error:
+            if error.problems[0].code not in ("SG301", "SG303"):
+                raise
+            values, _, made = self._bind(args, kwargs, ())  # only gradients need more
+        raw = self._leaves(made, original)
+        if made.reading.lost or made.shared(raw) is not None:
             # Where the caller's arrays end up is decided at run time: Python decides.
-            return given.call_plain(self._read().function, original)
-        self._effects(made, values)
-        leaves = self._leaves(made, values, gradient=False)
+            return self._plain_in_place(original)
+        leaves = self._ready(made, values, gradient=False)
         results = self._run(made, made.primal, leaves, original, self._plain_in_place)
-        self._write_back(made, original, results)
-        return from_form(made.reading.result, results)
-
-    def _write_back(
-        self, made: Any, values: dict[str, Any], results: Sequence[Any]
-    ) -> None:
-        """Copy the arrays that the function changed into the caller's."""
-        if not made.reading.written:
-            return
-        flat: list[Any] = []
-        for name, spec in made.specs.items():
-            flatten(values[name], spec, flat)
         for k, position in enumerate(made.reading.written):
-            flat[position][...] = results[made.reading.results + k]
+            raw[position][...] = results[made.reading.results + k]
+        return result_of(made.reading.result, results)
 
     def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
         """Return `(value, gradient)`, with `has_aux` `((value, aux), gradient)`."""
-        values, names = self._arguments(args, kwargs)
-        made = self._specialise(values, names)
+        values, names, made = self._bind(args, kwargs)
         adjoint = self.checked_adjoint(made, names, values)
-        self._effects(made, values)
-        leaves = self._leaves(made, values)
-        out = self._run(made, adjoint, [*leaves, given.one_like(made)], values)
-        value = from_form(made.reading.result, out)
-        taken = {id(x) for x in (*leaves, *out[: made.reading.results])}
-        gradient = self._gradient(
-            made, names, values, out[made.reading.results :], taken
-        )
-        chosen = self._chosen(gradient)
+        full = [*self._ready(made, values), one_of(made)]
+        out = self._run(made, adjoint, full, values)
+        gradients = self._gradients(made, names, values, adjoint, out)
         if self.options.check_nan:
-            self._check_nan(names, gradient)
-        return value, chosen
+            not_finite(self.function_source.name, names, gradients)
+        value = result_of(made.reading.result, out)
+        return value, gradients[0] if self.options.single else gradients
 
     def checked_adjoint(
-        self, made: Any, names: tuple[str, ...], values: dict[str, Any] | None = None
+        self, made: Specialisation, names: Sequence[str], values: Values | None = None
     ) -> Any:
         """Return the IR of the gradient, once the function is seen to have one."""
-        from srcgrad.outputs import check_active, check_output
+        run = None if values is None else functools.partial(self._plain, values)
+        return made.checked_adjoint(names, self.options.has_aux, run)
 
-        def check() -> bool:
-            source = self._read()
-            plain = None if values is None else lambda: self._plain(values)
-            check_output(made, source, names, self.options.has_aux, plain)
-            check_active(made, source, names)
-            return True
-
-        made.once(("checked", self.options.has_aux), check)
-        return made.adjoint((0,))
-
-    def _gradient(
-        self, made: Any, names: tuple[str, ...], values: dict[str, Any],
-        out: Sequence[Any], taken: set[int],
+    def _gradients(
+        self, made: Specialisation, names: Sequence[str], values: Values,
+        function: Any, out: Sequence[Any],
     ) -> tuple[Any, ...]:  # fmt: skip
-        """Return gradients in the form of the arguments, in the order of the names."""
-        by_leaf = iter(out)
-        trees: dict[str, Any] = {}
-        for name in given.in_order(made.specs, names):
-            tree = build(given.spec_at(made.specs, name), by_leaf)
-            trees[name] = fit(tree, pick(values, name), taken)
+        """Return gradients in the form of the arguments, in the order of the names.
+
+        They are the last of the results `out` of a function of the IR.
+        """
+        first = len(out) - len(made.wrt)
+        own = made.own(function)[first:] if function else [True] * len(made.wrt)
+        parts = iter(zip(out[first:], own, strict=True))
+        trees: Values = {}
+        for name, spec in made.specs.items():
+            if name in names:
+                found = iter(
+                    [
+                        fit(*next(parts), argument)
+                        for _, leaf, argument in leaves(spec, values[name])
+                        if is_float_leaf(leaf)
+                    ]
+                )
+                trees[name] = fill(spec, functools.partial(_take, found))
         return tuple(trees[name] for name in names)
-
-    def _chosen(self, gradients: tuple[Any, ...]) -> Any:
-        """Return one gradient where one argument was asked for, else a tuple."""
-        options = self.options
-        one = isinstance(options.argnums, int) and not options.argnames
-        one = one or (options.argnums == () and len(options.argnames) == 1)
-        return gradients[0] if one else gradients
-
-    def _check_nan(self, names: tuple[str, ...], gradients: tuple[Any, ...]) -> None:
-        from srcgrad.structures import tree_map
-
-        for name, gradient in zip(names, gradients, strict=True):
-            bad: list[Any] = []
-
-            def look(leaf: Any, bad: list[Any] = bad) -> None:
-                if leaf is not None and not np.all(np.isfinite(leaf)):
-                    bad.append(leaf)
-
-            tree_map(look, gradient)
-            if bad:
-                raise make_error(
-                    "SG701", f"the gradient with respect to `{name}` is not finite",
-                    function=self._read().name, names=names,
-                )  # fmt: skip
 
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
         """Return the value and a pullback from a cotangent to the arguments.
@@ -360,31 +339,26 @@ class Differentiated:
                 each, None for what is no float.
             **kwargs: Arguments that are not differentiated.
         """
-        return self._vjp(args, kwargs, given.default_names(self._signature, args))
-
-    def _vjp(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], names: tuple[str, ...]
-    ) -> tuple[Any, Callable[[Any], Any]]:
-        values = {n: tree_like(v) for n, v in self._bind(args, kwargs).items()}
-        made = self._specialise(values, names)
-        self._effects(made, values)
-        leaves = self._leaves(made, values)
-        results = self._run(made, made.primal, leaves, values)
+        signature = self.signature
+        chosen = signature.positional(signature.bind(args, kwargs))[: len(args)]
+        values, names, made = self._bind(args, kwargs, chosen)
+        self._check_shared(made, self._leaves(made, values))
+        values = {n: tree_copy(v) for n, v in values.items()}
+        ready = self._ready(made, values)
+        results = self._run(made, made.primal, ready, values)
         shapes = {k: np.shape(results[k]) for k in made.seeds}
         adjoint = made.adjoint(made.seeds) if made.seeds and made.wrt else None
 
-        def pullback(cotangent: Any) -> tuple[Any, ...]:
-            parts: dict[int, Any] = {}
-            leaves_of_form(made.reading.result, cotangent, parts)
-            seeds = [given.cotangent(made, k, parts.get(k), shapes[k]) for k in shapes]
-            taken = {id(x) for x in (*leaves, *seeds)}
-            out: Sequence[Any] = [given.zeros_like(leaves[p]) for p in made.wrt]
+        def pullback(given: Any) -> tuple[Any, ...]:
+            form = made.reading.result
+            parts = {leaf[1]: value for _, leaf, value in leaves(form, given)}
+            seeds = [cotangent(made, k, parts.get(k), shapes[k]) for k in shapes]
+            out: Sequence[Any] = [np.zeros_like(ready[p])[()] for p in made.wrt]
             if adjoint is not None:
-                out = self._run(made, adjoint, [*leaves, *seeds], values)
-                out = out[made.reading.results :]
-            return self._gradient(made, names, values, out, taken)
+                out = self._run(made, adjoint, [*ready, *seeds], values)
+            return self._gradients(made, names, values, adjoint, out)
 
-        return from_form(made.reading.result, results), pullback
+        return result_of(made.reading.result, results), pullback
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Return the value and its derivative in a direction.
@@ -397,40 +371,41 @@ class Differentiated:
         Raises:
             ValueError: There are more or fewer tangents, or one has another shape.
         """
-        args = tuple(primals)
-        if len(args) != len(tangents):
-            raise ValueError(f"{len(args)} arguments, but {len(tangents)} tangents")
-        names = given.default_names(self._signature, args)
-        return self._jvp(args, dict(zip(names, tangents, strict=True)))
-
-    def _jvp(self, args: tuple[Any, ...], tangents: dict[str, Any]) -> tuple[Any, Any]:
-        values, names = self._bind(args, {}), tuple(tangents)
-        made = self._specialise(values, names)
-        self._effects(made, values)
-        leaves, directions = self._leaves(made, values), self._directions
-        moved = directions(made, values, tangents)
-        out = self._run(made, made.tangent(), [*leaves, *moved], values)
-        value = from_form(made.reading.result, out)
-        full: list[Any] = [None] * made.reading.results
-        rest = iter(out[made.reading.results :])
-        for k in made.seeds:
-            tangent = next(rest)
-            if not np.ndim(tangent):
-                tangent = np.dtype(made.primal.results[k].type.dtype).type(tangent)
-            elif any(tangent is x for x in moved):
-                tangent = tangent.copy()
-            full[k] = tangent
-        return value, from_form(made.reading.result, full)
+        for given in (primals, tangents):
+            if not isinstance(given, tuple | list):
+                what = f"jvp takes a tuple of arguments, not {type(given).__name__}"
+                raise make_error("SG305", what, helps=("jvp(f, (x,), (v,))",))
+        if len(primals) != len(tangents):
+            raise ValueError(f"{len(primals)} arguments, but {len(tangents)} tangents")
+        pairs = zip(primals, tangents, strict=True)
+        args = tuple(float(p) if _is_int(p) and t is not None else p for p, t in pairs)
+        signature = self.signature
+        chosen = signature.positional(signature.bind(args, {}))[: len(args)]
+        values, names, made = self._bind(args, {}, chosen)
+        ready = self._ready(made, values)
+        moved = self._directions(made, values, dict(zip(names, tangents, strict=True)))
+        function = made.tangent()
+        out = self._run(made, function, [*ready, *moved], values)
+        count = made.reading.results
+        full: list[Any] = [None] * count
+        for place, k in enumerate(made.seeds):
+            own = made.own(function)[count + place]
+            full[k] = fit(out[count + place], own, out[k])
+        return result_of(made.reading.result, out), result_of(made.reading.result, full)
 
     def _directions(
-        self, made: Any, values: dict[str, Any], tangents: dict[str, Any]
+        self, made: Specialisation, values: Values, tangents: Values
     ) -> list[Any]:
         """Return the float leaves of tangents in the order of the parameters."""
-        out: list[Any] = []
-        for name in given.in_order(made.specs, tuple(tangents)):
-            spec = given.spec_at(made.specs, name)
-            tangent_leaves(tangents[name], pick(values, name), spec, out)
-        return out
+        return [
+            tangent(direction, argument, leaf)
+            for name, spec in made.specs.items()
+            if name in tangents
+            for (_, leaf, argument), (_, _, direction) in zip(
+                leaves(spec, values[name]), leaves(spec, tangents[name]), strict=True
+            )
+            if is_float_leaf(leaf)
+        ]
 
     def hvp(self, x: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the Hessian in one argument times a direction.
@@ -443,34 +418,36 @@ class Differentiated:
         """
         k = self.options.argnums
         if not isinstance(k, int) or self.options.argnames:
-            helps = ("`with_options(argnums=0)` chooses it",)
+            helps = ("choose it: `argnums=0`",)
             raise make_error("SG303", "`hvp` needs one argument", helps=helps)
         place = k if k >= 0 else k + len(args) + 1
-        values, names = self._arguments((*args[:place], x, *args[place:]), kwargs)
-        made = self._specialise(values, names)
-        adjoint = self.checked_adjoint(made, names, values)
-        self._effects(made, values)
-        leaves = self._leaves(made, values)
+        full = (*args[:place], x, *args[place:])
+        values, names, made = self._bind(full, kwargs)
+        self.checked_adjoint(made, names, values)
         moved = self._directions(made, values, dict.fromkeys(names, v))
-        full = [*leaves, given.one_like(made), *moved]
-        out = self._run(made, made.second(), full, values)[len(adjoint.results) :]
-        return self._gradient(made, names, values, out, {id(x) for x in full})[0]
+        ready = [*self._ready(made, values), one_of(made), *moved]
+        second = made.second()
+        out = self._run(made, second, ready, values)
+        return self._gradients(made, names, values, second, out)[0]
 
     # text
 
     @property
     def backward_source(self) -> str:
-        """The generated adjoint as text, of the last specialisation.
+        """The generated adjoint as text: of the last call, or of the annotations.
 
         Raises:
-            ArgumentError: Nothing was called yet.
+            ArgumentError: Nothing was called yet, and not all parameters are `float`.
         """
         if self._last is None:
+            parameters = inspect.signature(self.primal).parameters.values()
+            if all(p.annotation in (float, "float") for p in parameters):
+                return self.source(*[1.0] * len(parameters))
             raise make_error(
                 "SG305", "nothing is generated yet: call the function once, or use "
-                "`source(*args)`", function=self._read().name,
+                "`source(*args)`", function=self.function_source.name,
             )  # fmt: skip
-        return str(self._last.text(self._last.adjoint()).text)
+        return self._last.text(self._last.adjoint()).text
 
     def source(self, *args: Any, stage: str = "backward", **kwargs: Any) -> str:
         """Return generated text for arguments of these kinds.
@@ -486,66 +463,76 @@ class Differentiated:
         if stage not in ("forward", "backward", "kernel", "ir"):
             helps = ("stages are 'forward', 'backward', 'kernel' and 'ir'",)
             raise make_error("SG306", f"there is no stage {stage!r}", helps=helps)
-        values, names = self._arguments(args, kwargs)
-        made = self._specialise(values, names)
+        values, names, made = self._bind(args, kwargs)
         if stage == "forward":
-            return str(made.text(made.primal).text)
+            return made.text(made.primal).text
         adjoint = self.checked_adjoint(made, names, values)
         if stage == "backward":
-            return str(made.text(adjoint).text)
+            return made.text(adjoint).text
         if stage == "kernel":
-            kernel_text = _later("srcgrad.compile.numba", "kernel_text")
-            return str(kernel_text(made.final(adjoint)))
+            from srcgrad.compile.numba import kernel_text
+
+            return kernel_text(made.final(adjoint), **made.flags)
         from srcgrad.text import print_function
 
         return print_function(adjoint)
 
     def compile(self, *args: Any, **kwargs: Any) -> Differentiated:
         """Make value and gradient for arguments of these kinds; return the object."""
-        values, names = self._arguments(args, kwargs)
-        made = self._specialise(values, names)
+        values, names, made = self._bind(args, kwargs)
         made.code(made.primal)
         made.code(self.checked_adjoint(made, names, values))
         return self
 
     def show(self, *args: Any, **kwargs: Any) -> None:
         """Print the function and its adjoint for arguments of these kinds."""
-        _later("srcgrad.show", "show")(self, *args, **kwargs)
-
-    def explain(self, *args: Any, **kwargs: Any) -> Any:
-        """Say for each line what is kept for the backward sweep, and why."""
-        return _later("srcgrad.explain", "explain")(self, *args, **kwargs)
-
-    def graph(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the drawing of operations and values."""
-        return _later("srcgrad.graph", "graph")(self, *args, **kwargs)
-
-    def export(self, path: Any, *args: Any, **kwargs: Any) -> Any:
-        """Write one file that needs NumPy and Numba only."""
-        return _later("srcgrad.export", "export")(self, path, *args, **kwargs)
+        importlib.import_module("srcgrad.show").show(self, *args, **kwargs)
 
     def _repr_html_(self) -> str:
-        return str(_later("srcgrad.show", "as_html")(self))
+        return str(importlib.import_module("srcgrad.show").as_html(self))
+
+    def explain(self, *args: Any, **kwargs: Any) -> Any:
+        """Say for each line what is kept for the backward sweep (not available yet)."""
+        raise _later("explain")
+
+    def graph(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the drawing of operations and values (not available yet)."""
+        raise _later("graph")
+
+    def export(self, path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Write one file that needs NumPy and Numba only (not available yet)."""
+        raise _later("export")
 
     @property
     def numba(self) -> Any:
-        """The compiled gradient, to call from the user's own compiled code."""
-        return _later("srcgrad.compile.numba", "dispatcher")(self)
+        """What calling this computes, compiled, to call from your own `@njit` code.
+
+        `f.numba(*example)` returns the function for arguments of these types; `f.numba`
+        itself, used in compiled code, is the one of the last call. It takes numbers and
+        contiguous arrays.
+
+        Raises:
+            ArgumentError: The function takes or returns more than numbers and arrays.
+        """
+        from srcgrad.compile.numba import Compiled
+        from srcgrad.embedded import embedded
+
+        return Compiled(functools.partial(embedded, self))
 
     @property
     def specializations(self) -> tuple[str, ...]:
         """The kinds of arguments that something was made for."""
-        return tuple(freshness.shown(made.specs) for made in list(self._made.values()))
+        variants = list(self._made.values())
+        return tuple(shown(made.specs) for found in variants for made in found)
 
     def cache_info(self) -> CacheInfo:
         """Return how many kinds are kept in memory, and the backend."""
-        return CacheInfo(len(self._made), self.backend)
+        return CacheInfo(len(self.specializations), self.backend)
 
     def clear_cache(self) -> None:
         """Forget everything that was made; files on disk stay."""
         with self._lock:
             self._made.clear()
-            self._fixed.clear()
             self._last = None
 
     def with_options(self, **options: Any) -> Differentiated:
@@ -556,10 +543,8 @@ class Differentiated:
         """
         if "argnames" in options:
             options.setdefault("argnums", ())
-        merged = {f.name: getattr(self.options, f.name) for f in fields(Options)}
-        made = Differentiated(self.inner or self.primal, self.kind, self.options)
-        made.options = make_options({**merged, **options})
-        return made
+        merged = make_options({**asdict(self.options), **options})
+        return Differentiated(self.inner or self.primal, self.kind, merged)
 
     def __srcgrad__(self, reader: Any, args: Any, kwargs: Any, node: Any) -> Any:
         """Read a call inside another differentiated function; None: read the primal."""
@@ -570,21 +555,41 @@ class Differentiated:
         return splice_call(self, reader, args, kwargs, node)
 
 
-def _later(module: str, name: str) -> Any:
-    """Return what a module above this one makes; it is imported when it is used.
+class Gradient:
+    """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
 
-    Raises:
-        ArgumentError: This version has no such module.
-    """
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name != module:
-            raise
-        what = f"`{module}.{name}` is not available in this version"
-        raise make_error("SG306", what) from None
+    def __init__(self, of: Differentiated) -> None:
+        """Belong to a function."""
+        self.of = of
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the gradient, with `has_aux` `(gradient, aux)`."""
+        value, gradient = self.of.value_and_grad(*args, **kwargs)
+        return (gradient, value[1]) if self.of.options.has_aux else gradient
+
+    def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
+        """Write the gradient into arrays and return them.
+
+        Args:
+            out: Arrays of the shapes of the gradient, in its structure.
+            *args: The arguments of the function.
+            **kwargs: Likewise.
+
+        Raises:
+            ValueError: `out` has another structure or shape.
+        """
+        value, gradient = self.of.value_and_grad(*args, **kwargs)
+        into(out, gradient)
+        return (out, value[1]) if self.of.options.has_aux else out
 
 
-@functools.cache
-def _default_backend() -> str:
-    return "numba" if importlib.util.find_spec("numba") else "python"
+def _take(parts: Iterator[Any], leaf: Any) -> Any:
+    return next(parts) if is_float_leaf(leaf) else None
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _later(what: str) -> Exception:
+    return make_error("SG306", f"`{what}` is not available yet")

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from srcgrad.errors import make_error
+from srcgrad.errors import make_error, suggest
 
-__all__ = ["CacheInfo", "Options", "make_options"]
+__all__ = ["CacheInfo", "Chosen", "Options", "make_options"]
 
-_BACKENDS = ("auto", "numba", "python")
 # Names that the interface promises and what they may be until they do more.
-_NOT_YET: dict[str, tuple[Any, ...]] = {
-    "memory_budget": (None,), "parallel": (False,), "fastmath": (False,),
-    "boundscheck": (None,),
-}  # fmt: skip
+_LATER: dict[str, tuple[Any, ...]] = {"memory_budget": (None,), "parallel": (False,)}
+
+
+class Chosen(TypedDict, total=False):
+    """The options as keywords of `grad` and its relatives."""
+
+    argnames: str | tuple[str, ...] | list[str] | None
+    has_aux: bool
+    backend: str
+    memory_budget: int | str | None
+    parallel: bool
+    fastmath: bool
+    cache: bool
+    boundscheck: bool | None
+    check_nan: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,20 @@ class Options:
     backend: str = "auto"
     cache: bool = True
     check_nan: bool = False
+    fastmath: bool = False
+    boundscheck: bool | None = None
+
+    @property
+    def runner(self) -> str:
+        """The backend that runs: "numba", or "python" where Numba is absent."""
+        return _installed() if self.backend == "auto" else self.backend
+
+    @property
+    def single(self) -> bool:
+        """Whether one argument was asked for, not a tuple of them."""
+        if self.argnames:
+            return self.argnums == () and len(self.argnames) == 1
+        return isinstance(self.argnums, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +72,13 @@ def make_options(values: dict[str, Any]) -> Options:
         ArgumentError: An option is unknown, or has a value that it cannot have.
     """
     values = dict(values)
-    for name, allowed in _NOT_YET.items():
+    for name, allowed in _LATER.items():
         if name in values and values.pop(name) not in allowed:
-            raise make_error(
-                "SG306", f"the option `{name}` is not available yet",
-                helps=("leave it out",),
-            )  # fmt: skip
-    known = {f.name for f in fields(Options)}
-    unknown = sorted(values.keys() - known)
-    if unknown:
-        options = ", ".join(f"`{n}`" for n in sorted(known))
-        helps = (f"the options are {options}",)
-        raise make_error("SG306", f"there is no option `{unknown[0]}`", helps=helps)
+            raise _unknown(f"the option `{name}` is not available yet", "leave it out")
+    known = [f.name for f in fields(Options)]
+    for name in values.keys() - known:
+        helps = suggest(name, known), f"the options are {', '.join(sorted(known))}"
+        raise _unknown(f"there is no option `{name}`", *helps[0], helps[1])
     names = values.get("argnames")
     values["argnames"] = (names,) if isinstance(names, str) else tuple(names or ())
     numbers = values.get("argnums", 0)
@@ -65,12 +86,19 @@ def make_options(values: dict[str, Any]) -> Options:
         numbers = ()  # names instead of positions, not beside the default one
     values["argnums"] = _positions(numbers)
     backend = values.get("backend", "auto")
-    if backend not in _BACKENDS:
-        raise make_error(
-            "SG306", f"there is no backend {backend!r}",
-            helps=("backends are 'auto', 'numba' and 'python'",),
-        )  # fmt: skip
+    if backend == "warm":
+        raise _unknown("the backend 'warm' is not available yet", "use 'auto'")
+    if backend not in ("auto", "numba", "python"):
+        backends = "backends are 'auto', 'numba' and 'python'"
+        raise _unknown(f"there is no backend {backend!r}", backends)
+    if values.get("boundscheck") is False:
+        what = "`boundscheck=False` is not available yet"
+        raise _unknown(what, "leave it out: what is certain is checked once already")
     return Options(**values)
+
+
+def _unknown(what: str, *helps: str) -> Exception:
+    return make_error("SG306", what, helps=helps)
 
 
 def _positions(argnums: Any) -> int | tuple[int, ...]:
@@ -81,3 +109,8 @@ def _positions(argnums: Any) -> int | tuple[int, ...]:
             raise make_error("SG303", f"argnums is {argnums!r}", helps=helps)
     plain = tuple(int(k) for k in numbers)
     return plain if isinstance(argnums, tuple | list) else plain[0]
+
+
+@functools.cache
+def _installed() -> str:
+    return "numba" if importlib.util.find_spec("numba") else "python"

@@ -10,12 +10,12 @@ import linecache
 import sys
 import textwrap
 import types
-from dataclasses import fields
+from dataclasses import asdict
 from typing import Any
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.options import Options, make_options
-from srcgrad.source import free_names, read_source
+from srcgrad.options import make_options
+from srcgrad.source import read_globals, read_source
 
 __all__ = ["reduce_differentiated"]
 
@@ -25,7 +25,7 @@ def reduce_differentiated(made: Differentiated) -> Any:
     name: str = getattr(made, "__qualname__", "")
     if _found(made.__module__, name) is made:
         return name
-    options = {f.name: getattr(made.options, f.name) for f in fields(Options)}
+    options = asdict(made.options)
     fun: Any = made.inner if made.inner is not None else made.primal
     if made.inner is None and not _named(fun):
         fun = _by_source(fun)
@@ -56,11 +56,8 @@ def _by_source(function: Any) -> tuple[Any, ...]:
     text = source.text
     if isinstance(source.node, ast.FunctionDef):
         text = textwrap.dedent(text)
-    names = free_names(source)
-    outer = source.closure()
-    home = {name: source.module_globals[name] for name in names.globals
-            if name in source.module_globals}  # fmt: skip
-    values = {name: _portable(value) for name, value in {**home, **outer}.items()}
+    outer = {**read_globals(source), **source.closure()}
+    values = {name: _portable(value) for name, value in outer.items()}
     defaults = (plain.__defaults__, plain.__kwdefaults__)
     return text, source.name, function.__module__, values, defaults
 

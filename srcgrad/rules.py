@@ -25,7 +25,7 @@ from srcgrad.ops.table import ROWS, Row
 from srcgrad.options import make_options
 from srcgrad.source import read_source
 from srcgrad.specialise import BODIES
-from srcgrad.types import Array
+from srcgrad.trees import Node, type_of_leaf
 from srcgrad.walk import free_values
 
 __all__ = ["CustomVjp", "custom_vjp", "register_vjp"]
@@ -48,6 +48,7 @@ class CustomVjp:
         self._value = Differentiated(function, "value", make_options({}))
         self._rule: Differentiated | None = None
         self._rows: dict[Any, str] = {}
+        self._kept: list[Any] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the plain function."""
@@ -70,44 +71,41 @@ class CustomVjp:
         self, reader: Any, args: list[Thing], kwargs: dict[str, Thing], node: Any
     ) -> Thing:
         """Write the function as a row of its own where it is called."""
-        name = self._value._read().name
+        name = self._value.function_source.name
         if self._rule is None:
             raise reader.problem(
                 "SG204", f"`{name}` has no rule: call its `defvjp`", node
             )
         call = bound_call(self._value, reader, args, kwargs, node)
-        if any(s[0] not in ("scalar", "array", "static") for s in call.specs.values()):
+        if any(isinstance(s, Node) for s in call.specs.values()):
             raise self._refuse(reader, name, "takes numbers and arrays only", node)
         made = self._value.make(call.specs, (), call.static)
         if made.reading.result != ("leaf", 0) or made.reading.written:
             what = "returns one number or array, and writes no argument"
             raise self._refuse(reader, name, what, node)
-        result = made.reading.function.results[0].type
-        out = _spec_of_type(result)
-        rule_specs: dict[str, Any] = {}
-        names = list(self._rule._signature.parameters)
-        kinds = [_cotangent_spec(out), out, *call.specs.values()]
-        if len(names) != len(kinds):
-            what = (
-                f"has a rule of {len(names)} arguments: g, z and its own belong there"
-            )
+        out = type_of_leaf(made.reading.function.results[0].type)
+        cotangent = (*out[:2], False) if out[0] == "scalar" else out
+        parameters = list(self._rule.signature.parameters)
+        kinds = [cotangent, out, *call.specs.values()]
+        if len(parameters) != len(kinds):
+            count = len(parameters)
+            what = f"has a rule of {count} arguments: g, z and its own belong there"
             raise self._refuse(reader, name, what, node)
-        rule_specs = dict(zip(names, kinds, strict=True))
-        leaf_of = dict(zip(names[2:], call.specs, strict=True))
-        rule = self._rule.make(rule_specs, (), lambda n: call.static(leaf_of[n]))
+        specs = dict(zip(parameters, kinds, strict=True))
+        leaf_of = dict(zip(parameters[2:], call.specs, strict=True))
+        rule = self._rule.make(specs, (), lambda n: call.static(leaf_of[n]))
         parts = _cotangents(rule.reading.result, call.specs)
         if parts is None:
             what = "has a rule that must return one cotangent for each argument"
             raise self._refuse(reader, name, what, node)
-        own = call.captures(made.reading.captures)
-        theirs = call.captures(rule.reading.captures)
-        key = (id(made), id(rule), len(own), len(theirs))
+        operands = call.operands(made.reading, rule.reading)
+        key = (id(made), id(rule), len(operands))
         if key not in self._rows:
-            self._rows[key] = _row(
-                name, made.reading.function, rule.reading.function, parts,
-                len(call.operands), len(own), len(theirs),
-            )  # fmt: skip
-        operands = [*call.operands, *own, *theirs]
+            own = len(made.reading.leaves)
+            row = _row(name, made.reading.function, rule.reading.function, parts,
+                       len(call.leaves), own, len(operands))  # fmt: skip
+            self._rows[key] = row
+            self._kept.append((made, rule))  # and with them their identities
         thing: Thing = reader.thing(reader.build.op(self._rows[key], *operands))
         return thing
 
@@ -163,25 +161,14 @@ def register_vjp(function: Callable[..., Any], rule: Callable[..., Any]) -> None
     calls.HOOKS[id(function)] = made.__srcgrad__
 
 
-def _spec_of_type(type: Any) -> Any:
-    if isinstance(type, Array):
-        ones = tuple(1 if d.known == 1 else 0 for d in type.dims)
-        return ("array", type.dtype, ones)
-    return ("scalar", type.dtype, type.python)
-
-
-def _cotangent_spec(spec: Any) -> Any:
-    return (*spec[:2], False) if spec[0] == "scalar" else spec
-
-
 def _cotangents(form: Any, specs: dict[str, Any]) -> list[int | None] | None:
     """Return the result of a rule for each operand; None if they do not fit."""
-    forms = form[2] if form[0] == "tuple" else [form]
+    forms = form.items if isinstance(form, Node) else (form,)
     if len(forms) != len(specs):
         return None
     parts: list[int | None] = []
     for one, spec in zip(forms, specs.values(), strict=True):
-        if one[0] not in ("leaf", "static"):
+        if isinstance(one, Node):
             return None
         if spec[0] != "static":
             parts.append(one[1] if one[0] == "leaf" else None)
@@ -190,19 +177,22 @@ def _cotangents(form: Any, specs: dict[str, Any]) -> list[int | None] | None:
 
 def _row(
     name: str, function: Any, rule: Any, parts: Sequence[int | None],
-    count: int, own: int, theirs: int,
+    count: int, own: int, total: int,
 ) -> str:  # fmt: skip
-    """Enter a row for one kind of arguments and return its name."""
+    """Enter a row for one kind of arguments and return its name.
+
+    Of its operands the first `count` are arguments, those up to `own` are what the
+    function captures, and the rest up to `total` what the rule captures.
+    """
     row = f"custom_{name if name.isidentifier() else 'function'}_{next(_COUNT)}"
-    used = count + own
     needs_value = rule.params[1] in free_values(rule.body.stmts, rule.results)
 
     def infer(shapes: Any, types: Sequence[Any], attrs: Any) -> Any:
-        return result_type(shapes, function, types[:used])
+        return result_type(shapes, function, types[:own])
 
     def pull(g: Term, z: Term, x: Sequence[Term]) -> list[Term | None]:
-        given = [g.value, z.value, *(t.value for t in (*x[:count], *x[used:]))]
-        found: list[Term | None] = [None] * (used + theirs)
+        given = [g.value, z.value, *(t.value for t in (*x[:count], *x[own:]))]
+        found: list[Term | None] = [None] * total
         results = splice(g.build, rule, given)
         for k, part in enumerate(parts):
             if part is not None:

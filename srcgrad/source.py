@@ -9,7 +9,6 @@ that the function runs, so an edited file can never be differentiated in its pla
 from __future__ import annotations
 
 import ast
-import builtins
 import copy
 import dis
 import functools
@@ -24,12 +23,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
+from typing import Any
 
 from srcgrad.errors import Location, make_error
 
 __all__ = [
-    "FreeNames", "FunctionSource", "free_names", "location", "read_source", "segment",
-    "statement_text",
+    "FunctionSource", "Place", "location", "read_globals", "read_source", "segment",
+    "statement_text", "unbound",
 ]  # fmt: skip
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
@@ -39,6 +39,22 @@ FunctionNode = Def | ast.Lambda
 _FUTURE_FLAG = annotations.compiler_flag
 _LAMBDA = "<lambda>"
 _STARTED = time.time()
+_NOTHING = object()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a captured value lives: an attribute of its owner, or an item."""
+
+    owner: Any
+    name: str
+    attribute: bool
+
+    def fetch(self) -> Any:
+        """Return what is there now; nothing is there after a deletion."""
+        if self.attribute:
+            return getattr(self.owner, self.name, _NOTHING)
+        return self.owner.get(self.name, _NOTHING)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,18 +86,23 @@ class FunctionSource:
         return self.function.__globals__
 
     @property
-    def signature(self) -> inspect.Signature:
-        """Return the signature, its annotations as they are written."""
-        return inspect.signature(self.function, follow_wrapped=False)
-
-    @property
     def defaults(self) -> dict[str, object]:
         """Return the default value of each parameter that has one."""
         return {
             name: parameter.default
-            for name, parameter in self.signature.parameters.items()
+            for name, parameter in inspect.signature(self.function).parameters.items()
             if parameter.default is not parameter.empty
         }
+
+    def place(self, name: str) -> Place | None:
+        """Return where a variable outside of the function lives, None if nowhere."""
+        function = self.function
+        if name in self.closure():
+            cells = function.__closure__ or ()
+            cell = cells[function.__code__.co_freevars.index(name)]
+            return Place(cell, "cell_contents", True)
+        known = name in function.__globals__
+        return Place(function.__globals__, name, False) if known else None
 
     def closure(self) -> dict[str, object]:
         """Return what the captured variables hold now; unfilled ones are left out."""
@@ -93,23 +114,6 @@ class FunctionSource:
             except ValueError:  # the enclosing function has not bound it yet
                 continue
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class FreeNames:
-    """The names of a function by where they live, each group sorted.
-
-    Attributes:
-        locals: parameters and everything the function binds.
-        closures: variables of enclosing functions.
-        globals: module variables that are read, bound or not (yet).
-        builtins: names that are read and only builtins define.
-    """
-
-    locals: tuple[str, ...]
-    closures: tuple[str, ...]
-    globals: tuple[str, ...]
-    builtins: tuple[str, ...]
 
 
 def read_source(function: object) -> FunctionSource:
@@ -157,11 +161,6 @@ def location(source: FunctionSource, node: ast.AST) -> Location:
 
     A node without a position (an operator) stands where its first part or the
     function does.
-
-    >>> import textwrap
-    >>> source = read_source(textwrap.indent)
-    >>> location(source, source.node).column
-    1
     """
     for part in ast.walk(node):
         if hasattr(part, "lineno"):
@@ -170,13 +169,7 @@ def location(source: FunctionSource, node: ast.AST) -> Location:
 
 
 def segment(source: FunctionSource, node: ast.AST) -> str:
-    """Return the text of a node exactly as it stands in the file.
-
-    >>> import textwrap
-    >>> source = read_source(textwrap.indent)
-    >>> segment(source, source.node.args.args[0])
-    'text'
-    """
+    """Return the text of a node exactly as it stands in the file."""
     return _slice(source.lines, location(source, node))
 
 
@@ -185,17 +178,8 @@ def statement_text(source: FunctionSource, line: int) -> str:
 
     Of a compound statement only the head is returned; comments are left out.
 
-    Args:
-        source: the function.
-        line: a line of the file.
-
     Raises:
         ValueError: the line is outside of the function.
-
-    >>> import textwrap
-    >>> source = read_source(textwrap.indent)
-    >>> statement_text(source, source.line)
-    'def indent(text, prefix, predicate=None):'
     """
     if isinstance(source.node, ast.Lambda):
         return _one_line(source.text)
@@ -220,26 +204,43 @@ def statement_text(source: FunctionSource, line: int) -> str:
     return _one_line(segment(source, span))
 
 
-def free_names(source: FunctionSource) -> FreeNames:
-    """Return the names the function uses, inner functions included, by their home.
+def read_globals(source: FunctionSource) -> dict[str, Any]:
+    """Return the globals that a function reads, inner functions included.
 
     >>> import textwrap
-    >>> free_names(read_source(textwrap.dedent)).globals
-    ('_leading_whitespace_re', '_whitespace_only_re', 're')
+    >>> sorted(read_globals(read_source(textwrap.dedent)))
+    ['_leading_whitespace_re', '_whitespace_only_re', 're']
     """
-    code = source.function.__code__
     read = {
         instruction.argval
-        for part in _nested_code(code)
+        for part in _nested_code(source.function.__code__)
         for instruction in dis.get_instructions(part)
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
     }
-    missing = read - source.module_globals.keys()
-    from_builtins = {name for name in missing if hasattr(builtins, name)}
-    own = {*code.co_varnames, *code.co_cellvars}
-    groups = own, set(code.co_freevars), read - from_builtins, from_builtins
-    # Import hooks (pytest's) add names that no source can spell.
-    return FreeNames(*(tuple(sorted(filter(str.isidentifier, g))) for g in groups))
+    found = source.module_globals
+    return {name: found[name] for name in sorted(read & found.keys())}
+
+
+def unbound(function: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return the function in partials and methods, and the arguments they hold.
+
+    >>> unbound(functools.partial(max, 1, default=2))[1:]
+    ((1,), {'default': 2})
+    """
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    while True:
+        if isinstance(function, functools.partial):
+            args, kwargs = (*function.args, *args), {**function.keywords, **kwargs}
+            function = function.func
+        elif isinstance(function, types.MethodType):
+            function, args = function.__func__, (function.__self__, *args)
+        elif isinstance(vars(type(function)).get("__call__"), types.FunctionType):
+            if hasattr(function, "__srcgrad__") or _is_compiled(function):
+                return function, args, kwargs
+            function = function.__call__
+        else:
+            return function, args, kwargs
 
 
 # What is refused, and why.
@@ -247,6 +248,7 @@ def free_names(source: FunctionSource) -> FreeNames:
 
 def _plain_function(function: object) -> types.FunctionType:
     """Return the plain function behind the object, or say why there is none."""
+    function, _, _ = unbound(function)
     inner = getattr(function, "py_func", None)
     if isinstance(inner, types.FunctionType):
         function = inner  # Numba: the source, never the compiled code
@@ -261,13 +263,6 @@ def _plain_function(function: object) -> types.FunctionType:
 
 def _refusal(function: object, name: str) -> tuple[str, ...]:
     """Return the code, the sentence and the advice for what is not a function."""
-    if isinstance(function, functools.partial):
-        inner = getattr(function.func, "__name__", "function")
-        what = f"a functools.partial of `{inner}` has no source text of its own"
-        return "SG002", what, f"write `lambda x: {inner}(x, ...)` with the values in"
-    if isinstance(function, types.MethodType):
-        what = f"`{name}` is a bound method: what `self` holds is not read yet"
-        return "SG002", what, "write a function that takes what the method reads"
     if isinstance(function, type):
         what = f"`{name}` is a class, not a function"
         return "SG002", what, f"write a function that calls `{name}`"
@@ -282,7 +277,7 @@ def _refusal(function: object, name: str) -> tuple[str, ...]:
         inside = f"differentiate the function inside: {name}.__wrapped__"
         return "SG002", what, inside, f"or take the decorator off `{name}`"
     what = f"an object of class {type(function).__name__} is not a plain function"
-    return "SG002", what, "write a function that takes what the object holds"
+    return "SG002", what, "pass a function, a method or a functools.partial"
 
 
 def _is_compiled(function: object) -> bool:

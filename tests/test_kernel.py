@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 
 import srcgrad.runtime as runtime
+from srcgrad.arguments import Signature, named_leaves
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.emit.python import emit_python
-from srcgrad.frontend.entry import spec_of
 from srcgrad.ir import Function
+from srcgrad.options import Options
 from srcgrad.source import read_source
 from srcgrad.specialise import Specialisation, specialise
-from srcgrad.structures import flatten
+from srcgrad.trees import leaves, spec_of
 from tests.cases import CASES, Case
 from tests.pending import PENDING
 
@@ -98,28 +99,18 @@ def special(case: Case) -> tuple[Specialisation, list[Any]]:
     """Return a case read for its arguments, and the leaves of those."""
     source = read_source(case.function)
     args = case.make(np.random.default_rng(1))
-    names = list(source.signature.parameters)
-    bound = source.signature.bind(*args)
-    bound.apply_defaults()
-    specs = {n: spec_of(bound.arguments[n]) for n in names}
-    argnums = case.argnums if isinstance(case.argnums, tuple) else (case.argnums,)
-    values = {n: bound.arguments[n] for n, s in specs.items() if s[0] == "scalar"}
-
-    def fetch(name: str, captures: Any) -> Any:
-        return values[name]
-
-    made = specialise(source, specs, [names[k] for k in argnums], "python", fetch, {})
-    leaves = _leaves(specs, bound.arguments)
+    signature = Signature(source.function)
+    values = signature.bind(args, {})
+    specs = {name: spec_of(value, name) for name, value in values.items()}
+    found = {n: v for n, _, v in named_leaves(specs, values)}
+    names = signature.chosen(values, Options(argnums=case.argnums))
+    made = specialise(
+        source, signature, specs, names, Options(backend="python"), found.__getitem__
+    )
+    flat = list(found.values())
     for capture in made.reading.captures:
-        flatten(capture.fetch(), capture.spec, leaves)
-    return made, leaves
-
-
-def _leaves(specs: dict[str, Any], arguments: Any) -> list[Any]:
-    out: list[Any] = []
-    for name, spec in specs.items():
-        flatten(arguments[name], spec, out)
-    return out
+        flat += [v for _, _, v in leaves(capture.spec, capture.place.fetch())]
+    return made, flat
 
 
 def fresh(leaves: Sequence[Any]) -> list[Any]:

@@ -8,19 +8,19 @@ the first call has compiled it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from srcgrad.compile.files import Entry, digest, environment, lookup, open_entry
+from srcgrad.compile.files import Entry, digest, environment, open_entry
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.errors import internal_error
 from srcgrad.ir import Function
 
-__all__ = ["kernel_text", "load"]
+__all__ = ["Compiled", "Kernel", "kernel_text", "load", "wrapped"]
 
 
-def kernel_text(function: Function) -> str:
-    """Return the module that Numba compiles for a function."""
+def kernel_text(function: Function, **flags: bool) -> str:
+    """Return the module that Numba compiles for a function, with flags for `njit`."""
     lines = emit_kernel(function)
     names = sorted(used_runtime(lines))
     head = ["import math", "", "import numpy as np", "from numba import njit", ""]
@@ -28,53 +28,114 @@ def kernel_text(function: Function) -> str:
         head += ["from srcgrad.runtime import compiled", "", "rt = compiled()"]
         head += [f"{name} = rt.{name.removeprefix('rt_')}" for name in names]
         head.append("")
-    body = [text for text, _ in lines]
-    flags = 'cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True'
-    decorator = f"@njit({flags})"
-    return "\n".join([*head, "", decorator, *body]) + "\n"
+    chosen = "".join(f", {name}=True" for name, on in flags.items() if on)
+    always = 'cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True'
+    decorator = f"@njit({always}{chosen})"
+    return "\n".join([*head, "", decorator, *(text for text, _ in lines)]) + "\n"
 
 
-def load(function: Function, cache: bool = True) -> Callable[..., Any]:
-    """Return the compiled kernel of a function; it is compiled at its first call.
+class Kernel:
+    """A compiled function; it is compiled, and kept on disk, at its first call.
 
-    Raises:
-        BackendError: Numba refuses the text.
+    Attributes:
+        dispatcher: What Numba made of the text.
     """
+
+    def __init__(self, dispatcher: Any, entry: Entry, name: str) -> None:
+        """Take a function of an entry; what was found on disk is compiled already."""
+        self.dispatcher = dispatcher
+        self._entry, self._name = entry, name
+        self._lock = threading.Lock()
+        self._ready = entry.found
+
+    def __call__(self, *args: Any) -> Any:
+        """Run the kernel."""
+        if not self._ready:
+            self.compile(args)
+        return self.dispatcher(*args)
+
+    def compile(self, args: Sequence[Any]) -> None:
+        """Compile for arguments of these types.
+
+        Raises:
+            BackendError: Numba refuses the text.
+        """
+        import numba
+
+        typeof: Any = numba.typeof
+        with self._lock:
+            if self._ready:
+                return
+            try:
+                self.dispatcher.compile(tuple(typeof(a) for a in args))
+            except Exception as error:
+                what = f"Numba refused the kernel: {type(error).__name__}"
+                raise internal_error(what, function=self._name) from error
+            self._entry.commit()
+            self._ready = True
+
+
+def load(function: Function, cache: bool = True, **flags: bool) -> Kernel:
+    """Return the kernel of a function, from disk if it is there."""
     from srcgrad.compile.locator import load_compiled
 
-    text = kernel_text(function)
+    text = kernel_text(function, **flags)
     name = f"{function.name}_kernel"
     key = digest("numba", text, *environment(native=True))
-    entry = (lookup(key) if cache else None) or open_entry(key, {name: text})
-    kernel = getattr(load_compiled(entry), name)
-    return kernel if not entry.building else _first(kernel, entry, function.name)
+    entry = open_entry(key, {name: text}) if cache else Entry(key, {name: text})
+    return Kernel(getattr(load_compiled(entry), name), entry, function.name)
 
 
-def _first(kernel: Any, entry: Entry, name: str) -> Callable[..., Any]:
-    """Return a call that compiles once, then commits the entry to disk."""
-    lock = threading.Lock()
-    done = False
+class Compiled:
+    """A gradient for use inside the user's own `@njit` functions.
 
-    def run(*args: Any) -> Any:
-        nonlocal done
-        if not done:
-            with lock:
-                if not done:
-                    _compile(kernel, args, name)
-                    entry.commit()
-                    done = True
-        return kernel(*args)
+    Used there, it is the function of the last arguments; called outside of them with
+    example arguments, it returns the function for those.
+    """
 
-    return run
+    def __init__(self, pick: Callable[..., Any]) -> None:
+        """Take what finds the function for arguments; for none, that of the last."""
+        self._pick = pick
+
+    def __call__(self, *example: Any) -> Any:
+        """Return the compiled function for arguments of these types."""
+        return self._pick(*example)
+
+    @property
+    def _numba_type_(self) -> Any:
+        import numba
+
+        typeof: Any = numba.typeof
+        return typeof(self._pick())
 
 
-def _compile(kernel: Any, args: tuple[Any, ...], name: str) -> None:
+def wrapped(
+    kernel: Kernel, name: str, ones: dict[str, tuple[int, ...]], example: Sequence[Any],
+    seeds: Sequence[Any], shown: str,
+) -> Any:  # fmt: skip
+    """Return a compiled function around a kernel, for these types of arguments only.
+
+    Args:
+        kernel: The kernel.
+        name: The name of the function.
+        ones: Its parameters, each with a 1 for every axis that must have length one.
+        example: Arguments of the types of the parameters.
+        seeds: What the kernel takes after them.
+        shown: The result as text, over the results `r` of the kernel.
+    """
     import numba
 
-    try:
-        typeof: Any = numba.typeof
-        kernel.compile(tuple(typeof(a) for a in args))
-    except Exception as error:
-        raise internal_error(
-            f"Numba refused the kernel: {type(error).__name__}", function=name
-        ) from error
+    params, typeof = ", ".join(ones), numba.typeof
+    kernel.compile([*example, *seeds])
+    lines = [f"def {name}({params}):"]
+    for parameter, axes in ones.items():
+        for axis, one in enumerate(axes):
+            if one:
+                lines.append(f"    if {parameter}.shape[{axis}] != 1:")
+                lines.append(f"        raise ValueError('made for {parameter} of one')")
+    lines += [f"    r = kernel({', '.join([*ones, *map(repr, map(float, seeds))])})"]
+    lines += [f"    return {shown}", ""]
+    space: dict[str, Any] = {"kernel": kernel.dispatcher}
+    exec("\n".join(lines), space)
+    types = tuple(typeof(x) for x in example)  # type: ignore[no-untyped-call]
+    return numba.njit([types], nogil=True)(space[name])

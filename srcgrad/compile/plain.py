@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from srcgrad.compile.files import digest, environment, open_entry
+from srcgrad.compile.files import Entry, digest, environment, open_entry
 from srcgrad.emit.module import ModuleText
 
 __all__ = ["load"]
 
 
-def load(text: ModuleText) -> Callable[..., Any]:
+def load(text: ModuleText, cache: bool = True) -> Callable[..., Any]:
     """Return the function of a generated module.
 
     The module is a real file where the cache folder can be written, so tracebacks, pdb
     and `inspect.getsource` show it.
     """
     key = digest("plain", text.text, *environment(native=False))
-    entry = open_entry(key, {text.name: text.text})
+    sources = {text.name: text.text}
+    entry = open_entry(key, sources) if cache else Entry(key, sources)
     module = entry.load()
     if entry.building:
         entry.commit()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
+from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
@@ -21,6 +23,7 @@ from srcgrad.frontend.values import (
     kind_of,
 )
 from srcgrad.ir import Const, Operand, Permute
+from srcgrad.source import Place
 from srcgrad.types import Array
 
 if TYPE_CHECKING:
@@ -71,11 +74,22 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
 
     if not hasattr(value, name):
         shown = getattr(value, "__name__", type(value).__name__)
+<<<<<<< HEAD
         meant = [n for n in dir(value) if not n.startswith("_")]
         raise reader.problem(
             "SG201", f"`{shown}` has no `{name}`", node, helps=suggest(name, meant)
         )
     return calls.lift(reader, getattr(value, name), node)
+=======
+        raise reader.problem("SG201", f"`{shown}` has no `{name}`", node)
+    module = value.__name__ if isinstance(value, ModuleType) else type(value).__module__
+    home = module.partition(".")[0]
+    fixed = home in ("numpy", "scipy") or home in sys.stdlib_module_names
+    member = getattr(value, name)
+    if fixed or isinstance(member, MethodType):
+        return calls.lift(reader, member, node)
+    return calls.captured(reader, Place(value, name, True), name, node)
+>>>>>>> 8bc95e3 (One tree for arguments and results; objects are read at each call; shared memory is refused)
 
 
 def _array(reader: Reader, owner: Ref, name: str, node: ast.AST) -> Thing:

@@ -36,7 +36,7 @@ from srcgrad.frontend.values import (
     kind_of,
 )
 from srcgrad.ir import Assert, Const, Operand, Value, View
-from srcgrad.source import FunctionSource, location
+from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar, join
 
 __all__ = ["Frame", "NeedStatic", "Reader", "Refused"]
@@ -57,6 +57,7 @@ class NeedStatic(Exception):
         super().__init__(value.name)
         self.value = value
         self.captures: list[Any] = []
+        self.leaf = ""
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class Reader:
         self.arm_heaps: tuple[dict[Cell, Any], ...] = ({}, {})
         self.aliases: dict[Value, Dim] = {}
         self.captured: dict[Any, Thing] = {}
-        self.statics: list[tuple[FunctionSource, str, str, Any]] = []
+        self.statics: list[tuple[Place, Any]] = []
         self.capture: Any = None
         self.leaves: set[Value] = set()
         self.dead = False

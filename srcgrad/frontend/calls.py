@@ -28,7 +28,8 @@ from srcgrad.frontend.values import (
     kind_of,
 )
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.source import read_source
+from srcgrad.source import Place, read_source, unbound
+from srcgrad.trees import opened, spec_of
 from srcgrad.types import Array, ListOf, Scalar, promote
 
 if TYPE_CHECKING:
@@ -49,51 +50,41 @@ HOOKS: dict[int, Any] = {}
 def outer_name(reader: Reader, frame: Frame, name: str, node: ast.AST) -> Thing:
     """Return what a closure variable, global or builtin means."""
     source = frame.source
-    for scope, values in (
-        ("closure", source.closure()),
-        ("global", source.module_globals),
-        ("builtin", vars(builtins)),
-    ):
-        if name in values:
-            return captured(reader, source, scope, name, values[name], node)
+    place = source.place(name)
+    if place is not None:
+        return captured(reader, place, name, node)
+    if name in vars(builtins):
+        return lift(reader, vars(builtins)[name], node)
     if frame.live is not None and not name.startswith("."):
         helps = suggest(name, [*reader.state.names, *source.module_globals])
         raise reader.problem("SG401", f"`{name}` is not bound here", node, helps=helps)
     raise reader.problem("SG401", f"`{name}` is never bound", node)
 
 
-def captured(
-    reader: Reader, source: Any, scope: str, name: str, value: Any, node: ast.AST
-) -> Thing:
+def captured(reader: Reader, place: Place, name: str, node: ast.AST) -> Thing:
     """Return a captured value: numbers and arrays are hidden arguments."""
-    if scope == "builtin" or not _is_data(value):
-        if scope != "builtin":
-            reader.statics.append((source, scope, name, value))
+    value = place.fetch()
+    if not _is_data(value):
+        spec_of(value, name)  # refuses what may change without a trace
+        reader.statics.append((place, value))
+        if isinstance(value, pytypes.FunctionType):  # a reload may change it in place
+            for part in ("__code__", "__defaults__", "__kwdefaults__"):
+                inner = Place(value, part, True)
+                reader.statics.append((inner, inner.fetch()))
         return lift(reader, value, node)
-    home = source.module_globals if scope == "global" else source.function
-    key = (id(home), scope, name)
+    key = (id(place.owner), place.name)
     if key not in reader.captured:
-        if reader.capture is None:
-            reader.captured[key] = lift(reader, value, node)
-        else:
-            reader.captured[key] = reader.capture(source, scope, name, value)
+        reader.captured[key] = reader.capture(place, name, value)
     return reader.captured[key]
 
 
 def _is_data(value: Any) -> bool:
     import numpy as np
 
-    if isinstance(value, np.ndarray | np.floating | np.integer):
-        return True
     if isinstance(value, bool) or value is None:
         return False
-    if isinstance(value, int | float):
-        return True
-    if isinstance(value, list | tuple):
-        return bool(value) and all(_is_data(v) for v in value)
-    if isinstance(value, dict):
-        return bool(value) and all(_is_data(v) for v in value.values())
-    return False
+    number = isinstance(value, np.ndarray | np.floating | np.integer | int | float)
+    return number or opened(value) is not None
 
 
 def lift(reader: Reader, value: Any, node: ast.AST | None = None) -> Thing:
@@ -247,6 +238,11 @@ def inline(
             done: Thing = special
             return done
         function = function.primal
+    plainer, held, kept = unbound(function)
+    if plainer is not function:
+        args = [*(lift(reader, value, node) for value in held), *args]
+        kept = {name: lift(reader, value, node) for name, value in kept.items()}
+        return apply(reader, Static(plainer), args, {**kept, **kwargs}, node)
     module = getattr(function, "__module__", None) or ""
     name = getattr(function, "__qualname__", getattr(function, "__name__", "it"))
     plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
@@ -264,9 +260,22 @@ def inline(
             "SG103", f"`{name}` calls itself", node,
             helps=("recursion comes later: write it as a loop",),
         )  # fmt: skip
-    defaults = {k: lift(reader, v, node) for k, v in source.defaults.items()}
+    defaults = default_things(reader, source, node)
     names = bind_arguments(reader, source.node.args, args, kwargs, defaults, name, node)
     return reader.function(source, names)
+
+
+def default_things(reader: Reader, source: Any, node: ast.AST) -> dict[str, Thing]:
+    """Return default values: numbers as they are, what holds several is captured."""
+    found: dict[str, Thing] = {}
+    for name, value in source.defaults.items():
+        if isinstance(value, bool | int | float | str) or not _is_data(value):
+            found[name] = lift(reader, value, node)
+        else:
+            found[name] = captured(
+                reader, Place(source.defaults, name, False), name, node
+            )
+    return found
 
 
 def unknown(reader: Reader, function: Any, name: str, node: ast.AST) -> Exception:

@@ -7,10 +7,11 @@ lengths are one. It is a plain nested tuple, so it is also the key of a speciali
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 import srcgrad.frontend.arrays
 import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
@@ -32,67 +33,21 @@ from srcgrad.frontend.values import (
     kind_of,
 )
 from srcgrad.ir import Block, Const, Function, If, Op, Operand, Stmt, Value, owned
-from srcgrad.source import FunctionSource, location
+from srcgrad.source import FunctionSource, Place, location
+from srcgrad.trees import Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar
 from srcgrad.walk import every, inner_outs, outs, substitute_block
 
-__all__ = ["Capture", "NeedStatic", "Reading", "Spec", "read", "spec_of"]
-
-Spec = tuple[Any, ...]
-
-
-def spec_of(value: Any) -> Spec:
-    """Return the kind of an argument.
-
-    >>> spec_of((1.0, 2))
-    ('tuple', None, (('scalar', 'float64', True), ('scalar', 'int64', True)))
-    """
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return ("static", value)
-    if isinstance(value, np.generic) or (
-        isinstance(value, np.ndarray) and not value.ndim
-    ):
-        return ("scalar", str(value.dtype), False)
-    if isinstance(value, int):
-        return ("scalar", "int64", True)
-    if isinstance(value, float):
-        return ("scalar", "float64", True)
-    if isinstance(value, np.ndarray):
-        ones = tuple(1 if n == 1 else 0 for n in value.shape)
-        return ("array", str(value.dtype), ones)
-    if isinstance(value, tuple):
-        cls = type(value) if hasattr(value, "_fields") else None
-        return ("tuple", cls, tuple(spec_of(v) for v in value))
-    if isinstance(value, list):
-        return ("list", tuple(spec_of(v) for v in value))
-    if isinstance(value, dict):
-        return ("dict", tuple((k, spec_of(v)) for k, v in value.items()))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = tuple(
-            (f.name, spec_of(getattr(value, f.name))) for f in dataclasses.fields(value)
-        )
-        return ("record", type(value), fields)
-    return ("static", value)
+__all__ = ["Capture", "NeedStatic", "Reading", "contained", "identifier", "read"]
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A captured number, array or container: a hidden argument."""
+    """A captured number, array or container: a hidden argument called `leaf`."""
 
-    source: FunctionSource
-    scope: str
-    name: str
-    spec: Spec
-    leaf: str = ""
-
-    def fetch(self) -> Any:
-        """Return its present value."""
-        values = (
-            self.source.closure()
-            if self.scope == "closure"
-            else self.source.module_globals
-        )
-        return values[self.name]
+    place: Place
+    spec: Tree
+    leaf: str
 
 
 @dataclass(slots=True)
@@ -103,7 +58,8 @@ class Reading:
     is the form of the result over the function's results. `written` are the parameters
     whose arrays the function changes; their final versions are the last results.
     `lost` says that an argument's memory was handed on to another name: which buffer it
-    is in the end is not known while compiling.
+    is in the end is not known while compiling. `statics` are the captured values that
+    are compiled in.
     """
 
     function: Function
@@ -114,11 +70,11 @@ class Reading:
     effects: bool
     results: int
     lost: bool = False
-    statics: list[tuple[FunctionSource, str, str, Any]] = field(default_factory=list)
+    statics: list[tuple[Place, Any]] = field(default_factory=list)
 
 
 def read(
-    source: FunctionSource, specs: dict[str, Spec], names: tuple[str, ...] = (),
+    source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...] = (),
     fixed: dict[str, Any] | None = None,
 ) -> Reading:  # fmt: skip
     """Read a function.
@@ -131,19 +87,20 @@ def read(
 
     Raises:
         SrcgradError: Something in the function is outside the language.
-        NeedStatic: A leaf's value must be compiled in; `args[0]` is its name.
+        NeedStatic: The value of its `leaf` must be compiled in.
     """
     entry = _Entry(source, specs, names, fixed or {})
     try:
         return entry.run()
     except NeedStatic as need:
         need.captures = entry.captures
+        need.leaf = entry.leaves[entry.params.index(need.value)]
         raise
 
 
 class _Entry:
     def __init__(
-        self, source: FunctionSource, specs: dict[str, Spec], names: tuple[str, ...],
+        self, source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...],
         fixed: dict[str, Any],
     ) -> None:  # fmt: skip
         self.source, self.specs, self.fixed = source, specs, fixed
@@ -177,37 +134,24 @@ class _Entry:
 
     # arguments
 
-    def thing(self, spec: Spec, name: str) -> Thing:
+    def thing(self, spec: Tree, name: str) -> Thing:
         """Return what an argument is bound to; make its parameters."""
-        heap = self.reader.state.heap
-        match spec:
-            case ("static", value):
-                return lift(self.reader, value) if value is not None else Static(None)
-            case ("scalar", dtype, python):
-                return self.number(dtype, python, name)
-            case ("array", dtype, ones):
-                return self.array(dtype, ones, name)
-            case ("tuple", cls, items):
-                parts = (self.thing(s, f"{name}_{k}") for k, s in enumerate(items))
-                return Tuple(tuple(parts), cls)
-            case ("list", items):
-                cell: ListCell | DictCell | Record = ListCell(name)
-                heap[cell] = tuple(
-                    self.thing(s, f"{name}_{k}") for k, s in enumerate(items)
-                )
-                return cell
-            case ("dict", items):
-                cell = DictCell(name)
-                heap[cell] = {k: self.thing(s, f"{name}_{k}") for k, s in items}
-                return cell
-            case ("record", cls, fields):
-                cell = Record(name, cls)
-                heap[cell] = {k: self.thing(s, f"{name}_{k}") for k, s in fields}
-                return cell
-        raise TypeError(spec)
+        if not isinstance(spec, Node):
+            match spec:
+                case ("static", known):
+                    none = known.value is None
+                    return Static(None) if none else lift(self.reader, known.value)
+                case ("scalar", dtype, python):
+                    return self.number(dtype, python, name)
+                case ("array", dtype, ones):
+                    return self.array(dtype, ones, name)
+            raise TypeError(spec)
+        pairs = zip(spec.keys, spec.items, strict=True)
+        parts = [self.thing(s, f"{name}.{k}") for k, s in pairs]
+        return contained(self.reader, spec, parts, identifier(name))
 
     def number(self, dtype: str, python: bool, name: str) -> Thing:
-        value = Value(name, Scalar(dtype, python))
+        value = Value(identifier(name), Scalar(dtype, python))
         self.params.append(value)
         self.leaves.append(name)
         if name in self.fixed:
@@ -225,27 +169,24 @@ class _Entry:
                 self.reader.outer_atoms.add(atom)
                 measures.append((axis, atom))
                 dims.append(Dim(0, ((atom, 1),)))
-        value = Value(name, Array(dtype, tuple(dims)))
+        called = identifier(name)
+        value = Value(called, Array(dtype, tuple(dims)))
         for axis, atom in measures:
             self.head.append(Op("dim", (value,), (atom,), {"axis": axis}))
         self.params.append(value)
         self.leaves.append(name)
-        root = Root(name, value.type)  # type: ignore[arg-type]
+        root = Root(called, value.type)  # type: ignore[arg-type]
         self.reader.state.ver[root] = value
         self.arguments[root] = len(self.params) - 1
         return Ref(root, (), value.type)
 
-    def capture(
-        self, source: FunctionSource, scope: str, name: str, value: Any
-    ) -> Thing:
+    def capture(self, place: Place, name: str, value: Any) -> Thing:
         """Make a captured value a hidden argument."""
-        spec = spec_of(value)
-        taken = {*self.specs, *self.leaves, *(c.name for c in self.captures)}
-        if name in taken:
-            shown = f"{name}_of_{source.name}"
-        else:
-            shown = name
-        self.captures.append(Capture(source, scope, name, spec, shown))
+        spec = spec_of(value, name)
+        taken = {leaf.partition(".")[0] for leaf in (*self.specs, *self.leaves)}
+        taken |= {c.leaf for c in self.captures}
+        shown = next(n for n in _numbered(name) if n not in taken)
+        self.captures.append(Capture(place, spec, shown))
         before = set(self.reader.state.ver)
         thing = self.thing(spec, shown)
         for root in set(self.reader.state.ver) - before:
@@ -261,27 +202,23 @@ class _Entry:
         heap = reader.state.heap
         if isinstance(thing, Maybe):
             thing = reader.bound(thing, "the result", None)
+        kind, cls, parts = "", None, {}
         match thing:
             case Tuple():
-                return (
-                    "tuple",
-                    thing.cls,
-                    [self.form(t, operands) for t in thing.items],
-                )
+                kind, cls, parts = "tuple", thing.cls, dict(enumerate(thing.items))
             case ListCell() if not isinstance(heap[thing], Ref):
-                return ("list", [self.form(t, operands) for t in heap[thing]])
+                kind, parts = "list", dict(enumerate(heap[thing]))
             case DictCell():
-                return (
-                    "dict",
-                    {k: self.form(t, operands) for k, t in heap[thing].items()},
-                )
+                kind, parts = "dict", heap[thing]
             case Record():
-                fields = {k: self.form(t, operands) for k, t in heap[thing].items()}
-                return ("record", thing.cls, fields)
+                kind, cls, parts = "record", thing.cls, heap[thing]
             case Static():
-                return ("static", thing.value)
+                return ("static", Known(thing.value))
             case Poison():
-                return ("static", None)
+                return ("static", Known(None))
+        if kind:
+            items = tuple(self.form(t, operands) for t in parts.values())
+            return Node(kind, cls, tuple(parts), items)
         if is_operand(thing):
             operands.append(thing)  # type: ignore[arg-type]
             return ("leaf", len(operands) - 1)
@@ -289,7 +226,7 @@ class _Entry:
             operands.append(self.own(thing))
             return ("leaf", len(operands) - 1)
         reader.problem("SG302", f"the result is a {kind_of(thing)}")
-        return ("static", None)
+        return ("static", Known(None))
 
     def own(self, thing: Ref | ListCell) -> Operand:
         """Return an array result as a new array of its own."""
@@ -351,6 +288,30 @@ class _Entry:
                 if isinstance(value.type, Array):
                     dims = tuple(settled(d) for d in value.type.dims)
                     value.type = Array(value.type.dtype, dims, value.type.contiguous)
+
+
+def contained(reader: Reader, node: Node, parts: list[Thing], name: str = "") -> Thing:
+    """Return the thing that holds these parts, as a node of a tree does."""
+    if node.kind == "tuple":
+        return Tuple(tuple(parts), node.cls)
+    heap = reader.state.heap
+    if node.kind == "list":
+        cell: ListCell | DictCell | Record = ListCell(name)
+        heap[cell] = tuple(parts)
+        return cell
+    cell = Record(name, node.cls) if node.cls else DictCell(name)
+    heap[cell] = dict(zip(node.keys, parts, strict=True))
+    return cell
+
+
+def identifier(name: str) -> str:
+    """Return the name of a leaf as generated code may spell it."""
+    return re.sub(r"\W", "_", name)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{k}" for k in itertools.count(2))
 
 
 def _consumed(block: Block) -> set[Value]:

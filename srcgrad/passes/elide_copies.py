@@ -45,10 +45,10 @@ from srcgrad.walk import (
     uses,
 )
 
-__all__ = ["elide_copies"]
+__all__ = ["MAY_ALIAS", "elide_copies"]
 
 # Rows whose NumPy functions may return a view of their operand instead of a new array.
-_MAY_ALIAS = frozenset(
+MAY_ALIAS = frozenset(
     "atleast_1d atleast_2d atleast_3d broadcast_to diag diagonal expand_dims flip"
     " fliplr flipud moveaxis ravel reshape rot90 rollaxis squeeze stop_gradient"
     " swapaxes transpose".split()
@@ -145,7 +145,7 @@ class _Plan:
         if maker not in place.stmts[: place.position] or self.crosses_cut(maker, place):
             return False
         if isinstance(maker, Op):
-            return maker.row not in _MAY_ALIAS
+            return maker.row not in MAY_ALIAS
         return isinstance(maker, Take) and maker.value is first
 
     def crosses_cut(self, maker: Stmt, place: _Place) -> bool:
@@ -171,7 +171,7 @@ class _Plan:
             user in place.stmts
             and isinstance(user, Op | Write | Accumulate | Push)
             and copy is not getattr(user, "base", None)
-            and not (isinstance(user, Op) and user.row in _MAY_ALIAS)
+            and not (isinstance(user, Op) and user.row in MAY_ALIAS)
             for user in users
         )
 
@@ -184,7 +184,7 @@ class _Plan:
             return False
         last = place.position
         for user in users:
-            if not isinstance(user, Op) or user.row in _MAY_ALIAS:
+            if not isinstance(user, Op) or user.row in MAY_ALIAS:
                 return False
             if user not in place.stmts:
                 return False

@@ -1,0 +1,261 @@
+"""Containers of numbers and arrays: what they are, taken apart and put together.
+
+A tree is a leaf or a `Node` of trees. Two kinds of tree describe values. A *spec* says
+what an argument is, and is the key of a specialisation; its leaves are
+
+    ("scalar", dtype, python)   a number; `python` marks Python's own
+    ("array", dtype, ones)      an array; `ones` has a 1 for each axis of length one
+    ("static", Known(value))    anything else, known while compiling
+
+A *form* says what a result is; its leaves are ("leaf", place in the flat results) and
+("static", Known(value)). The order of the leaves is that of the parameters of the IR.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from srcgrad.errors import make_error
+
+__all__ = [
+    "Known", "Node", "Tree", "closed", "fill", "is_float_leaf", "leaves", "opened",
+    "relabel", "spec_of", "tree_copy", "tree_leaves", "tree_map", "type_of_leaf",
+]  # fmt: skip
+
+_NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
+               "M": "dates", "m": "time spans"}  # fmt: skip
+
+
+class Node(NamedTuple):
+    """A container: its kind, its class if it is a record of fields, keys and items."""
+
+    kind: str
+    cls: type | None
+    keys: tuple[Any, ...]
+    items: tuple[Any, ...]
+
+
+Tree = Any
+
+
+class Known:
+    """A Python object in a key: names and flags by value, all else by identity."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Known):
+            return NotImplemented
+        mine, theirs = self.value, other.value
+        by_value = type(mine) is type(theirs) and isinstance(mine, str | bool)
+        return mine is theirs or (by_value and bool(mine == theirs))
+
+    def __hash__(self) -> int:
+        by_value = isinstance(self.value, str | bool)
+        return hash(self.value) if by_value else id(self.value)
+
+
+def opened(value: Any) -> Node | None:
+    """Return a container as a node of its items, None for anything else.
+
+    >>> opened({"a": 1.0, "b": 2.0})
+    Node(kind='dict', cls=None, keys=('a', 'b'), items=(1.0, 2.0))
+    """
+    if isinstance(value, dict):
+        return Node("dict", None, tuple(value), tuple(value.values()))
+    if isinstance(value, tuple | list):
+        named = type(value) if hasattr(value, "_fields") else None
+        kind = "list" if isinstance(value, list) else "tuple"
+        return Node(kind, named, tuple(range(len(value))), tuple(value))
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is None:
+        return None
+    items = tuple(getattr(value, name) for name in fields)
+    return Node("record", type(value), tuple(fields), items)
+
+
+def closed(node: Node, like: Any = None) -> Any:
+    """Return the container that a node stands for; `like` is a record to copy.
+
+    >>> closed(Node("dict", None, ("a", "b"), (1.0, 2.0)))
+    {'a': 1.0, 'b': 2.0}
+    """
+    if node.kind == "dict":
+        return dict(zip(node.keys, node.items, strict=True))
+    if node.kind == "list":
+        return list(node.items)
+    if node.kind == "tuple":
+        return tuple(node.items) if node.cls is None else node.cls(*node.items)
+    assert node.cls is not None
+    record = object.__new__(node.cls) if like is None else copy.copy(like)
+    for name, item in zip(node.keys, node.items, strict=True):
+        object.__setattr__(record, name, item)
+    return record
+
+
+def tree_map(function: Callable[[Any], Any], value: Any) -> Any:
+    """Return a value of the same structure with `function` applied to its leaves."""
+    node = opened(value)
+    if node is None:
+        return function(value)
+    items = tuple(tree_map(function, item) for item in node.items)
+    return closed(node._replace(items=items), value)
+
+
+def tree_leaves(value: Any) -> Iterator[Any]:
+    """Yield whatever in a value is no container."""
+    node = opened(value)
+    if node is None:
+        yield value
+        return
+    for item in node.items:
+        yield from tree_leaves(item)
+
+
+def tree_copy(value: Any) -> Any:
+    """Return a value with arrays of its own, read-only where the arrays are."""
+
+    def own(leaf: Any) -> Any:
+        if not isinstance(leaf, np.ndarray):
+            return leaf
+        mine = leaf.copy()
+        mine.flags.writeable = leaf.flags.writeable
+        return mine
+
+    return tree_map(own, value)
+
+
+# specs
+
+
+def spec_of(value: Any, name: str = "") -> Tree:
+    """Return the kind of a value that is called `name`.
+
+    Raises:
+        ArgumentError: A leaf is complex, or an array of something that is no number.
+
+    >>> spec_of((1.0, 2)).items
+    (('scalar', 'float64', True), ('scalar', 'int64', True))
+    """
+    kind = type(value)
+    if kind is float:
+        return ("scalar", "float64", True)
+    if isinstance(value, np.ndarray | np.generic):
+        _check_array(value, name)
+        dtype = value.dtype.name
+        if not value.ndim:
+            return ("scalar", dtype, False)
+        return ("array", dtype, tuple(int(n == 1) for n in value.shape))
+    if isinstance(value, bool | str):
+        return ("static", Known(value))
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            helps = (f"pass `float({name})`",)
+            raise make_error("SG305", f"`{name}` exceeds 64 bits", helps=helps)
+        return ("scalar", "int64", True)
+    if isinstance(value, float):
+        return ("scalar", "float64", True)
+    if isinstance(value, complex):
+        raise _complex(name)
+    node = opened(value)
+    if node is None:
+        if kind.__hash__ is None and kind.__module__ in sys.stdlib_module_names:
+            # It may change, and nothing would tell.
+            what = f"`{name}` is a {kind.__name__}, which is not read"
+            raise make_error("SG305", what, helps=("pass a tuple or an array",))
+        return ("static", Known(value))
+    return node._replace(items=tuple(spec_of(item, name) for item in node.items))
+
+
+def _check_array(value: Any, name: str) -> None:
+    dtype, what = value.dtype, ""
+    if dtype.kind == "c":
+        raise _complex(name)
+    if dtype.kind in _NO_NUMBERS:
+        what = f"holds {_NO_NUMBERS[dtype.kind]}, not numbers"
+        help = "pass numbers; what only chooses a way can be a str or bool"
+    elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
+        what, help = f"has dtype {dtype}", f"`{name}.astype(float)`"
+    elif isinstance(value, np.ma.MaskedArray | np.matrix):
+        what = f"is a {type(value).__name__}"
+        help = f"pass `np.asarray({name})`"
+    if what:
+        raise make_error("SG305", f"`{name}` {what}", helps=(help,))
+
+
+def _complex(name: str) -> Exception:
+    helps = ("pass its real and its imaginary part as two arguments",)
+    return make_error("SG304", f"`{name}` is complex", helps=helps)
+
+
+def type_of_leaf(type: Any) -> Tree:
+    """Return the spec of an IR value of this type."""
+    if type.rank:
+        ones = tuple(int(d.known == 1) for d in type.dims)
+        return ("array", type.dtype, ones)
+    return ("scalar", type.dtype, type.python)
+
+
+def is_float_leaf(leaf: Any) -> bool:
+    """Tell whether the leaf of a spec has a derivative."""
+    return leaf[0] != "static" and str(leaf[1]).startswith("float")
+
+
+# trees and values
+
+
+def leaves(tree: Tree, value: Any = None, name: str = "") -> Iterator[Any]:
+    """Yield `(name, leaf, value)` for each leaf but the static ones.
+
+    Args:
+        tree: A spec or a form.
+        value: A value of its structure; None stands for a tree of None.
+        name: What the value is called; its items are `name.0` and `name.key`.
+
+    Raises:
+        ValueError: The value has another structure.
+
+    >>> [(n, v) for n, _, v in leaves(spec_of([1.0, 2]), [5, 6], "x")]
+    [('x.0', 5), ('x.1', 6)]
+    """
+    if not isinstance(tree, Node):
+        if tree[0] != "static":
+            yield name, tree, value
+        return
+    items: dict[Any, Any] = dict.fromkeys(tree.keys)
+    if value is not None:
+        node = opened(value)
+        if node is None or set(node.keys) != set(tree.keys):
+            got = type(value).__name__ if node is None else _says(node)
+            raise ValueError(f"a {_says(tree)} belongs here, not a {got}")
+        items = dict(zip(node.keys, node.items, strict=True))
+    for key, inner in zip(tree.keys, tree.items, strict=True):
+        yield from leaves(inner, items[key], f"{name}.{key}")
+
+
+def _says(node: Node) -> str:
+    if node.kind in ("dict", "record"):
+        return f"{node.kind} of {', '.join(map(repr, node.keys))}"
+    return f"{node.kind} of {len(node.keys)} item{'s' * (len(node.keys) != 1)}"
+
+
+def relabel(tree: Tree, leaf: Callable[[Any], Any]) -> Tree:
+    """Return a tree of the same structure with other leaves."""
+    if isinstance(tree, Node):
+        return tree._replace(items=tuple(relabel(t, leaf) for t in tree.items))
+    return leaf(tree)
+
+
+def fill(tree: Tree, leaf: Callable[[Any], Any]) -> Any:
+    """Return a value of the structure of a tree, its leaves made by `leaf`."""
+    if isinstance(tree, Node):
+        return closed(tree._replace(items=tuple(fill(t, leaf) for t in tree.items)))
+    return leaf(tree)
