@@ -60,110 +60,10 @@ class Signature:
         """The names of the parameters."""
         return tuple(self._kinds)
 
-<<<<<<< HEAD
-
-def default_names(
-    signature: inspect.Signature, args: tuple[Any, ...]
-) -> tuple[str, ...]:
-    """Return the names of the arguments that are given by position."""
-    values = signature.bind_partial(*args).arguments
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            values.setdefault(name, ())
-    return tuple(_names(signature, values)[: len(args)])
-
-
-def option_names(
-    signature: inspect.Signature, values: dict[str, Any], options: Any, function: str
-) -> tuple[str, ...]:
-    """Return the names of the arguments that `argnums` and `argnames` choose.
-
-    Raises:
-        ArgumentError: There is no such argument.
-    """
-    names = _names(signature, values)
-    argnums = options.argnums
-    wanted: list[str] = []
-    for k in (argnums,) if isinstance(argnums, int) else argnums:
-        if not -len(names) <= k < len(names):
-            raise make_error(
-                "SG303", f"argnums {k} is out of range: `{function}` takes "
-                f"{len(names)} argument{'s' * (len(names) != 1)}",
-            )  # fmt: skip
-        wanted.append(names[k])
-    for name in options.argnames:
-        wanted.append(_named(signature, values, name, function))
-    if len(set(wanted)) < len(wanted):
-        twice = next(n for n in wanted if wanted.count(n) > 1)
-        raise make_error("SG303", f"`{twice}` is chosen twice by argnums and argnames")
-    return tuple(wanted)
-
-
-def _named(
-    signature: inspect.Signature, values: dict[str, Any], name: str, function: str
-) -> str:
-    parameter = signature.parameters.get(name)
-    if parameter is not None and parameter.kind not in _VARIADIC:
-        return name
-    for key, other in signature.parameters.items():
-        if other.kind is inspect.Parameter.VAR_KEYWORD and name in values[key]:
-            return f"{key}[{name}]"
-    plain = [n for n, p in signature.parameters.items() if p.kind not in _VARIADIC]
-    raise make_error(
-        "SG303", f"`{function}` has no argument `{name}`",
-        helps=(f"it takes {', '.join(f'`{n}`' for n in plain)}",) if plain else (),
-    )  # fmt: skip
-
-
-# leaves
-
-
-def clean(values: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments with arrays in native byte order.
-
-    Raises:
-        ArgumentError: A leaf is complex, or an array of something that is no number.
-    """
-    return {name: _clean(value, name) for name, value in values.items()}
-
-
-def _clean(value: Any, name: str) -> Any:
-    kind = type(value)
-    if kind is float or kind is int:
-        return value
-    if isinstance(value, np.ndarray | np.generic):
-        return _clean_array(value, name)
-    if isinstance(value, complex):
-        raise _complex(name)
-    if isinstance(value, tuple | list | dict) or hasattr(kind, "__dataclass_fields__"):
-        return tree_map(lambda v: _clean(v, name), value)
-    return value
-
-
-def _clean_array(value: Any, name: str) -> Any:
-    dtype = value.dtype
-    if dtype.kind == "c":
-        raise _complex(name)
-    if dtype.kind in _REFUSED_KINDS:
-        raise make_error(
-            "SG305", f"`{name}` holds {_REFUSED_KINDS[dtype.kind]}, not numbers",
-            helps=("pass numbers; what only chooses a way can be a str or bool",),
-        )  # fmt: skip
-    if dtype.kind == "f" and dtype.itemsize not in (4, 8):
-        raise make_error(
-            "SG305",
-            f"`{name}` has dtype {dtype}",
-            helps=(f"pass `{name}.astype(float)`",),
-=======
     @property
     def simple(self) -> bool:
         """Whether every argument of a call is one parameter, given by position."""
-        plain = (
-            inspect.Parameter.POSITIONAL_ONLY,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
->>>>>>> 8bc95e3 (One tree for arguments and results; objects are read at each call; shared memory is refused)
-        )
-        named = all(kind in plain for kind in self._kinds.values())
+        named = all(k < k.VAR_POSITIONAL for k in self._kinds.values())
         return named and not self.held and not self._kept
 
     def bind(self, args: tuple[Any, ...], kwargs: Values) -> Values:
@@ -277,16 +177,9 @@ def as_floats(values: Values, names: Sequence[str], function: str) -> None:
         value = values[name]
         if isinstance(value, bool | np.bool_ | str) or value is None:
             kind = "None" if value is None else type(value).__name__
-<<<<<<< HEAD
-            raise make_error(
-                "SG301", f"`{name}` is {kind}: it has no gradient",
-                helps=("choose other arguments with argnums or argnames",),
-                function=function, names=names,
-            )  # fmt: skip
-=======
             what = f"`{name}` is {kind}: it has no gradient"
-            raise make_error("SG301", what, **about)
->>>>>>> 8bc95e3 (One tree for arguments and results; objects are read at each call; shared memory is refused)
+            helps = ("choose other arguments with argnums or argnames",)
+            raise make_error("SG301", what, helps=helps, **about)
         if isinstance(value, int):
             values[name] = float(value)
         elif isinstance(value, np.integer):

@@ -76,9 +76,10 @@ def make_options(values: dict[str, Any]) -> Options:
         if name in values and values.pop(name) not in allowed:
             raise _unknown(f"the option `{name}` is not available yet", "leave it out")
     known = [f.name for f in fields(Options)]
-    for name in values.keys() - known:
-        helps = suggest(name, known), f"the options are {', '.join(sorted(known))}"
-        raise _unknown(f"there is no option `{name}`", *helps[0], helps[1])
+    for name in sorted(values.keys() - known):
+        options = ", ".join(f"`{option}`" for option in sorted(known))
+        helps = *suggest(name, known), f"the options are {options}"
+        raise _unknown(f"there is no option `{name}`", *helps)
     names = values.get("argnames")
     values["argnames"] = (names,) if isinstance(names, str) else tuple(names or ())
     numbers = values.get("argnums", 0)

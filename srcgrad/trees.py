@@ -183,7 +183,7 @@ def _check_array(value: Any, name: str) -> None:
         what = f"holds {_NO_NUMBERS[dtype.kind]}, not numbers"
         help = "pass numbers; what only chooses a way can be a str or bool"
     elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
-        what, help = f"has dtype {dtype}", f"`{name}.astype(float)`"
+        what, help = f"has dtype {dtype}", f"pass `{name}.astype(float)`"
     elif isinstance(value, np.ma.MaskedArray | np.matrix):
         what = f"is a {type(value).__name__}"
         help = f"pass `np.asarray({name})`"

@@ -62,9 +62,8 @@ REFUSED: dict[str, Refused] = {
     "SG001_builtin": Refused("from math import sin as loss\n"),
     "SG002_called_already": Refused("loss = 4.0\n"),
     "SG002_class": Refused("class loss:\n    pass\n"),
-    "SG002_method": Refused(
-        "class Model:\n    def loss(self, x):\n        return x\n\n\n"
-        "loss = Model().loss\n"
+    "SG002_wrapped": Refused(
+        "import functools\n\n\n@functools.lru_cache\ndef loss(x):\n    return x\n"
     ),
     "SG003_edited": Refused(body("return x"), call=edited),
     # SG1: the language

@@ -74,14 +74,10 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
 
     if not hasattr(value, name):
         shown = getattr(value, "__name__", type(value).__name__)
-<<<<<<< HEAD
         meant = [n for n in dir(value) if not n.startswith("_")]
         raise reader.problem(
             "SG201", f"`{shown}` has no `{name}`", node, helps=suggest(name, meant)
         )
-    return calls.lift(reader, getattr(value, name), node)
-=======
-        raise reader.problem("SG201", f"`{shown}` has no `{name}`", node)
     module = value.__name__ if isinstance(value, ModuleType) else type(value).__module__
     home = module.partition(".")[0]
     fixed = home in ("numpy", "scipy") or home in sys.stdlib_module_names
@@ -89,7 +85,6 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
     if fixed or isinstance(member, MethodType):
         return calls.lift(reader, member, node)
     return calls.captured(reader, Place(value, name, True), name, node)
->>>>>>> 8bc95e3 (One tree for arguments and results; objects are read at each call; shared memory is refused)
 
 
 def _array(reader: Reader, owner: Ref, name: str, node: ast.AST) -> Thing:
