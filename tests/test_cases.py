@@ -11,6 +11,7 @@ import pytest
 import srcgrad
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText
+from srcgrad.ir import Function
 from tests import poison
 from tests.cases import CASES, Case
 from tests.harness import (
@@ -45,11 +46,14 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill what generated code allocates; the key of a module is its text."""
     load, kernel_text = plain.load, numba.kernel_text
 
-    def loaded(text: ModuleText) -> Callable[..., Any]:
-        return load(replace(text, text=poison.readable(text.text)))
+    def loaded(text: ModuleText, cache: bool) -> Callable[..., Any]:
+        return load(replace(text, text=poison.readable(text.text)), cache)
+
+    def kernel(function: Function, **flags: bool) -> str:
+        return poison.kernel(kernel_text(function, **flags))
 
     monkeypatch.setattr(plain, "load", loaded)
-    monkeypatch.setattr(numba, "kernel_text", lambda f: poison.kernel(kernel_text(f)))
+    monkeypatch.setattr(numba, "kernel_text", kernel)
 
 
 @pytest.mark.usefixtures("poisoned")
