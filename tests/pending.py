@@ -9,18 +9,15 @@ PENDING = frozenset(
     adaptive_simpson
     arguments_are_read_only
     arguments_are_views
-    array_converters
     assignment_in_test
     broadcast_view_sees_write
     convolution_by_stacked_patches
-    identity_matrices
     list_comprehensions
     list_filled_by_index
     million_steps
     oscillator_many_steps
     pop_from_empty_list
     recursive_power
-    series_of_sine
     slice_of_one_broadcasts
     stack_with_pop
     trajectory_of_arrays

@@ -7,7 +7,7 @@ the same buffer. The others make new arrays out of operands that are lengths.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from srcgrad.builder import const
 from srcgrad.frontend import attributes, calls
@@ -34,7 +34,7 @@ _FULL = Slice(None, None, None)
 
 
 def _filled(row: str) -> None:
-    @handles(f"numpy.{row}")
+    @handles(f"numpy.{row}", takes="shape dtype=")
     def make(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         shape = shape_of(reader, [args[0] if args else kwargs["shape"]], node)
         dtype = dtype_of(reader, _second(args, kwargs), node) or "float64"
@@ -42,7 +42,7 @@ def _filled(row: str) -> None:
             return Const(1.0 if row == "ones" else 0.0, _plain(dtype))
         return reader.thing(reader.build.op(row, *shape, dtype=dtype))
 
-    @handles(f"numpy.{row}_like")
+    @handles(f"numpy.{row}_like", takes="a|prototype dtype=")
     def like(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         dtype = dtype_of(reader, _second(args, kwargs), node)
         if is_operand(args[0]):
@@ -69,7 +69,7 @@ for _row in ("zeros", "ones", "empty"):
     _filled(_row)
 
 
-@handles("numpy.full")
+@handles("numpy.full", takes="shape fill_value dtype=")
 def _full(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     shape = shape_of(reader, [args[0]], node)
     value = reader.operand(args[1] if len(args) > 1 else kwargs["fill_value"], node)
@@ -79,22 +79,23 @@ def _full(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(reader.build.op(row, value, *shape))
 
 
-@handles("numpy.full_like")
+@handles("numpy.full_like", takes="a fill_value dtype=")
 def _full_like(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     value = reader.operand(args[1], node)
     dtype = dtype_of(reader, kwargs.get("dtype"), node) or ref.type.dtype
     value = cast(reader, value, dtype)
-    return reader.thing(reader.build.op("full", value, *attributes.shape(reader, ref)))
+    row = "broadcast_to" if value.type.rank else "full"
+    return reader.thing(reader.build.op(row, value, *attributes.shape(reader, ref)))
 
 
-@handles("numpy.arange")
+@handles("numpy.arange", takes="start= stop= step= dtype=")
 def _arange(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    parts = [reader.operand(a, node) for a in args]
-    if len(parts) == 1:
-        parts = [const(0), parts[0]]
-    if len(parts) == 2:
-        parts.append(const(1))
+    given = {"step": const(1), **kwargs}
+    if "stop" not in given:
+        given["stop"] = given.pop("start", Static(None))
+    given.setdefault("start", const(0))
+    parts = [reader.operand(given[k], node) for k in ("start", "stop", "step")]
     dtype = dtype_of(reader, kwargs.get("dtype"), node)
     if dtype is None:
         floats = any(p.type.dtype.startswith("float") for p in parts)
@@ -102,31 +103,36 @@ def _arange(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(reader.build.op("arange", *parts, dtype=dtype))
 
 
-@handles("numpy.linspace")
+@handles("numpy.linspace", takes="start stop num= endpoint= retstep= dtype=")
 def _linspace(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     start, stop = (reader.operand(a, node) for a in args[:2])
     count = args[2] if len(args) > 2 else kwargs.get("num", const(50))
     endpoint = bool(calls.static(reader, kwargs.get("endpoint", const(True)), node))
-    return reader.thing(
-        reader.build.op(
-            "linspace", start, stop, reader.operand(count, node), endpoint=endpoint
-        )
-    )
+    if calls.static(reader, kwargs.get("retstep", const(False)), node):
+        raise reader.problem("SG202", "`retstep` is not known here", node)
+    dtype = dtype_of(reader, kwargs.get("dtype"), node)
+    given = (start, stop, reader.operand(count, node))
+    out = reader.build.op("linspace", *given, endpoint=endpoint, dtype=dtype)
+    return reader.thing(out)
 
 
-@handles("numpy.eye", "numpy.identity")
+@handles("numpy.eye", takes="N M= k= dtype=")
+@handles("numpy.identity", takes="N|n dtype=")
 def _eye(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    n = reader.operand(args[0], node)
-    if len(args) > 1 or kwargs.keys() - {"dtype"}:
-        raise reader.problem("SG202", "`np.eye` is known with one length only", node)
+    sides = [kwargs["N"], kwargs.get("M", Static(None))]
+    shape = [reader.operand(s, node) for s in sides if s != Static(None)]
     dtype = dtype_of(reader, kwargs.get("dtype"), node) or "float64"
-    return reader.thing(reader.build.op("eye", n, dtype=dtype))
+    k = int(calls.static(reader, kwargs.get("k", const(0)), node))
+    return reader.thing(reader.build.op("eye", *shape, k=k, dtype=dtype))
 
 
-@handles("numpy.array", "numpy.asarray", "numpy.ascontiguousarray")
+@handles("numpy.array", "numpy.asarray", "numpy.ascontiguousarray",
+         takes="object|a dtype= copy=")  # fmt: skip
 def _array(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     dtype = dtype_of(reader, _second(args, kwargs), node)
     thing = args[0]
+    if calls.static(reader, kwargs.get("copy", const(True)), node) is not True:
+        raise reader.problem("SG202", "`copy` is known as True only", node)
     fresh = getattr(getattr(node, "func", None), "attr", "array") == "array"
     if isinstance(thing, Tuple | ListCell):
         thing = calls.pack(reader, thing, node)
@@ -141,31 +147,33 @@ def _array(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(cast(reader, operand, dtype or operand.type.dtype))
 
 
-@method_handles("astype")
+@method_handles("astype", takes="a dtype copy=")
 def _astype(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     dtype = dtype_of(reader, args[1] if len(args) > 1 else kwargs.get("dtype"), node)
     operand = reader.operand(args[0], node)
     assert dtype is not None
     if operand.type.dtype == dtype and operand.type.rank:
+        if not calls.static(reader, kwargs.get("copy", const(True)), node):
+            return args[0]
         return reader.thing(reader.build.op("copy", operand))
     return reader.thing(cast(reader, operand, dtype))
 
 
-@handles("numpy.shape")
+@handles("numpy.shape", takes="a")
 def _shape(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     if is_operand(args[0]):
         return Tuple(())
     return Tuple(tuple(attributes.shape(reader, array_ref(reader, args[0], node))))
 
 
-@handles("numpy.ndim")
+@handles("numpy.ndim", takes="a")
 def _ndim(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return const(
         0 if is_operand(args[0]) else array_ref(reader, args[0], node).type.rank
     )
 
 
-@handles("numpy.size")
+@handles("numpy.size", takes="a axis=")
 def _size(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     if is_operand(args[0]):
         return const(1)
@@ -221,7 +229,8 @@ def _missing(reader: Reader, lengths: list[Operand], known: list[Operand]) -> Op
 @handles("numpy.reshape")
 @method_handles("reshape")
 def _reshape(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    if kwargs.keys() - {"newshape", "shape"}:
+    order = calls.static(reader, kwargs.pop("order", Static("C")), node)
+    if kwargs.keys() - {"newshape", "shape"} or order != "C":
         raise reader.problem("SG202", "`reshape` is known in C order only", node)
     args = [*args, *kwargs.values()]
     shape = shape_of(reader, args[1:], node)
@@ -241,15 +250,15 @@ def _only(reader: Reader, ref: Ref) -> Thing:
     return at(reader, ref, *[const(0)] * ref.type.rank)
 
 
-@handles("numpy.ravel")
-@method_handles("ravel")
+@handles("numpy.ravel", takes="a")
+@method_handles("ravel", takes="a")
 def _ravel(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     total = attributes.product(reader, attributes.shape(reader, ref))
     return reshape(reader, ref, [total], node)
 
 
-@method_handles("flatten")
+@method_handles("flatten", takes="a")
 def _flatten(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     copied = reader.allocate(reader.build.op("copy", reader.operand(ref)))
@@ -273,8 +282,8 @@ def _transpose(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thi
     return attributes.transpose(reader, ref, axes)
 
 
-@handles("numpy.swapaxes")
-@method_handles("swapaxes")
+@handles("numpy.swapaxes", takes="a axis1 axis2")
+@method_handles("swapaxes", takes="a axis1 axis2")
 def _swapaxes(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     a, b = (int(calls.static(reader, x, node)) % ref.type.rank for x in args[1:3])
@@ -283,13 +292,16 @@ def _swapaxes(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thin
     return attributes.transpose(reader, ref, tuple(axes))
 
 
-@handles("numpy.moveaxis")
+@handles("numpy.moveaxis", takes="a source destination")
 def _moveaxis(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
-    source, target = (int(calls.static(reader, x, node)) % ref.type.rank
-                      for x in args[1:3])  # fmt: skip
-    axes = [a for a in range(ref.type.rank) if a != source]
-    axes.insert(target, source)
+    given = (calls.static(reader, x, node) for x in args[1:3])
+    sources, targets = (x if isinstance(x, tuple | list) else (x,) for x in given)
+    moved = {b % ref.type.rank: a % ref.type.rank
+             for a, b in zip(sources, targets, strict=True)}  # fmt: skip
+    axes = [a for a in range(ref.type.rank) if a not in moved.values()]
+    for target in sorted(moved):
+        axes.insert(target, moved[target])
     return attributes.transpose(reader, ref, tuple(axes))
 
 
@@ -301,7 +313,7 @@ def _subscripted(reader: Reader, ref: Ref, items: list[Item]) -> Thing:
     return Ref(ref.root, path, type_)
 
 
-@handles("numpy.expand_dims")
+@handles("numpy.expand_dims", takes="a axis")
 def _expand_dims(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     axis = calls.static(reader, args[1] if len(args) > 1 else kwargs["axis"], node)
@@ -313,8 +325,8 @@ def _expand_dims(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> T
     )
 
 
-@handles("numpy.squeeze")
-@method_handles("squeeze")
+@handles("numpy.squeeze", takes="a axis=")
+@method_handles("squeeze", takes="a axis=")
 def _squeeze(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     axis = args[1] if len(args) > 1 else kwargs.get("axis", Static(None))
@@ -334,7 +346,7 @@ def _squeeze(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing
     return _subscripted(reader, ref, items)
 
 
-@handles("numpy.broadcast_to")
+@handles("numpy.broadcast_to", takes="array shape")
 def _broadcast_to(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     shape = shape_of(reader, [args[1] if len(args) > 1 else kwargs["shape"]], node)
     operand = reader.operand(args[0], node)
@@ -348,7 +360,7 @@ def _broadcast_to(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> 
     return out
 
 
-@handles("numpy.atleast_1d")
+@handles("numpy.atleast_1d", takes="a")
 def _atleast_1d(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     if is_operand(args[0]):
         return reader.thing(reader.build.op("full", reader.operand(args[0]), const(1)))
@@ -358,8 +370,8 @@ def _atleast_1d(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Th
 # several arrays
 
 
-def _several(name: str, row: str, axis: int) -> None:
-    @handles(f"numpy.{name}")
+def _several(name: str, row: str, axis: int, axes: bool = False) -> None:
+    @handles(f"numpy.{name}", takes=f"arrays|tup{' axis=' * axes}")
     def make(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         given = args[1] if len(args) > 1 else kwargs.get("axis", const(axis))
         if (
@@ -399,15 +411,15 @@ def _joined(reader: Reader, part: Thing, name: str, node: ast.AST) -> Operand:
     return reader.operand(part, node)
 
 
-_several("concatenate", "concatenate", 0)
-_several("stack", "stack", 0)
+_several("concatenate", "concatenate", 0, axes=True)
+_several("stack", "stack", 0, axes=True)
 _several("hstack", "concatenate", 1)
 _several("vstack", "concatenate", 0)
 _several("column_stack", "concatenate", 1)
 
 
-@handles("numpy.dot")
-@method_handles("dot")
+@handles("numpy.dot", takes="a b")
+@method_handles("dot", takes="a b")
 def _dot(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     a, b = (reader.operand(x, node) for x in args[:2])
     if not a.type.rank or not b.type.rank:
@@ -433,7 +445,7 @@ def _dot_of_many(reader: Reader, a: Ref, b: Ref, node: ast.AST) -> Thing:
     return reshape(reader, product, [*shape_a[:-1], *rest], node)
 
 
-@handles("numpy.outer")
+@handles("numpy.outer", takes="a b")
 def _outer(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     flat = [_ravel(reader, [array_ref(reader, a, node)], {}, node) for a in args[:2]]
     return reader.thing(reader.build.op("outer", *(reader.operand(f) for f in flat)))
@@ -450,20 +462,24 @@ def _item(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     else:
         from srcgrad.frontend.indexing import get
 
+        if len(args) == 2 and is_operand(args[1]) and ref.type.rank > 1:
+            flat = _ravel(reader, [ref], {}, node)
+            assert isinstance(flat, Ref)
+            ref = flat
         index = args[1] if len(args) == 2 else Tuple(tuple(args[1:]))
         element = get(reader, ref, index, node)
     operand = reader.operand(element)
     return cast(reader, operand, operand.type.dtype, python=True)
 
 
-@method_handles("fill")
+@method_handles("fill", takes="a value")
 def _fill(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     reader.store(ref, reader.operand(args[1], node), node)
     return Static(None)
 
 
-@method_handles("sort")
+@method_handles("sort", takes="a axis= kind=")
 def _sort(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     axis = calls.static(reader, kwargs.get("axis", const(-1)), node)
@@ -472,14 +488,14 @@ def _sort(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return Static(None)
 
 
-@handles("numpy.copyto")
+@handles("numpy.copyto", takes="dst src")
 def _copyto(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     reader.store(array_ref(reader, args[0], node), reader.operand(args[1], node), node)
     return Static(None)
 
 
-@handles("numpy.clip")
-@method_handles("clip")
+@handles("numpy.clip", takes="a a_min|min= a_max|max=")
+@method_handles("clip", takes="a a_min|min= a_max|max=")
 def _clip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     none = Static(None)
     low = args[1] if len(args) > 1 else kwargs.get("a_min", kwargs.get("min", none))
@@ -490,37 +506,28 @@ def _clip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(reader.build.op("clip", x, lo, hi, via="np"))
 
 
-@handles("numpy.tile")
+@handles("numpy.tile", takes="A reps")
 def _tile(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     reps = calls.static(reader, args[1], node)
     counts = reps if isinstance(reps, tuple) else (reps,)
     ref = array_ref(reader, args[0], node)
-    while ref.type.rank < len(counts):
-        inner = _subscripted(reader, ref, [None, *[_FULL] * ref.type.rank])
-        assert isinstance(inner, Ref)
-        ref = inner
-    counts = (1,) * (ref.type.rank - len(counts)) + tuple(counts)
-    operand: Operand = reader.operand(ref)
-    for axis, count in enumerate(counts):
-        if count != 1:
-            operand = reader.build.op("concatenate", *[operand] * count, axis=axis)
-    return reader.thing(operand)
+    return reader.thing(reader.build.op("tile", reader.operand(ref), reps=counts))
 
 
-@handles("math.log")
+@handles("math.log", takes="x base=")
 def _log(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     given = [reader.operand(a, node) for a in args]
     logs = [reader.build.op("log", g, via="math") for g in given]
     return logs[0] if len(logs) == 1 else reader.build.op("div", *logs)  # type: ignore[no-any-return]
 
 
-@handles("numpy.matmul")
+@handles("numpy.matmul", takes="x1 x2")
 def _matmul(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return calls.matmul(reader, args[0], args[1], node)
 
 
-@handles("numpy.repeat")
-@method_handles("repeat")
+@handles("numpy.repeat", takes="a repeats axis=")
+@method_handles("repeat", takes="a repeats axis=")
 def _repeat(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     given = args[2] if len(args) > 2 else kwargs.get("axis", Static(None))
@@ -529,14 +536,16 @@ def _repeat(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         raveled = _ravel(reader, [ref], {}, node)
         assert isinstance(raveled, Ref)
         ref, axis = raveled, 0
-    count = reader.operand(args[1] if len(args) > 1 else kwargs["repeats"], node)
+    count = reader.operand(args[1], node)
+    if count.type.rank:
+        raise reader.problem("SG205", "one number of repeats is known here", node)
     out = reader.build.op(
         "repeat", reader.operand(ref), count, axis=axis % ref.type.rank
     )
     return reader.thing(out)
 
 
-@handles("numpy.flip")
+@handles("numpy.flip", takes="m axis=")
 def _flip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     given = args[1] if len(args) > 1 else kwargs.get("axis", Static(None))
@@ -550,17 +559,23 @@ def _flip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(out)
 
 
-@handles("numpy.roll")
+@handles("numpy.roll", takes="a shift axis=")
 def _roll(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     given = args[2] if len(args) > 2 else kwargs.get("axis", Static(None))
     axis = calls.static(reader, given, node)
-    shift = reader.operand(args[1] if len(args) > 1 else kwargs["shift"], node)
-    attrs: dict[str, Any] = {"axis": None if axis is None else axis % ref.type.rank}
-    return reader.thing(reader.build.op("roll", reader.operand(ref), shift, **attrs))
+    shifts = args[1].items if isinstance(args[1], Tuple) else [args[1]]
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if len(axes) != len(shifts):
+        raise reader.problem("SG205", "one shift for each axis is known here", node)
+    out = reader.operand(ref)
+    for s, a in zip(shifts, axes, strict=True):
+        place = None if a is None else a % ref.type.rank
+        out = reader.build.op("roll", out, reader.operand(s, node), axis=place)
+    return reader.thing(out)
 
 
-@handles("numpy.where")
+@handles("numpy.where", takes="condition x= y=")
 def _where(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     if len(args) != 3:
         raise reader.problem(

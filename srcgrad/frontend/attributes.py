@@ -102,6 +102,9 @@ def _array(reader: Reader, owner: Ref, name: str, node: ast.AST) -> Thing:
         import numpy as np
 
         return Static(np.dtype(type.dtype))
+    if name == "mT" and type.rank > 1:
+        axes = tuple(range(type.rank))
+        return transpose(reader, owner, (*axes[:-2], axes[-1], axes[-2]))
     if name == "real":
         return owner
     return Bound(owner, name)

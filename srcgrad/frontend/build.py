@@ -36,6 +36,7 @@ from srcgrad.frontend.values import (
     kind_of,
 )
 from srcgrad.ir import Assert, Const, Operand, Value, View
+from srcgrad.ops.table import Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar, join
 
@@ -367,6 +368,8 @@ class Reader:
                     self.state.names[name] = Poison()
             except Dead:
                 pass
+            except Unsupported as refusal:
+                self.problem("SG205", str(refusal), stmt)
             except ShapeError:
                 with contextlib.suppress(Dead):
                     self.raises("ValueError")
@@ -472,7 +475,10 @@ class Reader:
 
     def expression(self, node: ast.expr) -> Thing:
         """Read one expression."""
-        return expressions.evaluate(self, node)
+        try:
+            return expressions.evaluate(self, node)
+        except Unsupported as refusal:
+            raise self.problem("SG205", str(refusal), node) from None
 
     # functions
 

@@ -43,26 +43,71 @@ OTHERWISE = "write it with operations that are known, loops included"
 _VIEWS = {"diag", "diagonal", "flipud", "fliplr"}
 _MANY_AXES = {"sum", "prod", "max", "min", "mean", "var", "std", "any", "all",
               "count_nonzero", "norm", "linalg.norm"}  # fmt: skip
+# Parameters that NumPy has behind `axis`, in its order.
+_AFTER_AXIS = {
+    **dict.fromkeys(("max", "min", "any", "all", "argmax", "argmin"), ("out",)),
+    **dict.fromkeys(("sum", "mean", "prod", "var", "std", "cumsum", "cumprod"),
+                    ("dtype", "out")),
+}  # fmt: skip
 
 
-def handles(*names: str) -> Callable[[Handler], Handler]:
-    """Register a handler for functions by dotted name."""
+def handles(*names: str, takes: str = "") -> Callable[[Handler], Handler]:
+    """Register a handler for functions by dotted name.
+
+    `takes` are the parameters, in order, as `"a|x axis="`: the handler gets arguments
+    bound to them, by name in `kwargs` and in `args` as far as there is no gap.
+    """
 
     def register(handler: Handler) -> Handler:
-        HANDLERS.update(dict.fromkeys(names, handler))
+        HANDLERS.update({n: _binding(n, handler, takes) for n in names})
         return handler
 
     return register
 
 
-def method_handles(*names: str) -> Callable[[Handler], Handler]:
+def method_handles(*names: str, takes: str = "") -> Callable[[Handler], Handler]:
     """Register a handler for array methods."""
 
     def register(handler: Handler) -> Handler:
-        METHODS.update(dict.fromkeys(names, handler))
+        METHODS.update({n: _binding(n, handler, takes) for n in names})
         return handler
 
     return register
+
+
+def _binding(name: str, handler: Handler, takes: str) -> Handler:
+    """Return a handler that is given arguments as its parameters say."""
+    if not takes:
+        return handler
+    params = [p.rstrip("=").split("|") for p in takes.split()]
+    least = sum(not p.endswith("=") for p in takes.split())
+    known = {other: p[0] for p in params for other in p}
+
+    def bound(
+        reader: Reader, args: list[Thing], kwargs: dict[str, Thing], node: ast.AST
+    ) -> Thing:
+        if len(args) > len(params):
+            raise reader.problem("SG202", f"too many arguments for `{name}`", node)
+        given = dict(zip((p[0] for p in params), args, strict=False))
+        for key, value in kwargs.items():
+            if key not in known and isinstance(value, Static):
+                if value.value is None or (key, value.value) == ("order", "C"):
+                    continue  # as if it were not there
+            if key not in known or known[key] in given:
+                text = f"`{name}` has no keyword `{key}` that is known here"
+                raise reader.problem("SG202", text, node)
+            given[known[key]] = value
+        full = [*args]
+        for first, *_ in params[len(args) :]:
+            if first not in given:
+                break
+            full.append(given[first])
+        if len(full) < least:
+            text = f"`{name}` misses `{params[len(full)][0]}`"
+            raise reader.problem("SG201", text, node)
+        return handler(reader, full, given, node)
+
+    return bound
 
 
 @functools.cache
@@ -97,9 +142,9 @@ def known(
 ) -> Thing | None:  # fmt: skip
     """Apply a function of the library; None if it is not one."""
     entry = _by_identity().get(id(function))
-    if entry is None:
+    name, row = (entry[1], entry[2]) if entry else (_math_name(function), None)
+    if not name:
         return None
-    _, name, row = entry
     fixed = [a.value for a in args if isinstance(a, Const)]
     if name.startswith("math.") and len(fixed) == len(args) and not kwargs:
         try:
@@ -108,9 +153,17 @@ def known(
             return reader.raises(type(error).__name__)
     if name in HANDLERS:
         return HANDLERS[name](reader, args, kwargs, node)
-    assert row is not None
+    if row is None:
+        return None
     via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
     return apply_row(reader, row, args, kwargs, node, via)
+
+
+def _math_name(function: Any) -> str:
+    """Return the name of a function of `math`, for those of numbers that are known."""
+    if getattr(function, "__module__", "") != "math":
+        return ""
+    return f"math.{function.__name__}"
 
 
 def apply_row(
@@ -120,6 +173,8 @@ def apply_row(
     """Apply a row to arguments bound as its signature says."""
     operands = [p for p in row.params if not p.startswith("*")]
     order = [*operands, *row.attrs]
+    spot = len(operands) + 1
+    order[spot:spot] = _AFTER_AXIS.get(row.name, ())
     if len(args) > len(order) and not row.starred:
         raise reader.problem("SG202", f"too many arguments for `{row.name}`", node)
     bound: dict[str, Thing] = dict(zip(order, args, strict=False))
@@ -127,7 +182,9 @@ def apply_row(
         key = _ALIASES.get(key, key)
         if key == "a" and operands:
             key = operands[0]
-        if key not in order:
+        if key not in order or key == "out":
+            if isinstance(value, Static) and value.value is None:
+                continue
             raise reader.problem(
                 "SG202", f"`{row.name}` is known without the keyword `{key}`", node,
                 helps=(f"it takes {', '.join(f'`{k}`' for k in order)}",),
@@ -140,6 +197,11 @@ def apply_row(
         reader.operand(bound.get(p, Static(row.defaults.get(p))), node)
         for p in operands
     ]
+    if "out" in bound and bound["out"] != Static(None):
+        raise reader.problem("SG202", f"`out` of `{row.name}` is not known", node)
+    dtype = dtype_of(reader, bound.get("dtype"), node)
+    if dtype is not None and "dtype" not in row.attrs:
+        given[0] = cast(reader, given[0], dtype)
     attrs = {k: calls.static(reader, bound[k], node) for k in row.attrs if k in bound}
     if "axis" in row.attrs:
         attrs["axis"] = axis_of(

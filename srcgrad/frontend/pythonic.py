@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from srcgrad.builder import const
 from srcgrad.frontend import calls, expressions
 from srcgrad.frontend.iteration import run_items, sequence
-from srcgrad.frontend.library import cast, handles
+from srcgrad.frontend.library import cast, handles, method_handles
 from srcgrad.frontend.state import convert
 from srcgrad.frontend.values import (
     Cell,
@@ -35,7 +35,7 @@ Args = list[Thing]
 Kwargs = dict[str, Thing]
 
 
-@handles("builtins.len")
+@handles("builtins.len", takes="obj")
 def _len(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return calls.length(reader, args[0], node)
 
@@ -57,7 +57,7 @@ def _range(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return Iter("range", full[len(parts)]())
 
 
-@handles("builtins.enumerate")
+@handles("builtins.enumerate", takes="iterable start=")
 def _enumerate(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     start = args[1] if len(args) > 1 else kwargs.get("start", const(0))
     return Iter("enumerate", (args[0], start))
@@ -68,7 +68,7 @@ def _zip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return Iter("zip", tuple(args))
 
 
-@handles("builtins.reversed")
+@handles("builtins.reversed", takes="sequence")
 def _reversed(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return Iter("reversed", (args[0],))
 
@@ -103,27 +103,29 @@ def _single(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
     return reader.operand(thing, node)
 
 
-@handles("builtins.float", "numpy.float64")
+@handles("builtins.float", "numpy.float64", takes="x=")
 def _float(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return _number(reader, args, node, "float64")
 
 
-@handles("builtins.int", "numpy.int64")
+@handles("builtins.int", "numpy.int64", takes="x=")
 def _int(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return _number(reader, args, node, "int64", "to_int")
 
 
-@handles("numpy.float32")
+@handles("numpy.float32", takes="x")
 def _float32(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(cast(reader, reader.operand(args[0], node), "float32"))
 
 
-@handles("builtins.bool", "numpy.bool_")
+@handles("builtins.bool", "numpy.bool_", takes="x")
 def _bool(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return expressions.truth(reader, args[0], node)
 
 
-@handles("builtins.round", "numpy.round", "numpy.around")
+@handles("builtins.round", takes="number ndigits=")
+@handles("numpy.round", "numpy.around", takes="a decimals=")
+@method_handles("round", takes="a decimals=")
 def _round(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     digits = args[1] if len(args) > 1 else kwargs.get("ndigits", kwargs.get("decimals"))
     operand = reader.operand(args[0], node)
@@ -137,12 +139,12 @@ def _round(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(reader.build.op("div", scaled, scale))
 
 
-@handles("builtins.pow", "math.pow")
+@handles("builtins.pow", "math.pow", takes="base exp")
 def _pow(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return expressions.binary(reader, ast.Pow(), args[0], args[1], node)
 
 
-@handles("builtins.divmod")
+@handles("builtins.divmod", takes="x y")
 def _divmod(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return Tuple((
         expressions.binary(reader, ast.FloorDiv(), args[0], args[1], node),
@@ -156,7 +158,7 @@ def _print(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return Static(None)
 
 
-@handles("builtins.isinstance")
+@handles("builtins.isinstance", takes="obj classes")
 def _isinstance(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     import numpy as np
 
@@ -185,7 +187,7 @@ def _isinstance(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Th
     return const(issubclass(kinds[0], classes))
 
 
-@handles("builtins.list", "builtins.tuple")
+@handles("builtins.list", "builtins.tuple", takes="iterable=")
 def _list(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     if not args:
         return expressions.new_list(reader, [])
@@ -244,7 +246,7 @@ def fold(
     return reader.state.names.pop(name)
 
 
-@handles("builtins.sum", "math.fsum")
+@handles("builtins.sum", "math.fsum", takes="iterable start=")
 def _sum(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     start = args[1] if len(args) > 1 else kwargs.get("start", const(0))
 
@@ -258,6 +260,9 @@ def _sum(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 
 def _extreme(row: str) -> Callable[..., Thing]:
     def handler(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+        for key in kwargs:
+            raise reader.problem("SG202", f"`{key}` is not known here", node)
+
         def step(a: Thing, b: Thing) -> Thing:
             x, y = reader.operand(a, node), reader.operand(b, node)
             if isinstance(x, Const) and isinstance(y, Const):
@@ -300,11 +305,11 @@ def _quantifier(row: str, start: bool) -> Callable[..., Thing]:
     return handler
 
 
-handles("builtins.any")(_quantifier("logical_or", False))
-handles("builtins.all")(_quantifier("logical_and", True))
+handles("builtins.any", takes="iterable")(_quantifier("logical_or", False))
+handles("builtins.all", takes="iterable")(_quantifier("logical_and", True))
 
 
-@handles("builtins.type")
+@handles("builtins.type", takes="object")
 def _type(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     thing = args[0]
     if isinstance(thing, Record):
@@ -317,7 +322,7 @@ def _type(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     raise reader.problem("SG201", "`type` of this is not known", node)
 
 
-@handles("math.prod")
+@handles("math.prod", takes="iterable start=")
 def _prod(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     start = kwargs.get("start", const(1))
 

@@ -18,7 +18,15 @@ from srcgrad.ops.layout import (
     tuple_text,
 )
 from srcgrad.ops.reductions import real, shared, spread
-from srcgrad.ops.table import Attrs, Shapes, bilinear, dotted, linear, rule
+from srcgrad.ops.table import (
+    Attrs,
+    Shapes,
+    Unsupported,
+    bilinear,
+    dotted,
+    linear,
+    rule,
+)
 from srcgrad.types import Array, Dim, Scalar, Type, promote
 
 Names = list[str]
@@ -29,7 +37,7 @@ def _pair(shapes: Shapes, types: Types, least: int = 1) -> tuple[Array, Array]:
     x, y = types
     if isinstance(x, Array) and isinstance(y, Array) and min(x.rank, y.rank) >= least:
         return x, y
-    raise shapes.fail("this product needs arrays with enough dimensions")
+    raise Unsupported("this product needs arrays with enough dimensions")
 
 
 def _result(dtype: str, dims: Sequence[Dim]) -> Type:
@@ -42,9 +50,9 @@ def _result(dtype: str, dims: Sequence[Dim]) -> Type:
 def _product(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     x, y = _pair(shapes, types)
     if promote(x, y) == "bool":
-        raise shapes.fail("products of boolean arrays are not supported")
+        raise Unsupported("products of boolean arrays are not supported")
     if attrs.get("via") == "dot" and y.rank > 2:
-        raise shapes.fail("np.dot by an array of rank 3 is not supported: use @")
+        raise Unsupported("np.dot by an array of rank 3 is not supported: use @")
     what = "matmul: the inner dimensions {} and {} differ"
     shapes.same(x.dims[-1], y.dims[max(y.rank - 2, 0)], what)
     batch = shapes.broadcast(
@@ -146,7 +154,7 @@ bilinear("x @ y", _product, name="matmul", x=_product_left, y=_product_right,
 def _inner(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     x, y = _pair(shapes, types)
     if max(x.rank, y.rank) > 2:
-        raise shapes.fail("np.inner is supported up to rank 2")
+        raise Unsupported("np.inner is supported up to rank 2")
     shapes.same(x.dims[-1], y.dims[-1], "inner: the last dimensions {} and {} differ")
     return _result(promote(x, y), (*x.dims[:-1], *y.dims[:-1]))
 
@@ -183,7 +191,7 @@ bilinear("inner(x, y)", _inner, x=_inner_left, y=_inner_right, kernel=_inner_ker
 def _outer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     x, y = _pair(shapes, types)
     if max(x.rank, y.rank) > 1:
-        raise shapes.fail("np.outer is supported for vectors")
+        raise Unsupported("np.outer is supported for vectors")
     return Array(promote(x, y), (x.dims[0], y.dims[0]))
 
 
@@ -200,7 +208,7 @@ bilinear("outer(x, y)", _outer, x="g @ y", y="g.T @ x", kernel=_outer_kernel,
 def _vdot(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     x, y = _pair(shapes, types)
     if x.rank != y.rank:
-        raise shapes.fail("np.vdot is supported for arrays of one shape")
+        raise Unsupported("np.vdot is supported for arrays of one shape")
     for a, b in zip(x.dims, y.dims, strict=True):
         shapes.same(a, b, "vdot: the dimensions {} and {} differ")
     return Scalar(promote(x, y))
@@ -223,7 +231,7 @@ bilinear("vdot(x, y)", _vdot, x="g * y", y="g * x", kernel=_vdot_kernel,
 def _trace(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     (t,) = types
     if t.rank != 2:
-        raise shapes.fail("np.trace is supported for matrices")
+        raise Unsupported("np.trace is supported for matrices")
     return Scalar("int64" if not t.dtype.startswith("float") else t.dtype)
 
 
@@ -252,7 +260,7 @@ def _order(t: Type, order: Any, axis: Any) -> float:
         return 2
     if len(axes) == 1 and order in (1, 2, math.inf):
         return float(order)
-    raise NotImplementedError(f"the norm with ord={order!r} over {len(axes)} axes")
+    raise Unsupported(f"the norm with ord={order!r} over {len(axes)} axes")
 
 
 def _norm(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -302,7 +310,7 @@ rule("norm(x, ord=None, axis=None, keepdims=False)", _norm, x=_norm_rule,
 
 def _square(shapes: Shapes, t: Type) -> Array:
     if not isinstance(t, Array) or t.rank != 2:
-        raise shapes.fail("stacks of matrices are not supported here")
+        raise Unsupported("stacks of matrices are not supported here")
     shapes.same(t.dims[0], t.dims[1], "Last 2 dimensions of the array must be square")
     return t
 
@@ -310,7 +318,7 @@ def _square(shapes: Shapes, t: Type) -> Array:
 def _solved(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     a, b = _square(shapes, types[0]), types[1]
     if not isinstance(b, Array) or b.rank > 2:
-        raise shapes.fail("the right side must be a vector or a matrix")
+        raise Unsupported("the right side must be a vector or a matrix")
     shapes.same(a.dims[0], b.dims[0], "solve: the dimensions {} and {} differ")
     return Array(real(promote(a, b)), b.dims)
 

@@ -19,7 +19,7 @@ from srcgrad.ops.layout import (
     tuple_text,
     whole,
 )
-from srcgrad.ops.table import Attrs, Shapes, dotted, linear
+from srcgrad.ops.table import Attrs, Shapes, Unsupported, dotted, linear
 from srcgrad.types import Array, Dim, Scalar, Type, promote
 
 Names = list[str]
@@ -313,13 +313,13 @@ def _diag(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
         side = t.dims[0] + Dim(abs(_offset(attrs)))
         return Array(t.dtype, (side, side))
     if not isinstance(t, Array) or t.rank != 2:
-        raise shapes.fail("a diagonal needs a matrix")
+        raise Unsupported("a diagonal needs a matrix")
     return Array(t.dtype, (diagonal_dim(shapes, t, _offset(attrs)),))
 
 
 def _diagonal(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     if types[0].rank != 2:
-        raise shapes.fail("diag requires an array of at least two dimensions")
+        raise Unsupported("a diagonal needs a matrix")
     return _diag(shapes, types, attrs)
 
 

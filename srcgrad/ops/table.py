@@ -21,6 +21,7 @@ __all__ = [
     "ROWS",
     "Row",
     "Shapes",
+    "Unsupported",
     "add",
     "bilinear",
     "constant",
@@ -100,6 +101,10 @@ class Row:
     def starred(self) -> bool:
         """Tell whether the last operand stands for any number of operands."""
         return bool(self.params) and self.params[-1].startswith("*")
+
+
+class Unsupported(Exception):
+    """What NumPy could compute and no row does; the reader refuses it at its place."""
 
 
 ROWS: dict[str, Row] = {}

@@ -1,0 +1,131 @@
+"""Every operation that is promised, in every way that people write it.
+
+`spellings.txt` holds one statement list a line, the last of them an expression; each is
+a function of the names below. What NumPy has and srcgrad has not is refused before
+anything runs, never read as something else.
+"""
+
+import importlib.util
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcgrad
+from tests import oracles
+from tests.harness import is_refusal, quiet
+
+RIGHT = (Path(__file__).parent / "spellings.txt").read_text().splitlines()
+REFUSED = """
+np.exp(x, dtype=np.float32)
+np.add(x, y, dtype=np.float32)
+np.sum(x, where=m)
+np.sum(x, initial=1.0)
+np.max(x, initial=0.0)
+np.outer(a, v)
+np.inner(a, v)
+np.inner(t, w)
+np.repeat(v, k)
+np.repeat(a, 3)
+np.tile(a, 3)
+np.linspace(a, b, 5, retstep=True)[1]
+v.tolist()[0]
+v.take(k)
+np.where(v > 0.5)[0]
+np.linalg.norm(v, 3)
+np.add(x, y, out=np.zeros((2, 3)))
+np.sum(x, axis=0, out=np.zeros(3))
+math.hypot(a, b, 1.0)
+np.clip(x, 0.3, 0.5, None)
+max([a, b], key=abs)
+pow(i, 2, 5)
+int("11", 2)
+np.copyto(x, y, where=m)
+np.array([a, b], ndmin=2)
+np.array(x, copy=None)
+x.ravel("F")
+np.reshape(x, (3, 2), "F")
+np.concatenate([x, y], axis=0, dtype=np.float32)
+np.dot(x, v, np.zeros(2))
+np.round(x, 1, None)
+""".split("\n")[1:-1]
+NAMES = "x, y, v, w, s, t, a, b, k, m, i"
+FLOATS = tuple(range(8))
+SEED = 3
+
+
+def arguments() -> tuple[Any, ...]:
+    """Return what the names stand for; s is a matrix far from singular."""
+    rng = np.random.default_rng(SEED)
+    x, y, v, w = (rng.uniform(0.3, 0.9, n) for n in ((2, 3), (2, 3), 3, 2))
+    s = rng.uniform(0.3, 0.9, (4, 4)) + 2.0 * np.eye(4)
+    t = rng.uniform(0.3, 0.9, (2, 3, 2))
+    m = np.array([[True, False, True], [False, True, True]])
+    return x, y, v, w, s, t, 0.4, 0.7, np.array([2, 0, 1]), m, 2
+
+
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """Return a module with a function for each line."""
+    path = tmp_path_factory.mktemp("spellings") / "spelled.py"
+    text = "import math\n\nimport numpy as np\n"
+    for kind, lines in (("right", RIGHT), ("refused", REFUSED)):
+        for k, line in enumerate(lines):
+            *before, last = line.split(";")
+            body = [f"    {part.strip()}" for part in (*before, f"return {last}")]
+            text += f"\n\ndef {kind}{k}({NAMES}):\n" + "\n".join(body) + "\n"
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location("spelled", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("k", "line"), [*enumerate(RIGHT)], ids=RIGHT)
+def test_spelling(functions: ModuleType, k: int, line: str) -> None:
+    """The value is the plain run's bit for bit; the gradient that of differences."""
+    function = getattr(functions, f"right{k}")
+    with quiet():
+        want = function(*arguments())
+        got = srcgrad.differentiable(function, backend="python")(*arguments())
+        oracles.assert_same_value(got, want, 0.0)
+        # What is rounded to single precision has no differences to speak of.
+        if oracles.is_float_leaf(want) and np.asarray(want).dtype == np.float64:
+            check_gradient(function, want)
+
+
+def check_gradient(function: Callable[..., Any], want: Any) -> None:
+    """Assert the pullback of one cotangent along one direction."""
+    rng = np.random.default_rng(5)
+    cotangent = np.asarray(rng.uniform(0.5, 1.5, np.shape(want)))
+    args = arguments()
+    direction = oracles.random_direction(args, FLOATS, rng)
+    _, pullback = srcgrad.vjp(function, *args, backend="python")
+    kind = np.asarray(want).dtype.type
+    gradient = pullback(kind(cotangent))
+
+    def total(*given: Any) -> Any:
+        return np.sum(function(*given) * cotangent)
+
+    slope, error = oracles.directional(
+        total, args, FLOATS, direction, complex_step=False
+    )
+    found = oracles.tree_dot(gradient[: len(FLOATS)], direction)
+    near = 1e-8 * max(abs(slope), 1e-2)
+    assert math.isfinite(slope)
+    assert abs(found - slope) <= near + 10 * error
+
+
+@pytest.mark.parametrize(("k", "line"), [*enumerate(REFUSED)], ids=REFUSED)
+def test_refusal(functions: ModuleType, k: int, line: str) -> None:
+    """No argument is passed over in silence."""
+    function = getattr(functions, f"refused{k}")
+    with quiet(), pytest.raises(srcgrad.errors.SrcgradError) as caught:
+        srcgrad.differentiable(function, backend="python")(*arguments())
+    assert is_refusal(caught.value)
