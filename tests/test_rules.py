@@ -17,11 +17,12 @@ import pytest
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tangent import tangent
 from srcgrad.emit.python import emit_python
-from srcgrad.ir import Function
+from srcgrad.ir import Function, Op
 from srcgrad.ops import ROWS
 from srcgrad.passes import FINAL, run_passes
 from srcgrad.runtime import readable
 from srcgrad.types import is_float
+from srcgrad.walk import operands
 from tests import oracles
 from tests.interpreter import run
 from tests.maker import copies, dot, floats, moved
@@ -295,3 +296,25 @@ def test_kink(name: str, attrs: dict[str, Any], given: Numbers, want: Numbers) -
             np.testing.assert_allclose(
                 got, np.reshape(due, np.shape(got)), 1e-12, 1e-15
             )
+
+
+# what a rule keeps
+
+SHAPE_ONLY = ["mean", "sum", "cumsum", "stack", "concatenate", "repeat", "tile", "copy",
+              "flip", "diagonal", "reshape", "broadcast_to", "take_along_axis", "trace",
+              "diag", "roll"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPE_ONLY)
+def test_shapes_are_not_kept(name: str) -> None:
+    """A rule that reads only the shape of an operand leaves its numbers alone."""
+    for sample in samples(name):
+        f = sample.function()
+        if not floats(f) or not moving(f):
+            continue
+        back = differentiate(f, moving(f))
+        inputs = {f.params[k] for k in moving(f)}
+        assert back.cut is not None
+        for stmt in back.body.stmts[back.cut :]:
+            still = isinstance(stmt, Op) and stmt.row in ("dim", "zeros_like")
+            assert still or not inputs.intersection(operands(stmt)), f"{sample}: {stmt}"

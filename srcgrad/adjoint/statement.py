@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.adjoint.cotangents import Cotangents
-from srcgrad.adjoint.terms import UNKNOWN, Names, Term, apply_rule
+from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.analyses.masks import Mask
 from srcgrad.ir import (
     Accumulate,
@@ -81,7 +81,7 @@ class Statements(Cotangents):
             g = self.spread(g, out)
         if isinstance(g, Value) and not g.name and not isinstance(g.type, Scalar):
             g.name = f"d_{out.name}" if out.name else ""
-        names = Names(self.build, lambda n: self.rule_name(stmt, n, g))
+        names = Names(self.build, stmt, g, self.need)
         masked = row.kind == "elementwise" and out in self.masks
         starred = row.params[-1].lstrip("*") if row.starred else None
         for k, arg in enumerate(stmt.args):
@@ -112,9 +112,10 @@ class Statements(Cotangents):
     def selection(self, stmt: Op, first: bool) -> Any:
         """Return the condition under which an arm is selected."""
         if stmt.row == "clip":
-            x, low, high = (Term(self.need(a), self.build) for a in stmt.args)
+            given: Any = (Term(self.need(a), self.build) for a in stmt.args)
+            x, low, high = given
             return (x >= low) & (x <= high)
-        cond = Term(self.need(stmt.args[0]), self.build)
+        cond: Any = Term(self.need(stmt.args[0]), self.build)
         return cond if first else ~cond
 
     def must_spread(self, stmt: Op, out: Value) -> bool:
@@ -127,28 +128,6 @@ class Statements(Cotangents):
             for a in stmt.args
             if isinstance(a, Value)
         )
-
-    def rule_name(self, stmt: Op, name: str, g: Operand) -> Any:
-        """Return what a name in a rule stands for."""
-        row = ROWS[stmt.row]
-        if name == "g":
-            return Term(g, self.build)
-        if name == "z":
-            return Term(self.need(stmt.outs[0]), self.build)
-        plain = [p.lstrip("*") for p in row.params]
-        if name in plain:
-            k = plain.index(name)
-            if row.params[k].startswith("*"):
-                return [self.operand_term(row, a, name) for a in stmt.args[k:]]
-            return self.operand_term(row, stmt.args[k], name)
-        if name in row.attrs:
-            return stmt.attrs.get(name, row.attrs[name])
-        return UNKNOWN
-
-    def operand_term(self, row: Any, arg: Operand, name: str) -> Term:
-        if name in row.shape_only or not isinstance(arg, Value):
-            return Term(arg, self.build)
-        return Term(self.need(arg), self.build)
 
     def undo(self, stmt: Write | Accumulate | Take) -> None:
         """Put back what a write replaced, if somebody needs it."""

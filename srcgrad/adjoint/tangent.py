@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from srcgrad.adjoint.reverse import differentiate
-from srcgrad.adjoint.terms import UNKNOWN, Names, Term, apply_rule
+from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, Builder, const
@@ -304,7 +303,7 @@ class _Tangent:
 
     def rule(self, stmt: Op, row: Row, k: int, g: Operand) -> Operand | None:
         """Return what the rule of an operand makes of `g`."""
-        names = Names(self.build, lambda name: self.name(stmt, row, name, g))
+        names = Names(self.build, stmt, g)
         param = _param(row, k)
         found = apply_rule(row, param, names)
         if row.starred and isinstance(found, list | tuple):
@@ -312,20 +311,6 @@ class _Tangent:
         result: Operand | None = found.value if isinstance(found, Term) else None
         # A number that does not depend on `g` can only be zero.
         return None if isinstance(result, Const) else result
-
-    def name(self, stmt: Op, row: Row, name: str, g: Operand) -> Any:
-        """Return what a name in a rule stands for."""
-        if name in ("g", "z"):
-            return Term(g if name == "g" else stmt.outs[0], self.build)
-        plain = [p.lstrip("*") for p in row.params]
-        if name in plain:
-            k = plain.index(name)
-            if row.params[k].startswith("*"):
-                return [Term(a, self.build) for a in stmt.args[k:]]
-            return Term(stmt.args[k], self.build)
-        if name in row.attrs:
-            return stmt.attrs.get(name, row.attrs[name])
-        return UNKNOWN
 
     def transposed(self, stmt: Op, row: Row, k: int, t: Operand) -> Operand | None:
         """Return J t, where the rule of the row gives J' g.

@@ -13,23 +13,37 @@ from typing import Any
 from srcgrad.builder import Builder, const
 from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value
 from srcgrad.ops import ROWS, Row
-from srcgrad.types import Array, Dim
+from srcgrad.types import Array, Dim, Type
 
-__all__ = ["UNKNOWN", "Names", "Term", "apply_rule"]
+__all__ = ["Names", "Term", "apply_rule"]
 
 _COMPILED: dict[str, Any] = {}
-# What `fetch` returns for a name that is no operand or attribute: it may be a row.
-UNKNOWN = object()
+Need = Callable[[Value], Operand]
 
 
 class Term:
     """An operand that writes IR when it is computed with."""
 
-    __slots__ = ("build", "value")
+    __slots__ = ("_need", "_value", "build")
 
-    def __init__(self, value: Operand, build: Builder) -> None:
-        self.value = value
+    def __init__(
+        self, value: Operand, build: Builder, need: Need | None = None
+    ) -> None:
+        self._value, self._need = value, need
         self.build = build
+
+    @property
+    def value(self) -> Operand:
+        """The operand; a value of the forward sweep is kept because of this."""
+        if self._need is not None:
+            assert isinstance(self._value, Value)
+            self._value, self._need = self._need(self._value), None
+        return self._value
+
+    @property
+    def type(self) -> Type:
+        """The type, for which nothing is kept."""
+        return self._value.type
 
     def op(self, row: str, *others: Any, **attrs: Any) -> Any:
         """Apply a row to this and other terms."""
@@ -47,26 +61,26 @@ class Term:
     @property
     def const(self) -> float | int | None:
         """The Python number, if it is a literal."""
-        return self.value.value if isinstance(self.value, Const) else None
+        return self._value.value if isinstance(self._value, Const) else None
 
     @property
     def rank(self) -> int:
         """The number of axes."""
-        return self.value.type.rank
+        return self.type.rank
 
     @property
     def dtype(self) -> str:
         """The dtype."""
-        return self.value.type.dtype
+        return self.type.dtype
 
     @property
     def shape(self) -> tuple[Term, ...]:
         """The lengths of the axes."""
-        if not isinstance(self.value.type, Array):
+        if not isinstance(self.type, Array):
             return ()
         return tuple(
             Term(self._length(axis, dim), self.build)
-            for axis, dim in enumerate(self.value.type.dims)
+            for axis, dim in enumerate(self.type.dims)
         )
 
     def _length(self, axis: int, dim: Dim) -> Operand:
@@ -123,73 +137,27 @@ class Term:
             return Term(self.build.read(self.value, (step,)), self.build)
         return self._view(step)
 
-    def __add__(self, other: Any) -> Any:
-        return self.op("add", other)
-
-    def __radd__(self, other: Any) -> Any:
-        return _term(other, self.build).op("add", self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.op("sub", other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _term(other, self.build).op("sub", self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.op("mul", other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _term(other, self.build).op("mul", self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.op("div", other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _term(other, self.build).op("div", self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return self.op("floordiv", other)
-
-    def __mod__(self, other: Any) -> Any:
-        return self.op("mod", other)
-
-    def __pow__(self, other: Any) -> Any:
-        return self.op("pow", other)
-
-    def __matmul__(self, other: Any) -> Any:
-        return self.op("matmul", other)
-
-    def __neg__(self) -> Any:
-        return self.op("neg")
-
-    def __lt__(self, other: Any) -> Any:
-        return self.op("lt", other)
-
-    def __le__(self, other: Any) -> Any:
-        return self.op("le", other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self.op("gt", other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self.op("ge", other)
-
-    def __eq__(self, other: object) -> Any:
-        return self.op("eq", other)
-
-    def __ne__(self, other: object) -> Any:
-        return self.op("ne", other)
-
-    def __and__(self, other: Any) -> Any:
-        return self.op("logical_and", other)
-
-    def __or__(self, other: Any) -> Any:
-        return self.op("logical_or", other)
-
-    def __invert__(self) -> Any:
-        return self.op("logical_not")
-
     __hash__ = None  # type: ignore[assignment]
+
+
+_OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floordiv",
+    "mod": "mod", "pow": "pow", "matmul": "matmul", "lt": "lt", "le": "le", "gt": "gt",
+    "ge": "ge", "eq": "eq", "ne": "ne", "and": "logical_and", "or": "logical_or",
+    "neg": "neg", "invert": "logical_not",
+}  # fmt: skip
+
+
+def _define(name: str, row: str) -> None:
+    """Give terms an operator, and its mirror image for a number on the left."""
+    setattr(Term, f"__{name}__", lambda self, *others: self.op(row, *others))
+    if name in ("add", "sub", "mul", "truediv"):
+        mirror = f"__r{name}__"
+        setattr(Term, mirror, lambda self, x: _term(x, self.build).op(row, self))
+
+
+for _name, _row in _OPERATORS.items():
+    _define(_name, _row)
 
 
 def _number(part: Any) -> Any:
@@ -224,29 +192,44 @@ def _simplify(build: Builder, row: str, given: list[Any]) -> Operand | None:
 
 
 class Names(dict[str, Any]):
-    """The names of one rule, fetched when they are used."""
+    """The names of the rule of a statement, looked up when they are used.
 
-    def __init__(self, build: Builder, fetch: Callable[[str], Any]) -> None:
+    `need` returns a forward value as it is had here; it is asked for a value only when
+    a rule computes with it, not where it takes the shape alone.
+    """
+
+    def __init__(
+        self, build: Builder, stmt: Op, g: Operand, need: Need | None = None
+    ) -> None:
         super().__init__({"pi": math.pi})
-        self.build = build
-        self.fetch = fetch
+        row = ROWS[stmt.row]
+        self.build, self.stmt, self.row, self.need = build, stmt, row, need
+        self["g"] = Term(g, build)
 
     def __missing__(self, name: str) -> Any:
-        try:
-            found = self.fetch(name)
-        except KeyError as error:
-            # A KeyError here would be taken for an unknown name.
-            raise LookupError(f"`{name}` cannot be had: {error}") from error
-        if found is UNKNOWN:
-            if name not in ROWS:
-                raise KeyError(name)
+        row, args = self.row, self.stmt.args
+        plain = [p.lstrip("*") for p in row.params]
+        if name == "z":
+            found: Any = self.term(self.stmt.outs[0])
+        elif name in plain:
+            k = plain.index(name)
+            starred = row.params[k].startswith("*")
+            found = [self.term(a) for a in args[k:]] if starred else self.term(args[k])
+        elif name in row.attrs:
+            found = self.stmt.attrs.get(name, row.attrs[name])
+        elif name in ROWS:
 
-            def apply(first: Any, *others: Any, **attrs: Any) -> Any:
+            def found(first: Any, *others: Any, **attrs: Any) -> Any:
                 return _term(first, self.build).op(name, *others, **attrs)
 
-            found = apply
+        else:
+            raise KeyError(name)
         self[name] = found
         return found
+
+    def term(self, x: Operand) -> Term:
+        """Return a forward value as a term."""
+        return Term(x, self.build, self.need if isinstance(x, Value) else None)
 
 
 def apply_rule(row: Row, operand: str, names: Names) -> Any:

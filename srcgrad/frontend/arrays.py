@@ -21,7 +21,7 @@ from srcgrad.frontend.library import (
 )
 from srcgrad.frontend.values import ListCell, Ref, Static, Thing, Tuple, is_operand
 from srcgrad.ir import Const, Index, Item, Operand, Reshape, Slice, Value
-from srcgrad.types import Array, ListOf
+from srcgrad.types import Array, ListOf, Scalar
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -36,33 +36,23 @@ _FULL = Slice(None, None, None)
 def _filled(row: str) -> None:
     @handles(f"numpy.{row}", takes="shape dtype=")
     def make(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-        shape = shape_of(reader, [args[0] if args else kwargs["shape"]], node)
-        dtype = dtype_of(reader, _second(args, kwargs), node) or "float64"
+        shape = shape_of(reader, [args[0]], node)
+        dtype = dtype_of(reader, kwargs.get("dtype"), node) or "float64"
         if not shape:
-            return Const(1.0 if row == "ones" else 0.0, _plain(dtype))
+            return Const(1.0 if row == "ones" else 0.0, Scalar(dtype))
         return reader.thing(reader.build.op(row, *shape, dtype=dtype))
 
     @handles(f"numpy.{row}_like", takes="a|prototype dtype=")
     def like(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-        dtype = dtype_of(reader, _second(args, kwargs), node)
+        dtype = dtype_of(reader, kwargs.get("dtype"), node)
         if is_operand(args[0]):
             operand = reader.operand(args[0])
-            type_ = _plain(dtype or operand.type.dtype)
+            type_ = Scalar(dtype or operand.type.dtype)
             return Const(1.0 if row == "ones" else 0.0, type_)
         operand = reader.operand(array_ref(reader, args[0], node), node)
         return reader.thing(
             reader.build.op(f"{row}_like", operand, dtype=dtype or operand.type.dtype)
         )
-
-
-def _plain(dtype: str):  # type: ignore[no-untyped-def]
-    from srcgrad.types import Scalar
-
-    return Scalar(dtype)
-
-
-def _second(args: Args, kwargs: Kwargs) -> Thing | None:
-    return args[1] if len(args) > 1 else kwargs.get("dtype")
 
 
 for _row in ("zeros", "ones", "empty"):
@@ -72,8 +62,8 @@ for _row in ("zeros", "ones", "empty"):
 @handles("numpy.full", takes="shape fill_value dtype=")
 def _full(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     shape = shape_of(reader, [args[0]], node)
-    value = reader.operand(args[1] if len(args) > 1 else kwargs["fill_value"], node)
-    dtype = dtype_of(reader, args[2] if len(args) > 2 else kwargs.get("dtype"), node)
+    value = reader.operand(args[1], node)
+    dtype = dtype_of(reader, kwargs.get("dtype"), node)
     value = cast(reader, value, dtype or value.type.dtype)
     row = "broadcast_to" if value.type.rank else "full"
     return reader.thing(reader.build.op(row, value, *shape))
@@ -106,7 +96,7 @@ def _arange(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 @handles("numpy.linspace", takes="start stop num= endpoint= retstep= dtype=")
 def _linspace(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     start, stop = (reader.operand(a, node) for a in args[:2])
-    count = args[2] if len(args) > 2 else kwargs.get("num", const(50))
+    count = kwargs.get("num", const(50))
     endpoint = bool(calls.static(reader, kwargs.get("endpoint", const(True)), node))
     if calls.static(reader, kwargs.get("retstep", const(False)), node):
         raise reader.problem("SG202", "`retstep` is not known here", node)
@@ -129,7 +119,7 @@ def _eye(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 @handles("numpy.array", "numpy.asarray", "numpy.ascontiguousarray",
          takes="object|a dtype= copy=")  # fmt: skip
 def _array(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    dtype = dtype_of(reader, _second(args, kwargs), node)
+    dtype = dtype_of(reader, kwargs.get("dtype"), node)
     thing = args[0]
     if calls.static(reader, kwargs.get("copy", const(True)), node) is not True:
         raise reader.problem("SG202", "`copy` is known as True only", node)
@@ -149,7 +139,7 @@ def _array(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 
 @method_handles("astype", takes="a dtype copy=")
 def _astype(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    dtype = dtype_of(reader, args[1] if len(args) > 1 else kwargs.get("dtype"), node)
+    dtype = dtype_of(reader, kwargs["dtype"], node)
     operand = reader.operand(args[0], node)
     assert dtype is not None
     if operand.type.dtype == dtype and operand.type.rank:
@@ -159,29 +149,20 @@ def _astype(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(cast(reader, operand, dtype))
 
 
-@handles("numpy.shape", takes="a")
-def _shape(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    if is_operand(args[0]):
-        return Tuple(())
-    return Tuple(tuple(attributes.shape(reader, array_ref(reader, args[0], node))))
-
-
-@handles("numpy.ndim", takes="a")
-def _ndim(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    return const(
-        0 if is_operand(args[0]) else array_ref(reader, args[0], node).type.rank
-    )
-
-
-@handles("numpy.size", takes="a axis=")
-def _size(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    if is_operand(args[0]):
-        return const(1)
-    shape = attributes.shape(reader, array_ref(reader, args[0], node))
-    if len(args) > 1:
-        length: Thing = shape[calls.static(reader, args[1], node)]
+def _measured(name: str, takes: str) -> None:
+    @handles(f"numpy.{name}", takes=takes)
+    def measure(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
+        thing = args[0] if is_operand(args[0]) else array_ref(reader, args[0], node)
+        if len(args) < 2:
+            return attributes.measured(reader, thing, name, node)
+        shape = attributes.measured(reader, thing, "shape", node)
+        assert isinstance(shape, Tuple)
+        length: Thing = shape.items[calls.static(reader, args[1], node)]
         return length
-    return attributes.product(reader, shape)
+
+
+for _name, _takes in (("shape", "a"), ("ndim", "a"), ("size", "a axis=")):
+    _measured(_name, _takes)
 
 
 # views
@@ -316,7 +297,7 @@ def _subscripted(reader: Reader, ref: Ref, items: list[Item]) -> Thing:
 @handles("numpy.expand_dims", takes="a axis")
 def _expand_dims(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
-    axis = calls.static(reader, args[1] if len(args) > 1 else kwargs["axis"], node)
+    axis = calls.static(reader, args[1], node)
     axes = axis if isinstance(axis, tuple) else (axis,)
     rank = ref.type.rank + len(axes)
     places = {a % rank for a in axes}
@@ -329,8 +310,7 @@ def _expand_dims(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> T
 @method_handles("squeeze", takes="a axis=")
 def _squeeze(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
-    axis = args[1] if len(args) > 1 else kwargs.get("axis", Static(None))
-    chosen = calls.static(reader, axis, node)
+    chosen = calls.static(reader, kwargs.get("axis", Static(None)), node)
     assert isinstance(ref.type, Array)
     dims = [reader.build.resolve(d) for d in ref.type.dims]
     if chosen is None:
@@ -348,7 +328,7 @@ def _squeeze(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing
 
 @handles("numpy.broadcast_to", takes="array shape")
 def _broadcast_to(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    shape = shape_of(reader, [args[1] if len(args) > 1 else kwargs["shape"]], node)
+    shape = shape_of(reader, [args[1]], node)
     operand = reader.operand(args[0], node)
     if not operand.type.rank:
         return reader.thing(reader.build.op("full", operand, *shape))
@@ -373,7 +353,7 @@ def _atleast_1d(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Th
 def _several(name: str, row: str, axis: int, axes: bool = False) -> None:
     @handles(f"numpy.{name}", takes=f"arrays|tup{' axis=' * axes}")
     def make(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-        given = args[1] if len(args) > 1 else kwargs.get("axis", const(axis))
+        given = kwargs.get("axis", const(axis))
         if (
             isinstance(args[0], ListCell)
             and isinstance(reader.state.heap[args[0]], Ref)
@@ -472,6 +452,7 @@ def _item(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return cast(reader, operand, operand.type.dtype, python=True)
 
 
+@handles("numpy.copyto", takes="dst src")
 @method_handles("fill", takes="a value")
 def _fill(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
@@ -488,18 +469,11 @@ def _sort(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return Static(None)
 
 
-@handles("numpy.copyto", takes="dst src")
-def _copyto(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    reader.store(array_ref(reader, args[0], node), reader.operand(args[1], node), node)
-    return Static(None)
-
-
 @handles("numpy.clip", takes="a a_min|min= a_max|max=")
 @method_handles("clip", takes="a a_min|min= a_max|max=")
 def _clip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     none = Static(None)
-    low = args[1] if len(args) > 1 else kwargs.get("a_min", kwargs.get("min", none))
-    high = args[2] if len(args) > 2 else kwargs.get("a_max", kwargs.get("max", none))
+    low, high = kwargs.get("a_min", none), kwargs.get("a_max", none)
     x = reader.operand(args[0], node)
     lo = const(float("-inf")) if low == none else reader.operand(low, node)
     hi = const(float("inf")) if high == none else reader.operand(high, node)
@@ -521,17 +495,11 @@ def _log(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return logs[0] if len(logs) == 1 else reader.build.op("div", *logs)  # type: ignore[no-any-return]
 
 
-@handles("numpy.matmul", takes="x1 x2")
-def _matmul(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    return calls.matmul(reader, args[0], args[1], node)
-
-
 @handles("numpy.repeat", takes="a repeats axis=")
 @method_handles("repeat", takes="a repeats axis=")
 def _repeat(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
-    given = args[2] if len(args) > 2 else kwargs.get("axis", Static(None))
-    axis = calls.static(reader, given, node)
+    axis = calls.static(reader, kwargs.get("axis", Static(None)), node)
     if axis is None:
         raveled = _ravel(reader, [ref], {}, node)
         assert isinstance(raveled, Ref)
@@ -562,8 +530,7 @@ def _flip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 @handles("numpy.roll", takes="a shift axis=")
 def _roll(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
-    given = args[2] if len(args) > 2 else kwargs.get("axis", Static(None))
-    axis = calls.static(reader, given, node)
+    axis = calls.static(reader, kwargs.get("axis", Static(None)), node)
     shifts = args[1].items if isinstance(args[1], Tuple) else [args[1]]
     axes = axis if isinstance(axis, tuple) else (axis,)
     if len(axes) != len(shifts):

@@ -29,7 +29,7 @@ from srcgrad.types import Array
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
-__all__ = ["attribute", "shape", "transpose"]
+__all__ = ["attribute", "measured", "shape", "transpose"]
 
 
 def attribute(reader: Reader, node: ast.Attribute) -> Thing:
@@ -58,10 +58,8 @@ def attribute(reader: Reader, node: ast.Attribute) -> Thing:
         if name in names:
             item: Thing = owner.items[names.index(name)]
             return item
-    if isinstance(owner, Ref) and isinstance(owner.type, Array):
-        return _array(reader, owner, name, node)
-    if is_operand(owner):
-        return _number(reader, owner, name, node)
+    if is_operand(owner) or (isinstance(owner, Ref) and isinstance(owner.type, Array)):
+        return measured(reader, owner, name, node)
     if isinstance(owner, Cell | Tuple | Ref):
         return Bound(owner, name)
     if isinstance(owner, Poison):
@@ -85,6 +83,13 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
     if fixed or isinstance(member, MethodType):
         return calls.lift(reader, member, node)
     return calls.captured(reader, Place(value, name, True), name, node)
+
+
+def measured(reader: Reader, owner: Thing, name: str, node: ast.AST) -> Thing:
+    """Read an attribute of a number or an array."""
+    if isinstance(owner, Ref):
+        return _array(reader, owner, name, node)
+    return _number(reader, owner, name, node)
 
 
 def _array(reader: Reader, owner: Ref, name: str, node: ast.AST) -> Thing:

@@ -216,14 +216,7 @@ def apply_row(
     return out
 
 
-_ALIASES = {
-    "a_min": "lo",
-    "a_max": "hi",
-    "min": "lo",
-    "max": "hi",
-    "x1": "x",
-    "x2": "y",
-}
+_ALIASES = {"x1": "x", "x2": "y"}
 
 
 def scalar_row(reader: Reader, row: Row, x: Operand, node: ast.AST) -> Thing:

@@ -59,7 +59,7 @@ def _range(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 
 @handles("builtins.enumerate", takes="iterable start=")
 def _enumerate(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    start = args[1] if len(args) > 1 else kwargs.get("start", const(0))
+    start = kwargs.get("start", const(0))
     return Iter("enumerate", (args[0], start))
 
 
@@ -127,7 +127,7 @@ def _bool(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 @handles("numpy.round", "numpy.around", takes="a decimals=")
 @method_handles("round", takes="a decimals=")
 def _round(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    digits = args[1] if len(args) > 1 else kwargs.get("ndigits", kwargs.get("decimals"))
+    digits = args[1] if len(args) > 1 else None
     operand = reader.operand(args[0], node)
     if digits is None or digits == Static(None) or digits == const(0):
         rounded = reader.build.op("rint", operand, via="np")
@@ -248,7 +248,7 @@ def fold(
 
 @handles("builtins.sum", "math.fsum", takes="iterable start=")
 def _sum(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
-    start = args[1] if len(args) > 1 else kwargs.get("start", const(0))
+    start = kwargs.get("start", const(0))
 
     def step(total: Thing, item: Thing) -> Thing:
         if total == const(0) and total is start:
