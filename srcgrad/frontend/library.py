@@ -142,9 +142,10 @@ def known(
 ) -> Thing | None:  # fmt: skip
     """Apply a function of the library; None if it is not one."""
     entry = _by_identity().get(id(function))
-    name, row = (entry[1], entry[2]) if entry else (_math_name(function), None)
-    if not name:
+    if entry is None and getattr(function, "__module__", "") != "math":
         return None
+    # Of numbers that are known, any function of `math` is.
+    _, name, row = entry or (function, f"math.{function.__name__}", None)
     fixed = [a.value for a in args if isinstance(a, Const)]
     if name.startswith("math.") and len(fixed) == len(args) and not kwargs:
         try:
@@ -157,13 +158,6 @@ def known(
         return None
     via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
     return apply_row(reader, row, args, kwargs, node, via)
-
-
-def _math_name(function: Any) -> str:
-    """Return the name of a function of `math`, for those of numbers that are known."""
-    if getattr(function, "__module__", "") != "math":
-        return ""
-    return f"math.{function.__name__}"
 
 
 def apply_row(
