@@ -244,6 +244,11 @@ class Differentiated:
             raise
         except Exception as error:
             (plain or self._plain)(values)
+            if isinstance(error, OverflowError) and error.args:
+                raise OverflowError(
+                    f"`{made.source.name}`, line {error.args[0]}: an int is beyond 64 "
+                    "bits; use a float, or backend='python'"
+                ) from None
             raise internal_error(
                 f"generated code raised {type(error).__name__}: {error}",
                 function=made.source.name,

@@ -4,7 +4,9 @@
 prints their texts too.
 """
 
+import inspect
 import math
+import re
 import sys
 import traceback
 import types
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import srcgrad
 import srcgrad.runtime as runtime
 from srcgrad.arguments import Signature, named_leaves
 from srcgrad.emit.kernel import emit_kernel, used_runtime
@@ -201,6 +204,84 @@ def test_plain_run_of_the_kernel(case: Case) -> None:
 def test_compiled_kernel(case: Case) -> None:
     for where, message in problems(case, numba=True):
         pytest.fail(f"{where}: {message}")
+
+
+# Python's ints have no end; a kernel says where 64 bits do not do.
+
+
+def grown(x: float, n: int) -> float:
+    for _ in range(70):
+        n = n * 3
+    return x * n
+
+
+def one_more(x: float, n: int) -> float:
+    return x * (n + 1)
+
+
+def to_a_power(x: float, n: int) -> float:
+    return x * 3**n
+
+
+def turned(x: float, n: int) -> float:
+    return x * (-n if n < 0 else n)
+
+
+def absolute(x: float, n: int) -> float:
+    return x * abs(n)
+
+
+LARGE = [
+    (grown, 0, 1), (one_more, 2, 2**63 - 1), (to_a_power, 2, 40),
+    (turned, -2, -(2**63)), (absolute, -2, -(2**63)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "small", "large"), LARGE)
+def test_int_beyond_64_bits_is_named(
+    function: Callable[..., Any], small: int, large: int
+) -> None:
+    call = srcgrad.value_and_grad(function, backend="numba")
+    assert call(0.5, small) == (function(0.5, small), function(1.0, small))
+    lines, first = inspect.getsourcelines(function)
+    last = first + len(lines) - 1
+    with pytest.raises(OverflowError, match="beyond 64 bits") as caught:
+        call(0.5, large)
+    found = re.search(r"line (\d+)", str(caught.value))
+    assert found
+    assert first < int(found[1]) <= last
+
+
+def counted(a: Any, n: int) -> Any:
+    total, k = 0.0, 0
+    for i in range(len(a) - 1):
+        for j in range(i, len(a)):
+            k += 2 if j > i else 1
+            total = total + a[i + 1] * a[j] * (k % 7)
+    return total * n
+
+
+def test_lengths_and_counts_are_not_checked() -> None:
+    made, _ = special(Case("counted", counted, lambda rng: (rng.normal(size=3), 2)))
+    text = text_of(emit_kernel(made.final(made.adjoint(made.seeds))))
+    assert not used_runtime([(text, 0)]) & {"rt_add", "rt_subtract", "rt_multiply"}
+
+
+def told(x: float) -> float:
+    total = 0.0
+    for i in range(3):
+        total = total + x * i
+        print("turn", i, total)
+    return total * total
+
+
+def test_kernel_prints_what_the_plain_run_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    due = told(1.5)
+    printed = capsys.readouterr().out
+    assert srcgrad.value_and_grad(told, backend="numba")(1.5) == (due, 27.0)
+    assert capsys.readouterr().out == printed
 
 
 def main(arguments: list[str]) -> None:

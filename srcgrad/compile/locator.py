@@ -1,23 +1,17 @@
-"""Make Numba keep machine code in the folder of its entry, wherever else it would.
+"""Make Numba keep machine code in the folder of its entry, and start it quickly.
 
-To install it, load generated modules by `load_compiled(entry)` in place of
-`entry.load()`, compile, then call `entry.commit()`::
+Load generated modules by `load_compiled(entry)` in place of `entry.load()`, compile,
+then call `entry.commit()`. Import this module inside a function: it imports Numba.
 
-    entry = files.lookup(key) or files.open_entry(key, sources)
-    module = locator.load_compiled(entry)
-    module.loss_grad.compile(signature)  # or the first call
-    entry.commit()
-
-Import this module inside a function of compile/numba.py: it imports Numba.
-
-Two parts are needed. The locator lets Numba's own decorator accept ``cache=True`` in a
-file that does not lie at its final path yet, or lies in no file at all; it comes before
-Numba's own locators, so `NUMBA_CACHE_DIR` does not count, and it claims nothing but our
-modules. The cache then replaces Numba's own in each dispatcher of the module: that one
-lets a full disk raise through the user's first call, and it writes at any time, into a
-folder whose manifest is written already, too.
+The locator lets Numba's own decorator accept ``cache=True`` in a file that does not lie
+at its final path yet, or lies in no file at all; it comes before Numba's own locators,
+so `NUMBA_CACHE_DIR` does not count, and it claims nothing but our modules. The cache
+then replaces Numba's own in each dispatcher of the module: that one lets a full disk
+raise through the user's first call, and it writes at any time, into a folder whose
+manifest is written already, too.
 """
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Callable
@@ -93,14 +87,7 @@ class FolderCache(caching.FunctionCache):
 
 
 def install() -> None:
-    """Put our locator before Numba's own. Calling it again does nothing.
-
-    Examples
-    --------
-    >>> install()
-    >>> caching.CacheImpl._locator_classes[0].__name__
-    'FolderLocator'
-    """
+    """Put our locator before Numba's own. Calling it again does nothing."""
     classes: list[Any] = caching.CacheImpl._locator_classes
     if FolderLocator not in classes:
         classes.insert(0, FolderLocator)
@@ -111,11 +98,12 @@ def install() -> None:
         vars(config)["CACHE_LOCATOR_CLASSES"] = f"{ours},{named}"
 
 
+@functools.cache
 def start() -> None:
-    """Load what Numba compiles arrays with, but not SciPy: it takes 0.2 s.
+    """Load what Numba compiles arrays with, but not SciPy: that takes 0.2 s.
 
-    Numba imports `scipy.linalg` there to see whether it can be imported; the code of
-    `@` imports it again, when it is needed.
+    Numba imports `scipy.linalg` there to see whether it can be imported; what needs it,
+    `@` and the like, imports it again.
     """
     linalg: Any = importlib.import_module("numba.np.linalg")
     check = getattr(linalg, "ensure_blas", None)
@@ -129,24 +117,7 @@ def start() -> None:
 
 
 def adopt(dispatcher: Dispatcher, entry: Entry) -> None:
-    """Give a dispatcher made from one of the entry's modules the entry's cache.
-
-    Parameters
-    ----------
-    dispatcher : a Numba function, not compiled yet, with or without ``cache=True``.
-    entry : the entry whose module holds the function.
-
-    Examples
-    --------
-    >>> import numba
-    >>> from srcgrad.compile.files import digest, open_entry
-    >>> entry = open_entry(digest("adopt"), {"double": "def double(x): return 2 * x"})
-    >>> double = numba.njit(load_compiled(entry).double)
-    >>> adopt(double, entry)
-    >>> double(3)
-    6
-    >>> entry.discard()
-    """
+    """Give a function that was not compiled yet the cache of its module's entry."""
     install()
     vars(dispatcher)["_cache"] = FolderCache(dispatcher.py_func, entry)
 
@@ -154,17 +125,6 @@ def adopt(dispatcher: Dispatcher, entry: Entry) -> None:
 def load_compiled(entry: Entry, name: str | None = None) -> ModuleType:
     """Return a module of the entry with all its Numba functions cached in its folder.
 
-    Parameters
-    ----------
-    entry : from `files.open_entry` or `files.lookup`.
-    name : a key of `entry.sources`; the first one if left out.
-
-    Raises
-    ------
-    KeyError : there is no such source.
-
-    Examples
-    --------
     >>> from srcgrad.compile.files import digest, open_entry
     >>> text = "import numba\\n@numba.njit(cache=True)\\ndef double(x): return 2 * x"
     >>> entry = open_entry(digest("numba"), {"double": text})

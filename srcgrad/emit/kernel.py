@@ -49,7 +49,7 @@ _RAISES = frozenset(
 )
 
 
-def emit_kernel(function: Function, reserved: Iterable[str] = ()) -> list[Line]:
+def emit_kernel(function: Function) -> list[Line]:
     """Return the lines of a kernel, each with the user line it stems from.
 
     The kernel takes the parameters in order and returns its results as a tuple. It uses
@@ -57,7 +57,7 @@ def emit_kernel(function: Function, reserved: Iterable[str] = ()) -> list[Line]:
     """
     regions = Regions(function)
     nest = fold(function, regions)
-    taken = {"np", "math", *reserved}
+    taken = {"np", "math"}
     naming = name_values(function, nest, taken, typed=True)
     writer = _Kernel(nest, naming, taken)
     params = ", ".join(naming[p] for p in function.params)
@@ -205,12 +205,8 @@ class _Kernel(Gathers):
     def assertion(self, s: Assert) -> None:
         """Raise unless a condition holds; the message is for the plain run."""
         name = s.exception if s.exception in _RAISES else "ValueError"
-        self.line(f"if not {self.condition(s.cond).at(NOT)}:")
+        self.line(f"if not {self.showed(s.cond, 'bool').at(NOT)}:")
         self.line(f"    raise {name}")
-
-    def condition(self, x: Operand) -> Text:
-        """Return a test."""
-        return self.showed(x, "bool")
 
     # control flow
 
@@ -236,23 +232,23 @@ class _Kernel(Gathers):
         for value in kept:
             del self.kept[value]
 
-    def body(self, s: For | While, test: Text | None = None) -> None:
+    def body(self, s: For | While) -> None:
         """Write what a loop repeats."""
         line = self.at
         self.indent += 1
         self.enter()
-        if isinstance(s, While) and test is None:
+        if isinstance(s, While):
             self.block(s.test)
             self.at = line
             self.here.clear()
-            self.line(f"if not {self.condition(s.cond).at(NOT)}:")
+            self.line(f"if not {self.showed(s.cond, 'bool').at(NOT)}:")
             self.line("    break")
         if s.trips is not None:
             self.line(f"{self.naming[s.trips]} += 1")
         self.block(s.body)
         self.at = line
         self.here.clear()
-        leave = None if s.exit is None else self.condition(s.exit)
+        leave = None if s.exit is None else self.showed(s.exit, "bool")
         if leave is not None and s.carries:
             leave = self.hoist(leave)
             if leave.text in {self.naming[c.inn] for c in s.carries}:
@@ -269,33 +265,17 @@ class _Kernel(Gathers):
         self.indent -= 1
 
     def repeat(self, s: While) -> None:
-        """Write a `while`; what its test computes is computed inside."""
+        """Write a `while`; its test is computed inside."""
         self.assign([(c.inn, c.init) for c in s.carries])
         if s.trips is not None:
             self.line(f"{self.naming[s.trips]} = 0")
-        test = self.test(s)
-        self.line("while True:" if test is None else f"while {test.text}:")
-        self.body(s, test)
-
-    def test(self, s: While) -> Text | None:
-        """Return the test of a `while` if it is one expression."""
-        mark, line, taken = len(self.lines), self.at, set(self.taken)
-        self.enter()
-        self.block(s.test)
-        self.here.clear()
-        text = self.condition(s.cond)
-        self.leave()
-        self.at = line
-        if len(self.lines) == mark:
-            return text
-        del self.lines[mark:]
-        self.taken = taken
-        return None
+        self.line("while True:")
+        self.body(s)
 
     def branch(self, s: If) -> None:
         """Write an `if`."""
         line = self.at
-        self.line(f"if {self.condition(s.cond).text}:")
+        self.line(f"if {self.showed(s.cond, 'bool').text}:")
         if not self.arm(s.then, [(m.out, m.then) for m in s.merges]):
             self.line("    pass")
         self.at = line

@@ -7,7 +7,8 @@ the nest, so that nothing in the nest depends on what the nest writes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from srcgrad.emit.kernel_places import Places, Spot, is_fancy
 from srcgrad.emit.kernel_scalars import dtype_text, literal
@@ -16,8 +17,8 @@ from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import Text
 from srcgrad.ir import (
     Accumulate,
+    Const,
     Index,
-    Item,
     Op,
     Operand,
     Path,
@@ -41,6 +42,10 @@ _INDEX = "ijklmnpq"
 
 class Arrays(Places):
     """Scalars, places and the loop nests of array statements."""
+
+    gather: Callable[..., str]  # through arrays of subscripts: kernel_gather.py
+    scatter: Callable[[Write | Accumulate], None]
+    gather_and_clear: Callable[[Take], None]
 
     def __init__(self, nest: Nest, naming: Naming, taken: set[str]) -> None:
         super().__init__(nest, naming, taken)
@@ -306,35 +311,22 @@ class Arrays(Places):
             return False
         if buffer[source].family() is not buffer[base].family():
             return False
-        return not self.same_path(part, path)
+        return bool(self.key(part) != self.key(path))
 
-    def same_path(self, a: Path, b: Path) -> bool:
-        """Tell whether two paths name the same elements in the same order."""
-        if len(a) != len(b):
-            return False
-        for one, two in zip(a, b, strict=True):
-            if isinstance(one, Index) and isinstance(two, Index):
-                if len(one.items) != len(two.items):
-                    return False
-                pairs = zip(one.items, two.items, strict=True)
-                if not all(self.same_item(x, y) for x, y in pairs):
-                    return False
-            elif not isinstance(one, Permute) or one != two:
-                return False
-        return True
-
-    def same_item(self, a: Item, b: Item) -> bool:
-        """Tell whether two subscripts of one axis are equal."""
-        if isinstance(a, Slice) and isinstance(b, Slice):
-            pairs = ((a.start, b.start), (a.stop, b.stop), (a.step, b.step))
-            return all(self.same_item(x, y) for x, y in pairs)
-        if a is None or b is None:
-            return a is b
-        if isinstance(a, Slice) or isinstance(b, Slice):
-            return False
-        if a.type.rank or b.type.rank:
-            return a is b
-        return self.regions.linear(a) == self.regions.linear(b)
+    def key(self, part: Any) -> Any:
+        """Return what is equal for paths that name the same elements in one order."""
+        match part:
+            case tuple():
+                return tuple(map(self.key, part))
+            case Index():
+                return self.key(part.items)
+            case Slice():
+                return "slice", self.key((part.start, part.stop, part.step))
+            case Const() | Value() if not part.type.rank:
+                return self.regions.linear(part)
+            case None | Value() | Permute():
+                return part
+        return object()
 
     # rows that are not elementwise
 
@@ -385,20 +377,6 @@ class Arrays(Places):
         if self.fused(x) is not None:
             return self.extents(list(self.leaves(x, at).values()), x.type)
         return list(self.leaf(x, at).extents)
-
-    # by arrays of subscripts
-
-    def gather(self, stmt: View, name: str = "") -> str:
-        """Copy what an array of subscripts picks; return the name of the copy."""
-        raise NotImplementedError
-
-    def scatter(self, s: Write | Accumulate) -> None:
-        """Store through an array of subscripts."""
-        raise NotImplementedError
-
-    def gather_and_clear(self, s: Take) -> None:
-        """Copy what an array of subscripts picks, and clear it."""
-        raise NotImplementedError
 
 
 def _shape(extents: Sequence[str]) -> str:

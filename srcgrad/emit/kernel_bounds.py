@@ -23,10 +23,10 @@ from srcgrad.ir import (
 from srcgrad.types import Atom, Dim
 from srcgrad.walk import every
 
-__all__ = ["Bounds"]
+__all__ = ["LENGTHS", "Bounds"]
 
 _DEPTH = 8
-_LENGTHS = {"dim", "length", "slice_length", "range_length"}
+LENGTHS = {"dim", "length", "slice_length", "range_length"}
 _ONE = Dim(1)
 # For each comparison: the (left, right, gap) with `left - right - gap >= 0`.
 _MORE = {"gt": 1, "ge": 0}
@@ -45,11 +45,6 @@ class Bounds:
             s for s in every(regions.function.body)
             if isinstance(s, Assert)
         ]  # fmt: skip
-        self._trips = {
-            s.trips
-            for s in every(regions.function.body)
-            if isinstance(s, For | While) and s.trips is not None
-        }
 
     def linear(self, x: Operand) -> Dim:
         """Return an integer as a linear expression."""
@@ -92,12 +87,12 @@ class Bounds:
 
     def _natural(self, atom: Atom) -> bool:
         """Tell whether an integer is a length or a count."""
-        if atom in self._trips:
-            return True
         made = self.regions.definition.get(atom)  # type: ignore[call-overload]
+        if isinstance(made, For | While):
+            return made.trips is atom
         if not isinstance(made, Op):
             return False
-        if made.row in _LENGTHS:
+        if made.row in LENGTHS:
             return True
         return made.row == "max2" and any(
             isinstance(a, Const) and a.value >= 0 for a in made.args

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 
+from srcgrad.emit.kernel_sizes import Sizes
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import (
@@ -73,6 +74,13 @@ _DOMAIN = {
 _POWERS = 4  # the largest exponent at which repeated products stay within 4 ulp
 
 
+# Rows that may leave 64 bits, and what computes them with a check.
+_EXACT = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "lshift": "shift",
+    "neg": "subtract", "absolute": "subtract",
+}  # fmt: skip
+
+
 def dtype_text(dtype: str) -> str:
     """Return a dtype as Numba takes it.
 
@@ -118,6 +126,7 @@ class Scalars:
     def __init__(self, nest: Nest, naming: Naming, taken: set[str]) -> None:
         self.nest, self.naming = nest, naming
         self.regions = nest.regions
+        self.sizes = Sizes(nest.regions)
         self.lines: list[Line] = []
         self.indent = 0
         self.at = 0  # the user's line that is being written
@@ -192,10 +201,21 @@ class Scalars:
         if out == "bool" and row.name in ("add", "mul", "maximum", "minimum"):
             symbol = "|" if row.name in ("add", "maximum") else "&"
             return Text(f"{args[0].at(ATOM)} {symbol} {args[1].at(ATOM)}", COMPARE)
+        if stmt.row in _EXACT and self.sizes.leaves(stmt):
+            return self.exact(stmt, args)
         text = self.spelled(row, args, stmt)
         if not self.keeps(row, out):
             text = Text(f"{dtype_text(out)}({text.text})")
         return self.overflow(stmt, row, args, text)
+
+    def exact(self, stmt: Op, args: list[Text]) -> Text:
+        """Return an operation on Python ints that raises where 64 bits do not do."""
+        name, line = _EXACT[stmt.row], stmt.loc.line
+        if len(args) == 2:
+            return Text(f"rt_{name}({args[0].text}, {args[1].text}, {line})")
+        x = self.hoist(args[0]).text
+        minus = f"rt_subtract(0, {x}, {line})"
+        return Text(minus if stmt.row == "neg" else f"max({x}, {minus})")
 
     def arguments(self, stmt: Op) -> list[Text]:
         """Return the operands in the dtype that the row computes in."""
@@ -277,12 +297,14 @@ class Scalars:
         out = stmt.out.type.dtype
         base = self.showed(x, out)
         known = y.value if isinstance(y, Const) else None
+        if not out.startswith("float") and self.sizes.leaves(stmt):
+            return self.integer_power(base, y, stmt)
         if known == 2:
             base = self.hoist(base)
             text = Text(f"{base.text} * {base.text}", TERM)
             return text if self.keeps(ROWS["mul"], out) else cast(text, "", out)
         if not out.startswith("float"):
-            return self.integer_power(base, y, out)
+            return self.integer_power(base, y, stmt)
         if known == 1:
             return base
         if known is not None and known in range(3, _POWERS + 1):
@@ -291,41 +313,20 @@ class Scalars:
             return Text(f"math.sqrt({base.text})")
         exponent = self.showed(y, out)
         if stmt.out.type.python and stmt.attrs.get("via") != "np":
-            return self.python_power(base, exponent, y)
+            return Text(f"rt_python_power({base.text}, {exponent.text})")
         return Text(f"{base.at(ATOM)} ** {exponent.at(ATOM)}", POWER)
 
-    def python_power(self, base: Text, exponent: Text, y: Operand) -> Text:
-        """Return a power of Python floats, which may raise or leave the reals."""
-        base, exponent = self.hoist(base), self.hoist(exponent)
-        b, e = base.text, exponent.text
-        known = y.value if isinstance(y, Const) else None
-        if known is None:
-            self.line(f"if {b} == 0.0 and {e} < 0.0:")
-            self.line("    raise ZeroDivisionError")
-        elif known < 0:
-            self.line(f"if {b} == 0.0:")
-            self.line("    raise ZeroDivisionError")
-        if known is None:
-            self.line(f"if {b} < 0.0 and {e} != np.floor({e}) and {b} > -np.inf:")
-            self.line("    raise ValueError")
-        elif known != math.floor(known):
-            self.line(f"if {b} < 0.0 and {b} > -np.inf:")
-            self.line("    raise ValueError")
-        z = self.hoist(Text(f"{b} ** {exponent.at(ATOM)}", POWER))
-        self.line(f"if math.isinf({z.text}) and math.isfinite({b}):")
-        inner = f"if math.isfinite({e}):"
-        self.line(f"    {inner}" if known is None else "    raise OverflowError")
-        if known is None:
-            self.line("        raise OverflowError")
-        return z
-
-    def integer_power(self, base: Text, y: Operand, out: str) -> Text:
+    def integer_power(self, base: Text, y: Operand, stmt: Op) -> Text:
         """Return a power of integers; negative exponents are for the plain run."""
+        out = stmt.out.type.dtype
         exponent = self.showed(y, out)
         if not isinstance(y, Const):
             exponent = self.hoist(exponent)
             self.line(f"if {exponent.text} < 0:")
             self.line("    raise ValueError")
+        if self.sizes.leaves(stmt):
+            args = f"{base.text}, {exponent.text}, {stmt.loc.line}"
+            return Text(f"rt_integer_power({args})")
         text = Text(f"{base.at(ATOM)} ** {exponent.at(ATOM)}", POWER)
         return text if out == "int64" else cast(text, "", out)
 

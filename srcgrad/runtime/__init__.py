@@ -39,7 +39,7 @@ __all__ = [
 
 FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan",
          "views")  # fmt: skip
-INTRINSICS = ("empty", "flat", "full", "zeros")
+INTRINSICS = ("add", "empty", "flat", "full", "multiply", "subtract", "zeros")
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
     "uint16", "uint8", "bool",
@@ -104,7 +104,7 @@ class Compiled:
                 own[helper.__name__] = self._external(helper)
             else:
                 own[helper.__name__] = self._dispatcher(helper)
-        own["flat"] = _intrinsics().flat
+        own |= {n: getattr(_intrinsics(), n) for n in INTRINSICS if n in own}
         return out
 
     def _external(self, core: FunctionType) -> Any:

@@ -23,7 +23,10 @@ from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from srcgrad.runtime.shelf import Shelf
 
-__all__ = ["compile_function", "empty", "external", "flat", "full", "publish", "zeros"]
+__all__ = [
+    "add", "compile_function", "empty", "external", "flat", "full", "multiply",
+    "publish", "subtract", "zeros",
+]  # fmt: skip
 
 Function = Callable[..., Any]
 
@@ -135,6 +138,30 @@ def full(typing_context: Any, shape: Any, value: Any, dtype: Any) -> Any:
         return impl_ret_new_ref(context, builder, type, out._getvalue())
 
     return type(shape, value, dtype), generate
+
+
+def _checked(name: str) -> Any:
+    """Return an operation on ints that raises, with a line, where 64 bits do not do."""
+
+    def typed(typing_context: Any, x: Any, y: Any, line: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            one, two, where = (
+                context.cast(builder, value, kind, types.int64)
+                for value, kind in zip(args, (x, y, line), strict=True)
+            )
+            both = getattr(builder, f"s{name}_with_overflow")(one, two)
+            with cgutils.if_unlikely(builder, builder.extract_value(both, 1)):
+                context.call_conv.return_dynamic_user_exc(
+                    builder, OverflowError, (where,), (types.int64,)
+                )
+            return builder.extract_value(both, 0)
+
+        return types.int64(x, y, line), generate
+
+    return intrinsic(typed)
+
+
+add, subtract, multiply = map(_checked, ("add", "sub", "mul"))
 
 
 def compile_function(function: Any, *, stamp: str, private: bool) -> Any:

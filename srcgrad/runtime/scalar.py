@@ -6,9 +6,12 @@ import math
 
 import numpy as np
 
+from srcgrad.runtime.views import multiply
+
 __all__ = [
-    "cbrt", "ceil", "floor", "fmax", "fmin", "logaddexp", "logaddexp2", "maximum",
-    "minimum", "rint", "sign", "signbit", "sinc", "sinc_slope", "trunc",
+    "cbrt", "ceil", "floor", "fmax", "fmin", "integer_power", "logaddexp",
+    "logaddexp2", "maximum", "minimum", "python_power", "rint", "shift", "sign",
+    "signbit", "sinc", "sinc_slope", "trunc",
 ]  # fmt: skip
 
 
@@ -118,3 +121,34 @@ def sinc_slope(x, order):
     for n in range(1, order + 1):
         value = (math.sin(t + n * (math.pi / 2)) - n * value) / t
     return value * math.pi**order
+
+
+def integer_power(x, n, line):
+    """Return `x ** n` of ints if 64 bits hold it, for n >= 0."""
+    out = 1
+    while n > 0:
+        if n % 2:
+            out = multiply(out, x, line)
+        n //= 2
+        if n > 0:
+            x = multiply(x, x, line)
+    return out
+
+
+def shift(x, n, line):
+    """Return `x << n` of ints if 64 bits hold it."""
+    if n < 0:
+        raise ValueError
+    return multiply(x, integer_power(2, n, line), line) if x != 0 else 0
+
+
+def python_power(x, y):
+    """Return `x ** y` of floats, or raise where Python does or leaves the reals."""
+    if x == 0.0 and y < 0.0:
+        raise ZeroDivisionError
+    if x < 0.0 and y != np.floor(y) and x > -np.inf:
+        raise ValueError
+    z = x**y
+    if math.isinf(z) and math.isfinite(x) and math.isfinite(y):
+        raise OverflowError
+    return z

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["empty", "flat", "full", "zeros"]
+__all__ = ["add", "empty", "flat", "full", "multiply", "subtract", "zeros"]
 
 
 def flat(x: Any) -> Any:
@@ -31,3 +31,24 @@ def zeros(shape, dtype):
 def full(shape, value, dtype):
     """Return a new array that is filled with a number of its dtype."""
     return np.full(shape, value, dtype)
+
+
+def add(x, y, line):
+    """Return the sum of two ints if 64 bits hold it."""
+    return _held(x + y, line)
+
+
+def subtract(x, y, line):
+    """Return the difference of two ints if 64 bits hold it."""
+    return _held(x - y, line)
+
+
+def multiply(x, y, line):
+    """Return the product of two ints if 64 bits hold it."""
+    return _held(int(x) * int(y), line)
+
+
+def _held(x, line):
+    if not -(2**63) <= x < 2**63:
+        raise OverflowError(line)
+    return x
