@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from srcgrad.api import vjp as vjp
     from srcgrad.check import check_grads as check_grads
     from srcgrad.check import verify as verify
+    from srcgrad.compile.files import clear_cache as clear_cache
     from srcgrad.rules import custom_vjp as custom_vjp
     from srcgrad.rules import register_vjp as register_vjp
     from srcgrad.show import show as show
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Differentiated": "api",
     "check_grads": "check",
+    "clear_cache": "compile.files",
     "custom_vjp": "rules",
     "differentiable": "api",
     "errors": "",

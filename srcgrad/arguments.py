@@ -67,11 +67,7 @@ class Signature:
         return named and not self.held and not self._kept
 
     def bind(self, args: tuple[Any, ...], kwargs: Values) -> Values:
-        """Return the arguments of a call by name, defaults included.
-
-        Raises:
-            TypeError: Python would refuse the call.
-        """
+        """Return the arguments of a call by name, defaults included."""
         found = self._bind(*self.held, *args, **{**self._kept, **kwargs})
         return dict(self.spread(dict(zip(self._kinds, found, strict=True))))
 
@@ -126,11 +122,7 @@ class Signature:
         ][len(self.held) :]
 
     def chosen(self, values: Values, options: Options) -> tuple[str, ...]:
-        """Return the names of the arguments that `argnums` and `argnames` choose.
-
-        Raises:
-            ArgumentError: There is no such argument.
-        """
+        """Return the names of the arguments that `argnums` and `argnames` choose."""
         names = self.positional(values)
         wanted: list[str] = []
         numbers = options.argnums
@@ -167,11 +159,7 @@ def state_of(function: FunctionType) -> tuple[Any, ...]:
 
 
 def as_floats(values: Values, names: Sequence[str], function: str) -> None:
-    """Take the ints among the named arguments as floats.
-
-    Raises:
-        ArgumentError: A named argument is an array of integers, or holds no float.
-    """
+    """Take the ints among the named arguments as floats."""
     about: Values = {"function": function, "names": names}
     for name in names:
         value = values[name]

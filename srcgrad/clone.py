@@ -38,16 +38,7 @@ __all__ = ["expand", "result_type", "splice"]
 def splice(
     build: Builder, function: Function, args: Sequence[Operand]
 ) -> list[Operand]:
-    """Write a function's statements through a builder, arguments put in place.
-
-    Args:
-        build: The builder; statements go to its innermost open block.
-        function: The function; it stays as it is, and writes none of its parameters.
-        args: What stands for each parameter; arrays are whole buffers.
-
-    Returns:
-        The results, arrays as buffers of their own.
-    """
+    """Write a function's statements through a builder, arguments put in place."""
     parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
     args = [build.op("copy", a) if a in parts else a for a in args]
     names: dict[Value, Operand] = dict(zip(function.params, args, strict=True))
@@ -116,12 +107,7 @@ def result_type(shapes: Any, function: Function, types: Sequence[Any]) -> Any:
 
 
 def expand(function: Function, bodies: dict[str, Function]) -> Function:
-    """Put the statements of functions that are rows of their own in their place.
-
-    Args:
-        function: The function; it stays as it is.
-        bodies: What each such row stands for, by the row's name.
-    """
+    """Put the statements of functions that are rows of their own in their place."""
     if not any(isinstance(s, Op) and s.row in bodies for s in every(function.body)):
         return function
     names: dict[Value, Operand] = {}

@@ -20,11 +20,12 @@ import numpy as np
 from srcgrad.arguments import Signature, as_floats, named_leaves, state_of
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.options import CacheInfo, Options, make_options
+from srcgrad.plans import Plan, exact, make_plan
 from srcgrad.results import (
+    Gradient,
     cotangent,
     fit,
     flat_results,
-    into,
     not_finite,
     one_of,
     ready,
@@ -36,12 +37,11 @@ from srcgrad.source import FunctionSource, read_source, unbound
 from srcgrad.specialise import Specialisation, specialise
 from srcgrad.trees import Tree, fill, is_float_leaf, leaves, spec_of, tree_copy
 
-__all__ = ["Differentiated", "Gradient"]
+__all__ = ["Differentiated"]
 
 Values = dict[str, Any]
-_VARIANTS = (
-    64  # what is kept for one kind of arguments: one each for what is compiled in
-)
+_VARIANTS = 64  # what is kept for one kind of arguments
+_PLANS = 256
 
 
 class Differentiated:
@@ -75,6 +75,7 @@ class Differentiated:
         self.grad = Gradient(self)
         self._sources: tuple[FunctionSource, Signature] | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
+        self._plans: dict[Any, Plan] = {}
         self._last: Specialisation | None = None
         self._lock = threading.RLock()
         try:
@@ -84,9 +85,8 @@ class Differentiated:
 
     def __repr__(self) -> str:
         """Return what it is, and of what."""
-        return (
-            f"<srcgrad.{self.kind} of {getattr(self.primal, '__name__', 'function')}>"
-        )
+        name = getattr(self.primal, "__name__", "function")
+        return f"<srcgrad.{self.kind} of {name}>"
 
     def __reduce__(self) -> Any:
         """Pickle by reference where the name leads here, else by source."""
@@ -101,7 +101,7 @@ class Differentiated:
         bound = object.__new__(Differentiated)
         vars(bound).update(vars(self))  # what was made is shared
         bound._held, bound._sources = (instance, *self._held), None
-        bound.grad = Gradient(bound)
+        bound.grad, bound._plans = Gradient(bound), {}
         return bound
 
     # what was made
@@ -269,7 +269,9 @@ class Differentiated:
         """Return the value, the gradient or both, as the object was made."""
         if self.kind == "value":
             return self.value(*args, **kwargs)
-        value, gradient = self.value_and_grad(*args, **kwargs)
+        plan = None if kwargs else self._plans.get(exact(args))
+        found = None if plan is None else plan(args)
+        value, gradient = found or self.value_and_grad(*args, **kwargs)
         if self.kind == "value_and_grad":
             return value, gradient
         return (gradient, value[1]) if self.options.has_aux else gradient
@@ -295,6 +297,10 @@ class Differentiated:
 
     def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
         """Return `(value, gradient)`, with `has_aux` `((value, aux), gradient)`."""
+        plan = None if kwargs else self._plans.get(exact(args))
+        found = None if plan is None else plan(args)
+        if found is not None:
+            return found
         values, names, made = self._bind(args, kwargs)
         adjoint = self.checked_adjoint(made, names, values)
         full = [*self._ready(made, values), one_of(made)]
@@ -302,8 +308,13 @@ class Differentiated:
         gradients = self._gradients(made, names, values, adjoint, out)
         if self.options.check_nan:
             not_finite(self.function_source.name, names, gradients)
-        value = result_of(made.reading.result, out)
-        return value, gradients[0] if self.options.single else gradients
+        value, single = result_of(made.reading.result, out), self.options.single
+        plan = make_plan(made, self.signature, names, single, args, gradients)
+        if plan is not None and not kwargs:
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[exact(args)] = plan
+        return value, gradients[0] if single else gradients
 
     def checked_adjoint(
         self, made: Specialisation, names: Sequence[str], values: Values | None = None
@@ -498,15 +509,15 @@ class Differentiated:
 
     def explain(self, *args: Any, **kwargs: Any) -> Any:
         """Say for each line what is kept for the backward sweep (not available yet)."""
-        raise _later("explain")
+        raise make_error("SG306", "`explain` is not available yet")
 
     def graph(self, *args: Any, **kwargs: Any) -> Any:
         """Return the drawing of operations and values (not available yet)."""
-        raise _later("graph")
+        raise make_error("SG306", "`graph` is not available yet")
 
     def export(self, path: Any, *args: Any, **kwargs: Any) -> Any:
         """Write one file that needs NumPy and Numba only (not available yet)."""
-        raise _later("export")
+        raise make_error("SG306", "`export` is not available yet")
 
     @property
     def numba(self) -> Any:
@@ -538,6 +549,7 @@ class Differentiated:
         """Forget everything that was made; files on disk stay."""
         with self._lock:
             self._made.clear()
+            self._plans.clear()
             self._last = None
 
     def with_options(self, **options: Any) -> Differentiated:
@@ -560,41 +572,9 @@ class Differentiated:
         return splice_call(self, reader, args, kwargs, node)
 
 
-class Gradient:
-    """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
-
-    def __init__(self, of: Differentiated) -> None:
-        """Belong to a function."""
-        self.of = of
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the gradient, with `has_aux` `(gradient, aux)`."""
-        value, gradient = self.of.value_and_grad(*args, **kwargs)
-        return (gradient, value[1]) if self.of.options.has_aux else gradient
-
-    def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
-        """Write the gradient into arrays and return them.
-
-        Args:
-            out: Arrays of the shapes of the gradient, in its structure.
-            *args: The arguments of the function.
-            **kwargs: Likewise.
-
-        Raises:
-            ValueError: `out` has another structure or shape.
-        """
-        value, gradient = self.of.value_and_grad(*args, **kwargs)
-        into(out, gradient)
-        return (out, value[1]) if self.of.options.has_aux else out
-
-
 def _take(parts: Iterator[Any], leaf: Any) -> Any:
     return next(parts) if is_float_leaf(leaf) else None
 
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _later(what: str) -> Exception:
-    return make_error("SG306", f"`{what}` is not available yet")

@@ -11,16 +11,13 @@ from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.results import one_of
 from srcgrad.specialise import Specialisation
+from srcgrad.trees import Node
 
 __all__ = ["embedded"]
 
 
 def embedded(of: Differentiated, *example: Any) -> Any:
-    """Return the compiled function for arguments like these, or the last seen.
-
-    Raises:
-        ArgumentError: The function takes or returns more than numbers and arrays.
-    """
+    """Return the compiled function for arguments like these, or the last seen."""
     names, values, made = of.bound(*example)
     key = ("embedded", of.kind, names)
     return made.once(key, functools.partial(_embedded, of, made, names, values))
@@ -29,10 +26,12 @@ def embedded(of: Differentiated, *example: Any) -> Any:
 def _embedded(
     of: Differentiated, made: Specialisation, names: Sequence[str], example: list[Any]
 ) -> Any:
+    specs = made.specs.values()
     ones = {n: s[2] if s[0] == "array" else () for n, s in made.specs.items()}
     arrays = sum(bool(axes) for axes in ones.values())
     flaw = ""
-    if len(example) != len(ones) or made.reading.captures or made.fixed:
+    taken = len(example) != len(ones) or any(isinstance(s, Node) for s in specs)
+    if taken or made.reading.captures or made.fixed:
         flaw = "takes numbers and arrays only, and captures nothing that may change"
     elif made.reading.effects or (made.written and arrays > 1):
         flaw = "prints nothing and writes to no array"

@@ -278,20 +278,7 @@ class Problems:
         labels: Iterable[Label] = (),
         function: str = "",
     ) -> None:
-        """Add a problem; the first one of a place speaks for the others.
-
-        Args:
-            code: a key of `CODES`.
-            message: one sentence that stands alone.
-            location: where in the user's text.
-            note: why, for the place next to the caret.
-            helps: what the user can do.
-            labels: other places that matter.
-            function: the helper that holds the place.
-
-        Raises:
-            KeyError: the code is not in `CODES`.
-        """
+        """Add a problem; the first one of a place speaks for the others."""
         if code not in CODES:
             raise KeyError(code)
         problem = Problem(
@@ -318,11 +305,7 @@ class Problems:
         return iter(self._found)
 
     def raise_if_any(self) -> None:
-        """Raise all problems together, in the class of the first one.
-
-        Raises:
-            SrcgradError: at least one problem was added.
-        """
+        """Raise all problems together, in the class of the first one."""
         if self._found:
             kind = CODES[self._found[0].code].kind
             raise kind(self._found, self.function, self.names)
@@ -341,19 +324,6 @@ def make_error(
 ) -> SrcgradError:
     """Return the error of one problem, in the class that its code stands for.
 
-    Args:
-        code: a key of `CODES`.
-        message: one sentence that stands alone.
-        location: where in the user's text.
-        note: why, for the place next to the caret.
-        helps: what the user can do.
-        labels: other places that matter.
-        function: the name of the differentiated function.
-        names: the names of the arguments differentiated with respect to.
-
-    Raises:
-        KeyError: the code is not in `CODES`.
-
     >>> type(make_error("SG601", "the tape needs 8 GB")).__name__
     'TapeBudgetError'
     """
@@ -370,13 +340,6 @@ def internal_error(
     text_file: str = "",
 ) -> BackendError:
     """Return the error that says a fault is ours and how to report it.
-
-    Args:
-        message: what went wrong, in a sentence.
-        location: the user's statement that was being worked on, if known.
-        function: the name of the differentiated function.
-        names: the names of the arguments differentiated with respect to.
-        text_file: the file that keeps the generated text, if it was refused.
 
     >>> print(internal_error("a saved value is missing", function="loss"))
     error[SG900]: a saved value is missing
@@ -397,10 +360,6 @@ def internal_error(
 
 def suggest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """Return help lines that name what was probably meant: none or one.
-
-    Args:
-        name: what the user wrote, dotted or not; the last part is compared.
-        candidates: the names that exist.
 
     >>> suggest("np.tahn", ["np.tanh", "np.tan", "np.sum"])
     ('did you mean `np.tan` or `np.tanh`?',)
@@ -436,11 +395,6 @@ def render(
     problems: Iterable[Problem], function: str = "", names: Iterable[str] = ()
 ) -> str:
     """Return the text of all problems: ten in full, then a count.
-
-    Args:
-        problems: what to print, in this order.
-        function: the name of the differentiated function.
-        names: the names of the arguments differentiated with respect to.
 
     >>> print(render([Problem("SG303", "no argument `v`", helps=("it is `w`",))]))
     error[SG303]: no argument `v`

@@ -49,15 +49,7 @@ def derived(
     outer: Differentiated, inner: Differentiated, specs: Specs, names: tuple[str, ...],
     leaf: Callable[[str], Any],
 ) -> Specialisation:  # fmt: skip
-    """Return the specialisation of a function that is itself a gradient.
-
-    Args:
-        outer: The object that asks.
-        inner: The gradient it is made of.
-        specs: The kind of each argument.
-        names: The arguments the outer gradient belongs to.
-        leaf: Returns the present value of a number among the arguments.
-    """
+    """Return the specialisation of a function that is itself a gradient."""
     made, reading = gradient_reading(inner, specs, leaf)
     wrt = float_parameters(specs, names)
     return replace(

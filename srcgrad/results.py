@@ -11,7 +11,7 @@ from srcgrad.errors import make_error
 from srcgrad.trees import Node, Tree, fill, opened, tree_leaves
 
 __all__ = [
-    "cotangent", "fit", "flat_results", "into", "not_finite", "one_of", "ready",
+    "Gradient", "cotangent", "fit", "flat_results", "not_finite", "one_of", "ready",
     "result_of", "shown", "tangent",
 ]  # fmt: skip
 
@@ -22,8 +22,10 @@ def ready(value: Any, contiguous: bool) -> Any:
         return value
     if not value.ndim:
         return value[()]
-    if not contiguous and value.dtype.isnative:
-        return value
+    if value.dtype.isnative:
+        flags = value.flags
+        if not contiguous or (flags.c_contiguous and flags.writeable):
+            return value
     native = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
     return native if native.flags.writeable else native.copy()
 
@@ -46,13 +48,7 @@ def result_of(form: Tree, results: Sequence[Any]) -> Any:
 
 
 def fit(gradient: Any, own: bool, argument: Any) -> Any:
-    """Return a gradient as its argument is: an array of its own, or a NumPy number.
-
-    Args:
-        gradient: What generated code returned.
-        own: Whether nobody else can hold its memory.
-        argument: The argument.
-    """
+    """Return a gradient as its argument is: an array of its own, or a NumPy number."""
     if isinstance(argument, np.ndarray):
         if not argument.ndim:
             return np.array(gradient, gradient.dtype)
@@ -62,6 +58,25 @@ def fit(gradient: Any, own: bool, argument: Any) -> Any:
         return gradient
     kind = type(argument) if isinstance(argument, np.floating) else np.float64
     return gradient if type(gradient) is kind else kind(gradient)
+
+
+class Gradient:
+    """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
+
+    def __init__(self, of: Any) -> None:
+        """Belong to a function."""
+        self.of = of
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the gradient, with `has_aux` `(gradient, aux)`."""
+        value, gradient = self.of.value_and_grad(*args, **kwargs)
+        return (gradient, value[1]) if self.of.options.has_aux else gradient
+
+    def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
+        """Write the gradient into arrays and return them."""
+        value, gradient = self.of.value_and_grad(*args, **kwargs)
+        into(out, gradient)
+        return (out, value[1]) if self.of.options.has_aux else out
 
 
 def into(target: Any, source: Any) -> None:
@@ -81,11 +96,7 @@ def into(target: Any, source: Any) -> None:
 
 
 def not_finite(function: str, names: Sequence[str], gradients: Sequence[Any]) -> None:
-    """Refuse gradients that are not finite.
-
-    Raises:
-        NonFiniteGradientError: One is not.
-    """
+    """Refuse gradients that are not finite."""
     for name, gradient in zip(names, gradients, strict=True):
         found = (x for x in tree_leaves(gradient) if x is not None)
         if not all(np.all(np.isfinite(x)) for x in found):

@@ -119,14 +119,6 @@ class FunctionSource:
 def read_source(function: object) -> FunctionSource:
     """Return the source of a function, or of the one inside a Numba dispatcher.
 
-    Args:
-        function: a plain function, a lambda, or an object with `py_func`.
-
-    Raises:
-        ArgumentError: not a plain function (a class, method, partial, wrapper).
-        SourceUnavailableError: no text, or not the text the function was made from.
-        UnsupportedSyntaxError: an `async` function.
-
     >>> import textwrap
     >>> source = read_source(textwrap.indent)
     >>> source.name, source.node.lineno == source.line
@@ -177,9 +169,6 @@ def statement_text(source: FunctionSource, line: int) -> str:
     """Return the statement that a line belongs to, as written, in one line.
 
     Of a compound statement only the head is returned; comments are left out.
-
-    Raises:
-        ValueError: the line is outside of the function.
     """
     if isinstance(source.node, ast.Lambda):
         return _one_line(source.text)

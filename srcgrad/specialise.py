@@ -66,11 +66,7 @@ class Specialisation:
         return made
 
     def fresh(self, leaf: Callable[[str], Any]) -> bool:
-        """Tell whether what was compiled in is what it was, and captures of their kind.
-
-        Args:
-            leaf: Returns the present value of a number among the arguments.
-        """
+        """Tell whether what was compiled in, and the kind of captures, still holds."""
         if any(place.fetch() is not value for place, value in self.reading.statics):
             return False
         present: dict[str, Any] = {}
@@ -157,17 +153,7 @@ class Specialisation:
     def checked_adjoint(
         self, names: Sequence[str], has_aux: bool, run: Callable[[], Any] | None = None
     ) -> Function:
-        """Return the IR of the gradient, once the function is seen to have one.
-
-        Args:
-            names: The arguments differentiated with respect to.
-            has_aux: The result is `(value, aux)`.
-            run: Runs the user's function: one that always raises has no result.
-
-        Raises:
-            OutputError: The result is not a real scalar.
-            NonDifferentiableError: Every path to it is cut.
-        """
+        """Return the IR of the gradient, once the function is seen to have one."""
 
         def check() -> bool:
             form = self.reading.result
@@ -230,16 +216,7 @@ def specialise(
     source: FunctionSource, signature: Signature, specs: dict[str, Tree],
     names: Sequence[str], options: Options, leaf: Callable[[str], Any],
 ) -> Specialisation:  # fmt: skip
-    """Read a function for one kind of arguments.
-
-    Args:
-        source: The function's source.
-        signature: Its signature.
-        specs: The kind of each argument.
-        names: The arguments that gradients belong to.
-        options: What the user chose.
-        leaf: Returns the present value of a number among the arguments.
-    """
+    """Read a function for one kind of arguments."""
     fixed: dict[str, Any] = {}
     for _ in range(20):
         try:

@@ -139,9 +139,6 @@ def tree_copy(value: Any) -> Any:
 def spec_of(value: Any, name: str = "") -> Tree:
     """Return the kind of a value that is called `name`.
 
-    Raises:
-        ArgumentError: A leaf is complex, or an array of something that is no number.
-
     >>> spec_of((1.0, 2)).items
     (('scalar', 'float64', True), ('scalar', 'int64', True))
     """
@@ -214,14 +211,6 @@ def is_float_leaf(leaf: Any) -> bool:
 
 def leaves(tree: Tree, value: Any = None, name: str = "") -> Iterator[Any]:
     """Yield `(name, leaf, value)` for each leaf but the static ones.
-
-    Args:
-        tree: A spec or a form.
-        value: A value of its structure; None stands for a tree of None.
-        name: What the value is called; its items are `name.0` and `name.key`.
-
-    Raises:
-        ValueError: The value has another structure.
 
     >>> [(n, v) for n, _, v in leaves(spec_of([1.0, 2]), [5, 6], "x")]
     [('x.0', 5), ('x.1', 6)]

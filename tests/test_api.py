@@ -675,6 +675,71 @@ def test_backends_agree() -> None:
         np.testing.assert_allclose(one[1], other[1], rtol=1e-12)
 
 
+def test_the_short_way_gives_what_the_long_way_gives() -> None:
+    """Call again with the same shapes: other dtypes, orders, captures, read-only."""
+    factor: Any = np.ones(3)
+    f = value_and_grad(lambda x, y: np.sum(x * y * factor), backend="numba")
+    g = value_and_grad(f.primal, **PYTHON)
+    frozen = x3()
+    frozen.flags.writeable = False
+    calls = [
+        (x3(), x3()), (x3(), x3()), (x3(), x3().astype(np.float32)),
+        (x3().astype(np.float32), x3()), (x3()[::-1], x3()), (frozen, frozen),
+        (np.ones(6)[::2], x3()), (x3().astype(">f8"), x3()), (x3(), np.ones(1)),
+        (x3(), np.arange(3)), (x3(), 2.0), (x3(), 2), (x3(), np.float32(2.0)),
+    ]  # fmt: skip
+    for value in (np.ones(3), 2 * np.ones(3), 3.0, np.float32(2.0), x3()[::-1]):
+        factor = value
+        for x, y in calls * 2:
+            got, want = f(x, y), g(x, y)
+            assert got[0] == want[0]
+            assert got[1].tolist() == want[1].tolist()
+            assert got[1].dtype == want[1].dtype
+            assert type(got[0]) is type(want[0])
+    f.value(x3(), 1.0)
+    with pytest.raises(ValueError, match="broadcast"):
+        f(x3(), np.ones(2))
+
+
+def test_numba_is_called_from_compiled_code() -> None:
+    numba = pytest.importorskip("numba")
+    f = value_and_grad(lambda x, k: np.sum(x * x) * k, argnums=(0, 1))
+    slopes = f.numba(x3(), 2.0)
+
+    @numba.njit
+    def descend(x: Any) -> Any:
+        value, (dx, dk) = slopes(x, 2.0)
+        return value, x - 0.25 * dx, dk
+
+    value, x, dk = descend(x3())
+    assert (value, dk) == (28.0, 14.0)
+    assert x.tolist() == [0.0, 0.0, 0.0]
+    for wrong in (np.ones((2, 2)), np.ones(3, np.float32)):
+        with pytest.raises(TypeError):
+            slopes(wrong, 2.0)
+    with pytest.raises(ValueError, match="of one"):
+        f.numba(np.ones(1), 2.0)(x3(), 2.0)
+    one = grad(square)
+    one.numba(3.0)
+    inner = one.numba  # the function of the last arguments
+    assert numba.njit(lambda x: inner(x) + 1.0)(4.0) == 9.0
+    for flawed, args in (
+        (lambda p: p["a"], ({"a": 1.0},)), (lambda x: x * scale, (1.0,)),
+        (lambda x: (x, x), (1.0,)), (lambda x: print(x) or x, (1.0,)),
+    ):  # fmt: skip
+        with pytest.raises(errors.ArgumentError, match="for compiled code"):
+            differentiable(flawed).numba(*args)
+
+
+def test_kernel_options() -> None:
+    f = grad(square, fastmath=True, boundscheck=True, cache=False)
+    assert f(3.0) == 6.0
+    kernel = f.source(3.0, stage="kernel")
+    assert "fastmath=True" in kernel
+    assert "boundscheck=True" in kernel
+    assert grad(square, cache=False, **PYTHON)(3.0) == 6.0
+
+
 def test_auto_is_numba_where_it_is_installed() -> None:
     assert grad(square).backend == "numba"
     assert grad(square, **PYTHON).backend == "python"

@@ -30,7 +30,7 @@ LAYERS: list[list[set[str]]] = [
     [{"compile"}],
     [
         {"api", "specialise", "arguments", "options", "clone", "nested", "results"}
-        | {"differentiated", "embedded", "pickling", "rules"}
+        | {"differentiated", "embedded", "pickling", "plans", "rules"}
     ],
     [
         {"check", "explain", "show", "graph", "monitor", "distributed"}

@@ -55,11 +55,7 @@ class Kernel:
         return self.dispatcher(*args)
 
     def compile(self, args: Sequence[Any]) -> None:
-        """Compile for arguments of these types.
-
-        Raises:
-            BackendError: Numba refuses the text.
-        """
+        """Compile for arguments of these types."""
         import numba
 
         typeof: Any = numba.typeof
@@ -113,16 +109,7 @@ def wrapped(
     kernel: Kernel, name: str, ones: dict[str, tuple[int, ...]], example: Sequence[Any],
     seeds: Sequence[Any], shown: str,
 ) -> Any:  # fmt: skip
-    """Return a compiled function around a kernel, for these types of arguments only.
-
-    Args:
-        kernel: The kernel.
-        name: The name of the function.
-        ones: Its parameters, each with a 1 for every axis that must have length one.
-        example: Arguments of the types of the parameters.
-        seeds: What the kernel takes after them.
-        shown: The result as text, over the results `r` of the kernel.
-    """
+    """Return a compiled function around a kernel, for these types of arguments only."""
     import numba
 
     params, typeof = ", ".join(ones), numba.typeof
