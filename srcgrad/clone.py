@@ -29,7 +29,6 @@ from srcgrad.walk import (
     outs,
     rebuild,
     substitute,
-    substitute_block,
 )
 
 __all__ = ["expand", "result_type", "splice"]
@@ -55,7 +54,7 @@ def splice(
     renamed = _renamed(block, fresh, lambda t: _type(t, dims))
     given = {p: a for p, a in names.items() if isinstance(a, Value)}
     lengths = {p: a for p, a in names.items() if isinstance(a, Const)}
-    block = substitute_block(renamed, {**fresh, **given, **lengths})
+    block = substitute(renamed, {**fresh, **given, **lengths})
     for stmt in _unchecked(block, set()).stmts:
         build.emit(stmt)
     found: list[Operand] = []

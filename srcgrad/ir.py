@@ -27,8 +27,8 @@ loop; `trips` counts the turns begun. Node classes are final: `isinstance` is co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from srcgrad.errors import Location as Loc
 from srcgrad.types import ListOf, Scalar, Type
@@ -36,8 +36,8 @@ from srcgrad.types import ListOf, Scalar, Type
 __all__ = [
     "NOWHERE", "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function",
     "If", "Index", "Item", "Loc", "Loop", "Merge", "Op", "Operand", "Path", "Permute",
-    "Push", "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Value", "View",
-    "While", "Write", "gathers", "owned", "path_operands",
+    "Push", "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Update", "Value",
+    "View", "While", "Write", "gathers", "owned",
 ]  # fmt: skip
 
 
@@ -48,11 +48,13 @@ NOWHERE = Loc("", 0, 0, 0, 0)
 class Value:
     """One SSA value; `name` is the name it would like in printed text.
 
-    The name is the only thing that may be set later: it has no meaning.
+    The name is the only thing that may be set later: it has no meaning. The number
+    tells which value was made first: an order that is the same in every run.
     """
 
     name: str
     type: Type
+    number: int = field(default_factory=count().__next__, init=False)
 
     def __repr__(self) -> str:
         return f"%{self.name}"
@@ -271,7 +273,8 @@ class If:
 
 
 Loop = For | While
-Stmt = Op | View | Read | Write | Accumulate | Take | Push | Assert | For | While | If
+Update = Write | Accumulate | Take | Push
+Stmt = Op | View | Read | Update | Assert | Loop | If
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,18 +302,3 @@ def gathers(path: Path) -> bool:
         if isinstance(step, Index)
         for item in step.items
     )
-
-
-def path_operands(path: Path) -> Iterator[Operand]:
-    """Yield the operands inside a path."""
-    for step in path:
-        if isinstance(step, Index):
-            for item in step.items:
-                if isinstance(item, Slice):
-                    yield from (
-                        x for x in (item.start, item.stop, item.step) if x is not None
-                    )
-                elif item is not None:
-                    yield item
-        elif isinstance(step, Reshape):
-            yield from step.shape

@@ -37,7 +37,7 @@ from srcgrad.trees import (
     type_of_leaf,
 )
 from srcgrad.types import Array, Scalar
-from srcgrad.walk import substitute_block
+from srcgrad.walk import substitute
 
 __all__ = ["Call", "bound_call", "derived", "gradient_reading", "splice_call"]
 
@@ -75,7 +75,7 @@ def _read(
     """Return the gradient as a function with a form of its own."""
     adjoint, reading = inner.checked_adjoint(made, names), made.reading
     *params, seed = adjoint.params
-    body = substitute_block(adjoint.body, {seed: Const(1.0, seed.type)})
+    body = substitute(adjoint.body, {seed: Const(1.0, seed.type)})
     count = itertools.count(reading.results)
 
     def gradient(leaf: Any) -> Any:

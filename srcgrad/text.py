@@ -5,11 +5,12 @@ The form of the golden files: every value has a number, so text is unique and st
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from srcgrad.ir import (
     Accumulate,
     Assert,
     Block,
-    Carry,
     For,
     Function,
     If,
@@ -24,24 +25,40 @@ from srcgrad.ir import (
     Slice,
     Stmt,
     Take,
+    Update,
     Value,
     View,
     While,
     Write,
 )
 
-__all__ = ["print_function"]
+__all__ = ["print_function", "print_lines"]
 
 
 def print_function(function: Function) -> str:
     """Return the text of a function's IR."""
-    return "\n".join(_Printer().function(function)) + "\n"
+    return "".join(f"{line}\n" for line, _ in print_lines(function))
+
+
+def print_lines(function: Function) -> list[tuple[str, Stmt | None]]:
+    """Return the lines of a function's IR, each with the statement it begins."""
+    printer = _Printer()
+    params = ", ".join(map(printer.typed, function.params))
+    printer.line(f"function {function.name}({params})")
+    printer.block(function.body)
+    printer.line(f"  return {printer.all(function.results)}")
+    return printer.lines
 
 
 class _Printer:
     def __init__(self) -> None:
         self.names: dict[Value, str] = {}
         self.counts: dict[str, int] = {}
+        self.lines: list[tuple[str, Stmt | None]] = []
+        self.indent = ""
+
+    def line(self, text: str, stmt: Stmt | None = None) -> None:
+        self.lines.append((self.indent + text, stmt))
 
     def name(self, x: Operand | None) -> str:
         if x is None:
@@ -58,6 +75,9 @@ class _Printer:
     def typed(self, x: Value) -> str:
         return f"{self.name(x)}: {x.type}"
 
+    def all(self, xs: Iterable[Operand]) -> str:
+        return ", ".join(map(self.name, xs))
+
     def item(self, item: Item) -> str:
         if isinstance(item, Slice):
             text = f"{self.name(item.start)}:{self.name(item.stop)}"
@@ -65,98 +85,74 @@ class _Printer:
         return "None" if item is None else self.name(item)
 
     def path(self, path: Path) -> str:
-        parts = []
+        text = ""
         for step in path:
             if isinstance(step, Index):
-                parts.append("[" + ", ".join(self.item(i) for i in step.items) + "]")
+                text += "[" + ", ".join(self.item(i) for i in step.items) + "]"
             elif isinstance(step, Permute):
-                parts.append(f".permute{step.axes}")
+                text += f".permute{step.axes}"
             else:
-                shape = ", ".join(self.name(x) for x in step.shape)
-                parts.append(f".reshape({shape})")
-        return "".join(parts)
+                text += f".reshape({self.all(step.shape)})"
+        return text
 
-    def function(self, f: Function) -> list[str]:
-        params = ", ".join(self.typed(p) for p in f.params)
-        lines = [f"function {f.name}({params})"]
-        lines += self.block(f.body, "  ")
-        return [*lines, "  return " + ", ".join(self.name(r) for r in f.results)]
-
-    def block(self, block: Block, indent: str) -> list[str]:
-        lines: list[str] = []
+    def block(self, block: Block) -> None:
+        outer, self.indent = self.indent, self.indent + "  "
         for stmt in block.stmts:
-            lines += self.stmt(stmt, indent)
-        return lines
+            self.stmt(stmt)
+        self.indent = outer
 
-    def carries(self, carries: tuple[Carry, ...], indent: str) -> list[str]:
-        return [
-            f"{indent}carry {self.typed(c.inn)} = {self.name(c.init)}" for c in carries
-        ]
-
-    def yields(self, stmt: For | While, indent: str) -> list[str]:
-        lines = [
-            f"{indent}yield {self.name(c.inn)} = {self.name(c.yld)}"
-            f" -> {self.name(c.out)}"
-            for c in stmt.carries
-        ]
-        if stmt.exit is not None:
-            lines.append(f"{indent}exit {self.name(stmt.exit)}")
-        if stmt.trips is not None:
-            lines.append(f"{indent}trips {self.name(stmt.trips)}")
-        return lines
-
-    def stmt(self, s: Stmt, indent: str) -> list[str]:
-        deeper = indent + "  "
+    def stmt(self, s: Stmt) -> None:
         where = f"  # {s.loc.line}" if s.loc.line else ""
         match s:
             case For():
-                bounds = ", ".join(self.name(x) for x in (s.start, s.stop, s.step))
-                head = f"{indent}for {self.name(s.var)} in {bounds}{where}"
-                body = self.carries(s.carries, deeper) + self.block(s.body, deeper)
-                return [head, *body, *self.yields(s, deeper)]
+                bounds = self.all((s.start, s.stop, s.step))
+                self.line(f"for {self.name(s.var)} in {bounds}{where}", s)
+                self.turns(s)
             case While():
-                first = [f"{indent}while{where}", *self.carries(s.carries, deeper)]
-                test = self.block(s.test, deeper)
-                test.append(f"{indent}test {self.name(s.cond)}")
-                body = self.block(s.body, deeper)
-                return [*first, *test, *body, *self.yields(s, deeper)]
+                self.line(f"while{where}", s)
+                self.turns(s)
             case If():
-                lines = [f"{indent}if {self.name(s.cond)}{where}"]
-                lines += self.block(s.then, deeper)
-                lines += [f"{indent}else", *self.block(s.orelse, deeper)]
-                return lines + [
-                    f"{indent}merge {self.typed(m.out)} ="
-                    f" {self.name(m.then)} | {self.name(m.orelse)}"
-                    for m in s.merges
-                ]
+                self.line(f"if {self.name(s.cond)}{where}", s)
+                self.block(s.then)
+                self.line("else")
+                self.block(s.orelse)
+                for m in s.merges:
+                    sources = f"{self.name(m.then)} | {self.name(m.orelse)}"
+                    self.line(f"merge {self.typed(m.out)} = {sources}")
             case _:
-                return [indent + self.simple(s) + where]
+                self.line(self.simple(s) + where, s)
 
-    def simple(self, s: Stmt) -> str:
+    def turns(self, s: For | While) -> None:
+        """Print what follows the head of a loop."""
+        for c in s.carries:
+            self.line(f"  carry {self.typed(c.inn)} = {self.name(c.init)}")
+        if isinstance(s, While):
+            self.block(s.test)
+            self.line(f"test {self.name(s.cond)}")
+        self.block(s.body)
+        for c in s.carries:
+            inn, yld, out = self.name(c.inn), self.name(c.yld), self.name(c.out)
+            self.line(f"  yield {inn} = {yld} -> {out}")
+        if s.exit is not None:
+            self.line(f"  exit {self.name(s.exit)}")
+        if s.trips is not None:
+            self.line(f"  trips {self.name(s.trips)}")
+
+    def simple(self, s: Op | View | Read | Update | Assert) -> str:
+        if isinstance(s, Assert):
+            return f"assert {self.name(s.cond)}, {s.exception}: {s.message}"
+        if isinstance(s, Op):
+            given = [self.name(a) for a in s.args]
+            given += [f"{k}={v!r}" for k, v in s.attrs.items()]
+            results = ", ".join(map(self.typed, s.outs))
+            return f"{results} = {s.row}({', '.join(given)})".removeprefix(" = ")
+        place = self.name(s.base) + ("" if isinstance(s, Push) else self.path(s.path))
+        verb = type(s).__name__.lower()
         match s:
-            case Op():
-                given = [self.name(a) for a in s.args]
-                given += [f"{k}={v!r}" for k, v in s.attrs.items()]
-                results = ", ".join(self.typed(o) for o in s.outs)
-                return f"{results} = {s.row}({', '.join(given)})".removeprefix(" = ")
-            case View():
-                view = self.name(s.base) + self.path(s.path)
-                return f"{self.typed(s.out)} = view {view}"
-            case Read():
-                place = self.name(s.base) + self.path(s.path)
-                return f"{self.typed(s.out)} = read {place}"
-            case Write():
-                place = self.name(s.base) + self.path(s.path)
-                return f"{self.name(s.out)} = write {place}, {self.name(s.value)}"
-            case Accumulate():
-                place = self.name(s.base) + self.path(s.path)
-                return f"{self.name(s.out)} = accumulate {place}, {self.name(s.value)}"
+            case View() | Read():
+                return f"{self.typed(s.out)} = {verb} {place}"
             case Take():
-                place = self.name(s.base) + self.path(s.path)
-                return f"{self.typed(s.value)}, {self.name(s.out)} = take {place}"
-            case Push():
-                item = self.name(s.value)
-                return f"{self.name(s.out)} = push {self.name(s.base)}, {item}"
-            case Assert():
-                return f"assert {self.name(s.cond)}, {s.exception}: {s.message}"
-        raise TypeError(type(s).__name__)
+                return f"{self.typed(s.value)}, {self.name(s.out)} = {verb} {place}"
+            case Write() | Accumulate() | Push():
+                value = self.name(s.value)
+                return f"{self.name(s.out)} = {verb} {place}, {value}"

@@ -21,6 +21,8 @@ class Atom(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def number(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def _linear(const: int, terms: Iterable[tuple[Atom, int]]) -> Dim:
     for atom, coefficient in terms:
         total[atom] = total.get(atom, 0) + coefficient
     kept = [(a, c) for a, c in total.items() if c]
-    return Dim(const, tuple(sorted(kept, key=lambda term: id(term[0]))))
+    return Dim(const, tuple(sorted(kept, key=lambda term: term[0].number)))
 
 
 @dataclass(frozen=True, slots=True)

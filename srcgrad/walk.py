@@ -1,23 +1,28 @@
 """Walk and rewrite IR: operands, results, inner blocks, substitution.
 
-Everything that must treat each kind of statement is here once, so that passes need not
-know the grammar.
+What each kind of node holds is said once, in a table, so that passes need not know the
+grammar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from operator import is_
+from typing import Any, TypeVar
 
 from srcgrad.ir import (
     Accumulate,
     Assert,
     Block,
     Carry,
+    Const,
     For,
+    Function,
     If,
     Index,
-    Item,
+    Merge,
     Op,
     Operand,
     Path,
@@ -25,117 +30,124 @@ from srcgrad.ir import (
     Read,
     Reshape,
     Slice,
-    Step,
     Stmt,
     Take,
+    Update,
     Value,
     View,
     While,
     Write,
-    path_operands,
+    owned,
 )
 
 __all__ = [
     "blocks",
+    "consumed",
     "every",
     "free_values",
+    "inner_operands",
+    "inner_outs",
+    "named",
     "operands",
     "outs",
     "rebuild",
+    "rewrite",
     "substitute",
-    "substitute_block",
-    "substitute_path",
     "uses",
 ]
 
+Node = TypeVar("Node")
+Names = Mapping[Value, Operand]
 
-def operands(stmt: Stmt) -> Iterator[Operand]:
-    """Yield what a statement itself reads, inner blocks left aside.
 
-    The yields of carries and the sources of merges belong to the statement; they are
-    read at the end of the inner block.
+def _holds(**roles: str) -> dict[str, str]:
+    return {name: role for role, names in roles.items() for name in names.split()}
+
+
+# What the fields of each node hold: operands that it reads, values that it makes for
+# what follows, values made for its blocks, operands read at the end of a block, blocks.
+# Its parts are nodes that hold some of these themselves.
+_FIELDS: dict[type, dict[str, str]] = {
+    Op: _holds(reads="args", makes="outs"),
+    View: _holds(reads="base path", makes="out"),
+    Read: _holds(reads="base path", makes="out"),
+    Write: _holds(reads="base path value", makes="out"),
+    Accumulate: _holds(reads="base path value", makes="out"),
+    Take: _holds(reads="base path", makes="value out"),
+    Push: _holds(reads="base value", makes="out"),
+    Assert: _holds(reads="cond"),
+    For: _holds(inner="var", reads="start stop step", parts="carries", blocks="body",
+                ends="exit", makes="trips"),
+    While: _holds(parts="carries", blocks="test body", ends="exit cond", makes="trips"),
+    If: _holds(reads="cond", blocks="then orelse", parts="merges"),
+    Carry: _holds(reads="init", inner="inn", ends="yld", makes="out"),
+    Merge: _holds(ends="then orelse", makes="out"),
+    Index: _holds(reads="items"),
+    Slice: _holds(reads="start stop step"),
+    Reshape: _holds(reads="shape"),
+    Block: _holds(parts="stmts"),
+    Function: _holds(inner="params", blocks="body", ends="results"),
+}  # fmt: skip
+
+
+# Where to look for what a node holds in a role: there, and in its parts.
+_NAMES = {
+    (kind, role): [name for name, own in held.items() if own in (role, "parts")]
+    for kind, held in _FIELDS.items()
+    for role in ("reads", "makes", "inner", "ends", "blocks")
+}
+
+
+def _gather(x: Any, role: str, found: list[Any]) -> list[Any]:
+    """Add all that a node or a field holds in one role."""
+    if isinstance(x, Value | Const | Block):
+        found.append(x)
+    elif isinstance(x, tuple):
+        for item in x:
+            _gather(item, role, found)
+    else:
+        for name in _NAMES.get((type(x), role), ()):
+            _gather(getattr(x, name), role, found)
+    return found
+
+
+def operands(node: Stmt | Path) -> list[Operand]:
+    """Return what a statement itself reads, or what stands in a path.
+
+    The yields of carries and the sources of merges are `inner_operands`: they are read
+    at the end of the inner block.
     """
-    match stmt:
-        case Op():
-            yield from stmt.args
-        case View() | Read() | Take():
-            yield stmt.base
-            yield from path_operands(stmt.path)
-        case Write() | Accumulate():
-            yield stmt.base
-            yield from path_operands(stmt.path)
-            yield stmt.value
-        case Push():
-            yield stmt.base
-            yield stmt.value
-        case Assert():
-            yield stmt.cond
-        case For():
-            yield from (stmt.start, stmt.stop, stmt.step)
-            yield from (c.init for c in stmt.carries)
-        case While():
-            yield from (c.init for c in stmt.carries)
-        case If():
-            yield stmt.cond
+    return _gather(node, "reads", [])
 
 
-def inner_operands(stmt: Stmt) -> Iterator[Operand]:
-    """Yield what is read at the end of inner blocks: yields, exits, merged values."""
-    match stmt:
-        case For() | While():
-            yield from (c.yld for c in stmt.carries)
-            if stmt.exit is not None:
-                yield stmt.exit
-            if isinstance(stmt, While):
-                yield stmt.cond
-        case If():
-            for merge in stmt.merges:
-                yield merge.then
-                yield merge.orelse
-        case _:
-            return
+def inner_operands(stmt: Stmt) -> list[Operand]:
+    """Return what is read at the end of inner blocks: yields, exits, merged values."""
+    return _gather(stmt, "ends", [])
 
 
 def outs(stmt: Stmt) -> tuple[Value, ...]:
     """Return the values a statement defines for what follows it."""
-    match stmt:
-        case Op():
-            return stmt.outs
-        case View() | Read() | Write() | Accumulate() | Push():
-            return (stmt.out,)
-        case Take():
-            return (stmt.value, stmt.out)
-        case Assert():
-            return ()
-        case For() | While():
-            carried = tuple(c.out for c in stmt.carries)
-            return carried if stmt.trips is None else (*carried, stmt.trips)
-        case If():
-            return tuple(m.out for m in stmt.merges)
+    return tuple(_gather(stmt, "makes", []))
 
 
 def inner_outs(stmt: Stmt) -> tuple[Value, ...]:
     """Return the values a statement defines inside its blocks."""
-    match stmt:
-        case For():
-            return (stmt.var, *(c.inn for c in stmt.carries))
-        case While():
-            return tuple(c.inn for c in stmt.carries)
-        case _:
-            return ()
+    return tuple(_gather(stmt, "inner", []))
 
 
 def blocks(stmt: Stmt) -> tuple[Block, ...]:
     """Return the inner blocks in the order they run."""
-    match stmt:
-        case For():
-            return (stmt.body,)
-        case While():
-            return (stmt.test, stmt.body)
-        case If():
-            return (stmt.then, stmt.orelse)
-        case _:
-            return ()
+    return tuple(_gather(stmt, "blocks", []))
+
+
+def consumed(stmt: Stmt) -> list[Value]:
+    """Return the versions of buffers that a statement updates or hands on."""
+    if isinstance(stmt, Update):
+        return [stmt.base]
+    if not isinstance(stmt, For | While | If):
+        return []
+    handed = [*operands(stmt), *inner_operands(stmt)]
+    return [x for x in handed if isinstance(x, Value) and owned(x.type)]
 
 
 def every(block: Block) -> Iterator[Stmt]:
@@ -146,154 +158,91 @@ def every(block: Block) -> Iterator[Stmt]:
             yield from every(inner)
 
 
-def rebuild(stmt: Stmt, rewrite: Callable[[Block], Block]) -> Stmt:
-    """Return the statement with its inner blocks rewritten."""
-    match stmt:
-        case For():
-            return replace(stmt, body=rewrite(stmt.body))
-        case While():
-            return replace(stmt, test=rewrite(stmt.test), body=rewrite(stmt.body))
-        case If():
-            return replace(stmt, then=rewrite(stmt.then), orelse=rewrite(stmt.orelse))
-        case _:
-            return stmt
-
-
-Subst = Mapping[Value, Operand]
-
-
-def _operand(x: Operand, names: Subst) -> Operand:
+def named(x: Operand, names: Names) -> Operand:
+    """Return what stands for an operand."""
     return names.get(x, x) if isinstance(x, Value) else x
 
 
-def _value(x: Value, names: Subst) -> Value:
-    y = names.get(x, x)
-    if not isinstance(y, Value):
-        raise TypeError(f"a constant cannot stand for the buffer {x}")
-    return y
+def rewrite(
+    node: Node,
+    reads: Names | None = None,
+    makes: Mapping[Value, Value | None] | None = None,
+    gone: Container[Any] = (),
+    block: Callable[[Block], Block] | None = None,
+) -> Node:
+    """Return a statement, block or function with other contents.
+
+    What does not change is the same node as before.
+
+    Args:
+        node: The node; it stays as it is.
+        reads: What stands for an operand, inner blocks included.
+        makes: What is defined in place of a value; None for a count of turns only.
+        gone: The statements, carries and merges that are left out.
+        block: How to rewrite inner blocks instead.
+    """
+    known = {"makes": makes or {}, "inner": makes or {}}
+
+    def field(x: Any, role: str) -> Any:
+        if isinstance(x, Value):
+            return known.get(role, reads or {}).get(x, x)
+        if isinstance(x, tuple):
+            kept = [y for y in x if y not in gone] if role == "parts" else x
+            new = tuple(field(y, role) for y in kept)
+            same = len(new) == len(x) and all(map(is_, new, x))
+            return x if same else new
+        if block is not None and role == "blocks":
+            return block(x)
+        return whole(x)
+
+    def whole(x: Any) -> Any:
+        changed = {}
+        for name, role in _FIELDS.get(type(x), {}).items():
+            old = getattr(x, name)
+            new = field(old, role)
+            if new is not old:
+                changed[name] = new
+        if isinstance(x, Function) and x.cut is not None and "body" in changed:
+            changed["cut"] = sum(s not in gone for s in x.body.stmts[: x.cut])
+        return replace(x, **changed) if changed else x
+
+    done: Node = whole(node)
+    return done
 
 
-def _item(item: Item, names: Subst) -> Item:
-    if isinstance(item, Slice):
-        parts = (item.start, item.stop, item.step)
-        return Slice(*(None if p is None else _operand(p, names) for p in parts))
-    return None if item is None else _operand(item, names)
+def rebuild(stmt: Stmt, block: Callable[[Block], Block]) -> Stmt:
+    """Return the statement with its inner blocks rewritten."""
+    return rewrite(stmt, block=block)
 
 
-def substitute_path(path: Path, names: Subst) -> Path:
-    """Replace values inside a path."""
-
-    def step(s: Step) -> Step:
-        if isinstance(s, Index):
-            return Index(tuple(_item(i, names) for i in s.items))
-        if isinstance(s, Reshape):
-            return Reshape(tuple(_operand(x, names) for x in s.shape))
-        return s
-
-    return tuple(step(s) for s in path)
-
-
-def substitute(stmt: Stmt, names: Subst) -> Stmt:
-    """Replace operands everywhere in a statement, inner blocks included."""
-    if not names:
-        return stmt
-
-    def sub(x: Operand) -> Operand:
-        return names.get(x, x) if isinstance(x, Value) else x
-
-    def carries(cs: tuple[Carry, ...]) -> tuple[Carry, ...]:
-        return tuple(replace(c, init=sub(c.init), yld=sub(c.yld)) for c in cs)
-
-    match stmt:
-        case Op():
-            return replace(stmt, args=tuple(sub(a) for a in stmt.args))
-        case View() | Read() | Take():
-            path = substitute_path(stmt.path, names)
-            return replace(stmt, base=_value(stmt.base, names), path=path)
-        case Write() | Accumulate():
-            path = substitute_path(stmt.path, names)
-            base = _value(stmt.base, names)
-            return replace(stmt, base=base, path=path, value=sub(stmt.value))
-        case Push():
-            return replace(stmt, base=_value(stmt.base, names), value=sub(stmt.value))
-        case Assert():
-            return replace(stmt, cond=sub(stmt.cond))
-        case For():
-            return replace(
-                stmt,
-                start=sub(stmt.start),
-                stop=sub(stmt.stop),
-                step=sub(stmt.step),
-                carries=carries(stmt.carries),
-                body=substitute_block(stmt.body, names),
-                exit=None if stmt.exit is None else sub(stmt.exit),
-            )
-        case While():
-            return replace(
-                stmt,
-                test=substitute_block(stmt.test, names),
-                cond=sub(stmt.cond),
-                carries=carries(stmt.carries),
-                body=substitute_block(stmt.body, names),
-                exit=None if stmt.exit is None else sub(stmt.exit),
-            )
-        case If():
-            return replace(
-                stmt,
-                cond=sub(stmt.cond),
-                then=substitute_block(stmt.then, names),
-                orelse=substitute_block(stmt.orelse, names),
-                merges=tuple(
-                    replace(m, then=sub(m.then), orelse=sub(m.orelse))
-                    for m in stmt.merges
-                ),
-            )
-
-
-def substitute_block(block: Block, names: Subst) -> Block:
-    """Replace operands everywhere in a block."""
-    if not names:
-        return block
-    return Block(tuple(substitute(s, names) for s in block.stmts))
+def substitute(node: Node, names: Names) -> Node:
+    """Replace operands everywhere in a node, inner blocks included."""
+    return rewrite(node, names) if names else node
 
 
 def free_values(
     stmts: Iterable[Stmt], also: Iterable[Operand] = ()
 ) -> dict[Value, None]:
     """Return, in order of first use, the values read here and defined outside."""
-    seen: dict[Value, None] = {}
+    seen: dict[Operand, None] = {}
     defined: set[Value] = set()
-
-    def use(xs: Iterable[Operand]) -> None:
-        for x in xs:
-            if isinstance(x, Value):
-                seen.setdefault(x)
 
     def visit(stmts: Iterable[Stmt]) -> None:
         for stmt in stmts:
-            use(operands(stmt))
-            defined.update(inner_outs(stmt))
+            seen.update(dict.fromkeys(operands(stmt)))
             for block in blocks(stmt):
                 visit(block.stmts)
-            use(inner_operands(stmt))
-            defined.update(outs(stmt))
+            seen.update(dict.fromkeys(inner_operands(stmt)))
+            defined.update((*inner_outs(stmt), *outs(stmt)))
 
     visit(stmts)
-    use(also)
-    return {v: None for v in seen if v not in defined}
+    seen.update(dict.fromkeys(also))
+    return {v: None for v in seen if isinstance(v, Value) and v not in defined}
 
 
 def uses(block: Block, results: Iterable[Operand] = ()) -> dict[Value, int]:
     """Count the uses of every value in a block, inner blocks included."""
-    count: dict[Value, int] = {}
-
-    def use(xs: Iterable[Operand]) -> None:
-        for x in xs:
-            if isinstance(x, Value):
-                count[x] = count.get(x, 0) + 1
-
+    count = Counter(results)
     for stmt in every(block):
-        use(operands(stmt))
-        use(inner_operands(stmt))
-    use(results)
-    return count
+        count.update((*operands(stmt), *inner_operands(stmt)))
+    return {v: n for v, n in count.items() if isinstance(v, Value)}

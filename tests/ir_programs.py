@@ -28,6 +28,7 @@ from srcgrad.ir import (
     Path,
     Read,
     Slice,
+    Step,
     Stmt,
     Take,
     Value,
@@ -386,10 +387,17 @@ class Machine:
     def get(self, x: Operand) -> Any:
         return self.env[x] if isinstance(x, Value) else x.value
 
-    def path(self, path: Path) -> Any:
-        if not path:
-            return ...
-        (step,) = path
+    def place(self, held: Any, path: Path) -> tuple[Any, Any]:
+        """Return the view that the last step of a path picks from, and what."""
+        for step in path[:-1]:
+            held = held[self.step(step)]
+        return held, self.step(path[-1]) if path else ...
+
+    def part(self, s: View | Read) -> Any:
+        held, where = self.place(self.env[s.base], s.path)
+        return held[where]
+
+    def step(self, step: Step) -> Any:
         assert isinstance(step, Index)
         (item,) = step.items
         if isinstance(item, Slice):
@@ -414,12 +422,12 @@ class Machine:
             case Op():
                 env[s.out] = OPS[s.row](*(self.get(a) for a in s.args))
             case View():
-                env[s.out] = self.keep(env[s.base][self.path(s.path)])
+                env[s.out] = self.keep(self.part(s))
             case Read():
-                env[s.out] = float(env[s.base][self.path(s.path)])
+                env[s.out] = float(self.part(s))
             case Write() | Accumulate() | Take():
                 env[s.out] = held = self.keep(env[s.base])
-                where = self.path(s.path)
+                held, where = self.place(held, s.path)
                 if isinstance(s, Write):
                     held[where] = np.copy(self.get(s.value))
                 elif isinstance(s, Accumulate):

@@ -38,10 +38,10 @@ from srcgrad.ir import (
     Write,
     gathers,
     owned,
-    path_operands,
 )
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, Dim, ListOf
+from srcgrad.walk import operands
 
 __all__ = ["Region", "Storage"]
 
@@ -221,7 +221,7 @@ class Storage:
         return is_final(self.regions, stmt.base, stmt.path, stmt)
 
     def path_free(self, path: Path, depth: int) -> bool:
-        return all(self.free(p, depth + 1) for p in path_operands(path))
+        return all(self.free(p, depth + 1) for p in operands(path))
 
     def whereabouts(self, buffer: Buffer) -> Value | None:
         """Return the present version of a buffer's memory, unless it was handed on."""

@@ -36,7 +36,7 @@ from srcgrad.ir import Block, Const, Function, If, Op, Operand, Stmt, Value, own
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar
-from srcgrad.walk import every, inner_outs, outs, substitute_block
+from srcgrad.walk import every, inner_outs, outs, substitute
 
 __all__ = ["Capture", "NeedStatic", "Reading", "contained", "identifier", "read"]
 
@@ -259,7 +259,7 @@ class _Entry:
                 names[param] = own
         stmts = function.body.stmts
         split = len(self.head)
-        rest = substitute_block(Block(stmts[split:]), names)
+        rest = substitute(Block(stmts[split:]), names)
         results = tuple(
             names.get(r, r) if isinstance(r, Value) else r for r in function.results
         )
