@@ -14,10 +14,9 @@ read or not. Else nobody could tell what the buffer holds afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from srcgrad.analyses.regions import Regions
 from srcgrad.ir import (
-    Accumulate,
     Assert,
     Block,
     Carry,
@@ -25,24 +24,19 @@ from srcgrad.ir import (
     For,
     Function,
     If,
-    Loop,
     Merge,
     Op,
     Operand,
-    Push,
     Stmt,
-    Take,
+    Update,
     Value,
     While,
-    Write,
     owned,
 )
 from srcgrad.ops import ROWS
-from srcgrad.walk import blocks, every, operands, outs, substitute
+from srcgrad.walk import blocks, every, inner_outs, named, operands, outs, rewrite
 
 __all__ = ["remove_dead_code"]
-
-Names = dict[Value, Operand]
 
 
 def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
@@ -72,10 +66,18 @@ def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
     """
     function = _prune(function)
     alive = _Alive(function, lengths)
-    cut = function.cut
-    if cut is not None:
-        cut = sum(s in alive.kept for s in function.body.stmts[:cut])
-    return replace(function, body=_sweep(function.body, alive), cut=cut)
+    gone: set[Stmt | Carry | Merge] = set()
+    uncounted: dict[Value, None] = {}
+    for stmt in every(function.body):
+        if stmt not in alive.kept:
+            gone.add(stmt)
+        elif isinstance(stmt, For | While):
+            gone.update(c for c in stmt.carries if c.inn not in alive.live)
+            if stmt.trips is not None and stmt.trips not in alive.live:
+                uncounted[stmt.trips] = None
+        elif isinstance(stmt, If):
+            gone.update(m for m in stmt.merges if m.out not in alive.live)
+    return rewrite(function, makes=uncounted, gone=gone)
 
 
 # hand-overs that carry nothing
@@ -84,76 +86,50 @@ def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
 def _prune(function: Function) -> Function:
     """Replace what needless carries and merges hand on by what they were given."""
     while True:
-        body, names = _prune_block(function.body)
-        if not names:
+        found = _Needless(function)
+        if not found.gone:
             return function
-        results = tuple(_renamed(r, names) for r in function.results)
-        function = replace(function, body=body, results=results)
+        names = {value: found.given(value) for value in found.names}
+        function = rewrite(function, names, gone=found.gone)
 
 
-def _prune_block(block: Block) -> tuple[Block, Names]:
-    """Return a block, and what is to stand for the values that are gone."""
-    names: Names = {}
-    stmts: list[Stmt] = []
-    for old in block.stmts:
-        stmt, found = substitute(old, names), Names()
-        if isinstance(stmt, If):
-            stmt, found = _prune_if(stmt)
-        elif isinstance(stmt, For | While):
-            stmt, found = _prune_loop(stmt)
-        names.update(found)
-        stmts.append(stmt)
-    return (Block(tuple(stmts)) if names else block), names
+class _Needless:
+    """Hand-overs that carry nothing, and what is to stand for the values they make."""
 
+    def __init__(self, function: Function) -> None:
+        self.names: dict[Value, Operand] = {}
+        self.gone: set[Carry | Merge] = set()
+        for stmt in reversed([*every(function.body)]):  # inner ones before outer ones
+            if isinstance(stmt, For | While):
+                for c in stmt.carries:
+                    self.carry(c)
+            elif isinstance(stmt, If):
+                for m in stmt.merges:
+                    self.merge(m, stmt.cond)
 
-def _prune_if(stmt: If) -> tuple[If, Names]:
-    then, one = _prune_block(stmt.then)
-    orelse, two = _prune_block(stmt.orelse)
-    names = {**one, **two}
-    kept: list[Merge] = []
-    for old in stmt.merges:
-        m = replace(old, then=_renamed(old.then, one), orelse=_renamed(old.orelse, two))
-        if _same(m.then, m.orelse) and _fits(m.then, m.out):
-            names[m.out] = m.then
-        elif _is_bool(m.then, True) and _is_bool(m.orelse, False):
-            names[m.out] = stmt.cond
+    def given(self, x: Operand) -> Operand:
+        """Return what stands for an operand in the end."""
+        while x in self.names:
+            x = named(x, self.names)
+        return x
+
+    def carry(self, c: Carry) -> None:
+        """Note a carry that is what it was given in every turn."""
+        init, yld = self.given(c.init), self.given(c.yld)
+        if (yld is c.inn or _same(yld, init)) and _fits(init, c.inn):
+            self.names[c.inn] = self.names[c.out] = init
+            self.gone.add(c)
+
+    def merge(self, m: Merge, cond: Operand) -> None:
+        """Note a merge of one value with itself, or of True and False."""
+        then, orelse = self.given(m.then), self.given(m.orelse)
+        if _same(then, orelse) and _fits(then, m.out):
+            self.names[m.out] = then
+        elif _is_bool(then, True) and _is_bool(orelse, False):
+            self.names[m.out] = cond
         else:
-            kept.append(m)
-    return replace(stmt, then=then, orelse=orelse, merges=tuple(kept)), names
-
-
-def _prune_loop(stmt: Loop) -> tuple[Loop, Names]:
-    names: Names = {}
-    if isinstance(stmt, While):
-        test, found = _prune_block(stmt.test)
-        stmt = replace(stmt, test=test, cond=_renamed(stmt.cond, found))
-        names.update(found)
-    body, found = _prune_block(stmt.body)
-    names.update(found)
-    carries = tuple(replace(c, yld=_renamed(c.yld, found)) for c in stmt.carries)
-    exit = None if stmt.exit is None else _renamed(stmt.exit, found)
-    stmt = replace(stmt, body=body, carries=carries, exit=exit)
-    while True:
-        # One carry that goes can show that another one carries nothing either.
-        idle = [c for c in stmt.carries if _idle(c)]
-        if not idle:
-            return stmt, names
-        stmt = replace(stmt, carries=tuple(c for c in stmt.carries if c not in idle))
-        gone: Names = {c.inn: c.init for c in idle}
-        changed = substitute(stmt, gone)
-        assert isinstance(changed, For | While)
-        stmt = changed
-        names.update(gone)
-        names.update((c.out, c.init) for c in idle)
-
-
-def _idle(c: Carry) -> bool:
-    """Tell whether a carry is what it was given in every turn."""
-    return (c.yld is c.inn or _same(c.yld, c.init)) and _fits(c.init, c.inn)
-
-
-def _renamed(x: Operand, names: Names) -> Operand:
-    return names.get(x, x) if isinstance(x, Value) else x
+            return
+        self.gone.add(m)
 
 
 def _same(a: Operand, b: Operand) -> bool:
@@ -179,72 +155,54 @@ class _Alive:
     """The values that are needed, and the statements that are kept for them."""
 
     def __init__(self, function: Function, lengths: bool) -> None:
+        self.regions = Regions(function)
         self.live: set[Value] = set()
         self.kept: set[Stmt] = set()
         self.lengths = lengths
-        self.maker: dict[Value, Stmt] = {}
-        self.parent: dict[Stmt, Stmt | None] = {}
-        self.carry: dict[Value, Carry] = {}
-        self.merge: dict[Value, Merge] = {}
-        self.depth: dict[Value, int] = dict.fromkeys(function.params, 0)
         # How deep the outermost region lies that a version's memory comes from.
-        self.home: dict[Value, int] = dict.fromkeys(function.params, 0)
-        self.heirs: dict[Value, list[Value]] = {}
+        self.home: dict[Operand, int] = dict.fromkeys(function.params, 0)
+        # What a value is handed on from, and as what the memory of a version goes on.
+        self.sources: dict[Value, tuple[Operand, ...]] = {}
+        self.heirs: dict[Operand, list[Value]] = {}
         self.pending: list[Value] = []
-        self.index(function.body, None, 0)
+        self.index(function.body, 0)
         self.need(function.results)
         for stmt in every(function.body):
-            if isinstance(stmt, Assert) or (
-                isinstance(stmt, Op) and ROWS[stmt.row].effect
-            ):
+            effect = isinstance(stmt, Op) and ROWS[stmt.row].effect
+            if effect or isinstance(stmt, Assert):
                 self.keep(stmt)
         self.settle()
 
-    # who makes, hands on and inherits what
-
-    def index(self, block: Block, parent: Stmt | None, depth: int) -> None:
-        """Note the maker of every value, and the heirs of every version."""
+    def index(self, block: Block, depth: int) -> None:
+        """Note where the memory of every version comes from and goes to."""
         for stmt in block.stmts:
-            self.parent[stmt] = parent
             if isinstance(stmt, For | While):
-                self.index_carries(stmt, depth)
+                home = self.oldest(depth, (c.init for c in stmt.carries))
+                for c in stmt.carries:
+                    self.home[c.inn] = self.home[c.out] = home
+                    self.sources[c.inn] = (c.init, c.yld, c.out)
+                    self.inherit(c.out, c.init, c.yld, c.inn)
             for inner in blocks(stmt):
-                self.index(inner, stmt, depth + 1)
+                self.index(inner, depth + 1)
+            if isinstance(stmt, If):
+                for m in stmt.merges:
+                    self.home[m.out] = self.oldest(depth, (m.then, m.orelse))
+                    self.inherit(m.out, m.then, m.orelse)
+            elif isinstance(stmt, Update):
+                self.home[stmt.out] = self.home[stmt.base]
+                self.inherit(stmt.out, stmt.base)
             for out in outs(stmt):
-                self.maker[out], self.depth[out] = stmt, depth
                 self.home.setdefault(out, depth)
-            match stmt:
-                case Write() | Accumulate() | Take() | Push():
-                    self.home[stmt.out] = self.home[stmt.base]
-                    self.inherit(stmt.out, stmt.base)
-                case If():
-                    for m in stmt.merges:
-                        self.merge[m.out] = m
-                        self.inherit(m.out, m.then, m.orelse)
-                        self.home[m.out] = min(depth, self.oldest([m.then, m.orelse]))
-                case _:
-                    pass
-
-    def index_carries(self, stmt: Loop, depth: int) -> None:
-        home = min(depth, self.oldest(c.init for c in stmt.carries))
-        if isinstance(stmt, For):
-            self.maker[stmt.var], self.depth[stmt.var] = stmt, depth + 1
-        for c in stmt.carries:
-            self.maker[c.inn], self.depth[c.inn] = stmt, depth + 1
-            self.carry[c.inn] = self.carry[c.out] = c
-            self.home[c.inn] = self.home[c.out] = home
-            self.inherit(c.out, c.init, c.yld)
 
     def inherit(self, heir: Value, *owners: Operand) -> None:
-        """Note that the memory of versions goes on as another one."""
+        """Note what a value is handed on from."""
+        self.sources[heir] = owners
         for owner in owners:
-            if isinstance(owner, Value) and owned(owner.type):
-                self.heirs.setdefault(owner, []).append(heir)
+            self.heirs.setdefault(owner, []).append(heir)
 
-    def oldest(self, xs: Iterable[Operand]) -> int:
+    def oldest(self, depth: int, xs: Iterable[Operand]) -> int:
         """Return how far out the memory of some versions may come from."""
-        found = (self.home[x] for x in xs if isinstance(x, Value) and owned(x.type))
-        return min(found, default=len(self.parent))
+        return min((depth, *(self.home[x] for x in xs if owned(x.type))))
 
     # marking
 
@@ -261,24 +219,19 @@ class _Alive:
             self.live.add(value)
             if self.lengths:
                 atoms = (a for d in getattr(value.type, "dims", ()) for a, _ in d.terms)
-                self.need(a for a in atoms if a in self.depth)
-            if value not in self.maker:
+                self.need(a for a in atoms if a in self.regions.chain)
+            if value not in self.regions.definition:
                 continue
-            self.keep(self.maker[value])
-            if value in self.carry:
-                c = self.carry[value]
-                self.need((c.init, c.inn, c.yld, c.out))
-            if value in self.merge:
-                m = self.merge[value]
-                self.need((m.then, m.orelse))
+            self.keep(self.regions.definition[value])
+            self.need(self.sources.get(value, ()))
             if self.leaves_region(value):
                 self.need(self.heirs.get(value, ()))
 
     def leaves_region(self, value: Value) -> bool:
         """Tell whether a version is an outer buffer as a region has changed it."""
-        if not owned(value.type) or self.home[value] >= self.depth[value]:
+        if not owned(value.type) or self.home[value] >= len(self.regions.chain[value]):
             return False
-        return value not in self.carry or value is self.carry[value].out
+        return value not in inner_outs(self.regions.definition[value])
 
     def keep(self, stmt: Stmt) -> None:
         """Keep a statement, the regions around it, and what they read themselves."""
@@ -290,33 +243,9 @@ class _Alive:
                 self.need((stmt.start, stmt.stop, stmt.step, stmt.exit))
             case While():
                 self.need((stmt.cond, stmt.exit))
-            case Write() | Accumulate() | Take() | Push():
-                self.need((*operands(stmt), stmt.out))
             case _:
                 self.need(operands(stmt))
-        parent = self.parent[stmt]
-        if parent is not None:
-            self.keep(parent)
-
-
-def _sweep(block: Block, alive: _Alive) -> Block:
-    """Return a block with what is alive in it."""
-    return Block(tuple(_swept(s, alive) for s in block.stmts if s in alive.kept))
-
-
-def _swept(stmt: Stmt, alive: _Alive) -> Stmt:
-    match stmt:
-        case For() | While():
-            carries = tuple(c for c in stmt.carries if c.inn in alive.live)
-            trips = stmt.trips if stmt.trips in alive.live else None
-            body = _sweep(stmt.body, alive)
-            stmt = replace(stmt, carries=carries, trips=trips, body=body)
-            if isinstance(stmt, While):
-                return replace(stmt, test=_sweep(stmt.test, alive))
-            return stmt
-        case If():
-            merges = tuple(m for m in stmt.merges if m.out in alive.live)
-            then, orelse = _sweep(stmt.then, alive), _sweep(stmt.orelse, alive)
-            return replace(stmt, then=then, orelse=orelse, merges=merges)
-        case _:
-            return stmt
+                if isinstance(stmt, Update):
+                    self.need((stmt.out,))
+        for region, _ in self.regions.site[stmt].chain:
+            self.keep(region)

@@ -9,39 +9,32 @@ operations that come before any change of the memory it was copied from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.ir import (
     Accumulate,
     Block,
-    For,
     Function,
-    If,
-    Index,
     Op,
     Operand,
-    Path,
     Push,
-    Slice,
     Stmt,
     Take,
     Value,
     View,
-    While,
     Write,
-    owned,
+    gathers,
 )
 from srcgrad.types import Array
 from srcgrad.walk import (
     blocks,
+    consumed,
     every,
     inner_operands,
     operands,
-    outs,
-    rebuild,
-    substitute,
+    rewrite,
     uses,
 )
 
@@ -95,7 +88,7 @@ def elide_copies(function: Function) -> Function:
         plan = _Plan(function)
         if not plan.gone:
             return function
-        function = plan.carry_out()
+        function = rewrite(function, plan.names, plan.renamed, plan.gone)
 
 
 class _Plan:
@@ -113,7 +106,9 @@ class _Plan:
                     self.users.setdefault(x, []).append(stmt)
             self.ends.update(x for x in inner_operands(stmt) if isinstance(x, Value))
         self.gone: set[Stmt] = set()
-        self.renamed: dict[Value, Value] = {}  # an original -> the copy's name, (a)
+        self.renamed: dict[
+            Value, Value | None
+        ] = {}  # an original -> the copy's name, (a)
         self.names: dict[Value, Operand] = {}  # a copy -> its original, (b)
         touched: set[Value] = set()
         for place in _copies(function.body):
@@ -139,24 +134,22 @@ class _Plan:
         maker = self.regions.definition.get(original)
         if isinstance(maker, View):
             here = maker in place.stmts[: place.position]
-            return here and _is_gather(maker.path) and self.is_operand_here(place)
+            return here and gathers(maker.path) and self.is_operand_here(place)
         first = self.regions.buffer[original].memory().first
         maker = self.regions.definition.get(first)
-        if maker not in place.stmts[: place.position] or self.crosses_cut(maker, place):
+        if maker not in place.stmts[: place.position]:
+            return False
+        if self.cut_between(place, place.stmts.index(maker), place.position):
             return False
         if isinstance(maker, Op):
             return maker.row not in MAY_ALIAS
         return isinstance(maker, Take) and maker.value is first
 
-    def crosses_cut(self, maker: Stmt, place: _Place) -> bool:
-        """Tell whether the forward sweep makes what the backward sweep copies.
+    def cut_between(self, place: _Place, first: int, last: int) -> bool:
+        """Tell whether of two statements around a copy only the first runs forward.
 
         The two sweeps may run apart, the backward one more than once.
         """
-        return self.cut_between(place, place.stmts.index(maker), place.position)
-
-    def cut_between(self, place: _Place, first: int, last: int) -> bool:
-        """Tell whether of two statements around a copy only the first runs forward."""
         top, cut = self.function.body.stmts, self.function.cut
         return cut is not None and place.stmts is top and first < cut <= last
 
@@ -206,60 +199,8 @@ class _Plan:
 
     def disturbs(self, stmt: Stmt, memory: Buffer) -> bool:
         """Tell whether a statement changes some memory or hands it on."""
-        for inner in (stmt, *(s for b in blocks(stmt) for s in every(b))):
-            if any(self.memory(v) is memory for v in _taken(inner)):
-                return True
-        return False
-
-    # carrying out
-
-    def carry_out(self) -> Function:
-        """Return the function without the copies."""
-        f = self.function
-        cut = f.cut
-        if cut is not None:
-            cut -= sum(s in self.gone for s in f.body.stmts[:cut])
-        results = tuple(
-            self.names.get(r, r) if isinstance(r, Value) else r for r in f.results
-        )
-        return replace(f, body=self.block(f.body), results=results, cut=cut)
-
-    def block(self, block: Block) -> Block:
-        """Return a block without the copies."""
-        return Block(
-            tuple(
-                rebuild(self.stmt(stmt), self.block)
-                for stmt in block.stmts
-                if stmt not in self.gone
-            )
-        )
-
-    def stmt(self, stmt: Stmt) -> Stmt:
-        """Let a statement define the copy, or read the original."""
-        if any(isinstance(x, Value) and x in self.names for x in operands(stmt)):
-            stmt = substitute(stmt, self.names)
-        if not any(out in self.renamed for out in outs(stmt)):
-            return stmt
-        match stmt:
-            case Op():
-                made = tuple(self.renamed.get(o, o) for o in stmt.outs)
-                return replace(stmt, outs=made)
-            case For() | While():
-                carries = tuple(replace(c, out=self.named(c.out)) for c in stmt.carries)
-                return replace(stmt, carries=carries)
-            case If():
-                merges = tuple(replace(m, out=self.named(m.out)) for m in stmt.merges)
-                return replace(stmt, merges=merges)
-            case Take():
-                value, out = self.named(stmt.value), self.named(stmt.out)
-                return replace(stmt, value=value, out=out)
-            case View() | Write() | Accumulate() | Push():
-                return replace(stmt, out=self.named(stmt.out))
-        return stmt
-
-    def named(self, value: Value) -> Value:
-        """Return the copy that takes the place of a value, or the value itself."""
-        return self.renamed.get(value, value)
+        inside = every(Block((stmt,)))
+        return any(self.memory(v) is memory for s in inside for v in consumed(s))
 
 
 def _copies(block: Block) -> Iterator[_Place]:
@@ -271,25 +212,3 @@ def _copies(block: Block) -> Iterator[_Place]:
             (given,) = stmt.args
             if isinstance(given, Value) and isinstance(given.type, Array):
                 yield _Place(block.stmts, position, stmt)
-
-
-def _taken(stmt: Stmt) -> Iterable[Value]:
-    """Return the versions that a statement updates or hands on."""
-    match stmt:
-        case Write() | Accumulate() | Take() | Push():
-            return [stmt.base]
-        case For() | While():
-            pairs: list[Operand] = [x for c in stmt.carries for x in (c.init, c.yld)]
-        case If():
-            pairs = [x for m in stmt.merges for x in (m.then, m.orelse)]
-        case _:
-            return []
-    return [x for x in pairs if isinstance(x, Value) and owned(x.type)]
-
-
-def _is_gather(path: Path) -> bool:
-    """Tell whether a path has an array in a subscript: it then makes a new array."""
-    items = [i for step in path if isinstance(step, Index) for i in step.items]
-    return any(
-        i is not None and not isinstance(i, Slice) and i.type.rank > 0 for i in items
-    )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from srcgrad.ir import Assert, Block, Function, Op, Operand, Stmt, Value
-from srcgrad.walk import every, outs, rebuild
+from srcgrad.ir import Assert, Function, Op, Operand, Stmt, Value
+from srcgrad.walk import every, outs, rewrite
 
 __all__ = ["drop_entry_checks"]
 
@@ -32,10 +30,4 @@ def drop_entry_checks(function: Function) -> Function:
         test = made.get(stmt.cond) if isinstance(stmt.cond, Value) else None
         return isinstance(test, Op) and all(is_length(a) for a in test.args)
 
-    def strip(block: Block) -> Block:
-        return Block(tuple(rebuild(s, strip) for s in block.stmts if not needless(s)))
-
-    cut = function.cut
-    if cut is not None:
-        cut -= sum(needless(s) for s in function.body.stmts[:cut])
-    return replace(function, body=strip(function.body), cut=cut)
+    return rewrite(function, gone={s for s in every(function.body) if needless(s)})
