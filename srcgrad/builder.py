@@ -35,7 +35,7 @@ from srcgrad.ir import (
     gathers,
 )
 from srcgrad.ops import ROWS
-from srcgrad.types import Array, Dim, ListOf, Scalar, Type
+from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine
 
 __all__ = ["INT", "Builder", "ShapeError", "const"]
 
@@ -111,16 +111,14 @@ class Builder:
         """Rewrite a dim by the equalities that are known here."""
         for known in self.equal:
             for atom, value in known.items():
-                for term, factor in dim.terms:
-                    if term is atom:
-                        dim = dim - Dim(0, ((atom, factor),)) + value.scaled(factor)
+                dim = dim.put({atom: value})
         return dim
 
     def dim(self, operand: Operand) -> Dim:
         """Return the dim that an integer operand stands for."""
         if isinstance(operand, Const):
             return Dim(int(operand.value))
-        return self.linear.get(operand) or Dim(0, ((operand, 1),))
+        return self.linear.get(operand) or Dim.of(operand)
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """Require two dims to be equal; check it at run time if it is not certain."""
@@ -141,7 +139,7 @@ class Builder:
         difference = a - b
         for atom, factor in difference.terms:
             if abs(factor) == 1:
-                rest = difference - Dim(0, ((atom, factor),))
+                rest = difference.put({atom: Dim(0)})
                 self.equal[-1][atom] = rest.scaled(-factor)
                 return
 
@@ -169,7 +167,7 @@ class Builder:
         """Return a dim that nothing is known about; `measure` gives it its value."""
         atom = Value("n", INT)
         self.unmeasured.add(atom)
-        return Dim(0, ((atom, 1),))
+        return Dim.of(atom)
 
     def measure(self, value: Value) -> None:
         """Emit the lengths of an array whose dims are loose."""
@@ -230,8 +228,9 @@ class Builder:
             self.emit(Op(row, given, outs, attrs, self.loc))
             return outs
         out = Value(name, type)
-        if type == INT:
-            self._note(row, given, out)
+        form = self._sum(row, given)
+        if form is not None:
+            self.linear[out] = form
         self.emit(Op(row, given, (out,), attrs, self.loc))
         if not self.trusting:
             self.measure(out)
@@ -249,12 +248,16 @@ class Builder:
             return None
         return const(_FOLDS[row](*values))
 
+    def _sum(self, row: str, args: tuple[Operand, ...]) -> Dim | None:
+        """Return the linear form of a result, so that dims stay comparable."""
+        whole = all(a.type == INT for a in args)
+        return combine(row, [self.dim(x) for x in args]) if whole else None
+
     def _shorter(self, row: str, args: tuple[Operand, ...]) -> Operand | None:
         """Write `(n - 1) + 1` as `n`: sums of one integer and numbers stay short."""
-        if row not in ("add", "sub") or any(a.type != INT for a in args):
+        total = self._sum(row, args) if row in ("add", "sub") else None
+        if total is None:
             return None
-        a, b = (self.dim(x) for x in args)
-        total = a + b if row == "add" else a - b
         if total.known is not None:
             return const(total.known)
         if len(total.terms) != 1 or total.terms[0][1] != 1:
@@ -268,20 +271,6 @@ class Builder:
         sign = "add" if total.const > 0 else "sub"
         out: Operand = self.op(sign, atom, const(abs(total.const)))
         return out
-
-    def _note(self, row: str, args: tuple[Operand, ...], out: Value) -> None:
-        """Keep the linear form of an integer, so that dims stay comparable."""
-        if any(a.type != INT for a in args):
-            return
-        if row in ("add", "sub"):
-            a, b = (self.dim(x) for x in args)
-            self.linear[out] = a + b if row == "add" else a - b
-        elif row == "mul" and any(isinstance(a, Const) for a in args):
-            a, b = (self.dim(x) for x in args)
-            factor, rest = (a, b) if a.known is not None else (b, a)
-            self.linear[out] = rest.scaled(factor.const)
-        elif row == "neg":
-            self.linear[out] = self.dim(args[0]).scaled(-1)
 
     # buffers
 

@@ -7,13 +7,16 @@ expression that could go below zero stands for `max(0, expression)`, as slices d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Array", "Dim", "ListOf", "Scalar", "Type", "is_float", "join", "promote"]
+__all__ = [
+    "Array", "Dim", "ListOf", "Scalar", "Type", "combine", "is_float", "join",
+    "promote",
+]  # fmt: skip
 
 
 class Atom(Protocol):
@@ -51,6 +54,23 @@ class Dim:
     def __sub__(self, other: Dim) -> Dim:
         return self + other.scaled(-1)
 
+    @staticmethod
+    def of(atom: Atom) -> Dim:
+        """Return an integer value as an expression."""
+        return Dim(0, ((atom, 1),))
+
+    def factor(self, atom: Atom) -> int:
+        """Return what an integer value is multiplied by."""
+        return next((factor for term, factor in self.terms if term is atom), 0)
+
+    def put(self, given: Mapping[Any, Dim]) -> Dim:
+        """Put expressions in the place of integer values."""
+        if not any(atom in given for atom, _ in self.terms):
+            return self
+        parts = [given.get(a, Dim.of(a)).scaled(factor) for a, factor in self.terms]
+        terms = (term for part in parts for term in part.terms)
+        return _linear(self.const + sum(part.const for part in parts), terms)
+
     def __repr__(self) -> str:
         return f"Dim({self})"
 
@@ -69,6 +89,22 @@ def _linear(const: int, terms: Iterable[tuple[Atom, int]]) -> Dim:
         total[atom] = total.get(atom, 0) + coefficient
     kept = [(a, c) for a, c in total.items() if c]
     return Dim(const, tuple(sorted(kept, key=lambda term: term[0].number)))
+
+
+def combine(row: str, parts: Sequence[Dim]) -> Dim | None:
+    """Return an operation on linear expressions as one more, if it is linear."""
+    match row, parts:
+        case "add", [a, b]:
+            return a + b
+        case "sub", [a, b]:
+            return a - b
+        case "neg", [a]:
+            return a.scaled(-1)
+        case ("mul", [a, b]) if a.known is not None:
+            return b.scaled(a.known)
+        case ("mul", [a, b]) if b.known is not None:
+            return a.scaled(b.known)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

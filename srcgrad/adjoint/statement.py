@@ -100,7 +100,8 @@ class Statements(Cotangents):
         """Keep a contribution only where its value counts."""
         chosen: Any = None
         for way in sorted(
-            mask, key=lambda w: min(self.regions.site[s].order for s, _ in w)
+            mask,
+            key=lambda w: sorted((self.regions.site[s].order, not k) for s, k in w),
         ):
             both: Any = None
             for stmt, first in sorted(way, key=lambda s: self.regions.site[s[0]].order):

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 
-from srcgrad.ir import (
-    Accumulate,
-    For,
-    Function,
-    If,
-    Op,
-    Operand,
-    Push,
-    Read,
-    Stmt,
-    Take,
-    Value,
-    View,
-    While,
-    Write,
-)
+from srcgrad.ir import For, Function, If, Op, Operand, Stmt, Value, While
 from srcgrad.ops import ROWS
 from srcgrad.types import is_float
-from srcgrad.walk import every
+from srcgrad.walk import every, operands, outs
 
-__all__ = ["active_values", "dependences", "reach"]
+__all__ = ["active_values", "between"]
 
 Edge = tuple[Operand, Value]
 
 
-def dependences(stmt: Stmt) -> Iterator[Edge]:
-    """Yield the pairs (operand, result) through which a derivative flows."""
+def _dependences(stmt: Stmt) -> Iterator[Edge]:
+    """Yield the pairs (operand, result) through which a derivative may flow."""
     match stmt:
         case Op():
             row = ROWS[stmt.row]
@@ -40,34 +26,36 @@ def dependences(stmt: Stmt) -> Iterator[Edge]:
                 name = row.params[min(k, len(row.params) - 1)].lstrip("*")
                 if name in row.vjp:
                     yield from ((arg, out) for out in stmt.outs)
-        case View() | Read():
-            yield stmt.base, stmt.out
-        case Write() | Accumulate() | Push():
-            yield stmt.base, stmt.out
-            yield stmt.value, stmt.out
-        case Take():
-            yield stmt.base, stmt.out
-            yield stmt.base, stmt.value
         case For() | While():
-            for carry in stmt.carries:
-                for source in (carry.init, carry.yld):
-                    yield source, carry.inn
-                    yield source, carry.out
+            for c in stmt.carries:
+                yield from product((c.init, c.yld), (c.inn, c.out))
         case If():
-            for merge in stmt.merges:
-                yield merge.then, merge.out
-                yield merge.orelse, merge.out
+            for m in stmt.merges:
+                yield from product((m.then, m.orelse), (m.out,))
+        case _:
+            yield from product(operands(stmt), outs(stmt))
 
 
-def reach(start: Iterable[Operand], edges: dict[Value, list[Value]]) -> set[Value]:
-    """Return everything that can be reached along the edges."""
+def between(
+    edges: Iterable[Edge], start: Iterable[Operand], end: Iterable[Operand]
+) -> set[Value]:
+    """Return everything on a path along the edges from a start to an end."""
+    ahead: dict[Operand, list[Value]] = {}
+    back: dict[Operand, list[Value]] = {}
+    for source, target in edges:
+        if isinstance(source, Value):
+            ahead.setdefault(source, []).append(target)
+            back.setdefault(target, []).append(source)
+    return _reach(start, ahead) & _reach(end, back)
+
+
+def _reach(start: Iterable[Operand], edges: dict[Operand, list[Value]]) -> set[Value]:
     todo = [v for v in start if isinstance(v, Value)]
     seen = set(todo)
     while todo:
-        for other in edges.get(todo.pop(), ()):
-            if other not in seen:
-                seen.add(other)
-                todo.append(other)
+        new = [v for v in edges.get(todo.pop(), ()) if v not in seen]
+        seen.update(new)
+        todo += new
     return seen
 
 
@@ -75,12 +63,6 @@ def active_values(
     function: Function, inputs: Iterable[Value], results: Iterable[Operand]
 ) -> set[Value]:
     """Return the float values on some path from an input to a result."""
-    ahead: dict[Value, list[Value]] = {}
-    back: dict[Value, list[Value]] = {}
-    for stmt in every(function.body):
-        for source, target in dependences(stmt):
-            if isinstance(source, Value) and is_float(source.type):
-                if is_float(target.type):
-                    ahead.setdefault(source, []).append(target)
-                    back.setdefault(target, []).append(source)
-    return reach(inputs, ahead) & reach(results, back)
+    edges = (e for stmt in every(function.body) for e in _dependences(stmt))
+    floats = ((x, y) for x, y in edges if is_float(x.type) and is_float(y.type))
+    return between(floats, inputs, results)

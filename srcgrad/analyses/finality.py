@@ -8,8 +8,11 @@ run backward with nothing on the tape.
 
 from __future__ import annotations
 
-from srcgrad.analyses.regions import Chain, Regions, Site, Update
-from srcgrad.ir import Const, For, Index, Path, Push, Slice, Stmt, Value, While
+import math
+from collections.abc import Mapping, Sequence
+
+from srcgrad.analyses.regions import Chain, Regions, Update
+from srcgrad.ir import Const, For, Index, Loop, Path, Push, Slice, Stmt, Value, While
 from srcgrad.types import Dim
 
 __all__ = ["is_final"]
@@ -31,13 +34,10 @@ def is_final(
             continue
         there = regions.site[update]
         shared = _shared(here.chain, there.chain)
-        loops = [s for s, _ in shared if isinstance(s, For | While)]
-        if there.order < here.order and not loops:
+        if there.order < here.order and not shared:
             continue
-        place = _place(regions, update.path)
-        if place is None or len(place) != len(wanted):
-            return False
-        if not _never_meets(regions, wanted, place, update, here, loops, own):
+        after = there.order > here.order and update is not own
+        if not _never_meets(regions, wanted, reader, update, shared + after):
             return False
     return True
 
@@ -55,151 +55,87 @@ def _place(regions: Regions, path: Path) -> list[Dim] | None:
     return place
 
 
-def _shared(a: Chain, b: Chain) -> Chain:
-    out = []
-    for x, y in zip(a, b, strict=False):
-        if x[0] is not y[0]:
+def _loops(chain: Chain) -> list[Loop]:
+    """Return the loops around a region."""
+    return [s for s, _ in chain if isinstance(s, For | While)]
+
+
+def _shared(a: Chain, b: Chain) -> int:
+    """Return how many loops are around both of two regions."""
+    count = 0
+    for (one, _), (two, _) in zip(a, b, strict=False):
+        if one is not two:
             break
-        out.append(x)
-    return tuple(out)
+        count += isinstance(one, For | While)
+    return count
 
 
 def _never_meets(
-    regions: Regions, wanted: list[Dim], place: list[Dim], update: Update,
-    here: Site, loops: list[For | While], own: Stmt | None,
-) -> bool:  # fmt: skip
-    """Show that no later execution of the update hits the wanted element."""
-    nest = [s for s, _ in regions.site[update].chain if isinstance(s, For | While)]
-    order = here.order
-    if not all(_from_front(regions, w, chain_loops(here.chain)) for w in wanted):
+    regions: Regions, wanted: list[Dim], reader: Stmt, update: Update, cases: int
+) -> bool:
+    """Show that no later execution of the update hits the wanted element.
+
+    It comes later in so many cases: in each, so many loops around both stand still and
+    the next one has gone on, if that is still one around both.
+    """
+    place = None if isinstance(update, Push) else _place(regions, update.path)
+    if place is None or len(place) != len(wanted):
         return False
-    if not all(_from_front(regions, p, nest) for p in place):
+    there, here = regions.site[update].chain, regions.site[reader].chain
+    nest, around = _counted(_loops(there)), _counted(_loops(here))
+    if nest is None or around is None:
         return False
-    around = [s for s, _ in here.chain if isinstance(s, For | While)]
-    if not all(isinstance(s, For) and _unit(s) for s in nest + around):
+    # A subscript that may be below zero may count from the end.
+    fronts = [(w, around) for w in wanted] + [(p, nest) for p in place]
+    if any(_low(regions, dim, loops) < 0 for dim, loops in fronts):
         return False
-    cases = list(range(len(loops)))
-    if update is not own and regions.site[update].order > order:
-        cases.append(len(loops))
-    for case in cases:
-        primed = _later(nest, loops, case)
-        if primed is None:
-            return False
+    shared = _shared(here, there)
+    for case in range(cases):
+        further = {loop.var: 0 for loop in nest[:case]}
+        if case < shared:
+            further[nest[case].var] = _step(nest[case])
         if not any(
-            _apart(regions, w, p, primed, nest, around)
+            _low(regions, low - w.scaled(sign), around) >= 1
             for w, p in zip(wanted, place, strict=True)
+            for sign in (1, -1)
+            for low in _least(regions, p.scaled(sign), nest, further)
         ):
             return False
     return True
 
 
-def chain_loops(chain: Chain) -> list[For | While]:
-    """Return the loops around a region."""
-    return [s for s, _ in chain if isinstance(s, For | While)]
+def _counted(loops: list[Loop]) -> list[For] | None:
+    """Return loops that all count up or down by one, else None."""
+    counted = [s for s in loops if isinstance(s, For) and abs(_step(s)) == 1]
+    return counted if len(counted) == len(loops) else None
 
 
-def _from_front(regions: Regions, dim: Dim, loops: list[For | While]) -> bool:
-    """Show that a subscript never counts from the end: negative ones wrap around."""
-    if not all(isinstance(s, For) and _unit(s) for s in loops):
-        return False
-    low = _settle(regions, dim, loops)
-    return low is not None and low >= 0
-
-
-def _unit(loop: Stmt) -> bool:
-    assert isinstance(loop, For)
-    return isinstance(loop.step, Const) and abs(loop.step.value) == 1
-
-
-def _later(
-    nest: list[For | While], loops: list[For | While], case: int
-) -> dict[Value, tuple[Value, int] | None] | None:
-    """Describe a later turn: equal in the first `case` loops, further in the next.
-
-    Each loop variable of the update maps to (the reader's variable, how much further at
-    least), or to None where nothing but its range is known.
-    """
-    primed: dict[Value, tuple[Value, int] | None] = {}
-    for depth, loop in enumerate(nest):
-        assert isinstance(loop, For)
-        assert isinstance(loop.step, Const)
-        if depth < len(loops) and depth < case:
-            primed[loop.var] = (loop.var, 0)
-        elif depth < len(loops) and depth == case:
-            primed[loop.var] = (loop.var, int(loop.step.value))
-        else:
-            primed[loop.var] = None
-    return primed
-
-
-def _apart(
-    regions: Regions, wanted: Dim, place: Dim,
-    primed: dict[Value, tuple[Value, int] | None],
-    nest: list[For | While], around: list[For | While],
-) -> bool:  # fmt: skip
-    """Show that two subscripts differ, one way or the other."""
-    for sign in (1, -1):
-        low = _least(regions, place.scaled(sign), primed, nest)
-        if low is None:
-            continue
-        high = _least(regions, wanted.scaled(-sign), None, around)
-        if high is None:
-            continue
-        gap = _settle(regions, low + high, around)
-        if gap is not None and gap >= 1:
-            return True
-    return False
+def _step(loop: For) -> int:
+    return int(loop.step.value) if isinstance(loop.step, Const) else 0
 
 
 def _least(
-    regions: Regions, dim: Dim,
-    primed: dict[Value, tuple[Value, int] | None] | None,
-    nest: list[For | While],
-) -> Dim | None:  # fmt: skip
-    """Return a lower bound of an expression of the update's loop variables."""
-    if primed is None:
-        return dim
-    for loop in reversed(nest):
-        assert isinstance(loop, For)
-        factor = next((c for a, c in dim.terms if a is loop.var), 0)
-        if not factor:
-            continue
-        rest = dim - Dim(0, ((loop.var, factor),))
-        known = primed[loop.var]
-        if known is None:
-            bound = _bound(regions, loop, factor)
-            if bound is None:
-                return None
-            dim = rest + bound.scaled(factor)
-        elif known[1] == 0:
-            continue
-        elif (known[1] > 0) == (factor > 0):
-            dim = rest + (Dim(known[1], ((loop.var, 1),))).scaled(factor)
+    regions: Regions, dim: Dim, loops: Sequence[For], further: Mapping[Value, int]
+) -> list[Dim]:
+    """Return a lower bound of an expression of the variables of loops, if there is one.
+
+    Those in `further` are at least so much further than they were for the reader, of
+    the others nothing but their range is known.
+    """
+    for loop in reversed(loops):
+        factor, step = dim.factor(loop.var), _step(loop)
+        if loop.var not in further:
+            first, last = regions.linear(loop.start), regions.linear(loop.stop)
+            end = first if (factor > 0) == (step > 0) else last - Dim(step)
+            dim = dim.put({loop.var: end})
+        elif factor * further[loop.var] < 0:
+            return []
         else:
-            return None
-    return dim
+            dim = dim + Dim(factor * further[loop.var])
+    return [dim]
 
 
-def _bound(regions: Regions, loop: For, factor: int) -> Dim | None:
-    """Return the end of a loop's range that makes `factor * var` least."""
-    assert isinstance(loop.step, Const)
-    step = int(loop.step.value)
-    first = regions.linear(loop.start)
-    last = regions.linear(loop.stop) - Dim(step)
-    ascending = step > 0
-    return first if (factor > 0) == ascending else last
-
-
-def _settle(regions: Regions, dim: Dim, around: list[For | While]) -> int | None:
-    """Return a number that the expression is never below, if there is one."""
-    for loop in reversed(around):
-        assert isinstance(loop, For)
-        factor = next((c for a, c in dim.terms if a is loop.var), 0)
-        if factor:
-            bound = _bound(regions, loop, factor)
-            if bound is None:
-                return None
-            dim = dim - Dim(0, ((loop.var, factor),)) + bound.scaled(factor)
-    if dim.terms:
-        return None
-    return dim.const
+def _low(regions: Regions, dim: Dim, loops: Sequence[For]) -> float:
+    """Return a number that an expression is never below."""
+    (least,) = _least(regions, dim, loops, {})
+    return -math.inf if least.known is None else least.known

@@ -11,31 +11,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from srcgrad.ir import (
-    Accumulate,
     Block,
     Carry,
     Const,
     For,
     Function,
     If,
+    Merge,
     Op,
     Operand,
-    Push,
+    Read,
     Stmt,
-    Take,
+    Update,
     Value,
     View,
     While,
-    Write,
     gathers,
     owned,
 )
-from srcgrad.types import Dim
+from srcgrad.types import Dim, combine
 from srcgrad.walk import blocks, inner_outs, outs
 
 __all__ = ["Buffer", "Chain", "Regions", "Site", "Update"]
-
-Update = Write | Accumulate | Take | Push
 
 
 @dataclass(eq=False, slots=True)
@@ -82,19 +79,15 @@ class Regions:
     def __post_init__(self) -> None:
         for param in self.function.params:
             self._define(param, None, ())
-            if owned(param.type):
-                self._fresh(param)
         self._block(self.function.body, ())
 
     def _define(self, value: Value, stmt: Stmt | None, chain: Chain) -> None:
         self.chain[value] = chain
         if stmt is not None:
             self.definition[value] = stmt
-
-    def _fresh(self, value: Value) -> Buffer:
-        made = Buffer(value.name, value)
-        self.buffer[value] = made
-        return made
+        alias = isinstance(stmt, View | Read) and not gathers(stmt.path)
+        if owned(value.type) and not alias:
+            self.buffer[value] = Buffer(value.name, value)
 
     def join(self, a: Buffer, b: Buffer) -> None:
         """Note that two buffers may be the same memory."""
@@ -108,63 +101,45 @@ class Regions:
             self._order += 1
             for value in inner_outs(stmt):
                 self._define(value, stmt, (*chain, (stmt, len(blocks(stmt)) - 1)))
-            if isinstance(stmt, For | While):
-                for carry in stmt.carries:
-                    if owned(carry.inn.type):
-                        self._fresh(carry.inn)
             for arm, inner in enumerate(blocks(stmt)):
                 self._block(inner, (*chain, (stmt, arm)))
             for value in outs(stmt):
                 self._define(value, stmt, chain)
-            self._buffers(stmt)
-
-    def _buffers(self, stmt: Stmt) -> None:
-        match stmt:
-            case Op():
-                for out in stmt.outs:
-                    if owned(out.type):
-                        self._fresh(out)
-            case View() if gathers(stmt.path):
-                self._fresh(stmt.out)
-            case Write() | Accumulate() | Push() | Take():
+            if isinstance(stmt, Update):
                 self.buffer[stmt.out] = self.buffer[stmt.base]
                 self.updates.append(stmt)
-                if isinstance(stmt, Take) and owned(stmt.value.type):
-                    self._fresh(stmt.value)
-            case For() | While():
+            elif isinstance(stmt, For | While):
                 for carry in stmt.carries:
                     if owned(carry.inn.type):
                         self._carry(carry)
-            case If():
+            elif isinstance(stmt, If):
                 for merge in stmt.merges:
                     if owned(merge.out.type):
-                        self._merge(merge.out, merge.then, merge.orelse)
+                        self._merge(merge)
 
     def _carry(self, carry: Carry) -> None:
-        made, inn = self._fresh(carry.out), self.buffer[carry.inn]
+        made, inn = self.buffer[carry.out], self.buffer[carry.inn]
         init, yld = self.buffer_of(carry.init), self.buffer_of(carry.yld)
         for other in (init, inn, yld):
             self.join(made, other)
         if yld.memory() is inn:
             inn.outer = made.outer = init
 
-    def buffer_of(self, x: Operand) -> Buffer:
-        """Return the buffer of an array operand."""
-        assert isinstance(x, Value)
-        return self.buffer[x]
-
-    def _merge(self, out: Value, then: Operand, orelse: Operand) -> None:
-        assert isinstance(then, Value)
-        assert isinstance(orelse, Value)
-        a, b = self.buffer[then], self.buffer[orelse]
+    def _merge(self, merge: Merge) -> None:
+        a, b = self.buffer_of(merge.then), self.buffer_of(merge.orelse)
+        made = self.buffer[merge.out]
         if a is b:
-            self.buffer[out] = a
+            self.buffer[merge.out] = a
             return
-        made = self._fresh(out)
         self.join(made, a)
         self.join(made, b)
         if a.memory() is b.memory():
             made.outer = a.memory()
+
+    def buffer_of(self, x: Operand) -> Buffer:
+        """Return the buffer of an array operand."""
+        assert isinstance(x, Value)
+        return self.buffer[x]
 
     def settled(self, dims: Sequence[Dim]) -> bool:
         """Tell whether lengths are known before the outermost loop or branch."""
@@ -176,19 +151,9 @@ class Regions:
         if isinstance(x, Const):
             return Dim(int(x.value))
         stmt = self.definition.get(x)
-        if isinstance(stmt, Op) and stmt.row in ("add", "sub", "mul", "neg"):
-            parts = [self.linear(a) for a in stmt.args]
-            if stmt.row == "add":
-                return parts[0] + parts[1]
-            if stmt.row == "sub":
-                return parts[0] - parts[1]
-            if stmt.row == "neg":
-                return parts[0].scaled(-1)
-            if parts[0].known is not None:
-                return parts[1].scaled(parts[0].const)
-            if parts[1].known is not None:
-                return parts[0].scaled(parts[1].const)
-        return Dim(0, ((x, 1),))
+        if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "mul", "neg"):
+            return Dim.of(x)
+        return combine(stmt.row, [self.linear(a) for a in stmt.args]) or Dim.of(x)
 
     def family_updates(self, value: Value) -> list[Update]:
         """Return all statements that change the memory a version may lie in."""
