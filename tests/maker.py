@@ -139,7 +139,7 @@ def sample(type: Type, rng: np.random.Generator, low: float, high: float) -> Any
     shape = tuple(length(d) for d in type.dims)  # type: ignore[union-attr]
     if not is_float(type):
         made = rng.integers(0, 2, shape).astype(type.dtype)
-        return made if shape or not type.python else 3
+        return made[()] if shape or not type.python else 3
     x = rng.uniform(low, high, shape)
     if not shape:
         return float(x) if type.python else np.dtype(type.dtype).type(x)

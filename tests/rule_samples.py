@@ -5,17 +5,17 @@ stands in SAMPLES, row by row. A row that has neither is an error of the test.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from srcgrad.builder import const
-from srcgrad.ir import Function, Value
+from srcgrad.ir import Function, Operand, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, Dim, Scalar
-from tests.maker import Maker, Results, arguments, make
+from tests.maker import Maker, arguments, make
 
 # `=3` is the number 3 in the text; `n` is 4 and `m` 3, known only when it runs.
 SHAPES = {
@@ -62,18 +62,21 @@ class Sample:
         if narrow:
             specs = [_narrow(s) for s in specs]
 
-        def apply(b: Maker, *given: Value) -> Results:
-            left = iter(given)
-            args = [const(_literal(s)) if s[0] == "=" else next(left)
-                    for s in self.specs]  # fmt: skip
-            if self.listed:
-                args = [_listed(b, given[0])]
-            attrs = dict(self.attrs)
-            if narrow and attrs.get("dtype") == "float64":
-                attrs["dtype"] = "float32"
-            return [b.op(self.row, *args, name="z", **attrs)]
+        return make(
+            lambda b, *given: [self.apply(b, given, narrow)], specs, f"{self.row}_row"
+        )
 
-        return make(apply, specs, f"{self.row}_row")
+    def apply(self, b: Maker, given: Sequence[Value], narrow: bool = False) -> Operand:
+        """Write the row, applied to the first of these values."""
+        left = iter(given)
+        args = [const(_literal(s)) if s[0] == "=" else next(left) for s in self.specs]
+        if self.listed:
+            args = [_listed(b, given[0])]
+        attrs = dict(self.attrs)
+        if narrow and attrs.get("dtype") == "float64":
+            attrs["dtype"] = "float32"
+        out: Operand = b.op(self.row, *args, name="z", **attrs)
+        return out
 
     def arguments(self, f: Function, seed: int) -> list[Any]:
         """Return operands for the function."""

@@ -67,8 +67,10 @@ def emit_kernel(function: Function) -> list[Line]:
     writer.block(function.body)
     writer.at = 0
     results = [writer.result(r) for r in function.results]
-    comma = "," if len(results) == 1 else ""
-    writer.line(f"return ({', '.join(results)}{comma})")
+    # Numba does not take a tuple display of more than thirty expressions.
+    parts = [results[k : k + 30] for k in range(0, len(results), 30)] or [[]]
+    shown = [f"({', '.join(p)}{',' * (len(p) == 1)})" for p in parts]
+    writer.line(f"return {' + '.join(shown)}")
     return writer.lines
 
 
