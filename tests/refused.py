@@ -99,6 +99,9 @@ REFUSED: dict[str, Refused] = {
     "SG204_svd": Refused(body("s = np.linalg.svd(x)[1]", "return s[0]"), (M,)),
     "SG205_dtype": Refused(body("y = np.zeros(3, dtype=complex)", "return y[0] * x")),
     "SG205_where_one": Refused(body("return x[np.where(x > 1)].sum()"), (X,)),
+    "SG206_our_own": Refused(
+        body("return srcgrad.grad(abs)(x)", head="import srcgrad\n\n\n")
+    ),
     # SG3: arguments and results
     "SG301_int_array": Refused(body("return (x * x).sum()"), (np.arange(3),)),
     "SG302_vector": Refused(body("return x * 2"), (X,)),

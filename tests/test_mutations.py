@@ -17,13 +17,14 @@ import pytest
 import srcgrad
 from srcgrad.adjoint import control, cotangents, statement, storage, tapes
 from srcgrad.builder import const
-from srcgrad.compile import numba
+from srcgrad.compile import plain
+from srcgrad.compile.files import lookup
 from srcgrad.emit import names, nest
 from srcgrad.frontend import build, entry
 from srcgrad.ops.table import ROWS
 from srcgrad.passes.elide_copies import _Plan
 from tests.cases import CASES, Case
-from tests.harness import Backend, check_case
+from tests.harness import check_case
 from tests.oracles import Array
 
 CASE = {case.name: case for case in CASES}
@@ -81,7 +82,6 @@ class Mutation:
     old: str
     new: str
     cases: tuple[str, ...]
-    backend: Backend = "python"
 
 
 MUTATIONS = (
@@ -182,9 +182,14 @@ MUTATIONS = (
         ("seen_through_a_copy",),
     ),
     Mutation(
-"cache key", numba, "load",
-        'digest("numba", text,', 'digest("numba", name,',
-        ("first", "second"), "numba",
+        "cache key", plain, "load",
+        """text.text, *environment(native=False))
+    sources = {text.name: text.text}
+    entry = open_entry(key, sources)""",
+        """text.name, *environment(native=False))
+    sources = {text.name: text.text}
+    entry = lookup(key) or open_entry(key, sources)""",
+        ("first", "second"),
     ),
 )  # fmt: skip
 
@@ -203,7 +208,7 @@ def install(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     text = textwrap.dedent(inspect.getsource(whole))
     assert text.count(mutation.old) == 1, f"{mutation.function} has changed: adapt this"
     text = text.replace(mutation.old, mutation.new)
-    scope = {**vars(inspect.getmodule(whole)), "const": const}
+    scope = {**vars(inspect.getmodule(whole)), "const": const, "lookup": lookup}
     exec(f"from __future__ import annotations\n{text}", scope)
     monkeypatch.setattr(mutation.owner, mutation.function, scope[mutation.function])
 
@@ -216,10 +221,9 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def complaint(mutation: Mutation) -> str:
     """Return what the harness has to say about the cases; a refusal is no fault."""
-    backend = mutation.backend
     for name in mutation.cases:
         try:
-            check_case(CASE[name], backend, transforms=backend == "python")
+            check_case(CASE[name], "python")
         except (AssertionError, srcgrad.errors.BackendError) as error:
             return str(error) or "an assertion failed"
         except srcgrad.errors.SrcgradError:

@@ -246,7 +246,7 @@ def inline(
     module = getattr(function, "__module__", None) or ""
     name = getattr(function, "__qualname__", getattr(function, "__name__", "it"))
     plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
-    if not plain or module.split(".")[0] in ("numpy", "scipy", "math"):
+    if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
         raise unknown(reader, function, f"{module}.{name}".lstrip("."), node)
     try:
         source = read_source(function)
@@ -285,6 +285,11 @@ def unknown(reader: Reader, function: Any, name: str, node: ast.AST) -> Exceptio
         return reader.problem(
             "SG507", f"`{shown}` draws numbers from a hidden state", node,
             helps=("draw outside, and pass the numbers as an argument",),
+        )  # fmt: skip
+    if name.startswith("srcgrad."):
+        return reader.problem(
+            "SG206", f"`{shown}` is not called inside a differentiated function", node,
+            helps=(f"make it outside, `slope = {shown}(...)`, and call `slope` here",),
         )  # fmt: skip
     helps = [library.OTHERWISE]
     if name == "ufunc.at":
