@@ -3,6 +3,7 @@
 import functools
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -729,6 +730,22 @@ def test_numba_is_called_from_compiled_code() -> None:
     ):  # fmt: skip
         with pytest.raises(errors.ArgumentError, match="for compiled code"):
             differentiable(flawed).numba(*args)
+
+
+def test_a_text_that_numba_refuses_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from srcgrad.compile import numba
+
+    made = numba.kernel_text
+    monkeypatch.setattr(
+        numba,
+        "kernel_text",
+        lambda f, **_: made(f).replace("return", "return nothing,"),
+    )
+    with pytest.raises(errors.BackendError, match="SG901") as caught:
+        grad(lambda x: x * x * 3.0)(2.0)
+    found = re.search(r"kept in (.*)", str(caught.value))
+    assert found
+    assert "return nothing," in Path(found[1]).read_text()
 
 
 def test_kernel_options() -> None:
