@@ -71,7 +71,7 @@ class Storage:
         self.current: dict[Buffer, Value] = {}
         self.asked = Plan()
         self.used: dict[Value, None] = {}
-        self.touched: set[Update] = set()
+        self.undone_next: set[Update] = set()
         self.new = False
         build.fetch = self.atom
         build.available = lambda atom: atom in self.regions.chain
@@ -333,9 +333,34 @@ class Storage:
             made: Operand = self.build.op(stmt.row, *args, name=x.name, **stmt.attrs)
             self.open[-1].cache[x] = made
             return made
-        if self.restorable(x) and self.restore(x):
+        if self.revive(x):
             return Value(x.name, x.type)
         return self.ask(x)
+
+    def revive(self, x: Value) -> bool:
+        """Have the buffers restored that an array can be computed from, if any can."""
+        bases = self.bases(x)
+        return bool(bases) and any([self.restore(b) for b in bases or ()])
+
+    def bases(self, x: Operand) -> list[Value] | None:
+        """Return the versions to restore for a value; None if that is not enough."""
+        if not isinstance(x, Value) or not owned(x.type) or self.free_array(x):
+            return [] if self.free(x) else None
+        stmt = self.regions.definition.get(x)
+        if isinstance(stmt, View) and self.path_free(stmt.path, 0):
+            return self.bases(stmt.base)
+        if x in self.regions.buffer and self.restorable(x):
+            return [x]
+        if isinstance(stmt, Op) and self.is_cheap(stmt):
+            found = [self.bases(a) for a in stmt.args]
+            if None not in found:
+                return [b for part in found for b in part or ()]
+        return None
+
+    def is_cheap(self, stmt: Op) -> bool:
+        """Tell whether an operation costs less than reading its result back."""
+        row = ROWS[stmt.row]
+        return row.kind == "elementwise" and row.cost == 0
 
     def free_array(self, x: Value) -> bool:
         stmt = self.regions.definition.get(x)
@@ -349,12 +374,9 @@ class Storage:
     def remake(self, x: Value) -> bool:
         """Tell whether an array is a cheap expression of what is at hand."""
         stmt = self.regions.definition.get(x)
-        if not isinstance(stmt, Op):
-            return False
-        row = ROWS[stmt.row]
         return (
-            row.kind == "elementwise"
-            and row.cost == 0
+            isinstance(stmt, Op)
+            and self.is_cheap(stmt)
             and all(self.free(a) for a in stmt.args)
         )
 
@@ -433,8 +455,7 @@ class Storage:
         ]
 
     def restore(self, x: Value) -> bool:
-        """Ask that the writes after a version be undone; tell whether that is new."""
-        before = len(self.plan.restores)
+        """Ask that the writes after a version be undone; tell if the next run will."""
         wanted = set(self.later_updates(x))
         family = [u for u in self.regions.family_updates(x) if not isinstance(u, Push)]
         while True:
@@ -449,6 +470,7 @@ class Storage:
             if update in self.plan.restores:
                 continue
             self.new = True
+            self.undone_next.add(update)
             if isinstance(update, Take):
                 self.plan.restores[update] = update.value
                 continue
@@ -461,7 +483,7 @@ class Storage:
             self.regions.chain[old] = self.regions.site[update].chain
             if owned(part):
                 self.regions.buffer[old] = Buffer(old.name, old)
-        return len(self.plan.restores) > before
+        return not self.undone_next.isdisjoint(wanted)
 
     def restored_in(self, loop: Loop) -> set[Buffer]:
         """Return the families of which writes inside a loop are to be undone."""

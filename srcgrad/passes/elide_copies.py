@@ -176,17 +176,23 @@ class _Plan:
         if place.copy.out in self.ends or not users:
             return False
         last = place.position
+        memory = self.memory(place.original)
         for user in users:
-            if not isinstance(user, Op) or user.row in MAY_ALIAS:
+            if not self.reads(user, place.copy.out, memory):
                 return False
             if user not in place.stmts:
                 return False
             last = max(last, place.stmts.index(user))
-        memory = self.memory(place.original)
         if memory is None or self.cut_between(place, place.position, last):
             return False
         between = place.stmts[place.position + 1 : last]
         return not any(self.disturbs(stmt, memory) for stmt in between)
+
+    def reads(self, user: Stmt, copy: Value, memory: Buffer | None) -> bool:
+        """Tell whether a statement takes over no more than the numbers of a copy."""
+        if isinstance(user, Write | Accumulate):
+            return user.base is not copy and self.memory(user.base) is not memory
+        return isinstance(user, Op) and user.row not in MAY_ALIAS
 
     def memory(self, value: Value) -> Buffer | None:
         """Return the memory that a version or a view lies in, if that is known."""
