@@ -32,6 +32,7 @@ from srcgrad.ir import (
     Value,
     View,
     Write,
+    gathered_at,
     gathers,
 )
 from srcgrad.ops import ROWS
@@ -295,18 +296,14 @@ class Builder:
     def _indexed(self, type: Array, step: Index) -> Type:
         dims: list[Dim] = []
         fancy: list[Type] = []
-        spot: int | None = None
-        axis, last, apart = 0, -2, False
-        for position, item in enumerate(step.items):
+        axis = 0
+        for item in step.items:
             if item is None:
                 dims.append(Dim(1))
                 continue
             if isinstance(item, Slice):
                 dims.append(self.slice_dim(type.dims[axis], item))
             elif item.type.rank > 0:
-                spot = len(dims) if spot is None else spot
-                apart = apart or (bool(fancy) and last != position - 1)
-                last = position
                 fancy.append(self._chosen(item))
                 if item.type.dtype == "bool":
                     axis += item.type.rank - 1
@@ -314,7 +311,7 @@ class Builder:
         dims += type.dims[axis:]
         if fancy:
             shape = self.broadcast(fancy)
-            at = 0 if apart or spot is None else spot
+            at = gathered_at(step.items)
             dims[at:at] = list(shape)
             return Array(type.dtype, tuple(dims))
         if not dims:

@@ -37,7 +37,7 @@ __all__ = [
     "NOWHERE", "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function",
     "If", "Index", "Item", "Loc", "Loop", "Merge", "Op", "Operand", "Path", "Permute",
     "Push", "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Update", "Value",
-    "View", "While", "Write", "gathers", "owned",
+    "View", "While", "Write", "gathered_at", "gathers", "owned",
 ]  # fmt: skip
 
 
@@ -302,3 +302,17 @@ def gathers(path: Path) -> bool:
         if isinstance(step, Index)
         for item in step.items
     )
+
+
+def gathered_at(items: tuple[Item, ...]) -> int:
+    """Return where the axes of index arrays go among the others, by NumPy's rule.
+
+    Numbers count as index arrays; with a slice or None between them all come first.
+
+    >>> i, part = Const(0, Scalar("int64")), Slice(None, None, None)
+    >>> gathered_at((part, i, i)), gathered_at((i, part, i))
+    (1, 0)
+    """
+    places = [k for k, item in enumerate(items)
+              if item is not None and not isinstance(item, Slice)]  # fmt: skip
+    return places[0] if places[-1] - places[0] < len(places) else 0

@@ -26,6 +26,7 @@ from srcgrad.ir import (
     Value,
     View,
     Write,
+    gathered_at,
 )
 from srcgrad.types import Array, Dim
 
@@ -69,9 +70,7 @@ class Gathers(Arrays):
         out = Picked(part)
         bare = self.is_tape(base)
         slices: list[tuple[int, str]] = []  # axis of the part, or -1; extent
-        spot = None
-        last, apart = -2, False
-        for position, item in enumerate(self.padded(step, part)):
+        for item in self.padded(step, part):
             axis = len(out.axes)
             if item is None:
                 slices.append((-1, "1"))
@@ -85,11 +84,8 @@ class Gathers(Arrays):
                 text = self.subscript(item, dim, length, at, bare)
                 out.axes.append(self.unwrapped(text, item, length, at))
             else:
-                spot = len(slices) if spot is None else spot
-                apart = apart or (bool(out.reads) and last != position - 1)
-                last = position
                 self.by_array(out, item, base, at)
-        out.first = 0 if apart or spot is None else spot
+        out.first = gathered_at(step.items)
         self.arrange(out, [extent for _, extent in slices])
         return out
 

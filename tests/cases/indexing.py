@@ -350,3 +350,11 @@ def index_is_a_tuple(A):
     for i, j in [(0, 0), (2, 1), (1, 1)]:
         s += A[i, j] * A[j, i]
     return s * A[2, 2].item()
+
+
+# Numbers count as index arrays: with a slice between, the gathered axis comes first.
+@case(lambda rng: (rng.normal(size=(2, 3, 4)), np.array([3, 0, 3]), rng.normal(size=4)))
+def number_and_array_apart(x, k, w):
+    y = x.copy()
+    y[1, :, k] *= np.array([1.0, 2.0, 3.0])
+    return (y[0, :, k] * np.arange(3.0)[:, None]).sum() + (y[:, 0, k] ** 2).sum() + w[k].sum()
