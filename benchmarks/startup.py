@@ -3,7 +3,8 @@
 Every figure comes from interpreters of its own, the least of several runs:
 
 - cold: from before `import srcgrad` to the first gradient of a ten-line loop, with
-  empty caches; and how long the transform alone takes, from source to kernel text;
+  empty caches; and how long the transform takes, from source to kernel text, the
+  first one in a process (it imports the compiler) and any other;
 - warm: the same in a second process, beyond Numba's own start, which is the same
   interpreter importing Numba and loading one cached function of a scalar;
 - import: `import srcgrad` beyond NumPy.
@@ -37,6 +38,10 @@ def energy(x, k):
         if angle > 0.0:
             total = total + speed * speed
     return total
+
+
+def square(x):
+    return x * x
 '''
 SCALAR = """
 from numba import njit
@@ -54,8 +59,16 @@ import srcgrad
 srcgrad.grad(model.energy, argnums=(0, 1))(0.5, 9.81)
 print(1e3 * (time.perf_counter() - begun))
 """
+FIRST = """
+import time, model, numba, srcgrad
+gradient = srcgrad.grad(model.energy, argnums=(0, 1))
+begun = time.perf_counter()
+gradient.source(0.5, 9.81, stage="kernel")
+print(1e3 * (time.perf_counter() - begun))
+"""
 TRANSFORM = """
 import time, model, numba, srcgrad
+srcgrad.grad(model.square).source(0.5, stage="kernel")
 gradient = srcgrad.grad(model.energy, argnums=(0, 1))
 begun = time.perf_counter()
 gradient.source(0.5, 9.81, stage="kernel")
@@ -81,7 +94,9 @@ def run(script: str, folder: Path, cache: Path) -> float:
     path = os.pathsep.join([str(folder), str(ROOT)])
     env = {**os.environ, "PYTHONPATH": path, "SRCGRAD_CACHE_DIR": str(cache)}
     env["NUMBA_CACHE_DIR"] = f"{cache}-numba"  # the runtime's kernels lie there
-    env.pop("SRCGRAD_CACHE", None)
+    for name in ("SRCGRAD_CACHE", "PYTHONDONTWRITEBYTECODE"):
+        env.pop(name, None)  # an installed package has its byte code
+    env["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
     done = subprocess.run(
         [sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, check=True
     )
@@ -98,9 +113,10 @@ def measure(folder: Path, runs: int) -> dict[str, float]:
         return min(measured(i) for i in range(runs))
 
     # The first run of each writes byte code and fills the caches: it is not counted.
-    for script in (IMPORT, TRANSFORM, NUMBA, GRADIENT):
+    for script in (IMPORT, FIRST, NUMBA, GRADIENT):
         run(script, folder, warm)
     cold = least(lambda i: run(GRADIENT, folder, folder / f"cold{i}"))
+    first = least(lambda i: run(FIRST, folder, folder / f"first{i}"))
     transform = least(lambda i: run(TRANSFORM, folder, folder / f"transform{i}"))
     # In turn, so that a busy machine is as busy for both.
     pairs = [
@@ -109,7 +125,8 @@ def measure(folder: Path, runs: int) -> dict[str, float]:
     second, numba = (min(column) for column in zip(*pairs, strict=True))
     return {
         "cold first gradient": cold,
-        "transform alone": transform,
+        "first transform": first,
+        "transform": transform,
         "warm first gradient": second,
         "Numba's own start": numba,
         "warm beyond Numba": second - numba,
