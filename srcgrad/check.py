@@ -92,7 +92,8 @@ def plain_value(made: Differentiated) -> Callable[..., Any]:
     """Return what calling the object means, as a function to take differences of."""
     if made.inner is not None:
         return made.inner
-    return made.function_source.function
+    plain: Callable[..., Any] = getattr(made.primal, "py_func", made.primal)
+    return plain
 
 
 class _Check:

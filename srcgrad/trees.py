@@ -164,7 +164,8 @@ def spec_of(value: Any, name: str = "") -> Tree:
         raise _complex(name)
     node = opened(value)
     if node is None:
-        if kind.__hash__ is None and kind.__module__ in sys.stdlib_module_names:
+        opaque = kind.__hash__ is None and not hasattr(value, "__dict__")
+        if opaque and kind.__module__ in sys.stdlib_module_names:
             # It may change, and nothing would tell.
             what = f"`{name}` is a {kind.__name__}, which is not read"
             raise make_error("SG305", what, helps=("pass a tuple or an array",))

@@ -11,6 +11,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -593,6 +594,58 @@ def test_attributes_of_objects_are_read_at_each_call() -> None:
         assert call().tolist() == [10.0, 20.0, 30.0]
     assert function(x, Layer(1.0)).tolist() == [2.0, 4.0, 6.0]
     assert grad(layer.loss, argnums=1, **PYTHON)(x, 3.0) == 70.0
+    srcgrad.check_grads(layer.loss, (x, 3.0), **PYTHON)
+    srcgrad.verify(layer, (x,), **PYTHON)
+
+
+class Config:
+    rate = 2.0
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A layer with methods and properties."""
+
+    w: Any
+    act: Any = np.tanh
+
+    @property
+    def twice(self) -> Any:
+        return self.w * 2.0
+
+    @staticmethod
+    def half(x: Any) -> Any:
+        return x * 0.5
+
+    def apply(self, x: Any) -> Any:
+        return self.act(self.half(x * self.twice))
+
+
+def test_attributes_of_classes_and_namespaces_are_read_at_each_call() -> None:
+    names = SimpleNamespace(a=2.0, inner=SimpleNamespace(b=3.0))
+    times_seven.k = 1.0  # type: ignore[attr-defined]
+    f = grad(lambda x: x * Config.rate * names.a, **PYTHON)
+    g = grad(lambda x: x * names.inner.b * times_seven.k, **PYTHON)  # type: ignore
+    assert (f(1.0), g(1.0)) == (4.0, 3.0)
+    Config.rate, names.a, names.inner.b = 3.0, 5.0, 7.0
+    assert (f(1.0), g(1.0)) == (15.0, 7.0)
+    times_seven.k = 2.0  # type: ignore[attr-defined]
+    names.inner = SimpleNamespace(b=1.0)
+    assert g(1.0) == 2.0
+
+
+def test_methods_and_properties_of_dataclasses() -> None:
+    layers = [Dense(1.0), Dense(0.5)]
+
+    def net(x: Any, last: Any) -> Any:
+        for layer in layers:
+            x = layer.apply(x)
+        return last.apply(x)
+
+    srcgrad.check_grads(net, (0.3, Dense(2.0, np.sin)), **PYTHON)
+    srcgrad.verify(net, (0.3, Dense(2.0, np.sin)), **PYTHON)
+    layers[0] = Dense(3.0)
+    srcgrad.verify(net, (0.3, Dense(2.0, np.cos)), **PYTHON)
 
 
 def test_partials_hold_arguments() -> None:

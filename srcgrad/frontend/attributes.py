@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import math
 import sys
-from types import MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["attribute", "measured", "shape", "transpose"]
 
 
+_NAMED = (type, FunctionType)  # they know the module they are from
+
+
 def attribute(reader: Reader, node: ast.Attribute) -> Thing:
     """Read `value.name`."""
     from srcgrad.frontend import calls
@@ -45,11 +49,14 @@ def attribute(reader: Reader, node: ast.Attribute) -> Thing:
         if name in fields:
             thing: Thing = fields[name]
             return thing
-        member = getattr(owner.cls, name, None)
-        if isinstance(member, property):
-            raise reader.problem("SG107", "properties are not read yet", node)
-        if member is not None and not callable(member):
-            return calls.lift(reader, member, node)
+        member = inspect.getattr_static(owner.cls, name, None)
+        if isinstance(member, FunctionType):
+            return Bound(owner, name)
+        if isinstance(member, property) and member.fget is not None:
+            found: Thing = calls.inline(reader, member.fget, [owner], {}, node)
+            return found
+        if member is not None:
+            return _static(reader, owner.cls, name, node)
         raise reader.problem(
             "SG203", f"`{owner.cls.__name__}` has no field `{name}`", node
         )
@@ -76,9 +83,13 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
         raise reader.problem(
             "SG201", f"`{shown}` has no `{name}`", node, helps=suggest(name, meant)
         )
-    module = value.__name__ if isinstance(value, ModuleType) else type(value).__module__
+    if isinstance(value, ModuleType):
+        module = value.__name__
+    else:
+        module = (value if isinstance(value, _NAMED) else type(value)).__module__
     home = module.partition(".")[0]
-    fixed = home in ("numpy", "scipy") or home in sys.stdlib_module_names
+    lasting = isinstance(value, (*_NAMED, ModuleType)) or not hasattr(value, "__dict__")
+    fixed = home in ("numpy", "scipy") or (lasting and home in sys.stdlib_module_names)
     member = getattr(value, name)
     if fixed or isinstance(member, MethodType):
         return calls.lift(reader, member, node)

@@ -214,6 +214,9 @@ def apply(
         raise Refused
     if isinstance(callee, Closure):
         return inline_closure(reader, callee, args, kwargs, node)
+    if isinstance(callee, Bound) and isinstance(callee.owner, Record):
+        function = getattr(callee.owner.cls, callee.name)
+        return inline(reader, function, [callee.owner, *args], kwargs, node)
     if isinstance(callee, Bound):
         return library.method(reader, callee.owner, callee.name, args, kwargs, node)
     if not isinstance(callee, Static):
