@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack, overload
+from typing import Any, overload
 
 import numpy as np
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.options import CacheInfo, Chosen, Options, make_options
+from srcgrad.options import CacheInfo, Options, make_options
 
 __all__ = [
     "CacheInfo", "Differentiated", "Options", "differentiable", "grad", "hvp", "jvp",
@@ -29,18 +29,16 @@ def door(kind: str, fun: Callable[..., Any] | None, options: dict[str, Any]) -> 
 
 @overload
 def grad(
-    fun: Callable[..., Any], argnums: Any = 0, **options: Unpack[Chosen]
+    fun: Callable[..., Any], argnums: Any = 0, **options: Any
 ) -> Differentiated: ...
 
 
 @overload
-def grad(
-    fun: None = None, argnums: Any = 0, **options: Unpack[Chosen]
-) -> Decorator: ...
+def grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
 
 
 def grad(
-    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Unpack[Chosen]
+    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Any
 ) -> Any:
     """Return the function that computes the gradient of `fun`.
 
@@ -50,10 +48,8 @@ def grad(
         argnums: The position of the argument to differentiate with respect to, or a
             tuple of positions; negative ones count from the end.
         **options: `argnames` (names instead of positions), `has_aux` (the function
-            returns `(value, aux)`), `backend` ("auto", "numba" or "python"), `cache`
-            (keep generated code on disk), `check_nan` (raise if the gradient is not
-            finite), `fastmath` (Numba may reorder sums and ignore nan), `boundscheck`
-            (True: Numba checks every access in place).
+            returns `(value, aux)`), `backend` ("auto", "numba" or "python"), `cache`,
+            `check_nan` (raise if the gradient is not finite).
 
     Returns:
         A `Differentiated`: call it for the gradient, which has the structure, shapes
@@ -72,18 +68,16 @@ def grad(
 
 @overload
 def value_and_grad(
-    fun: Callable[..., Any], argnums: Any = 0, **options: Unpack[Chosen]
+    fun: Callable[..., Any], argnums: Any = 0, **options: Any
 ) -> Differentiated: ...
 
 
 @overload
-def value_and_grad(
-    fun: None = None, argnums: Any = 0, **options: Unpack[Chosen]
-) -> Decorator: ...
+def value_and_grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
 
 
 def value_and_grad(
-    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Unpack[Chosen]
+    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Any
 ) -> Any:
     """Return the function that computes `(value, gradient)` in one pass.
 
@@ -103,26 +97,19 @@ def value_and_grad(
 
 
 @overload
-def differentiable(
-    fun: Callable[..., Any], argnums: Any = 0, **options: Unpack[Chosen]
-) -> Differentiated: ...
+def differentiable(fun: Callable[..., Any], **options: Any) -> Differentiated: ...
 
 
 @overload
-def differentiable(
-    fun: None = None, argnums: Any = 0, **options: Unpack[Chosen]
-) -> Decorator: ...
+def differentiable(fun: None = None, **options: Any) -> Decorator: ...
 
 
-def differentiable(
-    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Unpack[Chosen]
-) -> Any:
+def differentiable(fun: Callable[..., Any] | None = None, **options: Any) -> Any:
     """Return the function itself at compiled speed, with `.grad` and its relatives.
 
     Args:
         fun: As for `grad`.
-        argnums: As for `grad`; what `.grad` and its relatives differentiate.
-        **options: As for `grad`.
+        **options: `argnums` and the options of `grad`.
 
     Raises:
         SrcgradError: When called, if the function is outside the language.
@@ -131,12 +118,10 @@ def differentiable(
     >>> float(f(3.0)), float(f.grad(3.0))
     (9.0, 6.0)
     """
-    return door("value", fun, {"argnums": argnums, **options})
+    return door("value", fun, options)
 
 
-def vjp(
-    fun: Callable[..., Any], *primals: Any, **options: Unpack[Chosen]
-) -> tuple[Any, Any]:
+def vjp(fun: Callable[..., Any], *primals: Any, **options: Any) -> tuple[Any, Any]:
     """Return `(value, pullback)`; the pullback maps a cotangent to the arguments.
 
     Args:
@@ -158,7 +143,7 @@ def vjp(
 
 def jvp(
     fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any],
-    **options: Unpack[Chosen],
+    **options: Any,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Return `(value, tangent)`: the derivative in the direction `tangents`.
 
@@ -182,7 +167,7 @@ def jvp(
 
 
 def hvp(
-    fun: Callable[..., Any], argnums: int = 0, **options: Unpack[Chosen]
+    fun: Callable[..., Any], argnums: int = 0, **options: Any
 ) -> Callable[..., Any]:
     """Return `h(x, v, *args)`: the Hessian of `fun` in `x` times `v`.
 

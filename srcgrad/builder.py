@@ -237,6 +237,29 @@ class Builder:
             self.measure(out)
         return out
 
+    def cast(self, x: Operand, dtype: str) -> Operand:
+        """Return an operand in a dtype."""
+        if x.type.dtype == dtype:
+            return x
+        if isinstance(x, Const):
+            return Const(x.value, Scalar(dtype))
+        out: Operand = self.op("cast", x, dtype=dtype)
+        return out
+
+    def fit(self, g: Operand, type: Type) -> Operand:
+        """Sum down what was broadcast, to the shape and dtype of a type."""
+        extra = g.type.rank - type.rank
+        if extra > 0:
+            axes = tuple(range(extra)) if type.rank else None
+            g = self.op("sum", g, axis=axes, keepdims=False)
+        if isinstance(g.type, Array):
+            dims = zip(g.type.dims, type.dims[type.rank - g.type.rank :], strict=True)
+            wide = [d.known != 1 and one.known == 1 for d, one in dims]
+            if any(wide):
+                axes = tuple(k for k, w in enumerate(wide) if w)
+                g = self.op("sum", g, axis=axes, keepdims=True)
+        return self.cast(g, type.dtype)
+
     def _fold(self, row: str, args: tuple[Operand, ...]) -> Operand | None:
         if row not in _FOLDS or not all(isinstance(a, Const) for a in args):
             return None

@@ -321,7 +321,8 @@ class Differentiated:
     ) -> Any:
         """Return the IR of the gradient, once the function is seen to have one."""
         run = None if values is None else functools.partial(self._plain, values)
-        return made.checked_adjoint(names, self.options.has_aux, run)
+        first = self.inner is None  # a second derivative may well be zero
+        return made.checked_adjoint(names, self.options.has_aux, run, first)
 
     def _gradients(
         self, made: Specialisation, names: Sequence[str], values: Values,
@@ -361,9 +362,12 @@ class Differentiated:
         self._check_shared(made, self._leaves(made, values))
         values = {n: tree_copy(v) for n, v in values.items()}
         ready = self._ready(made, values)
-        results = self._run(made, made.primal, ready, values)
+        moves = made.seeds and made.wrt
+        forward, backward = (made.split() if moves else None) or (made.primal, None)
+        results = self._run(made, forward, ready, values)
+        kept = ready if backward is None else results[made.reading.results :]
         shapes = {k: np.shape(results[k]) for k in made.seeds}
-        adjoint = made.adjoint(made.seeds) if made.seeds and made.wrt else None
+        adjoint = backward or (made.adjoint(made.seeds) if moves else None)
 
         def pullback(given: Any) -> tuple[Any, ...]:
             form = made.reading.result
@@ -371,7 +375,7 @@ class Differentiated:
             seeds = [cotangent(made, k, parts.get(k), shapes[k]) for k in shapes]
             out: Sequence[Any] = [np.zeros_like(ready[p])[()] for p in made.wrt]
             if adjoint is not None:
-                out = self._run(made, adjoint, [*ready, *seeds], values)
+                out = self._run(made, adjoint, [*kept, *seeds], values)
             return self._gradients(made, names, values, adjoint, out)
 
         return result_of(made.reading.result, results), pullback

@@ -75,7 +75,8 @@ def _read(
     """Return the gradient as a function with a form of its own."""
     adjoint, reading = inner.checked_adjoint(made, names), made.reading
     *params, seed = adjoint.params
-    body = substitute(adjoint.body, {seed: Const(1.0, seed.type)})
+    unit: dict[Any, Operand] = {seed: Const(1.0, seed.type)}
+    body = substitute(adjoint.body, unit)
     count = itertools.count(reading.results)
 
     def gradient(leaf: Any) -> Any:
@@ -93,7 +94,8 @@ def _read(
 
     def keep(leaf: Any) -> Any:
         if leaf[0] == "leaf":
-            used.append(adjoint.results[leaf[1]])
+            result = adjoint.results[leaf[1]]
+            used.append(unit.get(result, result))
             return ("leaf", len(used) - 1)
         return leaf
 

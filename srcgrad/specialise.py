@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from srcgrad.adjoint.reverse import differentiate
+from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
 from srcgrad.adjoint.tapes import Unkept
 from srcgrad.analyses.cuts import find_cut
@@ -124,6 +125,16 @@ class Specialisation:
             ("adjoint", seeds), lambda: self._reversed(self.pure, seeds, name)
         )
 
+    def split(self) -> tuple[Function, Function] | None:
+        """Return forward sweep and pullback apart; None if one function must do."""
+        joint, count = self.adjoint(self.seeds), len(self.pure.params)
+
+        def make() -> tuple[Function, Function] | None:
+            found = split(joint, count, self.reading.results)
+            return found and (run_passes(found[0]), run_passes(found[1]))
+
+        return self.once("split", make)
+
     def second(self) -> Function:
         """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
         first, name = self.adjoint(), f"{self.primal.name}_hvp"
@@ -151,8 +162,9 @@ class Specialisation:
             ) from unkept
 
     def checked_adjoint(
-        self, names: Sequence[str], has_aux: bool, run: Callable[[], Any] | None = None
-    ) -> Function:
+        self, names: Sequence[str], has_aux: bool,
+        run: Callable[[], Any] | None = None, first: bool = True,
+    ) -> Function:  # fmt: skip
         """Return the IR of the gradient, once the function is seen to have one."""
 
         def check() -> bool:
@@ -165,7 +177,7 @@ class Specialisation:
                 what = f"`{self.source.name}` {what}"
                 place = _return_line(self.source)
                 raise make_error("SG302", what, place, helps=helps, **about)
-            cut = find_cut(self.pure, self.wrt)
+            cut = find_cut(self.pure, self.wrt) if first else None
             if cut is not None:
                 what = f"every path from `{', '.join(names)}` to the result is cut by "
                 note = "its derivative is zero everywhere"

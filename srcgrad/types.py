@@ -147,6 +147,7 @@ class ListOf:
     item: Scalar | Array
 
     rank = -1
+    dims = ()
     python = False
 
     @property

@@ -485,18 +485,14 @@ class Control(Statements):
             buffer = self.regions.buffer[carry.init]  # type: ignore[index]
             self.current[buffer] = slot.out
             self.content[buffer] = carry.init  # type: ignore[assignment]
-            self.forget(carry.out)
+            done = self.regions.buffer[carry.out]
+            self.content.pop(done, None)
+            self.current.pop(done, None)
         for _, carry in carried:
             if owned(carry.inn.type):
                 done = self.regions.buffer[carry.out]
                 if self.regions.buffer[carry.init] is not done:  # type: ignore[index]
                     self.buffers.pop(done, None)
-
-    def forget(self, out: Value) -> None:
-        """Forget the buffer that exists only after a loop."""
-        buffer = self.regions.buffer[out]
-        self.content.pop(buffer, None)
-        self.current.pop(buffer, None)
 
 
 def _plain(stmt: For) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from srcgrad.adjoint.storage import Storage
 from srcgrad.adjoint.tapes import Unkept
+from srcgrad.adjoint.terms import is_full
 from srcgrad.analyses.regions import Buffer
 from srcgrad.builder import INT, const
 from srcgrad.ir import (
@@ -24,7 +25,7 @@ from srcgrad.ir import (
     View,
     gathers,
 )
-from srcgrad.types import Array, Dim, ListOf, Scalar
+from srcgrad.types import Array, ListOf, Scalar
 
 __all__ = ["Cotangents"]
 
@@ -53,15 +54,17 @@ class Cotangents(Storage):
             return
         if isinstance(stmt, View) and not gathers(stmt.path):
             path = self.need_path(stmt.path)
-            g = self.fit(g, target)
+            g = self.build.fit(g, target.type)
             self.give_part(self.regions.buffer[stmt.base], stmt.base, path, g)
             return
-        self.give_whole(self.regions.buffer[target], target, self.fit(g, target))
+        self.give_whole(
+            self.regions.buffer[target], target, self.build.fit(g, target.type)
+        )
 
     def give_items(self, buffer: Buffer, target: Value, g: Operand) -> None:
         """Add the rows of a stacked cotangent to the items of a list."""
         build, version = self.build, self.buffer_of(buffer, target)
-        g = self.cast(g, target.type.dtype)
+        g = self.build.cast(g, target.type.dtype)
         if isinstance(version.type, Array):
             self.buffers[buffer] = build.accumulate(version, (), g)
             return
@@ -76,9 +79,7 @@ class Cotangents(Storage):
         build.emit(For(var, const(0), count, const(1), (carry,), body, loc=build.loc))
 
     def give_number(self, target: Value, g: Operand) -> None:
-        if g.type.rank:
-            g = self.build.op("sum", g, axis=None, keepdims=False)
-        g = self.cast(g, target.type.dtype)
+        g = self.build.fit(g, target.type)
         old = self.numbers.get(target)
         if old is None or old == Const(0.0, old.type):  # type: ignore[arg-type]
             self.numbers[target] = g
@@ -91,33 +92,6 @@ class Cotangents(Storage):
         """Let a cotangent that has no name yet print as `d_x`."""
         if isinstance(g, Value) and not g.name and target.name:
             g.name = f"d_{target.name}"
-
-    def cast(self, g: Operand, dtype: str) -> Operand:
-        """Return a cotangent in the dtype of what it belongs to."""
-        if g.type.dtype == dtype:
-            return g
-        if isinstance(g, Const):
-            return Const(g.value, Scalar(dtype))
-        out: Operand = self.build.op("cast", g, dtype=dtype)
-        return out
-
-    def fit(self, g: Operand, target: Value) -> Operand:
-        """Sum a cotangent down to the shape that was broadcast."""
-        assert isinstance(target.type, Array)
-        dims = target.type.dims
-        extra = g.type.rank - len(dims)
-        if extra > 0:
-            g = self.build.op("sum", g, axis=tuple(range(extra)), keepdims=False)
-        if isinstance(g.type, Array):
-            offset = len(dims) - g.type.rank
-            axes = tuple(
-                k
-                for k, d in enumerate(g.type.dims)
-                if d.known != 1 and dims[k + offset].known == 1
-            )
-            if axes:
-                g = self.build.op("sum", g, axis=axes, keepdims=True)
-        return self.cast(g, target.type.dtype)
 
     def give_whole(self, buffer: Buffer, target: Value, g: Operand) -> None:
         if buffer in self.buffers:
@@ -150,39 +124,28 @@ class Cotangents(Storage):
     def zeros(self, base: Value) -> Value:
         """Return a new buffer of zeros in the shape of an array."""
         dtype = base.type.dtype
+        dims = base.type.dims
+        lengths: list[Operand] = []
+        made: Value
         if isinstance(base.type, ListOf):
-            present = self.list_version(base)
-            dims = base.type.item.dims
+            present, dims = self.list_version(base), base.type.item.dims
             if not self.regions.settled(dims):
-                made: Value = self.build.op("zeros_items", present)
+                made = self.build.op("zeros_items", present)
                 return made
-            lengths = [self.length(d) for d in dims]
-            made = self.build.op(
-                "zeros", self.build.op("length", present), *lengths, dtype=dtype
-            )
-            return made
-        if not self.regions.chain[base] or base in self.current.values():
-            made = self.build.op("zeros_like", base, dtype=dtype)
-            return made
-        assert isinstance(base.type, Array)
-        buffer = self.regions.buffer.get(base)
-        alive = self.current.get(buffer) if buffer is not None else None
-        if alive is not None:
-            made = self.build.op("zeros_like", alive, dtype=dtype)
-            return made
-        kept = base in self.taped.place or any(
-            not self.reachable(d) for d in base.type.dims
+            lengths.append(self.build.op("length", present))
+        else:
+            like: Operand | None = self.current.get(self.regions.buffer[base])
+            if not self.regions.chain[base] or base in self.current.values():
+                like = base
+            elif like is None and base in self.taped.place:
+                like = self.need_array(base)
+            if like is not None:
+                made = self.build.op("zeros_like", like, dtype=dtype)
+                return made
+        made = self.build.op(
+            "zeros", *lengths, *map(self.build.length, dims), dtype=dtype
         )
-        if kept:
-            made = self.build.op("zeros_like", self.need_array(base), dtype=dtype)
-            return made
-        lengths = [self.length(d) for d in base.type.dims]
-        made = self.build.op("zeros", *lengths, dtype=dtype)
         return made
-
-    def reachable(self, dim: Dim) -> bool:
-        """Tell whether a length can be had from numbers of the forward sweep."""
-        return all(atom in self.regions.chain for atom, _ in dim.terms)
 
     def list_version(self, base: Value) -> Value:
         """Return the final version of a list, for its length."""
@@ -195,32 +158,17 @@ class Cotangents(Storage):
     def full(self, g: Operand, base: Value) -> Value:
         """Return a cotangent as a new array in the full shape of its owner."""
         assert isinstance(base.type, Array)
-        if isinstance(g.type, Array) and self.is_full(g, base):
+        if isinstance(g.type, Array) and is_full(g.type, base.type):
             made: Value = self.build.op("copy", g)
             return made
         made = self.zeros(base)
         return self.build.write(made, (), g)
 
-    def is_full(self, g: Operand, base: Value) -> bool:
-        """Tell whether a cotangent has all axes of its owner in full length."""
-        if not isinstance(g.type, Array) or not isinstance(base.type, Array):
-            return g.type.rank == base.type.rank
-        if g.type.rank != base.type.rank:
-            return False
-        return all(
-            a.known != 1 or b.known == 1
-            for a, b in zip(g.type.dims, base.type.dims, strict=True)
-        )
-
     def spread(self, g: Operand, out: Value) -> Operand:
         """Return the cotangent of a result in the full shape of that result."""
-        if not isinstance(out.type, Array) or self.is_full(g, out):
+        if not isinstance(out.type, Array) or is_full(g.type, out.type):
             return g
         return self.full(g, out)
-
-    def pop_number(self, value: Value) -> Operand | None:
-        """Take the cotangent of a number."""
-        return self.numbers.pop(value, None)
 
     def pop_whole(self, value: Value) -> Operand | None:
         """Take the cotangent of an array that was made here."""

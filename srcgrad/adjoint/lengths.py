@@ -29,11 +29,8 @@ def measure_lengths(function: Function, settled: Container[Value]) -> Function:
     stmts, cut = function.body.stmts, function.cut
     head = scope.block((), stmts[:cut])
     rest = [] if cut is None else scope.block((), stmts[cut:])
-    return replace(
-        function,
-        body=Block((*head, *rest)),
-        cut=None if cut is None else len(head),
-    )
+    cut = None if cut is None else len(head)
+    return replace(function, body=Block((*head, *rest)), cut=cut)
 
 
 class _Scope:

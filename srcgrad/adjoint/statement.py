@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.adjoint.cotangents import Cotangents
-from srcgrad.adjoint.terms import Names, Term, apply_rule
+from srcgrad.adjoint.terms import Names, Term, apply_rule, is_full
 from srcgrad.analyses.masks import Mask
 from srcgrad.ir import (
     Accumulate,
@@ -46,7 +46,7 @@ class Statements(Cotangents):
             case Op():
                 self.reverse_op(stmt)
             case Read():
-                g = self.pop_number(stmt.out) if _number(stmt) else None
+                g = self.numbers.pop(stmt.out, None) if _number(stmt) else None
                 if g is not None and stmt.base in self.active:
                     buffer = self.regions.buffer[stmt.base]
                     self.give_part(buffer, stmt.base, self.need_path(stmt.path), g)
@@ -74,7 +74,7 @@ class Statements(Cotangents):
         out = stmt.outs[0] if stmt.outs else None
         if out is None or row.kind == "constant" or out not in self.active:
             return
-        g = self.pop_whole(out) if owned(out.type) else self.pop_number(out)
+        g = self.pop_whole(out) if owned(out.type) else self.numbers.pop(out, None)
         if g is None:
             return
         if self.must_spread(stmt, out):
@@ -85,7 +85,7 @@ class Statements(Cotangents):
         masked = row.kind == "elementwise" and out in self.masks
         starred = row.params[-1].lstrip("*") if row.starred else None
         for k, arg in enumerate(stmt.args):
-            param = row.params[min(k, len(row.params) - 1)].lstrip("*")
+            param = row.param(k)
             if param not in row.vjp or arg not in self.active:
                 continue
             result = apply_rule(row, param, names)
@@ -125,7 +125,7 @@ class Statements(Cotangents):
         if row.kind != "elementwise":
             return True
         return any(
-            a in self.active and not self.is_full(a, out)
+            a in self.active and not is_full(a.type, out.type)
             for a in stmt.args
             if isinstance(a, Value)
         )
@@ -161,14 +161,15 @@ class Statements(Cotangents):
         if g is not None:
             self.give(stmt.value, self.whole_part(stmt, g))
 
-    def whole_part(self, stmt: Write, g: Operand) -> Operand:
+    def whole_part(self, stmt: Write | Accumulate, g: Operand) -> Operand:
         """Return a cotangent spread over the place that was written, if it must be."""
         value = stmt.value
         if stmt.path or not isinstance(value, Value) or value not in self.active:
             return g
         base = stmt.base
-        smaller = not self.is_full(value, base)
-        return self.full(g, base) if smaller and not self.is_full(g, base) else g
+        if is_full(value.type, base.type) or is_full(g.type, base.type):
+            return g
+        return self.full(g, base)
 
     def part(self, version: Value, path: Path) -> Operand:
         """Return a copy of a part of a cotangent."""
@@ -191,18 +192,14 @@ class Statements(Cotangents):
                 )
         self.undo(stmt)
         if g is not None:
-            value = stmt.value
-            if isinstance(value, Value) and not stmt.path:
-                if not self.is_full(value, stmt.base):
-                    g = self.full(g, stmt.base) if not self.is_full(g, stmt.base) else g
-            self.give(value, g)
+            self.give(stmt.value, self.whole_part(stmt, g))
 
     def reverse_take(self, stmt: Take) -> None:
         buffer = self.regions.buffer[stmt.base]
         if owned(stmt.value.type):
             g = self.pop_whole(stmt.value)
         else:
-            g = self.pop_number(stmt.value)
+            g = self.numbers.pop(stmt.value, None)
         here = buffer in self.buffers or buffer in self.whole
         if here or g is not None:
             version = self.buffer_of(buffer, stmt.base)

@@ -40,7 +40,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.ops import ROWS
-from srcgrad.types import Array, Dim, ListOf
+from srcgrad.types import Array, ListOf
 from srcgrad.walk import operands
 
 __all__ = ["Region", "Storage"]
@@ -69,7 +69,6 @@ class Storage:
         self.open = [Region(None, 0, 0)]
         self.content: dict[Buffer, Value] = {}
         self.current: dict[Buffer, Value] = {}
-        self.asked = Plan()
         self.used: dict[Value, None] = {}
         self.undone_next: set[Update] = set()
         self.new = False
@@ -216,21 +215,15 @@ class Storage:
             return False
         if self.content.get(buffer) is stmt.base:
             return True
-        if self.whereabouts(buffer) is None:
+        if self.current.get(buffer) is None:
             return False
         return is_final(self.regions, stmt.base, stmt.path, stmt)
 
     def path_free(self, path: Path, depth: int) -> bool:
         return all(self.free(p, depth + 1) for p in operands(path))
 
-    def whereabouts(self, buffer: Buffer) -> Value | None:
-        """Return the present version of a buffer's memory, unless it was handed on."""
-        return self.current.get(buffer)
-
     def again(self, x: Value) -> Operand | None:
         """Compute or read a value again, if that is cheap and possible."""
-        if x in self.plan.saves and not self.cheap(x, 0):
-            return None
         if not self.cheap(x, 0):
             return None
         stmt = self.regions.definition[x]
@@ -248,7 +241,7 @@ class Storage:
 
     def reread(self, stmt: Read) -> Operand:
         buffer = self.regions.buffer[stmt.base]
-        base = self.whereabouts(buffer)
+        base = self.current.get(buffer)
         assert base is not None
         path = self.need_path(stmt.path)
         return self.build.read(base, path, stmt.out.name)
@@ -263,7 +256,7 @@ class Storage:
                     continue
                 buffer = self.regions.buffer[update.base]
                 if (
-                    self.whereabouts(buffer) is None
+                    self.current.get(buffer) is None
                     or update.base.type.dtype != x.type.dtype
                 ):
                     continue
@@ -292,17 +285,6 @@ class Storage:
             else:
                 steps.append(step)
         return tuple(steps)
-
-    def length(self, dim: Dim) -> Operand:
-        """Return a dim as an operand of the backward sweep."""
-        total: Operand = const(dim.const)
-        for atom, factor in dim.terms:
-            assert isinstance(atom, Value)
-            term = self.need(atom)
-            if factor != 1:
-                term = self.build.op("mul", const(factor), term)
-            total = term if total == const(0) else self.build.op("add", term, total)
-        return total
 
     # arrays
 

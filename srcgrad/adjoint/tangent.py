@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from srcgrad.adjoint.reverse import differentiate
-from srcgrad.adjoint.terms import Names, Term, apply_rule
+from srcgrad.adjoint.terms import Names, Term, apply_rule, is_full
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, Builder, const
@@ -91,7 +91,7 @@ class _Tangent:
     def of(self, x: Operand, like: Type | None = None) -> Operand:
         """Return the tangent of a value, zeros if it does not move."""
         if isinstance(x, Value) and x in self.t:
-            return self.cast(self.t[x], (like or x.type).dtype)
+            return self.build.cast(self.t[x], (like or x.type).dtype)
         if isinstance(x, Value) and owned(x.type):
             return self.zeros(x)
         return Const(0.0, Scalar((like or x.type).dtype))
@@ -127,20 +127,11 @@ class _Tangent:
         build.emit(For(var, const(0), count, const(1), (carry,), body, loc=build.loc))
         return out
 
-    def cast(self, t: Operand, dtype: str) -> Operand:
-        """Return a tangent in the dtype of what it belongs to."""
-        if t.type.dtype == dtype:
-            return t
-        if isinstance(t, Const):
-            return Const(t.value, Scalar(dtype))
-        out: Operand = self.build.op("cast", t, dtype=dtype)
-        return out
-
     def settle(self, z: Value, t: Operand, start: int) -> None:
         """Make an expression the tangent of a result, as a buffer of its own."""
-        t = self.cast(t, z.type.dtype)
+        t = self.build.cast(t, z.type.dtype)
         if isinstance(z.type, Array):
-            if not _is_full(t.type, z.type):
+            if not is_full(t.type, z.type):
                 t = self.build.write(self.zeros(z), (), t)
             elif not _made(t, self.build.open[-1][start:]) and not self.may_share(z, t):
                 t = self.build.op("copy", t)
@@ -238,7 +229,7 @@ class _Tangent:
             return
         z = stmt.outs[0]
         pairs = enumerate(stmt.args)
-        moving = [k for k, x in pairs if x in self.t and _param(row, k) in row.vjp]
+        moving = [k for k, x in pairs if x in self.t and row.param(k) in row.vjp]
         if not moving or z not in self.active:
             return
         if any(other in self.active for other in stmt.outs[1:]):
@@ -252,7 +243,7 @@ class _Tangent:
         for k in moving:
             part = self.part(stmt, row, k)
             if part is not None:
-                part = self.cast(part, z.type.dtype)
+                part = self.build.cast(part, z.type.dtype)
                 total = part if total is None else self.plus(total, part)
         if total is not None:
             self.settle(z, total, start)
@@ -293,7 +284,7 @@ class _Tangent:
         """Apply a linear row to the tangents of its operands."""
         args = list(stmt.args)
         for k, x in enumerate(stmt.args):
-            if _param(row, k) not in row.vjp:
+            if row.param(k) not in row.vjp:
                 continue
             if isinstance(x.type, Scalar) and x not in self.t:
                 args[k] = Const(0.0 if is_float(x.type) else 0, x.type)
@@ -304,7 +295,7 @@ class _Tangent:
     def rule(self, stmt: Op, row: Row, k: int, g: Operand) -> Operand | None:
         """Return what the rule of an operand makes of `g`."""
         names = Names(self.build, stmt, g)
-        param = _param(row, k)
+        param = row.param(k)
         found = apply_rule(row, param, names)
         if row.starred and isinstance(found, list | tuple):
             found = found[k - len(row.params) + 1]
@@ -350,23 +341,10 @@ class _Tangent:
     def fitted(self, r: Operand, x: Operand, stmts: list[Stmt]) -> Operand:
         """Return what a rule gave in the shape and dtype of its operand."""
         build = self.build
-        if isinstance(x.type, Scalar):
-            if r.type.rank:
-                r = build.op("sum", r, axis=None, keepdims=False)
-            return self.cast(r, x.type.dtype)
-        assert isinstance(x, Value)
-        assert isinstance(x.type, Array)
-        extra = r.type.rank - x.type.rank
-        if extra > 0:
-            r = build.op("sum", r, axis=tuple(range(extra)), keepdims=False)
-        if isinstance(r.type, Array):
-            dims = x.type.dims[x.type.rank - r.type.rank :]
-            pairs = enumerate(zip(r.type.dims, dims, strict=True))
-            axes = tuple(k for k, (a, b) in pairs if a.known != 1 and b.known == 1)
-            if axes:
-                r = build.op("sum", r, axis=axes, keepdims=True)
-        r = self.cast(r, x.type.dtype)
-        if not _is_full(r.type, x.type):
+        r = build.fit(r, x.type)
+        if not isinstance(x, Value) or not isinstance(x.type, Array):
+            return r
+        if not is_full(r.type, x.type):
             return build.write(self.zeros(x), (), r)
         # A result must be an array of its own: neither a view nor an operand.
         return r if _made(r, stmts) else build.op("copy", r)
@@ -435,21 +413,9 @@ def twin(x: Value) -> Value:
     return Value(tangent_name(x), kind(x.type))
 
 
-def _param(row: Row, k: int) -> str:
-    return row.params[min(k, len(row.params) - 1)].lstrip("*")
-
-
 def _measures(stmt: Stmt, made: Op) -> bool:
     """Tell whether a statement measures what the one before it made."""
     return isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in made.outs
-
-
-def _is_full(type: Type, whole: Array) -> bool:
-    """Tell whether an array has all axes of another in full length."""
-    if not isinstance(type, Array) or type.rank != whole.rank:
-        return False
-    pairs = zip(type.dims, whole.dims, strict=True)
-    return all(a.known != 1 or b.known == 1 for a, b in pairs)
 
 
 def _busy(function: Function, regions: Regions) -> set[Buffer]:
@@ -506,7 +472,7 @@ def _slice(
 def _known(stmt: Op, k: int, shapes: Sequence[Value]) -> Operand:
     """Return the operand, or an array known to have its shape if that is enough."""
     x, row = stmt.args[k], ROWS[stmt.row]
-    if not isinstance(x.type, Array) or _param(row, k) not in row.shape_only:
+    if not isinstance(x.type, Array) or row.param(k) not in row.shape_only:
         return x
     return next((y for y in shapes if y.type == x.type), x)
 
@@ -519,7 +485,7 @@ def _depends(stmts: Sequence[Stmt], g: Value, out: Value) -> bool:
         if isinstance(s, Op):
             row = ROWS[s.row]
             pairs = enumerate(s.args)
-            read = [x for k, x in pairs if _param(row, k) not in row.shape_only]
+            read = [x for k, x in pairs if row.param(k) not in row.shape_only]
         if tainted.intersection(read):
             tainted.update(outs(s))
     return out in tainted

@@ -23,7 +23,7 @@ def _dependences(stmt: Stmt) -> Iterator[Edge]:
             if row.kind == "constant":
                 return
             for k, arg in enumerate(stmt.args):
-                name = row.params[min(k, len(row.params) - 1)].lstrip("*")
+                name = row.param(k)
                 if name in row.vjp:
                     yield from ((arg, out) for out in stmt.outs)
         case For() | While():

@@ -30,7 +30,6 @@ import platform
 import shutil
 import stat
 import sys
-import tempfile
 import time
 import weakref
 from collections.abc import Mapping
@@ -276,17 +275,6 @@ def persist_meta(entry: Entry, meta: Mapping[str, object]) -> None:
     """
     if not entry.found:
         entry._meta = json.dumps(meta, separators=(",", ":"))
-
-
-def keep_refused(name: str, text: str) -> str:
-    """Write a text that could not be compiled beside the entries; return its file."""
-    root = cache_root()
-    file = (root or Path(tempfile.gettempdir())) / f"refused_{name}.py"
-    try:
-        file.write_text(text)
-    except OSError:
-        return ""
-    return str(file)
 
 
 def clear_cache() -> None:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from srcgrad.compile.files import Entry, digest, environment, keep_refused, open_entry
+from srcgrad.compile.files import Entry, digest, environment, open_entry
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.errors import internal_error
 from srcgrad.ir import Function
@@ -65,11 +65,8 @@ class Kernel:
             try:
                 self.dispatcher.compile(tuple(typeof(a) for a in args))
             except Exception as error:
-                (name, text), *_ = self._entry.sources.items()
-                raise internal_error(
-                    f"Numba refused the kernel: {type(error).__name__}",
-                    function=self._name, text_file=keep_refused(name, text),
-                ) from error  # fmt: skip
+                what = f"Numba refused the kernel: {type(error).__name__}"
+                raise internal_error(what, function=self._name) from error
             self._entry.commit()
             self._ready = True
 

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from srcgrad.analyses.regions import Regions
 from srcgrad.emit.kernel_checks import Frame
 from srcgrad.emit.kernel_gather import Gathers
-from srcgrad.emit.kernel_places import is_fancy
 from srcgrad.emit.kernel_scalars import Line, dtype_text
 from srcgrad.emit.names import in_order, name_values
 from srcgrad.emit.nest import fold
@@ -37,6 +36,7 @@ from srcgrad.ir import (
     View,
     While,
     Write,
+    gathers,
     owned,
 )
 from srcgrad.types import Array, ListOf, Scalar
@@ -146,7 +146,7 @@ class _Kernel(Gathers):
     def view(self, s: View) -> None:
         """Name a part of an array."""
         name = self.naming[s.out]
-        if is_fancy(s.path):
+        if gathers(s.path):
             self.gather(s, name)
             return
         self.nest.folded[s.out] = s

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from srcgrad.emit.kernel_places import Places, Spot, is_fancy
+from srcgrad.emit.kernel_places import Places, Spot
 from srcgrad.emit.kernel_scalars import dtype_text, literal
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
@@ -30,6 +30,7 @@ from srcgrad.ir import (
     Value,
     View,
     Write,
+    gathers,
     owned,
 )
 from srcgrad.ops.table import ROWS
@@ -84,7 +85,7 @@ class Arrays(Places):
     def leaf(self, x: Value, at: Stmt) -> Spot:
         """Return an array that is read in a nest."""
         stmt = self.nest.folded.get(x)
-        if isinstance(stmt, View | Read) and not is_fancy(stmt.path):
+        if isinstance(stmt, View | Read) and not gathers(stmt.path):
             return self.spot(x, (), at)
         if isinstance(stmt, View):
             assert isinstance(x.type, Array)
@@ -190,7 +191,7 @@ class Arrays(Places):
             (arg,) = stmt.args
             assert isinstance(arg, Value)
             stmt = self.nest.folded.get(arg)
-        if isinstance(stmt, View) and is_fancy(stmt.path):
+        if isinstance(stmt, View) and gathers(stmt.path):
             return stmt
         if isinstance(stmt, Op) and self.fused(stmt.out) is None and stmt.out.type.rank:
             return stmt
@@ -210,9 +211,9 @@ class Arrays(Places):
             return self.naming[x]
         if stmt is None:
             view = self.regions.definition.get(x)
-            if isinstance(view, View) and (is_fancy(view.path) or self.is_c(view)):
+            if isinstance(view, View) and (gathers(view.path) or self.is_c(view)):
                 return self.naming[x]
-        elif isinstance(stmt, View) and not is_fancy(stmt.path) and self.is_c(stmt):
+        elif isinstance(stmt, View) and not gathers(stmt.path) and self.is_c(stmt):
             return self.local(self.spot(x, (), at))
         return self.compute(x, at)
 
@@ -243,7 +244,7 @@ class Arrays(Places):
 
     def store(self, s: Write | Accumulate) -> None:
         """Write an array statement that changes a part of an array."""
-        if is_fancy(s.path):
+        if gathers(s.path):
             self.scatter(s)
             return
         sign = "+=" if isinstance(s, Accumulate) else "="
@@ -270,7 +271,7 @@ class Arrays(Places):
 
     def take(self, s: Take) -> None:
         """Write `value = part; part = 0` for a part that is an array."""
-        if is_fancy(s.path):
+        if gathers(s.path):
             self.gather_and_clear(s)
             return
         source = self.spot(s.base, s.path, s)
@@ -291,7 +292,7 @@ class Arrays(Places):
     def origin(self, x: Value) -> tuple[Value, Path]:
         """Return the buffer and path that a view stands for."""
         stmt = self.nest.folded.get(x) or self.regions.definition.get(x)
-        if isinstance(stmt, View | Read) and not is_fancy(stmt.path):
+        if isinstance(stmt, View | Read) and not gathers(stmt.path):
             base, path = self.origin(stmt.base)
             return base, (*path, *stmt.path)
         return x, ()

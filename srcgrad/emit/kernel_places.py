@@ -32,7 +32,7 @@ from srcgrad.ir import (
 )
 from srcgrad.types import Array, Dim, ListOf, Type
 
-__all__ = ["Places", "Spot", "is_fancy"]
+__all__ = ["Places", "Spot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,6 @@ class Spot:
             else:
                 items.append(plus(a.offset, times(a.stride, index[a.axis])))
         return f"{self.name}[{', '.join(items)}]"
-
-
-def is_fancy(path: Path) -> bool:
-    """Tell whether a path picks elements by an array."""
-    return any(
-        isinstance(i, Value) and i.type.rank > 0
-        for step in path
-        if isinstance(step, Index)
-        for i in step.items
-    )
 
 
 class Places(Checks):

@@ -97,6 +97,10 @@ class Row:
     effect: bool = False
     check: str | None = None
 
+    def param(self, k: int) -> str:
+        """Return the name of the operand at a position."""
+        return self.params[min(k, len(self.params) - 1)].lstrip("*")
+
     @property
     def starred(self) -> bool:
         """Tell whether the last operand stands for any number of operands."""
