@@ -185,10 +185,10 @@ class Builder:
         """Return a dim as an integer operand; what slices leave is never negative."""
         if dim.known is not None:
             return const(max(dim.known, 0))
-        key = ("length", dim)
-        for memo in self.memo:
-            if key in memo:
-                return memo[key]
+        return self.once(("length", dim), lambda: self._written(dim))
+
+    def _written(self, dim: Dim) -> Operand:
+        """Write out a dim that is no number."""
         total: Operand | None = None
         for atom, factor in dim.terms:
             assert isinstance(atom, Value)
@@ -203,8 +203,15 @@ class Builder:
             total = self.op("max2", const(0), total)
         if isinstance(total, Value):
             self.linear[total] = dim
-        self.memo[-1][key] = total
         return total
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Operand]) -> Operand:
+        """Return what was made for a key in a block around, or make it here."""
+        for memo in self.memo:
+            if key in memo:
+                return memo[key]
+        made = self.memo[-1][key] = make()
+        return made
 
     def size(self, value: Operand, axis: int) -> Operand:
         """Return the length of one axis of an array."""
@@ -347,13 +354,13 @@ class Builder:
             return item.type
         if self.trusting:
             return Array("int64", (self.loose(),))
-        for memo in self.memo:
-            if ("count", item) in memo:
-                return Array("int64", (self.dim(memo["count", item]),))
-        count = self.op("count_nonzero", item, axis=None)
-        count = self.op("cast", count, dtype="int64", python=True)
-        self.memo[-1]["count", item] = count
-        return Array("int64", (self.dim(count),))
+
+        def count() -> Operand:
+            count = self.op("count_nonzero", item, axis=None)
+            cast: Operand = self.op("cast", count, dtype="int64", python=True)
+            return cast
+
+        return Array("int64", (self.dim(self.once(("count", item), count)),))
 
     @staticmethod
     def _stays_contiguous(type: Array, step: Index) -> bool:
@@ -375,14 +382,10 @@ class Builder:
         """Return how many elements a slice of an axis of length `dim` has."""
         dim = self.resolve(dim)
         parts = (item.start, item.stop, item.step)
-        if dim.known is not None and all(
-            p is None or isinstance(p, Const) for p in parts
-        ):
-            ends: list[Any] = [
-                int(p.value) if isinstance(p, Const) else None for p in parts
-            ]
-            s = slice(*ends)
-            return Dim(len(range(*s.indices(max(dim.known, 0)))))
+        ends = [int(p.value) if isinstance(p, Const) else p for p in parts]
+        if dim.known is not None and not any(isinstance(e, Value) for e in ends):
+            known: Any = slice(*ends)
+            return Dim(len(range(*known.indices(max(dim.known, 0)))))
         step = 1 if item.step is None else self.dim(item.step).known
         if step == -1 and item.start is None and item.stop is None:
             return dim
@@ -391,26 +394,21 @@ class Builder:
             stop = dim if item.stop is None else self.dim(item.stop)
             if stop.known is not None and stop.known < 0:
                 stop = dim + stop
-            inside = stop == dim or (
-                (dim - stop).known is not None and (dim - stop).const >= 0
-            )
-            if inside and start.known is not None and start.known >= 0:
-                return stop - start
-        return self._unknown_slice(dim, item)
-
-    def _unknown_slice(self, dim: Dim, item: Slice) -> Dim:
+            room = (dim - stop).known
+            if room is not None and room >= 0 and start.known is not None:
+                if start.known >= 0:
+                    return stop - start
         if self.trusting:
             return self.loose()
-        parts = (item.start, item.stop, item.step)
         key = ("slice", dim, *(None if p is None else self.dim(p) for p in parts))
-        for memo in self.memo:
-            if key in memo:
-                return self.dim(memo[key])
-        missing = tuple(p is not None for p in parts)
         given = [p for p in parts if p is not None]
-        out = self.op("slice_length", self.length(dim), *given, given=missing)
-        self.memo[-1][key] = out
-        return self.dim(out)
+        there = tuple(p is not None for p in parts)
+        return self.dim(
+            self.once(
+                key,
+                lambda: self.op("slice_length", self.length(dim), *given, given=there),
+            )
+        )
 
     def view(
         self, base: Value, path: Path, name: str = "", type: Type | None = None

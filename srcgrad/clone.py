@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from srcgrad.builder import INT, Builder
-from srcgrad.ir import (
-    Assert,
-    Block,
-    Const,
-    For,
-    Function,
-    If,
-    Op,
-    Operand,
-    Stmt,
-    Take,
-    Value,
-    View,
-    While,
-)
-from srcgrad.types import Array, Dim, ListOf
-from srcgrad.walk import (
-    every,
-    inner_outs,
-    outs,
-    rebuild,
-    substitute,
-)
+from srcgrad.ir import Assert, Block, Function, Op, Operand, Stmt, Value, View
+from srcgrad.types import Array, Dim, put_lengths
+from srcgrad.walk import every, inner_outs, named, outs, rebuild, rewrite, substitute
 
 __all__ = ["expand", "result_type", "splice"]
 
@@ -48,21 +28,17 @@ def splice(
     for stmt in every(block):
         for value in (*outs(stmt), *inner_outs(stmt)):
             fresh[value] = Value(value.name, value.type)
-            dims[value] = Dim(0, ((fresh[value], 1),))
+            dims[value] = Dim.of(fresh[value])
     for new in fresh.values():
-        new.type = _type(new.type, dims)
-    renamed = _renamed(block, fresh, lambda t: _type(t, dims))
-    given = {p: a for p, a in names.items() if isinstance(a, Value)}
-    lengths = {p: a for p, a in names.items() if isinstance(a, Const)}
-    block = substitute(renamed, {**fresh, **given, **lengths})
-    for stmt in _unchecked(block, set()).stmts:
+        new.type = put_lengths(new.type, dims)
+    names.update(fresh)
+    block = _fitted(rewrite(block, names, fresh), dims, set())
+    for stmt in block.stmts:
         build.emit(stmt)
     found: list[Operand] = []
     seen: set[Operand] = set(args)
     for result in function.results:
-        operand: Operand = result
-        if isinstance(result, Value):
-            operand = fresh.get(result) or names[result]
+        operand = named(result, names)
         if operand.type.rank and operand in seen:
             operand = build.op("copy", operand)
         seen.add(operand)
@@ -70,15 +46,19 @@ def splice(
     return found
 
 
-def _unchecked(block: Block, certain: set[Operand]) -> Block:
-    """Return a block without the checks that lengths equal themselves."""
+def _fitted(block: Block, dims: dict[Any, Dim], certain: set[Operand]) -> Block:
+    """Return new statements, without checks that lengths equal themselves."""
     stmts: list[Stmt] = []
     for stmt in block.stmts:
-        if isinstance(stmt, Op) and stmt.row == "eq" and stmt.args[0] == stmt.args[1]:
-            if all(a.type == INT for a in stmt.args):
+        if isinstance(stmt, Op):
+            equal = stmt.row == "eq" and stmt.args[0] == stmt.args[1]
+            if equal and all(a.type == INT for a in stmt.args):
                 certain.add(stmt.out)
-        if not isinstance(stmt, Assert) or stmt.cond not in certain:
-            stmts.append(rebuild(stmt, lambda inner: _unchecked(inner, certain)))
+            attrs = {k: put_lengths(v, dims) for k, v in stmt.attrs.items()}
+            stmts.append(replace(stmt, attrs=attrs))
+        elif not isinstance(stmt, Assert) or stmt.cond not in certain:
+            inner = rebuild(stmt, lambda inner: _fitted(inner, dims, certain))
+            stmts.append(replace(inner))
     return Block(tuple(stmts))
 
 
@@ -99,7 +79,7 @@ def result_type(shapes: Any, function: Function, types: Sequence[Any]) -> Any:
     if not isinstance(type, Array):
         return type
     found = [
-        _dim(d, dims) if all(a in dims for a, _ in d.terms) else shapes.loose()
+        d.put(dims) if all(a in dims for a, _ in d.terms) else shapes.loose()
         for d in type.dims
     ]
     return Array(type.dtype, tuple(found))
@@ -118,9 +98,7 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
         for place, stmt in enumerate(body.stmts):
             if isinstance(stmt, Op) and stmt.row in bodies:
                 build = Builder(trusting=True)
-                given = [
-                    names.get(a, a) if isinstance(a, Value) else a for a in stmt.args
-                ]
+                given = [named(a, names) for a in stmt.args]
                 build.open = [stmts]
                 before = len(stmts)
                 called = bodies[stmt.row]
@@ -134,9 +112,7 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
         return Block(tuple(stmts))
 
     body = block(function.body, top=True)
-    results = tuple(
-        names.get(r, r) if isinstance(r, Value) else r for r in function.results
-    )
+    results = tuple(named(r, names) for r in function.results)
     return replace(function, body=body, results=results, cut=cut)
 
 
@@ -156,66 +132,3 @@ def _measured(
     names[stmt.out] = build.length(dim)
     dims[stmt.out] = dim
     return True
-
-
-def _type(type: Any, dims: dict[Any, Dim]) -> Any:
-    """Return a type with other lengths."""
-    if isinstance(type, ListOf):
-        return ListOf(_type(type.item, dims))
-    if isinstance(type, Array):
-        return Array(
-            type.dtype, tuple(_dim(d, dims) for d in type.dims), type.contiguous
-        )
-    return type
-
-
-def _dim(dim: Dim, dims: dict[Any, Dim]) -> Dim:
-    total = Dim(dim.const)
-    for atom, factor in dim.terms:
-        total = total + dims.get(atom, Dim(0, ((atom, 1),))).scaled(factor)
-    return total
-
-
-def _renamed(
-    block: Block, fresh: dict[Value, Value], retype: Callable[[Any], Any]
-) -> Block:
-    """Return a block whose statements define other values."""
-
-    def carried(stmt: Any) -> tuple[Any, ...]:
-        return tuple(
-            replace(c, inn=fresh[c.inn], out=fresh[c.out]) for c in stmt.carries
-        )
-
-    def one(stmt: Stmt) -> Stmt:
-        match stmt:
-            case Op():
-                attrs = {k: retype(v) for k, v in stmt.attrs.items()}
-                made = tuple(fresh[o] for o in stmt.outs)
-                return replace(stmt, outs=made, attrs=attrs)
-            case Assert():
-                return stmt
-            case Take():
-                return replace(stmt, value=fresh[stmt.value], out=fresh[stmt.out])
-            case For():
-                return replace(
-                    stmt, var=fresh[stmt.var], carries=carried(stmt),
-                    body=_renamed(stmt.body, fresh, retype),
-                    trips=None if stmt.trips is None else fresh[stmt.trips],
-                )  # fmt: skip
-            case While():
-                return replace(
-                    stmt, carries=carried(stmt),
-                    test=_renamed(stmt.test, fresh, retype),
-                    body=_renamed(stmt.body, fresh, retype),
-                    trips=None if stmt.trips is None else fresh[stmt.trips],
-                )  # fmt: skip
-            case If():
-                return replace(
-                    stmt, then=_renamed(stmt.then, fresh, retype),
-                    orelse=_renamed(stmt.orelse, fresh, retype),
-                    merges=tuple(replace(m, out=fresh[m.out]) for m in stmt.merges),
-                )  # fmt: skip
-            case _:
-                return replace(stmt, out=fresh[stmt.out])
-
-    return Block(tuple(one(s) for s in block.stmts))

@@ -15,7 +15,7 @@ import numpy as np
 
 __all__ = [
     "Array", "Dim", "ListOf", "Scalar", "Type", "combine", "is_float", "join",
-    "promote",
+    "promote", "put_lengths",
 ]  # fmt: skip
 
 
@@ -160,6 +160,17 @@ class ListOf:
 
 
 Type = Scalar | Array | ListOf
+
+
+def put_lengths(type: Any, given: Mapping[Any, Dim]) -> Any:
+    """Return a type with other lengths; what is no type stays as it is."""
+    if isinstance(type, ListOf):
+        return ListOf(put_lengths(type.item, given))
+    if isinstance(type, Array):
+        dims = tuple(dim.put(given) for dim in type.dims)
+        return Array(type.dtype, dims, type.contiguous)
+    return type
+
 
 _RANKS = {"bool": 0, "int64": 1, "float64": 2}
 

@@ -7,7 +7,7 @@ what may be one piece of memory after loops and merges have handed buffers on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from srcgrad.ir import (
@@ -30,7 +30,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.types import Dim, combine
-from srcgrad.walk import blocks, inner_outs, outs
+from srcgrad.walk import blocks, consumed, every, inner_outs, outs
 
 __all__ = ["Buffer", "Chain", "Regions", "Site", "Update"]
 
@@ -154,6 +154,20 @@ class Regions:
         if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "mul", "neg"):
             return Dim.of(x)
         return combine(stmt.row, [self.linear(a) for a in stmt.args]) or Dim.of(x)
+
+    def family(self, value: Value) -> Buffer | None:
+        """Return what a version, or what a view looks at, may lie in."""
+        while value not in self.buffer:
+            made = self.definition.get(value)
+            if not isinstance(made, View):
+                return None
+            value = made.base
+        return self.buffer[value].family()
+
+    def changed(self, stmts: Iterable[Stmt]) -> set[Buffer]:
+        """Return the families that statements, inner ones too, change or hand on."""
+        inside = every(Block(tuple(stmts)))
+        return {self.buffer[v].family() for s in inside for v in consumed(s)}
 
     def family_updates(self, value: Value) -> list[Update]:
         """Return all statements that change the memory a version may lie in."""

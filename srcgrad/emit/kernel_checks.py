@@ -18,7 +18,7 @@ from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import SUM
 from srcgrad.ir import Const, For, Op, Operand, Stmt, Value
-from srcgrad.types import Atom, Dim
+from srcgrad.types import Atom, Dim, combine
 
 __all__ = ["SIMPLE", "Checks", "is_number", "plus", "tight", "times"]
 
@@ -261,9 +261,7 @@ class Checks(Scalars):
     @staticmethod
     def at_end(form: Dim, var: Value, rising: Dim, falling: Dim) -> Dim:
         """Put the end of a loop's range in the place of its variable."""
-        factor = next((c for a, c in form.terms if a is var), 0)
-        end = rising if factor > 0 else falling
-        return form - Dim(0, ((var, factor),)) + end.scaled(factor)
+        return form.put({var: rising if form.factor(var) > 0 else falling})
 
     def is_inside(self, atom: Atom, loop: For) -> bool:
         """Tell whether an integer is made inside a loop, its variable aside."""
@@ -294,22 +292,11 @@ class Checks(Scalars):
             return Dim(int(x.value))
         stmt = self.nest.folded.get(x)
         if stmt is None or x in self.kept:
-            return Dim(0, ((x, 1),))
+            return Dim.of(x)
         if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg", "mul"):
             return None
         parts = [p for p in map(self.shallow, stmt.args) if p is not None]
-        if len(parts) < len(stmt.args):
-            return None
-        if stmt.row == "add":
-            return parts[0] + parts[1]
-        if stmt.row == "sub":
-            return parts[0] - parts[1]
-        if stmt.row == "neg":
-            return parts[0].scaled(-1)
-        for one, two in (parts, parts[::-1]):
-            if one.known is not None:
-                return two.scaled(one.const)
-        return None
+        return combine(stmt.row, parts) if len(parts) == len(stmt.args) else None
 
     def keep(self, x: Operand) -> list[Value]:
         """Give names to the parts of a loop's bound that are no sums of names."""

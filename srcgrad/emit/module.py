@@ -70,12 +70,8 @@ def python_module(
             backward = True
             if not body or body[-1][0].strip() != "# forward":
                 body.insert(1, ("    # forward", 0))
-        if (
-            backward
-            and line
-            and line not in seen
-            and not text.strip().startswith("else")
-        ):
+        first = line and line not in seen and not text.strip().startswith("else")
+        if backward and first:
             seen.add(line)
             text = f"{text}  # {line}: {_statement(source, line)}"
         elif not backward and line and body:
@@ -110,11 +106,8 @@ def _header(
     alias: dict[str, str],
 ) -> list[str]:  # fmt: skip
     text = "\n".join(lines)
-    of = (
-        f" | gradient with respect to {', '.join(wrt)}"
-        if function.cut is not None
-        else ""
-    )
+    adjoint = function.cut is not None
+    of = f" | gradient with respect to {', '.join(wrt)}" if adjoint else ""
     used = {*alias.items(), ("np", "np"), ("math", "math")}
     head = [f"# {source.name}, {os.path.basename(source.file)}:{source.line}{of}"]
     for short, name in sorted(used):
@@ -140,13 +133,10 @@ def _returned(function: Function, reading: Any) -> Any:
     count = reading.results
 
     def show(values: list[str]) -> str:
-        primal, rest = values[:count], values[count:]
-        shown = ", ".join(primal)
         if function.cut is None:
             return ", ".join(values)
-        comma = "," if len(rest) == 1 else ""
-        return (
-            f"{shown}, ({', '.join(rest)}{comma})" if shown else f"({', '.join(rest)})"
-        )
+        primal, rest = values[:count], values[count:]
+        comma = "," if primal and len(rest) == 1 else ""
+        return ", ".join([*primal, f"({', '.join(rest)}{comma})"])
 
     return show

@@ -30,7 +30,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.ops.table import ROWS
-from srcgrad.walk import blocks, every, inner_operands, operands, outs, uses
+from srcgrad.walk import blocks, inner_operands, operands, outs, uses
 
 __all__ = ["Nest", "fold"]
 
@@ -131,13 +131,10 @@ def _note(nest: Nest, stmt: Op | View | Read, out: Value) -> None:
             weight += nest.weight[x]
             reads |= nest.reads[x]
             continue
-        made = nest.regions.definition.get(x)
-        while isinstance(made, View) and x not in nest.regions.buffer:
-            # A view that has a statement of its own still reads its base here.
-            x = made.base
-            made = nest.regions.definition.get(x)
-        if x in nest.regions.buffer:
-            reads.add(nest.regions.buffer[x].family())
+        # A view that has a statement of its own still reads its base here.
+        family = nest.regions.family(x)
+        if family is not None:
+            reads.add(family)
     nest.weight[out], nest.reads[out] = weight, reads
 
 
@@ -168,7 +165,7 @@ def _may_fold(
     if isinstance(user, While):
         return False
     between = block.stmts[k + 1 : at]
-    return not (nest.reads[out] & _changed(nest, between))
+    return not (nest.reads[out] & nest.regions.changed(between))
 
 
 def _is_index(nest: Nest, stmt: Stmt, out: Value) -> bool:
@@ -176,25 +173,3 @@ def _is_index(nest: Nest, stmt: Stmt, out: Value) -> bool:
     if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg"):
         return False
     return out.type == INT and not out.name and nest.weight[out] <= 2
-
-
-def _changed(nest: Nest, stmts: Iterable[Stmt]) -> set[Buffer]:
-    """Return the families that statements change or hand on."""
-    changed: set[Buffer] = set()
-    buffer = nest.regions.buffer
-    for top in stmts:
-        for stmt in (top, *(s for b in blocks(top) for s in every(b))):
-            match stmt:
-                case Write() | Accumulate() | Take() | Push():
-                    changed.add(buffer[stmt.base].family())
-                case For() | While():
-                    for c in stmt.carries:
-                        if owned(c.inn.type):
-                            changed.add(buffer[c.inn].family())
-                case If():
-                    for m in stmt.merges:
-                        if owned(m.out.type):
-                            changed.add(buffer[m.out].family())
-                case _:
-                    pass
-    return changed

@@ -32,11 +32,11 @@ from srcgrad.frontend.values import (
     is_operand,
     kind_of,
 )
-from srcgrad.ir import Block, Const, Function, If, Op, Operand, Stmt, Value, owned
+from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import Known, Node, Tree, spec_of
-from srcgrad.types import Array, Dim, Scalar
-from srcgrad.walk import every, inner_outs, outs, substitute
+from srcgrad.types import Array, Dim, Scalar, put_lengths
+from srcgrad.walk import consumed, every, inner_outs, outs, substitute
 
 __all__ = ["Capture", "NeedStatic", "Reading", "contained", "identifier", "read"]
 
@@ -249,11 +249,11 @@ class _Entry:
 
     def protect(self, function: Function) -> Function:
         """Copy every array argument that is written or handed on, at entry."""
-        consumed = _consumed(function.body)
+        changed = {v for s in every(function.body) for v in consumed(s)}
         copies: list[Stmt] = []
         names: dict[Value, Operand] = {}
         for param in function.params:
-            if param in consumed:
+            if param in changed:
                 own = Value(param.name, param.type)
                 copies.append(Op("copy", (param,), (own,), {}, function.loc))
                 names[param] = own
@@ -268,26 +268,12 @@ class _Entry:
 
     def settle(self, function: Function) -> None:
         """Write dims without the values that turned out to carry nothing."""
-        aliases = self.reader.aliases
-        if not aliases:
-            return
-
-        def settled(dim: Dim) -> Dim:
-            for _ in range(20):
-                for atom, factor in dim.terms:
-                    if atom in aliases:
-                        known = aliases[atom]
-                        dim = dim - Dim(0, ((atom, factor),)) + known.scaled(factor)
-                        break
-                else:
-                    return dim
-            return dim
-
-        for stmt in every(function.body):
+        known = self.reader.aliases
+        for _ in range(5):  # what stands for a value may be made of such values itself
+            known = {atom: dim.put(known) for atom, dim in known.items()}
+        for stmt in every(function.body) if known else ():
             for value in (*outs(stmt), *inner_outs(stmt)):
-                if isinstance(value.type, Array):
-                    dims = tuple(settled(d) for d in value.type.dims)
-                    value.type = Array(value.type.dtype, dims, value.type.contiguous)
+                value.type = put_lengths(value.type, known)
 
 
 def contained(reader: Reader, node: Node, parts: list[Thing], name: str = "") -> Thing:
@@ -312,22 +298,3 @@ def identifier(name: str) -> str:
 def _numbered(name: str) -> Iterator[str]:
     yield name
     yield from (f"{name}_{k}" for k in itertools.count(2))
-
-
-def _consumed(block: Block) -> set[Value]:
-    """Return the versions that are written or handed on."""
-    found: set[Value] = set()
-    for stmt in every(block):
-        base = getattr(stmt, "base", None)
-        if base is not None and type(stmt).__name__ not in ("View", "Read"):
-            found.add(base)
-        for carry in getattr(stmt, "carries", ()):
-            if owned(carry.inn.type) and isinstance(carry.init, Value):
-                found.add(carry.init)
-        if isinstance(stmt, If):
-            for merge in stmt.merges:
-                if owned(merge.out.type):
-                    found.update(
-                        s for s in (merge.then, merge.orelse) if isinstance(s, Value)
-                    )
-    return found

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import UnionType
 
-from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.analyses.regions import Regions
 from srcgrad.ir import (
     Accumulate,
     Block,
@@ -30,12 +31,10 @@ from srcgrad.ir import (
 from srcgrad.types import Array
 from srcgrad.walk import (
     blocks,
-    consumed,
     every,
     inner_operands,
     operands,
     rewrite,
-    uses,
 )
 
 __all__ = ["MAY_ALIAS", "elide_copies"]
@@ -97,7 +96,6 @@ class _Plan:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.regions = Regions(function)
-        self.count = uses(function.body, function.results)
         self.users: dict[Value, list[Stmt]] = {}
         self.ends: set[Value] = {r for r in function.results if isinstance(r, Value)}
         for stmt in every(function.body):
@@ -106,10 +104,9 @@ class _Plan:
                     self.users.setdefault(x, []).append(stmt)
             self.ends.update(x for x in inner_operands(stmt) if isinstance(x, Value))
         self.gone: set[Stmt] = set()
-        self.renamed: dict[
-            Value, Value | None
-        ] = {}  # an original -> the copy's name, (a)
-        self.names: dict[Value, Operand] = {}  # a copy -> its original, (b)
+        # An original -> the copy's name, (a); a copy -> its original, (b).
+        self.renamed: dict[Value, Value | None] = {}
+        self.names: dict[Value, Operand] = {}
         touched: set[Value] = set()
         for place in _copies(function.body):
             pair = {place.original, place.copy.out}
@@ -129,12 +126,16 @@ class _Plan:
     def is_handed_over(self, place: _Place) -> bool:
         """Tell whether a copy could be its original, which nothing else uses."""
         original, copy = place.original, place.copy.out
-        if self.count.get(original) != 1 or original.type != copy.type:
+        if self.users[original] != [place.copy] or original in self.ends:
+            return False
+        if original.type != copy.type:
             return False
         maker = self.regions.definition.get(original)
         if isinstance(maker, View):
             here = maker in place.stmts[: place.position]
-            return here and gathers(maker.path) and self.is_operand_here(place)
+            # A gathered array is a View to everybody else: it may not be handed on.
+            kinds = Op | Write | Accumulate | Push
+            return here and gathers(maker.path) and self.is_operand(place, kinds)
         first = self.regions.buffer[original].memory().first
         maker = self.regions.definition.get(first)
         if maker not in place.stmts[: place.position]:
@@ -153,19 +154,15 @@ class _Plan:
         top, cut = self.function.body.stmts, self.function.cut
         return cut is not None and place.stmts is top and first < cut <= last
 
-    def is_operand_here(self, place: _Place) -> bool:
-        """Tell whether a copy is read in its block alone, and nowhere as a buffer.
-
-        A gathered array is a View to everybody else: it may not be handed on.
-        """
+    def is_operand(self, place: _Place, kinds: type | UnionType) -> bool:
+        """Tell whether a copy is read in its block alone, and nowhere as a buffer."""
         copy = place.copy.out
-        users = self.users.get(copy, [])
         return copy not in self.ends and all(
             user in place.stmts
-            and isinstance(user, Op | Write | Accumulate | Push)
+            and isinstance(user, kinds)
             and copy is not getattr(user, "base", None)
             and not (isinstance(user, Op) and user.row in MAY_ALIAS)
-            for user in users
+            for user in self.users.get(copy, [])
         )
 
     # (b) the copy is only read, and the original stays as it is meanwhile
@@ -173,40 +170,14 @@ class _Plan:
     def is_only_read(self, place: _Place) -> bool:
         """Tell whether all uses of a copy could read the original."""
         users = self.users.get(place.copy.out, [])
-        if place.copy.out in self.ends or not users:
+        if not users or not self.is_operand(place, Op | Write | Accumulate):
             return False
-        last = place.position
-        memory = self.memory(place.original)
-        for user in users:
-            if not self.reads(user, place.copy.out, memory):
-                return False
-            if user not in place.stmts:
-                return False
-            last = max(last, place.stmts.index(user))
-        if memory is None or self.cut_between(place, place.position, last):
+        last = max(place.stmts.index(user) for user in users)
+        family = self.regions.family(place.original)
+        if family is None or self.cut_between(place, place.position, last):
             return False
-        between = place.stmts[place.position + 1 : last]
-        return not any(self.disturbs(stmt, memory) for stmt in between)
-
-    def reads(self, user: Stmt, copy: Value, memory: Buffer | None) -> bool:
-        """Tell whether a statement takes over no more than the numbers of a copy."""
-        if isinstance(user, Write | Accumulate):
-            return user.base is not copy and self.memory(user.base) is not memory
-        return isinstance(user, Op) and user.row not in MAY_ALIAS
-
-    def memory(self, value: Value) -> Buffer | None:
-        """Return the memory that a version or a view lies in, if that is known."""
-        maker = self.regions.definition.get(value)
-        while isinstance(maker, View):
-            value = maker.base
-            maker = self.regions.definition.get(value)
-        buffer = self.regions.buffer.get(value)
-        return None if buffer is None else buffer.family()
-
-    def disturbs(self, stmt: Stmt, memory: Buffer) -> bool:
-        """Tell whether a statement changes some memory or hands it on."""
-        inside = every(Block((stmt,)))
-        return any(self.memory(v) is memory for s in inside for v in consumed(s))
+        meanwhile = place.stmts[place.position + 1 : last + 1]
+        return family not in self.regions.changed(meanwhile)
 
 
 def _copies(block: Block) -> Iterator[_Place]:
