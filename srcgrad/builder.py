@@ -38,7 +38,7 @@ from srcgrad.ir import (
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine
 
-__all__ = ["INT", "Builder", "ShapeError", "const"]
+__all__ = ["INT", "Builder", "LengthOne", "Meeting", "ShapeError", "const"]
 
 INT = Scalar("int64", True)
 
@@ -50,14 +50,34 @@ _FOLDS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+# A statement's line and column, and which of the lengths meeting in it: see `meet`.
+Meeting = tuple[int, int, int]
+
+
 class ShapeError(ValueError):
     """Shapes that NumPy itself would refuse to combine."""
+
+
+class LengthOne(Exception):
+    """A length is known to be one by the specialisation; operands must say so."""
+
+    def __init__(self, dim: Dim) -> None:
+        super().__init__(str(dim))
+        self.dim = dim
 
 
 def const(value: float | int | bool) -> Const:
     """Return a Python number as an operand."""
     dtype = {bool: "bool", int: "int64", float: "float64"}[type(value)]
     return Const(value, Scalar(dtype, python=True))
+
+
+def _as_laid_out(out: Any, operands: Sequence[Type]) -> Any:
+    """NumPy lays a result out as its operands are: a turned one turns the result."""
+    plain = all(t.rank < 2 or getattr(t, "contiguous", True) for t in operands)
+    if plain or not isinstance(out, Array) or out.rank < 2:
+        return out
+    return Array(out.dtype, out.dims, contiguous=False)
 
 
 class Builder:
@@ -75,6 +95,9 @@ class Builder:
         self.linear: dict[Value, Dim] = {}
         self.unmeasured: set[Value] = set()
         self.views: dict[Value, View] = {}
+        self.ones: dict[Meeting, int] = {}
+        self.meetings: list[Meeting] = []
+        self.met = 0
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
         self.available: Callable[[Any], bool] = lambda atom: atom not in self.unmeasured
         self.loc = NOWHERE
@@ -135,6 +158,41 @@ class Builder:
         self.assume(a, b)
         return a if a.known is not None else self.resolve(b)
 
+    def meet(self, a: Dim, b: Dim) -> Dim:
+        """Require two lengths to be equal unless this specialisation has one of them 1.
+
+        Raises:
+            LengthOne: It has.
+        """
+        if a == b or self.trusting or (a.known is not None and b.known is not None):
+            return self.same(a, b, "operands could not be broadcast together")
+        place = (self.loc.line, self.loc.column, self.met)
+        self.met += 1
+        if place not in self.meetings:
+            self.meetings.append(place)
+        what = f"meeting {self.meetings.index(place)}"
+        if place not in self.ones:
+            return self.same(a, b, what)
+        dim = (a, b)[self.ones[place]]
+        test = self.op("eq", self.length(dim), const(1))
+        self.emit(Assert(test, "ShapeError", what, self.loc))
+        raise LengthOne(dim)
+
+    def as_one(self, operand: Operand, dim: Dim) -> Operand:
+        """Return an operand whose axes of a length are known to be one."""
+        if not isinstance(operand.type, Array):
+            return operand
+        axes = [self.resolve(d) == dim for d in operand.type.dims]
+        if not any(axes):
+            return operand
+        assert isinstance(operand, Value)
+        index = Index(tuple(Slice(None, const(1) if k else None, None) for k in axes))
+        dims = tuple(
+            Dim(1) if k else d for k, d in zip(axes, operand.type.dims, strict=True)
+        )
+        type = Array(operand.type.dtype, dims, operand.type.contiguous)
+        return self.view(operand, (index,), type=type)
+
     def assume(self, a: Dim, b: Dim) -> None:
         """Take two dims as equal until the end of the block."""
         difference = a - b
@@ -154,9 +212,7 @@ class Builder:
             wide = [d for d in dims if d.known != 1]
             result = wide[0] if wide else Dim(1)
             for d in wide[1:]:
-                result = self.same(
-                    result, d, "operands could not be broadcast together"
-                )
+                result = self.meet(result, d)
             out.append(result)
         return tuple(out)
 
@@ -230,7 +286,14 @@ class Builder:
         if shorter is not None:
             return shorter
         entry = ROWS[row]
-        type = entry.infer(self, [a.type for a in given], {"args": given, **attrs})
+        types = [a.type for a in given]
+        try:
+            type = entry.infer(self, types, {"args": given, **attrs})
+        except LengthOne as one:
+            given = tuple(self.as_one(a, one.dim) for a in given)
+            return self.op(row, *given, name=name, **attrs)
+        if row != "copy" or attrs.get("via") != "method":
+            type = _as_laid_out(type, types)
         if isinstance(type, tuple):
             outs = tuple(Value(name, t) for t in type)
             self.emit(Op(row, given, outs, attrs, self.loc))
@@ -343,7 +406,8 @@ class Builder:
             shape = self.broadcast(fancy)
             at = gathered_at(step.items)
             dims[at:at] = list(shape)
-            return Array(type.dtype, tuple(dims))
+            # NumPy lays out what it picks as it likes: `A[:, k]` is in Fortran order.
+            return Array(type.dtype, tuple(dims), len(dims) < 2)
         if not dims:
             return Scalar(type.dtype)
         return Array(type.dtype, tuple(dims), self._stays_contiguous(type, step))

@@ -11,8 +11,9 @@ import numpy as np
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.options import Options, make_options
+from srcgrad.results import tree_copy
 from srcgrad.source import location
-from srcgrad.trees import closed, opened, tree_copy, tree_leaves, tree_map
+from srcgrad.trees import closed, opened, tree_leaves, tree_map
 
 __all__ = ["check_grads", "verify"]
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from srcgrad.arguments import Signature, as_floats, named_leaves, state_of
 from srcgrad.errors import SrcgradError, internal_error, make_error
+from srcgrad.meetings import MadeAgain, Meetings, made_again
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, exact, make_plan
 from srcgrad.results import (
@@ -32,10 +33,11 @@ from srcgrad.results import (
     result_of,
     shown,
     tangent,
-)
+    tree_copy,
+)  # fmt: skip
 from srcgrad.source import FunctionSource, read_source, unbound
 from srcgrad.specialise import Specialisation, specialise
-from srcgrad.trees import Tree, fill, is_float_leaf, leaves, spec_of, tree_copy
+from srcgrad.trees import Tree, fill, is_float_leaf, leaves, spec_of
 
 __all__ = ["Differentiated"]
 
@@ -76,6 +78,7 @@ class Differentiated:
         self._sources: tuple[FunctionSource, Signature] | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
         self._plans: dict[Any, Plan] = {}
+        self._meetings = Meetings()
         self._last: Specialisation | None = None
         self._lock = threading.RLock()
         try:
@@ -163,7 +166,7 @@ class Differentiated:
             names: The arguments differentiated with respect to.
             leaf: Returns the present value of a number among the arguments.
         """
-        key = (tuple(specs.items()), names)
+        key = (tuple(specs.items()), names, self._meetings.known(specs))
 
         def known() -> Specialisation | None:
             variants = self._made.get(key, ())
@@ -184,7 +187,8 @@ class Differentiated:
 
             made = derived(self, self.inner, specs, names, leaf)
         else:
-            made = specialise(*self._read(), specs, names, self.options, leaf)
+            read = self._read()
+            made = specialise(*read, specs, names, self.options, leaf, key[2])
         self._made[key] = (made, *self._made.get(key, ()))[:_VARIANTS]
         return made
 
@@ -218,8 +222,7 @@ class Differentiated:
             self._plain(values)  # for what it prints, or raises at a read-only array
         if gradient:
             self._check_shared(made, raw)
-        native = self.backend == "numba"
-        return [ready(value, gradient or native) for value in raw]
+        return [ready(value, self.backend == "numba") for value in raw]
 
     def _check_shared(self, made: Specialisation, raw: list[Any]) -> None:
         """Refuse arguments that share memory with one that the function writes."""
@@ -233,7 +236,7 @@ class Differentiated:
 
     def _run(
         self, made: Specialisation, function: Any, ready: list[Any], values: Values,
-        plain: Callable[[Values], Any] | None = None,
+        in_place: bool = False,
     ) -> tuple[Any, ...]:  # fmt: skip
         """Run generated code; on any exception let plain Python raise its own."""
         code = made.code(function)
@@ -243,7 +246,8 @@ class Differentiated:
         except (SrcgradError, KeyboardInterrupt):
             raise
         except Exception as error:
-            (plain or self._plain)(values)
+            plain = self._plain_in_place if in_place else self._plain
+            self._meetings.learn(made, error, plain(values))
             if isinstance(error, OverflowError) and error.args:
                 raise OverflowError(
                     f"`{made.source.name}`, line {error.args[0]}: an int is beyond 64 "
@@ -290,11 +294,16 @@ class Differentiated:
             # Where the caller's arrays end up is decided at run time: Python decides.
             return self._plain_in_place(original)
         leaves = self._ready(made, values, gradient=False)
-        results = self._run(made, made.primal, leaves, original, self._plain_in_place)
+        try:
+            results = self._run(made, made.primal, leaves, original, True)
+        except MadeAgain as again:
+            return again.result
         for k, position in enumerate(made.reading.written):
-            raw[position][...] = results[made.reading.results + k]
+            new = results[made.reading.results + k]
+            raw[position][...] = new.reshape(raw[position].shape)
         return result_of(made.reading.result, results)
 
+    @made_again
     def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
         """Return `(value, gradient)`, with `has_aux` `((value, aux), gradient)`."""
         plan = None if kwargs else self._plans.get(exact(args))
@@ -348,6 +357,7 @@ class Differentiated:
                 trees[name] = fill(spec, functools.partial(_take, found))
         return tuple(trees[name] for name in names)
 
+    @made_again
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
         """Return the value and a pullback from a cotangent to the arguments.
 
@@ -380,6 +390,7 @@ class Differentiated:
 
         return result_of(made.reading.result, results), pullback
 
+    @made_again
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Return the value and its derivative in a direction.
 
@@ -427,6 +438,7 @@ class Differentiated:
             if is_float_leaf(leaf)
         ]
 
+    @made_again
     def hvp(self, x: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the Hessian in one argument times a direction.
 

@@ -24,6 +24,7 @@ from srcgrad.frontend.values import (
     Static,
     Thing,
     Tuple,
+    is_point,
 )
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.specialise import Specialisation
@@ -218,6 +219,8 @@ def _opened(reader: Any, thing: Thing, node: Any) -> Tree:
             return ("static", Known(bool(thing.value)), thing)
         case Const() | Value():
             return (*type_of_leaf(thing.type), thing)
+        case Ref() if is_point(thing):
+            return ("scalar", thing.type.dtype, False, reader.operand(thing))
         case Ref() if isinstance(thing.type, Array):
             dims = tuple(reader.build.resolve(d) for d in thing.type.dims)
             return (*type_of_leaf(replace(thing.type, dims=dims)), thing)

@@ -8,26 +8,40 @@ from typing import Any
 import numpy as np
 
 from srcgrad.errors import make_error
-from srcgrad.trees import Node, Tree, fill, opened, tree_leaves
+from srcgrad.runtime.readable import keep_layout
+from srcgrad.trees import Node, Tree, fill, opened, tree_leaves, tree_map
 
 __all__ = [
     "Gradient", "cotangent", "fit", "flat_results", "not_finite", "one_of", "ready",
-    "result_of", "shown", "tangent",
+    "result_of", "shown", "tangent", "tree_copy",
 ]  # fmt: skip
 
 
 def ready(value: Any, contiguous: bool) -> Any:
-    """Return a leaf as generated code takes it: native, writable, in C order."""
+    """Return a leaf as generated code takes it; kernels work on C order."""
     if not isinstance(value, np.ndarray):
         return value
     if not value.ndim:
-        return value[()]
+        value = value.reshape(1)  # arrays of rank 0 are held by one element
     if value.dtype.isnative:
         flags = value.flags
         if not contiguous or (flags.c_contiguous and flags.writeable):
             return value
     native = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
     return native if native.flags.writeable else native.copy()
+
+
+def tree_copy(value: Any) -> Any:
+    """Return a value with arrays of its own, read-only where the arrays are."""
+
+    def own(leaf: Any) -> Any:
+        if not isinstance(leaf, np.ndarray):
+            return leaf
+        mine = keep_layout(leaf)
+        mine.flags.writeable = leaf.flags.writeable
+        return mine
+
+    return tree_map(own, value)
 
 
 def flat_results(out: Any, function: Any) -> tuple[Any, ...]:
@@ -44,14 +58,20 @@ def flat_results(out: Any, function: Any) -> tuple[Any, ...]:
 
 def result_of(form: Tree, results: Sequence[Any]) -> Any:
     """Return what the user's function returns, from the flat results."""
-    return fill(form, lambda x: results[x[1]] if x[0] == "leaf" else x[1].value)
+
+    def leaf(x: Tree) -> Any:
+        if x[0] == "static":
+            return x[1].value
+        return results[x[1]] if len(x) == 2 else np.array(results[x[1]])
+
+    return fill(form, leaf)
 
 
 def fit(gradient: Any, own: bool, argument: Any) -> Any:
     """Return a gradient as its argument is: an array of its own, or a NumPy number."""
     if isinstance(argument, np.ndarray):
         if not argument.ndim:
-            return np.array(gradient, gradient.dtype)
+            return np.array(np.reshape(gradient, ()))
         mine = own and gradient.flags.c_contiguous
         if not mine or isinstance(gradient.base, np.ndarray):
             return np.array(gradient, order="C")
@@ -116,7 +136,9 @@ def cotangent(made: Any, k: int, value: Any, shape: tuple[int, ...]) -> Any:
 
 def tangent(value: Any, argument: Any, leaf: Any) -> Any:
     """Return a tangent in the dtype and shape of its argument; None is zero."""
-    return _direction("tangent", value, leaf[1], np.shape(argument))
+    found = _direction("tangent", value, leaf[1], np.shape(argument))
+    rank_zero = isinstance(argument, np.ndarray) and not argument.ndim
+    return found.reshape(1) if rank_zero else found
 
 
 def _direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:

@@ -26,6 +26,7 @@ from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import NeedStatic, Reading, identifier, read
 from srcgrad.ir import Function, Op, Value, owned
+from srcgrad.meetings import Ones
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, drop_entry_checks, run_passes
 from srcgrad.passes.elide_copies import MAY_ALIAS
@@ -227,12 +228,14 @@ class Specialisation:
 def specialise(
     source: FunctionSource, signature: Signature, specs: dict[str, Tree],
     names: Sequence[str], options: Options, leaf: Callable[[str], Any],
+    ones: Ones = (),
 ) -> Specialisation:  # fmt: skip
-    """Read a function for one kind of arguments."""
+    """Read a function for one kind of arguments; `ones`: see meetings.py."""
+    kinds = signature.grouped(specs)
     fixed: dict[str, Any] = {}
     for _ in range(20):
         try:
-            reading = read(source, signature.grouped(specs), tuple(names), fixed)
+            reading = read(source, kinds, tuple(names), fixed, dict(ones))
             break
         except NeedStatic as need:
             present = {

@@ -4,10 +4,12 @@ A tree is a leaf or a `Node` of trees. Two kinds of tree describe values. A *spe
 what an argument is, and is the key of a specialisation; its leaves are
 
     ("scalar", dtype, python)   a number; `python` marks Python's own
-    ("array", dtype, ones)      an array; `ones` has a 1 for each axis of length one
+    ("array", dtype, ones)      an array; `ones` has a 1 for each axis of length one; a
+                                fourth item marks one that is not contiguous
     ("static", Known(value))    anything else, known while compiling
 
-A *form* says what a result is; its leaves are ("leaf", place in the flat results) and
+A *form* says what a result is; its leaves are ("leaf", place in the flat results), with
+a third item for arrays of rank 0, and
 ("static", Known(value)). The order of the leaves is that of the parameters of the IR.
 """
 
@@ -24,7 +26,7 @@ from srcgrad.errors import make_error
 
 __all__ = [
     "Known", "Node", "Tree", "closed", "fill", "is_float_leaf", "leaves", "opened",
-    "relabel", "spec_of", "tree_copy", "tree_leaves", "tree_map", "type_of_leaf",
+    "relabel", "spec_of", "tree_leaves", "tree_map", "type_of_leaf",
 ]  # fmt: skip
 
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
@@ -120,19 +122,6 @@ def tree_leaves(value: Any) -> Iterator[Any]:
         yield from tree_leaves(item)
 
 
-def tree_copy(value: Any) -> Any:
-    """Return a value with arrays of its own, read-only where the arrays are."""
-
-    def own(leaf: Any) -> Any:
-        if not isinstance(leaf, np.ndarray):
-            return leaf
-        mine = leaf.copy()
-        mine.flags.writeable = leaf.flags.writeable
-        return mine
-
-    return tree_map(own, value)
-
-
 # specs
 
 
@@ -148,9 +137,10 @@ def spec_of(value: Any, name: str = "") -> Tree:
     if isinstance(value, np.ndarray | np.generic):
         _check_array(value, name)
         dtype = value.dtype.name
-        if not value.ndim:
+        if isinstance(value, np.generic):
             return ("scalar", dtype, False)
-        return ("array", dtype, tuple(int(n == 1) for n in value.shape))
+        ones = tuple(int(n == 1) for n in value.shape)
+        return _array_leaf(dtype, ones, value.flags.c_contiguous)
     if isinstance(value, bool | str):
         return ("static", Known(value))
     if isinstance(value, int):
@@ -198,8 +188,12 @@ def type_of_leaf(type: Any) -> Tree:
     """Return the spec of an IR value of this type."""
     if type.rank:
         ones = tuple(int(d.known == 1) for d in type.dims)
-        return ("array", type.dtype, ones)
+        return _array_leaf(type.dtype, ones, type.contiguous)
     return ("scalar", type.dtype, type.python)
+
+
+def _array_leaf(dtype: str, ones: tuple[int, ...], contiguous: bool) -> Tree:
+    return ("array", dtype, ones) if contiguous else ("array", dtype, ones, "strided")
 
 
 def is_float_leaf(leaf: Any) -> bool:

@@ -129,11 +129,11 @@ REFUSED: dict[str, Refused] = {
     "SG402_truth": Refused(body("if x > 0:", "    return x.sum()", "return 0.0"), (X,)),
     "SG402_axis": Refused(body("return x.sum(axis=1)[0]"), (X,)),
     "SG402_dict_in_loop": Refused(
-        body("d = {}", "for i in range(3):", "    d['last'] = x[i]",
-             "return d['last']"), (X,),
+        body("d = {}", "for i in range(n):", "    d['last'] = x[i]",
+             "return d['last']", args="x, n"), (X, 3),
     ),
     "SG403_alias": Refused(
-        body("rows = np.broadcast_to(x, (2, 4))", "x[0] = 1.0", "return rows.sum()"),
+        body("y = x[::2].reshape(1, 2)", "x[0] = 1.0", "return y.sum()"),
         (X,),
     ),
     "SG403_one_path": Refused(

@@ -27,18 +27,15 @@ from tests.oracles import Array
 from tests.pending import PENDING
 
 READY = [case for case in CASES if case.name not in PENDING]
-SAMPLE = [case for case in READY if case.sample]
+SAMPLE = [case for case in READY if case.sample or case.scale]
+ON_PYTHON = [
+    pytest.param(case, marks=pytest.mark.long if case.scale else ()) for case in READY
+]
 
 
 def name_of(case: Case) -> str:
     """Return the name under which a case is selected by `pytest -k`."""
     return case.name
-
-
-def affordable(name: str) -> Any:
-    """Return a parameter; a million steps of plain Python are for the long run."""
-    long = name == "million_steps"
-    return pytest.param(name, marks=[pytest.mark.long] if long else [])
 
 
 @pytest.fixture
@@ -57,14 +54,14 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("case", READY, ids=name_of)
+@pytest.mark.parametrize("case", ON_PYTHON, ids=name_of)
 def test_case_on_python(case: Case) -> None:
     """All checks, second order included, over tapes that are poisoned."""
     check_case(case, "python", second_order=True)
 
 
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("name", [affordable(n) for n in sorted(PENDING)])
+@pytest.mark.parametrize("name", sorted(PENDING))
 def test_pending_case_is_never_silently_wrong(name: str) -> None:
     """What is not right yet is refused, or raises as Python does; or it is right."""
     (case,) = [c for c in CASES if c.name == name]

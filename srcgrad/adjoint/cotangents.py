@@ -124,36 +124,44 @@ class Cotangents(Storage):
     def zeros(self, base: Value) -> Value:
         """Return a new buffer of zeros in the shape of an array."""
         dtype = base.type.dtype
-        dims = base.type.dims
-        lengths: list[Operand] = []
         made: Value
         if isinstance(base.type, ListOf):
-            present, dims = self.list_version(base), base.type.item.dims
-            if not self.regions.settled(dims):
-                made = self.build.op("zeros_items", present)
-                return made
-            lengths.append(self.build.op("length", present))
-        else:
-            like: Operand | None = self.current.get(self.regions.buffer[base])
-            if not self.regions.chain[base] or base in self.current.values():
-                like = base
-            elif like is None and base in self.taped.place:
-                like = self.need_array(base)
-            if like is not None:
-                made = self.build.op("zeros_like", like, dtype=dtype)
-                return made
+            return self.zero_list(base, base.type.item)
+        like: Operand | None = self.current.get(self.regions.buffer[base])
+        if not self.regions.chain[base] or base in self.current.values():
+            like = base
+        elif like is None and base in self.taped.place:
+            like = self.need_array(base)
+        if like is not None:
+            made = self.build.op("zeros_like", like, dtype=dtype)
+            return made
         made = self.build.op(
-            "zeros", *lengths, *map(self.build.length, dims), dtype=dtype
+            "zeros", *map(self.build.length, base.type.dims), dtype=dtype
         )
         return made
 
-    def list_version(self, base: Value) -> Value:
-        """Return the final version of a list, for its length."""
-        buffer = self.regions.buffer[base]
-        version = self.current.get(buffer)
-        if version is None:
+    def zero_list(self, base: Value, item: Scalar | Array) -> Value:
+        """Return the cotangent of a list: an array, or a list of arrays of zeros."""
+        build, buffer = self.build, self.regions.buffer[base]
+        version = self.current.get(buffer) or self.grown(base)
+        settled = self.regions.settled(item.dims)
+        made: Value
+        if version is not None and not settled:
+            made = build.op("zeros_items", version)
+            return made
+        if not settled:
             raise Unkept(base.name)
-        return version
+        if version is not None:
+            count: Operand = build.op("length", version)
+        else:
+            # Made in a loop: the forward sweep notes how long it was in the end.
+            chain = self.regions.chain[buffer.first]
+            versions = [v for v, b in self.regions.buffer.items() if b is buffer]
+            ends = [v for v in versions if self.regions.chain[v] == chain]
+            count = self.length_of(ends[-1])
+        lengths = map(build.length, item.dims)
+        made = build.op("zeros", count, *lengths, dtype=item.dtype)
+        return made
 
     def full(self, g: Operand, base: Value) -> Value:
         """Return a cotangent as a new array in the full shape of its owner."""

@@ -220,12 +220,7 @@ class Statements(Cotangents):
         index = self.counted_position(stmt)
         if index is not None:
             return index
-        if stmt not in self.plan.positions:
-            at = Value("at", _INT)
-            self.plan.positions[stmt] = at
-            self.regions.chain[at] = self.regions.site[stmt].chain
-            self.new = True
-        return self.need(self.plan.positions[stmt])
+        return self.length_of(stmt.base)
 
     def counted_position(self, stmt: Push) -> Operand | None:
         """The only push into an empty list, once a turn: the number of the turn."""
@@ -240,6 +235,5 @@ def _number(stmt: Read) -> bool:
     return isinstance(stmt.out.type, Scalar)
 
 
-_INT = Scalar("int64", True)
 # Rules that hand on the cotangent alone: what is zero there stays zero.
 _PLAIN = {"add", "sub", "neg", "pos", "where", "cast", "copy", "clip"}

@@ -16,7 +16,7 @@ from typing import Any
 from srcgrad.adjoint.tapes import Place, Plan, Taped, loops_of
 from srcgrad.analyses.finality import is_final
 from srcgrad.analyses.regions import Buffer, Regions, Update
-from srcgrad.builder import Builder, const
+from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import (
     Const,
     For,
@@ -209,7 +209,8 @@ class Storage:
     def readable(self, stmt: Read, depth: int) -> bool:
         """Tell whether an element is still where it was read."""
         if isinstance(stmt.base.type, ListOf):
-            return False
+            grown = self.grown(stmt.base) is not None
+            return grown and self.path_free(stmt.path, depth)
         buffer = self.regions.buffer.get(stmt.base)
         if buffer is None or not self.path_free(stmt.path, depth):
             return False
@@ -221,6 +222,22 @@ class Storage:
 
     def path_free(self, path: Path, depth: int) -> bool:
         return all(self.free(p, depth + 1) for p in operands(path))
+
+    def grown(self, x: Value) -> Value | None:
+        """Return the last version of a list that only grows: it holds all of `x`."""
+        regions, family = self.regions, self.regions.buffer[x].family()
+        if not all(isinstance(u, Push) for u in regions.family_updates(x)):
+            return None
+        versions = [v for v, b in regions.buffer.items() if b.family() is family]
+        made = [
+            v
+            for v in versions
+            if v is regions.buffer[v].first
+            and not isinstance(regions.definition.get(v), For | While | If)
+        ]
+        if len(made) > 1 or regions.chain[made[0]]:
+            return None
+        return [v for v in versions if not regions.chain[v]][-1]
 
     def again(self, x: Value) -> Operand | None:
         """Compute or read a value again, if that is cheap and possible."""
@@ -240,8 +257,10 @@ class Storage:
         return out
 
     def reread(self, stmt: Read) -> Operand:
-        buffer = self.regions.buffer[stmt.base]
-        base = self.current.get(buffer)
+        if isinstance(stmt.base.type, ListOf):
+            base = self.grown(stmt.base)
+        else:
+            base = self.current.get(self.regions.buffer[stmt.base])
         assert base is not None
         path = self.need_path(stmt.path)
         return self.build.read(base, path, stmt.out.name)
@@ -286,11 +305,24 @@ class Storage:
                 steps.append(step)
         return tuple(steps)
 
+    def length_of(self, version: Value) -> Operand:
+        """Return how many items a version of a list has."""
+        if version not in self.plan.lengths:
+            length = self.plan.lengths[version] = Value("at", INT)
+            self.regions.chain[length] = self.regions.chain[version]
+            self.new = True
+        return self.need(self.plan.lengths[version])
+
     # arrays
 
     def need_array(self, x: Value) -> Operand:
         """Return an array of the forward sweep with the content it had."""
         stmt = self.regions.definition.get(x)
+        if isinstance(stmt, View) and isinstance(stmt.base.type, ListOf):
+            grown = self.grown(stmt.base)
+            if grown is None:
+                return self.ask(x)
+            return self.build.view(grown, self.need_path(stmt.path), type=x.type)
         if isinstance(stmt, View) and (
             not gathers(stmt.path)
             or (
@@ -346,6 +378,9 @@ class Storage:
 
     def free_array(self, x: Value) -> bool:
         stmt = self.regions.definition.get(x)
+        if isinstance(stmt, View) and isinstance(stmt.base.type, ListOf):
+            grown = self.grown(stmt.base)
+            return grown is not None and self.path_free(stmt.path, 0)
         if isinstance(stmt, View):
             return self.free_array(stmt.base) and self.path_free(stmt.path, 0)
         buffer = self.regions.buffer.get(x)

@@ -26,7 +26,6 @@ from srcgrad.ir import (
     Merge,
     Op,
     Operand,
-    Push,
     Stmt,
     Value,
     While,
@@ -51,7 +50,7 @@ class Plan:
     restores: dict[Update, Value] = field(default_factory=dict)
     trips: dict[Loop, Value] = field(default_factory=dict)
     offsets: dict[Loop, Value] = field(default_factory=dict)
-    positions: dict[Push, Value] = field(default_factory=dict)
+    lengths: dict[Value, Value] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)
@@ -208,10 +207,6 @@ class _Recorder:
                 made = self.build.op("copy", view, name=old.name)
                 self.rename(made, old)
             self.keep(old)
-        if isinstance(stmt, Push) and stmt in self.plan.positions:
-            made = self.build.op("length", stmt.base)
-            self.rename(made, self.plan.positions[stmt])
-            self.keep(self.plan.positions[stmt])
         if isinstance(stmt, For | While) and stmt in self.plan.offsets:
             lists = [t for t in self.inside.get(stmt, ()) if isinstance(t.type, ListOf)]
             lists = [t for t in lists if t.loops[-1] is stmt]
@@ -253,6 +248,10 @@ class _Recorder:
             made = self.build.open[-1][-1]
             assert isinstance(made, Op)
             self.build.open[-1][-1] = replace(made, outs=(self.copies[value],))
+        if value in self.plan.lengths:
+            length = self.plan.lengths[value]
+            self.rename(self.build.op("length", value), length)
+            self.keep(length)
         tape = self.tapes.get(value)
         if tape is None:
             return

@@ -207,6 +207,8 @@ class _Kernel(Gathers):
     def assertion(self, s: Assert) -> None:
         """Raise unless a condition holds; the message is for the plain run."""
         name = s.exception if s.exception in _RAISES else "ValueError"
+        if s.message.startswith("meeting"):
+            name = f"AssertionError({s.message!r})"
         self.line(f"if not {self.showed(s.cond, 'bool').at(NOT)}:")
         self.line(f"    raise {name}")
 

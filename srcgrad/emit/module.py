@@ -35,6 +35,7 @@ _HELPERS = (
         and row.kind != "custom"
         and not hasattr(builtins, row.spell)
     ),
+    "keep_layout",
     "take_last",
 )
 

@@ -172,4 +172,6 @@ def _is_index(nest: Nest, stmt: Stmt, out: Value) -> bool:
     """Tell whether a value is a short index expression: written out at each use."""
     if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg"):
         return False
+    if nest.reads[out]:
+        return False  # the length of a list is another one after the next append
     return out.type == INT and not out.name and nest.weight[out] <= 2

@@ -186,7 +186,8 @@ class _Writer:
 
     def check(self, s: Assert, line: int) -> None:
         if s.exception == "ShapeError":
-            self.line(f"assert {self.show(s.cond).text}", line)
+            number = f", {s.message!r}" if s.message.startswith("meeting") else ""
+            self.line(f"assert {self.show(s.cond).text}{number}", line)
         elif s.exception == "raise" and isinstance(s.cond, Const):
             self.line(s.message, line)
         elif s.exception == "AssertionError":

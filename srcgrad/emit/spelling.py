@@ -188,6 +188,8 @@ def _where(row: Row, args: Sequence[Text], attrs: dict[str, Any], alias: Any) ->
 
 
 def _copy(row: Row, args: Sequence[Text], attrs: dict[str, Any], _: Any) -> Text:
+    if attrs.get("via") == "layout":
+        return Text(f"keep_layout({args[0].text})")
     return Text(f"{args[0].at(ATOM)}.copy()")
 
 

@@ -19,8 +19,16 @@ from srcgrad.frontend.library import (
     method_handles,
     shape_of,
 )
-from srcgrad.frontend.values import ListCell, Ref, Static, Thing, Tuple, is_operand
-from srcgrad.ir import Const, Index, Item, Operand, Reshape, Slice, Value
+from srcgrad.frontend.values import (
+    ListCell,
+    Ref,
+    Static,
+    Thing,
+    Tuple,
+    is_operand,
+    is_point,
+)
+from srcgrad.ir import Const, Index, Item, Operand, Permute, Reshape, Slice
 from srcgrad.types import Array, ListOf, Scalar
 
 if TYPE_CHECKING:
@@ -39,7 +47,7 @@ def _filled(row: str) -> None:
         shape = shape_of(reader, [args[0]], node)
         dtype = dtype_of(reader, kwargs.get("dtype"), node) or "float64"
         if not shape:
-            return Const(1.0 if row == "ones" else 0.0, Scalar(dtype))
+            return reader.point(Const(1.0 if row == "ones" else 0.0, Scalar(dtype)))
         return reader.thing(reader.build.op(row, *shape, dtype=dtype))
 
     @handles(f"numpy.{row}_like", takes="a|prototype dtype=")
@@ -48,7 +56,7 @@ def _filled(row: str) -> None:
         if is_operand(args[0]):
             operand = reader.operand(args[0])
             type_ = Scalar(dtype or operand.type.dtype)
-            return Const(1.0 if row == "ones" else 0.0, type_)
+            return reader.point(Const(1.0 if row == "ones" else 0.0, type_))
         operand = reader.operand(array_ref(reader, args[0], node), node)
         return reader.thing(
             reader.build.op(f"{row}_like", operand, dtype=dtype or operand.type.dtype)
@@ -65,6 +73,8 @@ def _full(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     value = reader.operand(args[1], node)
     dtype = dtype_of(reader, kwargs.get("dtype"), node)
     value = cast(reader, value, dtype or value.type.dtype)
+    if not shape:
+        return reader.point(value)
     row = "broadcast_to" if value.type.rank else "full"
     return reader.thing(reader.build.op(row, value, *shape))
 
@@ -133,8 +143,10 @@ def _array(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
         if fresh and (thing.path or args[0] is thing or thing.root.listlike):
             return reader.thing(reader.build.op("copy", reader.operand(thing)))
         return thing
+    if is_point(thing) and not fresh and dtype in (None, thing.type.dtype):
+        return thing
     operand = reader.operand(thing, node)
-    return reader.thing(cast(reader, operand, dtype or operand.type.dtype))
+    return reader.point(cast(reader, operand, dtype or operand.type.dtype))
 
 
 @method_handles("astype", takes="a dtype copy=")
@@ -184,9 +196,24 @@ def reshape(reader: Reader, ref: Ref, shape: list[Operand], node: ast.AST) -> Re
     if ref.type.contiguous:
         path = (*ref.path, Reshape(tuple(shape)))
         return Ref(ref.root, path, build.place(ref.root.type, path))
-    out = build.op("reshape", reader.operand(ref), *shape)
-    assert isinstance(out, Value)
-    return reader.allocate(out)
+    out = reader.allocate(build.op("reshape", reader.operand(ref), *shape))
+    if not _surely_turned(reader, ref):
+        # Whether NumPy gives a view or a copy here depends on the strides.
+        reader.share(out.root, ref.root)
+    return out
+
+
+def _surely_turned(reader: Reader, ref: Ref) -> bool:
+    """Tell whether a reshape copies: the transpose of a C array, no axis of one."""
+    if not ref.path or not isinstance(ref.path[-1], Permute):
+        return False
+    base = reader.build.place(ref.root.type, ref.path[:-1])
+    assert isinstance(base, Array)
+    return base.contiguous and all(
+        d.const > 1 if d.known is not None
+        else all(a in reader.outer_atoms and c > 0 for a, c in d.terms) and d.const >= 0
+        for d in base.dims
+    )  # fmt: skip
 
 
 def _missing(reader: Reader, lengths: list[Operand], known: list[Operand]) -> Operand:
@@ -242,7 +269,7 @@ def _ravel(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
 @method_handles("flatten", takes="a")
 def _flatten(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
-    copied = reader.allocate(reader.build.op("copy", reader.operand(ref)))
+    copied = reader.allocate(reader.build.op("copy", reader.operand(ref), via="method"))
     return _ravel(reader, [copied], {}, node)
 
 
@@ -332,12 +359,8 @@ def _broadcast_to(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> 
     operand = reader.operand(args[0], node)
     if not operand.type.rank:
         return reader.thing(reader.build.op("full", operand, *shape))
-    out = reader.allocate(reader.build.op("broadcast_to", operand, *shape))
-    if isinstance(args[0], Ref):
-        # NumPy gives a read-only view; the copy is no longer right once x is written.
-        reader.share(out.root, args[0].root)
-        out.root.captured = True
-    return out
+    whole = array_ref(reader, args[0], node)
+    return reader.remade(whole, lambda x: reader.build.op("broadcast_to", x, *shape))
 
 
 @handles("numpy.atleast_1d", takes="a")
@@ -513,18 +536,29 @@ def _repeat(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     return reader.thing(out)
 
 
+_BACKWARD = Slice(None, None, const(-1))
+
+
 @handles("numpy.flip", takes="m axis=")
 def _flip(reader: Reader, args: Args, kwargs: Kwargs, node: ast.AST) -> Thing:
     ref = array_ref(reader, args[0], node)
     given = args[1] if len(args) > 1 else kwargs.get("axis", Static(None))
     axis = calls.static(reader, given, node)
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    out = reader.operand(ref)
-    for a in axes:
-        out = reader.build.op(
-            "flip", out, axis=None if a is None else a % ref.type.rank
-        )
-    return reader.thing(out)
+    rank = ref.type.rank
+    if axis is None:
+        axis = tuple(range(rank))
+    chosen = {a % rank for a in (axis if isinstance(axis, tuple) else (axis,))}
+    return _subscripted(
+        reader, ref, [_BACKWARD if k in chosen else _FULL for k in range(rank)]
+    )
+
+
+handles("numpy.flipud", takes="m")(
+    lambda r, args, _, n: _flip(r, [args[0], const(0)], {}, n)
+)
+handles("numpy.fliplr", takes="m")(
+    lambda r, args, _, n: _flip(r, [args[0], const(1)], {}, n)
+)
 
 
 @handles("numpy.roll", takes="a shift axis=")

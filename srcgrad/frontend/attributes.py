@@ -21,11 +21,12 @@ from srcgrad.frontend.values import (
     Thing,
     Tuple,
     is_operand,
+    is_point,
     kind_of,
 )
 from srcgrad.ir import Const, Operand, Permute
 from srcgrad.source import Place
-from srcgrad.types import Array
+from srcgrad.types import Array, Scalar
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -65,7 +66,7 @@ def attribute(reader: Reader, node: ast.Attribute) -> Thing:
         if name in names:
             item: Thing = owner.items[names.index(name)]
             return item
-    if is_operand(owner) or (isinstance(owner, Ref) and isinstance(owner.type, Array)):
+    if is_operand(owner) or isinstance(getattr(owner, "type", None), Array | Scalar):
         return measured(reader, owner, name, node)
     if isinstance(owner, Cell | Tuple | Ref):
         return Bound(owner, name)
@@ -98,7 +99,7 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
 
 def measured(reader: Reader, owner: Thing, name: str, node: ast.AST) -> Thing:
     """Read an attribute of a number or an array."""
-    if isinstance(owner, Ref):
+    if isinstance(owner, Ref) and not is_point(owner):
         return _array(reader, owner, name, node)
     return _number(reader, owner, name, node)
 

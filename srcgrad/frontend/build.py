@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from srcgrad.builder import Builder, ShapeError, const
+from srcgrad.builder import Builder, LengthOne, Meeting, ShapeError, const
 from srcgrad.errors import Label, Location, Problems
 from srcgrad.frontend import calls, containers, expressions, indexing, iteration, loops
 from srcgrad.frontend.accepted import check_accepted
@@ -33,9 +33,10 @@ from srcgrad.frontend.values import (
     Tuple,
     Unbound,
     is_operand,
+    is_point,
     kind_of,
 )
-from srcgrad.ir import Assert, Const, Operand, Value, View
+from srcgrad.ir import Assert, Const, Index, Operand, Value, View
 from srcgrad.ops.table import Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar, join
@@ -75,8 +76,12 @@ class Frame:
 class Reader:
     """Read functions into one Builder."""
 
-    def __init__(self, source: FunctionSource, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, source: FunctionSource, names: Sequence[str] = (),
+        ones: dict[Meeting, int] | None = None,
+    ) -> None:  # fmt: skip
         self.build = Builder()
+        self.build.ones = ones or {}
         self.problems = Problems(source.name, names)
         self.state = State({}, {}, {})
         self.frames: list[Frame] = []
@@ -159,8 +164,8 @@ class Reader:
 
     def share(self, copy: Root, other: Root) -> None:
         """Note a copy that plain Python does not make: neither may be written alone."""
-        copy.shares.add(other)
-        other.shares.add(copy)
+        copy.shares.add(other.memory)
+        other.memory.shares.add(copy)
 
     def handed(self, root: Root | None) -> None:
         """Note a buffer that was handed on while a name still reaches it."""
@@ -180,15 +185,36 @@ class Reader:
         self.state.ver[root] = value
         return Ref(root, (), value.type)
 
+    def remade(self, of: Ref, remake: Callable[[Operand], Operand]) -> Ref:
+        """Return a read-only view as NumPy gives it."""
+        made = remake(self.operand(of))
+        assert isinstance(made.type, Array)
+        return Ref(Root("", made.type, of=of, remake=remake), (), made.type)
+
     def thing(self, operand: Operand) -> Thing:
         """Return what an operation's result is to the source."""
         if isinstance(operand, Value) and not isinstance(operand.type, Scalar):
             return self.allocate(operand)
         return operand
 
+    def point(self, value: Operand) -> Ref:
+        """Return a new array of rank 0: the only element of a buffer."""
+        ref = self.allocate(self.build.op("full", value, const(1)))
+        return Ref(ref.root, (Index((const(0),)),), Scalar(value.type.dtype))
+
     def version(self, root: Root) -> Value:
         """Return the current version of a buffer."""
-        value = self.state.ver.get(root)
+        return self.version_in(self.state.ver, root)
+
+    def version_in(self, versions: dict[Root, Value], root: Root) -> Value:
+        """Return the version of a buffer among those at some place."""
+        if root.of is not None:
+            base = self.version_in(versions, root.of.root)
+            part = self.build.view(base, root.of.path) if root.of.path else base
+            made = root.remake(part)
+            assert isinstance(made, Value)
+            return made
+        value = versions.get(root)
         if value is None:
             raise self.problem(
                 "SG403",
@@ -200,16 +226,14 @@ class Reader:
 
     def arm_version(self, arm: int, root: Root) -> Value:
         """Return the version of a buffer at the end of an arm."""
-        value = self.arm_ver[arm].get(root)
-        if value is None:
-            self.version(Root(root.name, root.type))
-            raise Refused
-        return value
+        return self.version_in(self.arm_ver[arm], root)
 
     def operand(self, thing: Thing, node: ast.AST | None = None) -> Operand:
         """Return a number or array as an operand; a part of an array as a view."""
         if is_operand(thing):
             return thing  # type: ignore[return-value]
+        if is_point(thing):
+            return self.build.read(self.version(thing.root), thing.path)
         if isinstance(thing, Ref):
             base = self.version(thing.root)
             if not thing.path:
@@ -234,12 +258,14 @@ class Reader:
     def store(self, ref: Ref, value: Operand, node: ast.AST | None = None) -> None:
         """Write into a part of a buffer."""
         root = ref.root
+        if root.of is not None:
+            self.raises("ValueError")
         if root.captured:
             raise self.problem(
                 "SG408", f"the captured value `{root.name}` cannot be written", node,
                 helps=("pass it as an argument, or write to a copy",),
             )  # fmt: skip
-        self.check_fit(ref, value, node)
+        value = self.fitting(ref, value, node)
         if self.overlaps(root, value):
             value = self.build.op("copy", value)
         self.state.ver[root] = self.build.write(self.version(root), ref.path, value)
@@ -255,14 +281,14 @@ class Reader:
                 return stmt.base is self.state.ver.get(root)
         return False
 
-    def check_fit(self, ref: Ref, value: Operand, node: ast.AST | None) -> None:
-        """Check that a value can be stored: shape, and the dtype of an array."""
+    def fitting(self, ref: Ref, value: Operand, node: ast.AST | None) -> Operand:
+        """Check the shape of a value that is to be stored."""
         target, given = ref.type, value.type
         if given.rank > target.rank:
             assert not isinstance(given, ListOf)
             extra = given.dims[: given.rank - target.rank]
             if isinstance(given, Array) and all(d.known == 1 for d in extra):
-                return
+                return value
             raise self.problem(
                 "SG402",
                 f"an array of rank {given.rank} cannot be stored where rank "
@@ -273,9 +299,13 @@ class Reader:
             offset = target.rank - given.rank
             for mine, theirs in zip(target.dims[offset:], given.dims, strict=True):
                 if self.build.resolve(theirs).known != 1:
-                    self.build.same(
-                        mine, theirs, "could not broadcast the value into its place"
-                    )
+                    try:
+                        self.build.meet(
+                            self.build.resolve(mine), self.build.resolve(theirs)
+                        )
+                    except LengthOne as one:
+                        value = self.build.as_one(value, one.dim)
+        return value
 
     def make_growable(self, cell: Cell, item: Scalar | Array) -> None:
         """Turn a list of known length into one that grows at run time."""
@@ -349,7 +379,8 @@ class Reader:
             thing.name = shown
         if isinstance(thing, Ref) and not thing.path and not thing.root.name:
             thing.root.name = shown
-            self.state.ver[thing.root].name = shown
+            if thing.root in self.state.ver:
+                self.state.ver[thing.root].name = shown
         self.state.names[name] = thing
 
     # statements
@@ -359,8 +390,9 @@ class Reader:
         for stmt in stmts:
             if self.dead:
                 return
-            outer = self.build.loc
+            outer, met = self.build.loc, self.build.met
             self.build.loc = location(self.frames[-1].source, stmt)
+            self.build.met = 0
             try:
                 self.statement(stmt)
             except Refused:
@@ -373,7 +405,7 @@ class Reader:
             except ShapeError:
                 with contextlib.suppress(Dead):
                     self.raises("ValueError")
-            self.build.loc = outer
+            self.build.loc, self.build.met = outer, met
 
     def statement(self, stmt: ast.stmt) -> None:
         """Read one statement."""
@@ -420,14 +452,14 @@ class Reader:
 
     def check(self, stmt: ast.Assert) -> None:
         """Read an `assert`."""
-        cond = expressions.truth(self, self.expression(stmt.test), stmt.test)
+        cond = expressions.condition(self, stmt.test)
         if cond != const(True):
             text = ast.unparse(stmt.msg) if stmt.msg else ""
             self.build.emit(Assert(cond, "AssertionError", text, self.build.loc))
 
     def conditional(self, stmt: ast.If) -> None:
         """Read an `if`; a test known while compiling leaves one arm."""
-        cond = expressions.truth(self, self.expression(stmt.test), stmt.test)
+        cond = expressions.condition(self, stmt.test)
         if isinstance(cond, Const):
             self.run(stmt.body if cond.value else stmt.orelse)
             return
@@ -457,9 +489,13 @@ class Reader:
 
     def unpack(self, target: ast.Tuple | ast.List, value: Thing) -> None:
         """Bind several targets from one value."""
-        items = calls.items_of(self, value, target, len(target.elts))
         starred = [k for k, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
-        if starred:
+        number = None if starred else len(target.elts)
+        if starred and isinstance(value, Ref) and value.type.rank > 0:
+            items = indexing.split(self, value, starred[0], len(target.elts) - 1)
+        else:
+            items = calls.items_of(self, value, target, number)
+        if starred and len(items) != len(target.elts):
             (k,) = starred
             rest = len(target.elts) - k - 1
             middle = items[k : len(items) - rest]
@@ -525,7 +561,7 @@ def loops_while(reader: Reader, stmt: ast.While) -> None:
     names = assigned(stmt.body) | assigned([stmt.test])
 
     def test() -> Operand:
-        return expressions.truth(reader, reader.expression(stmt.test), stmt.test)
+        return expressions.condition(reader, stmt.test)
 
     loops.read_loop(
         reader,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
 from srcgrad.errors import SrcgradError, suggest
-from srcgrad.frontend import expressions, library
+from srcgrad.frontend import expressions, library, stacks
 from srcgrad.frontend.values import (
     Bound,
     Cell,
@@ -393,6 +393,9 @@ def length(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
         contents = reader.state.heap[thing]
         if isinstance(contents, Ref):
             return length(reader, contents, node)
+        if stacks.is_stack(thing, contents):
+            count: Operand = contents["count"]
+            return count
         return const(len(contents))
     if isinstance(thing, Tuple):
         return const(len(thing.items))
@@ -464,9 +467,16 @@ def extend(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
 def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
     """Append one item to a list."""
     contents = reader.state.heap[cell]
-    if not isinstance(contents, Ref):
+    if isinstance(contents, Ref):
+        push(reader, contents, value, node)
+    elif isinstance(contents, dict):
+        stacks.push(reader, cell, value, node)
+    else:
         reader.state.heap[cell] = (*contents, value)
-        return
+
+
+def push(reader: Reader, contents: Ref, value: Thing, node: ast.AST) -> None:
+    """Append one item to a list that grows at run time."""
     if not isinstance(contents.type, ListOf):
         raise reader.problem(
             "SG403", "nothing can be added here: this list is kept as an array", node,
@@ -524,9 +534,7 @@ def _generate(
 
     def body(conditions: list[ast.expr]) -> None:
         if conditions:
-            cond = expressions.truth(
-                reader, reader.expression(conditions[0]), conditions[0]
-            )
+            cond = expressions.condition(reader, conditions[0])
             if isinstance(cond, Const):
                 if cond.value:
                     body(conditions[1:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from srcgrad.frontend import calls, expressions
+from srcgrad.frontend import calls, expressions, stacks
 from srcgrad.frontend.values import (
     Cell,
     DictCell,
@@ -60,8 +60,10 @@ def _list(
         calls.extend(reader, owner, args[0], node)
         return Static(None)
     contents = heap[owner]
-    if isinstance(contents, Ref):
-        return _grown(reader, contents, name, args, node)
+    if name == "pop" and not args and not isinstance(contents, tuple):
+        return stacks.pop(reader, owner)
+    if not isinstance(contents, tuple):
+        return None
     if name == "pop":
         at = int(calls.static(reader, args[0], node)) if args else -1
         items = list(contents)
@@ -80,18 +82,6 @@ def _list(
     if name == "reverse":
         heap[owner] = tuple(reversed(contents))
         return Static(None)
-    return None
-
-
-def _grown(
-    reader: Reader, contents: Ref, name: str, args: list[Thing], node: ast.AST
-) -> Thing | None:
-    """Methods of a list that grows at run time."""
-    if name == "pop" and not args:
-        raise reader.problem(
-            "SG203", "`.pop()` of a list that grows in a loop is not known", node,
-            helps=("keep a count of the items, and read by index",),
-        )  # fmt: skip
     return None
 
 

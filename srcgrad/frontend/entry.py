@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import srcgrad.frontend.arrays
 import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
-from srcgrad.builder import INT
+from srcgrad.builder import INT, Meeting, const
 from srcgrad.frontend.build import NeedStatic, Reader
 from srcgrad.frontend.calls import lift
 from srcgrad.frontend.values import (
@@ -30,9 +30,10 @@ from srcgrad.frontend.values import (
     Thing,
     Tuple,
     is_operand,
+    is_point,
     kind_of,
 )
-from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value
+from srcgrad.ir import Block, Const, Function, Index, Op, Operand, Stmt, Value
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar, put_lengths
@@ -70,12 +71,13 @@ class Reading:
     effects: bool
     results: int
     lost: bool = False
+    meetings: Sequence[Meeting] = ()
     statics: list[tuple[Place, Any]] = field(default_factory=list)
 
 
 def read(
     source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...] = (),
-    fixed: dict[str, Any] | None = None,
+    fixed: dict[str, Any] | None = None, ones: dict[Meeting, int] | None = None,
 ) -> Reading:  # fmt: skip
     """Read a function.
 
@@ -84,12 +86,13 @@ def read(
         specs: The kind of every argument, by name.
         names: The arguments differentiated with respect to, for messages.
         fixed: Leaves whose value is compiled in, by leaf name.
+        ones: Where lengths meet in a broadcast, which of the two is one.
 
     Raises:
         SrcgradError: Something in the function is outside the language.
         NeedStatic: The value of its `leaf` must be compiled in.
     """
-    entry = _Entry(source, specs, names, fixed or {})
+    entry = _Entry(source, specs, names, fixed or {}, ones)
     try:
         return entry.run()
     except NeedStatic as need:
@@ -101,10 +104,10 @@ def read(
 class _Entry:
     def __init__(
         self, source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...],
-        fixed: dict[str, Any],
+        fixed: dict[str, Any], ones: dict[Meeting, int] | None = None,
     ) -> None:  # fmt: skip
         self.source, self.specs, self.fixed = source, specs, fixed
-        self.reader = Reader(source, names)
+        self.reader = Reader(source, names, ones)
         self.reader.capture = self.capture
         self.params: list[Value] = []
         self.leaves: list[str] = []
@@ -129,7 +132,7 @@ class _Entry:
         self.settle(function)
         return Reading(
             function, form, self.captures, self.leaves, written, reader.effects,
-            len(operands), self.lost, reader.statics,
+            len(operands), self.lost, reader.build.meetings, reader.statics,
         )  # fmt: skip
 
     # arguments
@@ -143,8 +146,8 @@ class _Entry:
                     return Static(None) if none else lift(self.reader, known.value)
                 case ("scalar", dtype, python):
                     return self.number(dtype, python, name)
-                case ("array", dtype, ones):
-                    return self.array(dtype, ones, name)
+                case ("array", dtype, ones, *strided):
+                    return self.array(dtype, ones, name, not strided)
             raise TypeError(spec)
         pairs = zip(spec.keys, spec.items, strict=True)
         parts = [self.thing(s, f"{name}.{k}") for k, s in pairs]
@@ -159,9 +162,11 @@ class _Entry:
         self.reader.leaves.add(value)
         return value
 
-    def array(self, dtype: str, ones: tuple[int, ...], name: str) -> Thing:
+    def array(
+        self, dtype: str, ones: tuple[int, ...], name: str, contiguous: bool
+    ) -> Thing:
         dims, measures = [], []
-        for axis, one in enumerate(ones):
+        for axis, one in enumerate(ones or (1,)):  # rank 0: see Ref
             if one:
                 dims.append(Dim(1))
             else:
@@ -170,7 +175,7 @@ class _Entry:
                 measures.append((axis, atom))
                 dims.append(Dim(0, ((atom, 1),)))
         called = identifier(name)
-        value = Value(called, Array(dtype, tuple(dims)))
+        value = Value(called, Array(dtype, tuple(dims), contiguous))
         for axis, atom in measures:
             self.head.append(Op("dim", (value,), (atom,), {"axis": axis}))
         self.params.append(value)
@@ -178,7 +183,8 @@ class _Entry:
         root = Root(called, value.type)  # type: ignore[arg-type]
         self.reader.state.ver[root] = value
         self.arguments[root] = len(self.params) - 1
-        return Ref(root, (), value.type)
+        path = () if ones else (Index((const(0),)),)
+        return Ref(root, path, value.type if ones else Scalar(dtype))
 
     def capture(self, place: Place, name: str, value: Any) -> Thing:
         """Make a captured value a hidden argument."""
@@ -216,6 +222,9 @@ class _Entry:
                 return ("static", Known(thing.value))
             case Poison():
                 return ("static", Known(None))
+        if is_point(thing):
+            operands.append(reader.operand(thing))
+            return ("leaf", len(operands) - 1, "array of rank 0")
         if kind:
             items = tuple(self.form(t, operands) for t in parts.values())
             return Node(kind, cls, tuple(parts), items)
@@ -255,7 +264,9 @@ class _Entry:
         for param in function.params:
             if param in changed:
                 own = Value(param.name, param.type)
-                copies.append(Op("copy", (param,), (own,), {}, function.loc))
+                plain = getattr(param.type, "contiguous", True)
+                attrs: dict[str, object] = {} if plain else {"via": "layout"}
+                copies.append(Op("copy", (param,), (own,), attrs, function.loc))
                 names[param] = own
         stmts = function.body.stmts
         split = len(self.head)

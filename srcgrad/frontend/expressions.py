@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, indexing
+from srcgrad.frontend import attributes, calls, indexing, stacks
 from srcgrad.frontend.state import Unjoinable, branch
 from srcgrad.frontend.values import (
     Cell,
@@ -20,15 +20,24 @@ from srcgrad.frontend.values import (
     Thing,
     Tuple,
     is_operand,
+    is_point,
     kind_of,
 )
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.types import Array
+from srcgrad.types import Array, Scalar
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
-__all__ = ["assign_attribute", "augmented", "binary", "compare", "evaluate", "truth"]
+__all__ = [
+    "assign_attribute",
+    "augmented",
+    "binary",
+    "compare",
+    "condition",
+    "evaluate",
+    "truth",
+]
 
 _NUMBERS = (bool, int, float, str)
 _BINARY: dict[type, str] = {
@@ -223,7 +232,7 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
         if isinstance(current, ListCell) and isinstance(stmt.op, ast.Add):
             calls.extend(reader, current, value, stmt)
             return
-        if isinstance(current, Ref) and isinstance(current.type, Array):
+        if isinstance(current, Ref) and isinstance(current.type, Array | Scalar):
             _in_place(reader, current, stmt, value)
             return
         reader.bind(target.id, binary(reader, stmt.op, current, value, stmt))
@@ -262,9 +271,9 @@ def _in_place(reader: Reader, ref: Ref, stmt: ast.AugAssign, value: Thing) -> No
 
 def unary(reader: Reader, node: ast.UnaryOp) -> Thing:
     """Apply `-`, `+`, `not` or `~`."""
-    value = evaluate(reader, node.operand)
     if isinstance(node.op, ast.Not):
-        return negation(reader, truth(reader, value, node.operand))
+        return negation(reader, condition(reader, node.operand))
+    value = evaluate(reader, node.operand)
     row = {ast.USub: "neg", ast.UAdd: "pos", ast.Invert: "invert"}[type(node.op)]
     operand = reader.operand(value, node)
     if row == "pos" and isinstance(operand, Const):
@@ -293,10 +302,10 @@ def truth(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
         return const(bool(thing.items))
     if isinstance(thing, Cell):
         contents = reader.state.heap.get(thing)
-        if isinstance(contents, Ref):
+        if isinstance(contents, Ref) or stacks.is_stack(thing, contents):
             return reader.build.op("gt", calls.length(reader, thing, node), const(0))  # type: ignore[no-any-return]
         return const(bool(contents) or isinstance(thing, Record))
-    if isinstance(thing, Ref):
+    if isinstance(thing, Ref) and not is_point(thing):
         if thing.root.listlike or not isinstance(thing.type, Array):
             size = calls.length(reader, thing, node)
             return reader.build.op("gt", size, const(0))  # type: ignore[no-any-return]
@@ -316,20 +325,33 @@ def truth(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
     return out
 
 
-def short_circuit(reader: Reader, node: ast.BoolOp, values: list[ast.expr]) -> Thing:
+def condition(reader: Reader, node: ast.expr) -> Operand:
+    """Read a test: the parts of its `and` and `or` need not be of one kind."""
+    thing: Thing
+    if isinstance(node, ast.BoolOp):
+        thing = short_circuit(reader, node, list(node.values), condition)
+    else:
+        thing = evaluate(reader, node)
+    return truth(reader, thing, node)
+
+
+def short_circuit(
+    reader: Reader, node: ast.BoolOp, values: list[ast.expr],
+    read: Callable[[Reader, ast.expr], Thing] = evaluate,
+) -> Thing:  # fmt: skip
     """Read `and` / `or`: the second operand is evaluated only if it decides."""
-    first = evaluate(reader, values[0])
+    first = read(reader, values[0])
     if len(values) == 1:
         return first
     both = isinstance(node.op, ast.And)
     cond = truth(reader, first, values[0])
     if isinstance(cond, Const):
         if bool(cond.value) == both:
-            return short_circuit(reader, node, values[1:])
+            return short_circuit(reader, node, values[1:], read)
         return first
 
     def more() -> Thing:
-        return short_circuit(reader, node, values[1:])
+        return short_circuit(reader, node, values[1:], read)
 
     def decided() -> Thing:
         if is_operand(first) and first.type == cond.type:  # type: ignore[union-attr]
@@ -445,7 +467,7 @@ def _membership(
 
 def ternary(reader: Reader, node: ast.IfExp) -> Thing:
     """Read `a if c else b`."""
-    cond = truth(reader, evaluate(reader, node.test), node.test)
+    cond = condition(reader, node.test)
     if isinstance(cond, Const):
         return evaluate(reader, node.body if cond.value else node.orelse)
     try:

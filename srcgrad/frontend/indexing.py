@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
+from srcgrad.frontend import stacks
 from srcgrad.frontend.values import (
     DictCell,
     ListCell,
@@ -14,17 +15,18 @@ from srcgrad.frontend.values import (
     Static,
     Thing,
     Tuple,
+    is_point,
     kind_of,
 )
-from srcgrad.ir import Const, Index, Item, Operand, Path, Slice
+from srcgrad.ir import Assert, Const, Index, Item, Operand, Path, Slice
 from srcgrad.types import Array, ListOf, Scalar
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
 __all__ = [
-    "assign", "at", "first", "get", "in_place", "put", "slice_value", "subscript",
-    "target",
+    "assign", "at", "first", "get", "in_place", "put", "slice_value", "split",
+    "subscript", "target",
 ]  # fmt: skip
 
 
@@ -59,6 +61,24 @@ def at(reader: Reader, ref: Ref, *items: Operand) -> Thing:
     return _place(reader, ref, tuple(items))
 
 
+def split(reader: Reader, ref: Ref, before: int, single: int) -> list[Thing]:
+    """Return the items that single targets and one starred target are bound to."""
+    assert isinstance(ref.type, Array)
+    after = single - before
+    length = reader.build.size(reader.operand(ref), 0)
+    enough = reader.build.op("ge", length, const(single))
+    reader.build.emit(Assert(enough, "ValueError", "too few values", reader.build.loc))
+    end = None if not after else const(-after)
+    middle = _place(reader, ref, (Slice(const(before), end, None),))
+    assert isinstance(middle, Ref)
+    rest = reader.allocate(reader.build.op("copy", reader.operand(middle)))
+    rest.root.listlike = True
+    if ref.type.rank > 1:
+        reader.share(rest.root, ref.root)
+    last = [at(reader, ref, const(k)) for k in range(-after, 0)]
+    return [*(at(reader, ref, const(k)) for k in range(before)), rest, *last]
+
+
 def _extend(ref: Ref, items: tuple[Item, ...]) -> Path:
     """Append a subscript; `A[i][j]` is `A[i, j]`, but not for a list of arrays."""
     path = ref.path
@@ -91,6 +111,11 @@ def get(reader: Reader, owner: Thing, index: Thing, node: ast.AST) -> Thing:
         return contents[key]
     if isinstance(owner, ListCell) and isinstance(reader.state.heap[owner], Ref):
         owner = reader.state.heap[owner]
+    if is_point(owner):
+        whole = _whole_point(reader, index, node)
+        return owner if whole else reader.operand(owner)
+    if isinstance(owner, ListCell) and isinstance(reader.state.heap[owner], dict):
+        return stacks.item(reader, owner, index, node)
     if isinstance(owner, Tuple | ListCell):
         return _from_sequence(reader, owner, index, node)
     if isinstance(owner, Ref):
@@ -102,7 +127,18 @@ def get(reader: Reader, owner: Thing, index: Thing, node: ast.AST) -> Thing:
             assert isinstance(thing, Ref)
             return reader.thing(reader.build.op("copy", reader.operand(thing)))
         return thing
+    if isinstance(owner, Operand) and not owner.type.python and index == Tuple(()):
+        return owner
     raise reader.problem("SG203", f"a {kind_of(owner)} cannot be subscripted", node)
+
+
+def _whole_point(reader: Reader, index: Thing, node: ast.AST) -> bool:
+    """Tell `[...]` from `[()]`, the two subscripts of an array of rank 0."""
+    if index != Tuple(()) and not _is_ellipsis(index):
+        raise reader.problem(
+            "SG402", "an array of rank 0 has no axis to subscript", node
+        )
+    return _is_ellipsis(index)
 
 
 def _from_front(reader: Reader, owner: Ref, index: Thing, node: ast.AST) -> Operand:
@@ -110,9 +146,8 @@ def _from_front(reader: Reader, owner: Ref, index: Thing, node: ast.AST) -> Oper
     build = reader.build
     k = reader.operand(index, node)
     if isinstance(k, Const) and k.value < 0:
-        out: Operand = build.op(
-            "add", build.op("length", reader.version(owner.root)), k
-        )
+        length = build.op("length", reader.version(owner.root))
+        out: Operand = build.op("sub", length, const(-int(k.value)))
         return out
     if isinstance(k, Const) or k in reader.nonnegative:
         return k
@@ -243,6 +278,8 @@ def put(
         return
     if isinstance(owner, ListCell) and isinstance(reader.state.heap[owner], Ref):
         owner = reader.state.heap[owner]
+    if isinstance(owner, ListCell) and isinstance(reader.state.heap[owner], dict):
+        raise stacks.unordered(reader, node)
     if isinstance(owner, ListCell):
         if isinstance(index, Const):
             items = list(reader.state.heap[owner])
@@ -250,9 +287,18 @@ def put(
             reader.state.heap[owner] = tuple(items)
             return
         owner = reader.make_array(owner, node)
+    if is_point(owner):
+        _whole_point(reader, index, node)
+        reader.store(owner, stored(reader, owner, value, node), node)
+        return
     if not isinstance(owner, Ref):
         raise reader.problem("SG403", f"a {kind_of(owner)} cannot be written", node)
     if isinstance(owner.type, ListOf):
+        if isinstance(owner.type.item, Array):
+            raise reader.problem(
+                "SG403", "an array in a list that grows cannot be replaced", node,
+                helps=("write its elements: `[k][:] = ...`",),
+            )  # fmt: skip
         path: Path = (Index((_from_front(reader, owner, index, node),)),)
     else:
         path = _extend(owner, _items(reader, owner, index, node)[0])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srcgrad.builder import const
-from srcgrad.frontend import calls, indexing
+from srcgrad.frontend import calls, indexing, stacks
 from srcgrad.frontend.expressions import truth
-from srcgrad.frontend.loops import Header, read_loop, unroll
+from srcgrad.frontend.loops import Header, read_loop
 from srcgrad.frontend.names import assigned
+from srcgrad.frontend.state import branch
 from srcgrad.frontend.values import (
     DictCell,
     Iter,
@@ -100,8 +101,14 @@ def run_items(
     short = isinstance(items.count, Const) and items.count.value <= _UNROLLED
     before, mark = reader.snapshot(), len(reader.build.open[-1])
     found = reader.problems.mark()
-    with reader.holding(over):
-        read_loop(reader, header)
+    from srcgrad.frontend.build import Refused
+
+    try:
+        with reader.holding(over):
+            read_loop(reader, header)
+    except Refused:
+        if not short:
+            raise
     if short and len(reader.problems) > found:
         # What no carried value can express may still be right turn by turn.
         reader.restore(before)
@@ -110,6 +117,24 @@ def run_items(
         reader.dead = False
         items.fixed = True
         run_items(reader, items, over, target, body, carried, live, exit_name)
+
+
+def unroll(count: int, turn: Callable[[int], Const | Value | None], reader: Reader,
+           live: frozenset[str]) -> None:  # fmt: skip
+    """Run a body once for each item of a container, while no turn leaves the loop."""
+
+    def rest(k: int) -> None:
+        if k == count:
+            return
+        flag = turn(k)
+        if flag is None or flag == const(False):
+            rest(k + 1)
+        elif isinstance(flag, Const):
+            return
+        else:
+            branch(reader, flag, lambda: None, lambda: rest(k + 1), live)
+
+    rest(0)
 
 
 def sequence(reader: Reader, thing: Thing, node: ast.AST) -> Sequence:
@@ -132,6 +157,8 @@ def sequence(reader: Reader, thing: Thing, node: ast.AST) -> Sequence:
             items = reader.state.heap[thing]
             if isinstance(items, Ref):
                 return sequence(reader, items, node)
+            if isinstance(items, dict):
+                raise stacks.unordered(reader, node)
             return _fixed(items)
         case Ref():
             count = calls.length(reader, thing, node)

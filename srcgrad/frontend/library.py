@@ -24,6 +24,7 @@ from srcgrad.frontend.values import (
     Thing,
     Tuple,
     is_operand,
+    is_point,
     kind_of,
 )
 from srcgrad.ir import Const, Operand
@@ -40,7 +41,7 @@ Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
 METHODS: dict[str, Handler] = {}
 OTHERWISE = "write it with operations that are known, loops included"
-_VIEWS = {"diag", "diagonal", "flipud", "fliplr"}
+_VIEWS = {"diag", "diagonal"}
 _MANY_AXES = {"sum", "prod", "max", "min", "mean", "var", "std", "any", "all",
               "count_nonzero", "norm", "linalg.norm"}  # fmt: skip
 # Parameters that NumPy has behind `axis`, in its order.
@@ -152,6 +153,8 @@ def known(
             return calls.lift(reader, function(*fixed), node)
         except (ValueError, OverflowError) as error:
             return reader.raises(type(error).__name__)
+    if name not in ("numpy.array", "numpy.asarray"):
+        args = [reader.operand(a) if is_point(a) else a for a in args]
     if name in HANDLERS:
         return HANDLERS[name](reader, args, kwargs, node)
     if row is None:
@@ -203,11 +206,10 @@ def apply_row(
         )
     if not given[0].type.rank and row.kind != "elementwise":
         return scalar_row(reader, row, given[0], node)
-    out = reader.thing(reader.build.op(row.name, *given, via=via, **attrs))
-    if row.name in _VIEWS and isinstance(out, Ref) and isinstance(bound.get("x"), Ref):
-        # NumPy gives a view: once its base is written, the copy made here is stale.
-        reader.share(out.root, bound["x"].root)  # type: ignore[union-attr]
-    return out
+    if row.name in _VIEWS and given[0].type.rank == 2:
+        whole = array_ref(reader, bound["x"], node)
+        return reader.remade(whole, lambda x: reader.build.op(row.name, x, **attrs))
+    return reader.thing(reader.build.op(row.name, *given, via=via, **attrs))
 
 
 _ALIASES = {"x1": "x", "x2": "y"}
@@ -269,6 +271,13 @@ def method(
         return calls.inline(reader, member, [owner, *args], kwargs, node)
     if isinstance(owner, Tuple | Cell):
         return containers.method(reader, owner, name, args, kwargs, node)
+    if is_point(owner):
+        if name == "copy":
+            return reader.point(reader.operand(owner))
+        if name == "fill":
+            reader.store(owner, reader.operand(args[0]), node)
+            return Static(None)
+        owner = reader.operand(owner)
     if name in METHODS:
         return METHODS[name](reader, [owner, *args], kwargs, node)
     row = find_method(name)

@@ -8,12 +8,13 @@ plan and the body is read again; two or three readings are the rule.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import INT, const
+from srcgrad.frontend import stacks
+from srcgrad.frontend.places import alike, explicit, with_operands
 from srcgrad.frontend.slots import Header, Key, Plan, Retry, Slot, replace_root
-from srcgrad.frontend.state import Unjoinable, branch, convert, placeholder
+from srcgrad.frontend.state import Unjoinable, convert, placeholder
 from srcgrad.frontend.values import (
     Cell,
     ListCell,
@@ -26,11 +27,12 @@ from srcgrad.frontend.values import (
     Tuple,
     Unbound,
     is_operand,
+    is_point,
     roots_of,
 )
-from srcgrad.ir import Block, Carry, Const, For, Operand, Stmt, Value, While
+from srcgrad.ir import Block, Carry, For, Operand, Stmt, Value, While
 from srcgrad.types import Array, ListOf, Scalar, Type, join
-from srcgrad.walk import substitute
+from srcgrad.walk import operands, substitute
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -89,7 +91,7 @@ class _Loop:
                 # Not bound yet: a turn may bind it for the next one; see `leave`.
                 state.names[name] = Unbound()
         for cell in self.plan.cells:
-            if cell in state.heap and cell not in self.plan.growing:
+            if not isinstance(state.heap.get(cell), Ref | None):
                 state.heap[cell] = self.cells[cell] = self.enter_contents(cell)
         self.enter_roots()
         heap_in = dict(state.heap)
@@ -132,6 +134,18 @@ class _Loop:
             return self.enter_unbound(key, name)
         if is_operand(thing):
             return self.enter_scalar(thing, key, name)  # type: ignore[arg-type]
+        if is_point(thing) and key in self.plan.arrays:
+            # The name is bound to numbers later on: nobody may see it written before.
+            if thing.root in self.reachable(key):
+                return self.reader.clash(name, Unjoinable(thing, const(0.0)))
+            return self.enter_scalar(self.reader.operand(thing), key, name)
+        if isinstance(thing, Ref) and key in self.plan.places:
+            path = explicit(self.build, thing)
+            numbers: Any = (
+                self.enter_scalar(x, (*key, "path", k), "i")
+                for k, x in enumerate(operands(path))
+            )
+            return Ref(thing.root, with_operands(path, numbers), thing.type)
         if isinstance(thing, Ref) and key in self.plan.arrays:
             return self.enter_array(thing, key, name)
         if isinstance(thing, Tuple):
@@ -177,6 +191,8 @@ class _Loop:
                 dims = list(type.dims)
                 dims[axis] = self.build.loose()
                 type = Array(type.dtype, tuple(dims), type.contiguous)
+        if key in self.plan.turned:
+            type = Array(type.dtype, type.dims, contiguous=False)
         assert isinstance(type, Array | ListOf)
         slot = self.slot(key, init, type, name)
         root = Root(name, type, ref.root.listlike)
@@ -222,19 +238,12 @@ class _Loop:
         """Return the contents of containers without what the loop carries apart."""
         heap = dict(self.reader.state.heap)
         for cell in self.plan.cells:
-            contents = heap.get(cell)
-            if isinstance(contents, dict):
-                heap[cell] = {
-                    k: t
-                    for k, t in contents.items()
-                    if (cell, k) not in self.plan.arrays
-                }
-            elif isinstance(contents, tuple):
-                heap[cell] = tuple(
-                    t
-                    for k, t in enumerate(contents)
-                    if (cell, k) not in self.plan.arrays
-                )
+            contents: Any = heap.get(cell)
+            if isinstance(contents, dict | tuple):
+                named = isinstance(contents, dict)
+                items = contents.items() if named else enumerate(contents)  # type: ignore[union-attr]
+                carried = self.plan.arrays
+                heap[cell] = {k: t for k, t in items if (cell, k) not in carried}
         return heap
 
     def owner(self, ref: Ref, kept: set[Root]) -> tuple[Value, Root | None]:
@@ -272,6 +281,8 @@ class _Loop:
             if not isinstance(cell, ListCell) or cell not in state.heap:
                 continue
             self.reader.make_growable(cell, item)
+        for cell in self.plan.popped & state.heap.keys():
+            stacks.make_stack(self.reader, cell)
         for cell in self.plan.listlike:
             if isinstance(state.heap.get(cell), tuple):
                 assert isinstance(cell, ListCell)
@@ -287,7 +298,7 @@ class _Loop:
             inside = self.things.get(name)
             if inside is None:
                 if end is not None and not isinstance(end, Poison | Unbound):
-                    self.learn_unbound(end, (name,))
+                    self.plan.learn_unbound(end, (name,), self.build)
                 self.never_bound(name)
                 continue
             if end is None:
@@ -310,23 +321,6 @@ class _Loop:
         if self.reader.missed.pop(name, None) is not None:
             self.reader.problem("SG401", f"`{name}` is not bound here")
 
-    def learn_unbound(self, end: Thing, key: Key) -> None:
-        inner = end.thing if isinstance(end, Maybe) else end
-        if isinstance(inner, Static):
-            self.plan.maybe[key] = inner
-        elif is_operand(inner):
-            self.plan.maybe[key] = inner.type  # type: ignore[union-attr]
-        elif isinstance(inner, Ref):
-            assert isinstance(inner.type, Array | ListOf | Scalar)
-            type = inner.type
-            if isinstance(type, Array):
-                dims = tuple(self.build.loose() for _ in type.dims)
-                type = Array(type.dtype, dims, type.contiguous)
-            self.plan.maybe[key] = type
-        else:
-            return
-        raise Retry
-
     def close(self, inside: Thing, end: Thing, key: Key) -> None:
         """Connect what a name means at the end of a turn to its slot."""
         if isinstance(end, Poison) or isinstance(inside, Poison):
@@ -342,6 +336,11 @@ class _Loop:
             pairs = zip(inside.items, end.items, strict=True)
             for k, (a, b) in enumerate(pairs):
                 self.close(a, b, (*key, k))
+        elif is_point(inside) and end != inside:
+            self.plan.arrays.add(key)
+            raise Retry
+        elif is_operand(inside) and is_point(end):
+            self.close_scalar(self.reader.operand(end), key)
         elif is_operand(inside) and is_operand(end):
             self.close_scalar(end, key)  # type: ignore[arg-type]
         elif isinstance(inside, Ref) and isinstance(end, Ref):
@@ -373,9 +372,17 @@ class _Loop:
         slot.yld = convert(self.build, end, type)
 
     def close_array(self, inside: Ref, end: Ref, key: Key) -> None:
+        if key in self.plan.places and alike(self.build, inside, end):
+            for k, x in enumerate(operands(explicit(self.build, end))):
+                self.close_scalar(x, (*key, "path", k))
+            return
         if key not in self.plan.arrays:
             if inside.root is end.root and inside.path == end.path:
                 return
+            if key not in self.plan.places and alike(self.build, inside, end):
+                self.plan.places.add(key)
+                raise Retry
+            self.plan.places.discard(key)
             # What shared memory with what was found without this slot.
             self.plan.shared.clear()
             self.plan.arrays.add(key)
@@ -393,6 +400,9 @@ class _Loop:
                 if not loose and self.build.resolve(a) != self.build.resolve(b):
                     self.plan.loose.add((key, axis))
                     raise Retry
+            if slot.inn.type.contiguous and not end.type.contiguous:
+                self.plan.turned.add(key)
+                raise Retry
         value, shared = self.owner(end, self.kept_at_end(key))
         slot.yld = value
         self.ends[end.root] = key
@@ -428,29 +438,34 @@ class _Loop:
         heap = self.reader.state.heap
         changed = False
         for cell, contents in heap_in.items():
-            if heap.get(cell) is contents:
+            now = heap[cell]
+            if now is contents:
                 continue
-            if isinstance(heap[cell], Ref):
+            if isinstance(now, dict) and not isinstance(contents, dict):
+                self.plan.popped.add(cell)
+                self.plan.growing[cell] = now["values"].type.item
+            elif isinstance(now, Ref) and isinstance(now.type, ListOf):
+                self.plan.growing[cell] = now.type.item
+            elif isinstance(now, Ref):
                 self.plan.listlike.add(cell)
-                changed = True
-                continue
-            if len(heap[cell]) != len(contents) or (
-                isinstance(contents, dict) and heap[cell].keys() != contents.keys()
+            elif len(now) != len(contents) or (
+                isinstance(contents, dict) and now.keys() != contents.keys()
             ):
-                self.learn_growing(cell, contents)
-                changed = True
-            elif cell not in self.cells:
+                self.learn_growing(cell, max(now, contents, key=len))
+            elif cell in self.cells:
+                continue
+            else:
                 self.plan.cells.add(cell)
-                changed = True
+            changed = True
         if changed:
             raise Retry
 
-    def learn_growing(self, cell: Cell, before: Any) -> None:
+    def learn_growing(self, cell: Cell, contents: Any) -> None:
         """Let a list whose length changes be one of run time."""
-        contents = self.reader.state.heap[cell] or before
-        item = self.reader.item_type(cell, contents)
-        if item is None or not isinstance(cell, ListCell):
-            what = "list" if isinstance(cell, ListCell) else "dict"
+        known = isinstance(cell, ListCell)
+        item = self.reader.item_type(cell, contents) if known else None
+        if item is None:
+            what = "list" if known else "dict"
             raise self.reader.problem(
                 "SG402", f"a {what} has other entries after a turn of the loop", None,
                 helps=(f"give the {what} all its entries before the loop",),
@@ -459,16 +474,10 @@ class _Loop:
         self.plan.cells.discard(cell)
 
     def close_contents(self, inside: Any, end: Any, cell: Cell) -> None:
-        pairs: Iterator[tuple[Any, Thing, Thing]]
-        if isinstance(inside, dict):
-            pairs = ((k, inside[k], end[k]) for k in inside)
-        else:
-            pairs = (
-                (k, a, b) for k, (a, b) in enumerate(zip(inside, end, strict=True))
-            )
-        for k, a, b in pairs:
+        keys = inside if isinstance(inside, dict) else range(len(inside))
+        for k in keys:
             try:
-                self.close(a, b, (cell, k))
+                self.close(inside[k], end[k], (cell, k))
             except Unjoinable as clash:
                 self.reader.clash_cell(cell, clash)
 
@@ -556,7 +565,9 @@ class _Loop:
                 return final.get(thing, thing)
             if isinstance(thing, Ref):
                 root = fresh.get(thing.root, thing.root)
-                return Ref(root, thing.path, thing.type if thing.path else root.type)
+                now: Any = (outside(x) for x in operands(thing.path))
+                path = with_operands(thing.path, now)
+                return Ref(root, path, thing.type if path else root.type)
             if isinstance(thing, Tuple):
                 return Tuple(tuple(outside(t) for t in thing.items), thing.cls)
             if isinstance(thing, Maybe):
@@ -574,21 +585,3 @@ class _Loop:
                 state.heap[cell] = {k: outside(t) for k, t in contents.items()}
             else:
                 state.heap[cell] = tuple(outside(t) for t in contents)
-
-
-def unroll(count: int, turn: Callable[[int], Const | Value | None], reader: Reader,
-           live: frozenset[str]) -> None:  # fmt: skip
-    """Run a body once for each item of a container, while no turn leaves the loop."""
-
-    def rest(k: int) -> None:
-        if k == count:
-            return
-        flag = turn(k)
-        if flag is None or flag == const(False):
-            rest(k + 1)
-        elif isinstance(flag, Const):
-            return
-        else:
-            branch(reader, flag, lambda: None, lambda: rest(k + 1), live)
-
-    rest(0)

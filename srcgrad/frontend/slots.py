@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from srcgrad.frontend.values import Cell, Root, Static
-from srcgrad.ir import Operand, Value
+from srcgrad.builder import Builder
+from srcgrad.frontend.values import Cell, Maybe, Ref, Root, Static, Thing
+from srcgrad.ir import Const, Operand, Value
 from srcgrad.types import Array, ListOf, Scalar, Type
 
 __all__ = ["Header", "Key", "Plan", "Retry", "Slot", "replace_root"]
@@ -44,11 +45,36 @@ class Plan:
     types: dict[Key, Scalar] = field(default_factory=dict)
     arrays: set[Key] = field(default_factory=set)
     loose: set[tuple[Key, int]] = field(default_factory=set)
+    places: set[Key] = field(default_factory=set)
+    turned: set[Key] = field(default_factory=set)
     maybe: dict[Key, Type | Static] = field(default_factory=dict)
     cells: set[Cell] = field(default_factory=set)
     growing: dict[Cell, Scalar | Array] = field(default_factory=dict)
     listlike: set[Cell] = field(default_factory=set)
+    popped: set[Cell] = field(default_factory=set)
     shared: set[tuple[Key, Any]] = field(default_factory=set)
+
+    def learn_unbound(self, end: Thing, key: Key, build: Builder) -> None:
+        """Note what a name that is not bound before the loop is bound to in it.
+
+        Raises:
+            Retry: It can be handed to the next turn.
+        """
+        inner = end.thing if isinstance(end, Maybe) else end
+        if isinstance(inner, Static):
+            self.maybe[key] = inner
+        elif isinstance(inner, Const | Value):
+            self.maybe[key] = inner.type
+        elif isinstance(inner, Ref):
+            assert isinstance(inner.type, Array | ListOf | Scalar)
+            type = inner.type
+            if isinstance(type, Array):
+                dims = tuple(build.loose() for _ in type.dims)
+                type = Array(type.dtype, dims, type.contiguous)
+            self.maybe[key] = type
+        else:
+            return
+        raise Retry
 
 
 class Retry(Exception):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import Builder, const
+from srcgrad.frontend import stacks
+from srcgrad.frontend.places import alike, explicit, with_operands
 from srcgrad.frontend.values import (
     Cell,
     ListCell,
@@ -24,11 +26,13 @@ from srcgrad.frontend.values import (
     Tuple,
     Unbound,
     is_operand,
+    is_point,
     kind_of,
     roots_of,
 )
-from srcgrad.ir import Block, Const, If, Index, Merge, Operand, Path, Slice, Value
+from srcgrad.ir import Block, Const, If, Merge, Operand, Value
 from srcgrad.types import Array, ListOf, Scalar, Type, join
+from srcgrad.walk import operands
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -134,6 +138,8 @@ class Joiner:
             return self.maybes(a, b, name)
         if is_operand(a) and is_operand(b):
             return self.scalars(a, b, name)  # type: ignore[arg-type]
+        if (is_point(a) and is_operand(b)) or (is_operand(a) and is_point(b)):
+            return self.scalars(self.number(a, 0), self.number(b, 1), name)
         if isinstance(a, Ref) and isinstance(b, Ref):
             return self.refs(a, b, name)
         if isinstance(a, Tuple) and isinstance(b, Tuple):
@@ -143,6 +149,16 @@ class Joiner:
         if isinstance(a, Cell) and isinstance(b, Cell) and type(a) is type(b):
             return self.cells(a, b, name)  # type: ignore[no-any-return]
         raise Unjoinable(a, b)
+
+    def number(self, thing: Thing, arm: int) -> Operand:
+        """Return the value of an array of rank 0 that nothing else reaches."""
+        if not is_point(thing):
+            return thing  # type: ignore[return-value]
+        if thing.root in self.kept:
+            raise Unjoinable(thing, const(0.0))
+        base = self.reader.arm_version(arm, thing.root)
+        read: Operand = self.inside(arm, lambda: self.build.read(base, thing.path))
+        return read
 
     def cells(self, a: Cell, b: Cell, name: str) -> Any:
         """Join two containers made in different arms."""
@@ -211,7 +227,7 @@ class Joiner:
     def owner(self, ref: Ref, arm: int) -> Ref:
         """Return a buffer that may be handed on: the root itself, or a copy."""
         root = ref.root
-        whole = not ref.path
+        whole = not ref.path and root.of is None
         if whole and root not in self.given[arm] and root not in self.kept:
             self.given[arm].add(root)
             return ref
@@ -239,10 +255,13 @@ class Joiner:
         if a.root is b.root:
             if a.path == b.path:
                 return a
-            path = self.paths(a.path, b.path)
-            if path is not None:
-                base = a.root.type
-                return Ref(a.root, path, self.build.place(base, path))
+            if alike(self.build, a, b):
+                here, there = explicit(self.build, a), explicit(self.build, b)
+                pairs = zip(operands(here), operands(there), strict=True)
+                numbers = [self.scalars(p, q, "i") for p, q in pairs]
+                return Ref(a.root, with_operands(here, numbers), a.type)
+        if is_point(a) or is_point(b):
+            raise Unjoinable(a, b)
         if (a.root, b.root) in self.pairs and not a.path and not b.path:
             root = self.pairs[a.root, b.root]
             return Ref(root, (), root.type)
@@ -277,32 +296,6 @@ class Joiner:
             for x, same in zip(a.dims, equal, strict=True)
         )
         return Array(a.dtype, dims, a.contiguous and b.contiguous)
-
-    def paths(self, a: Path, b: Path) -> Path | None:
-        """Join two paths of one form whose numbers differ."""
-        if len(a) != len(b):
-            return None
-        steps: list[Any] = []
-        for x, y in zip(a, b, strict=True):
-            if not isinstance(x, Index) or not isinstance(y, Index):
-                return None
-            if len(x.items) != len(y.items):
-                return None
-            items: list[Any] = []
-            for p, q in zip(x.items, y.items, strict=True):
-                if (
-                    p is None
-                    or q is None
-                    or isinstance(p, Slice)
-                    or isinstance(q, Slice)
-                ):
-                    if p != q:
-                        return None
-                    items.append(p)
-                else:
-                    items.append(self.scalars(p, q, "i"))
-            steps.append(Index(tuple(items)))
-        return tuple(steps)
 
 
 def branch(
@@ -350,7 +343,13 @@ def _grow(reader: Reader, one: State, two: State) -> bool:
     grown = False
     for cell, contents in reader.state.heap.items():
         a, b = one.heap[cell], two.heap[cell]
-        if not isinstance(contents, tuple) or a is b:
+        if a is b or isinstance(contents, dict):
+            continue
+        if isinstance(a, dict) or isinstance(b, dict):
+            stacks.make_stack(reader, cell)
+            grown = True
+            continue
+        if not isinstance(contents, tuple):
             continue
         changed = [x for x in (a, b) if isinstance(x, Ref)]
         if changed and isinstance(cell, ListCell):

@@ -9,18 +9,18 @@ in the state. Everything else is known while compiling.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from srcgrad.ir import Const, Operand, Path, Value
 from srcgrad.source import FunctionSource
-from srcgrad.types import Array, ListOf, Type
+from srcgrad.types import Array, ListOf, Scalar, Type
 
 __all__ = [
     "Bound", "Cell", "Closure", "DictCell", "Iter", "ListCell", "Maybe", "Poison",
     "Record", "Ref", "Root", "SliceValue", "Static", "Thing", "Tuple", "Unbound",
-    "is_operand", "kind_of", "leaves", "roots_of",
+    "is_operand", "is_point", "kind_of", "leaves", "roots_of",
 ]  # fmt: skip
 
 
@@ -30,7 +30,9 @@ class Root:
 
     `shares` are the buffers that hold a copy where plain Python has one memory: a write
     to either makes the other unreadable. `listlike` marks a Python list of numbers that
-    is kept as an array, `captured` a global, which must not be written.
+    is kept as an array, `captured` a global, which must not be written. A read-only
+    view that no path describes (a broadcast, a diagonal) has no version: each read
+    makes it again out of `of`.
     """
 
     name: str
@@ -38,11 +40,18 @@ class Root:
     listlike: bool = False
     captured: bool = False
     shares: set[Root] = field(default_factory=set)
+    of: Ref | None = None
+    remake: Callable[[Operand], Operand] = lambda base: base
+
+    @property
+    def memory(self) -> Root:
+        """The buffer that holds the elements."""
+        return self if self.of is None else self.of.root.memory
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A part of a buffer."""
+    """A part of a buffer; an array of rank 0 is one element, of type Scalar."""
 
     root: Root
     path: Path
@@ -66,7 +75,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListCell(Cell):
-    """A list of known length."""
+    """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +161,11 @@ def is_operand(thing: object) -> bool:
     return isinstance(thing, Const | Value)
 
 
+def is_point(thing: object) -> TypeGuard[Ref]:
+    """Tell whether a thing is an array of rank 0."""
+    return isinstance(thing, Ref) and isinstance(thing.type, Scalar)
+
+
 def leaves(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Thing]:
     """Yield the numbers and arrays inside a thing, in order."""
     match thing:
@@ -160,6 +174,8 @@ def leaves(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Thing]:
                 yield from leaves(item, heap)
         case ListCell():
             contents = heap.get(thing, ())
+            if isinstance(contents, dict):
+                contents = tuple(contents.values())
             for item in (contents,) if isinstance(contents, Ref) else contents:
                 yield from leaves(item, heap)
         case DictCell() | Record():
@@ -186,7 +202,7 @@ def roots_of(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Root]:
     """Yield the buffers a thing reaches."""
     for leaf in leaves(thing, heap):
         if isinstance(leaf, Ref):
-            yield leaf.root
+            yield leaf.root.memory
 
 
 def kind_of(thing: Thing) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from srcgrad.runtime import scalar
 
 __all__ = [
-    "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "linear_scan",
+    "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "keep_layout",
+    "linear_scan",
     "sinc_slope", "spread_along", "stop_gradient", "take_last",
 ]  # fmt: skip
 
@@ -50,6 +51,22 @@ def linear_scan(a: Floats, b: Floats, axis: int = 0, reverse: bool = False) -> F
         a, b, y = a[::-1], b[::-1], y[::-1]
     for k in range(len(y) - 1):
         y[k + 1] = a[k] * y[k] + b[k] if k else b[0]
+    return out
+
+
+def keep_layout(x: Any) -> Any:
+    """Return a copy with the strides of the array: BLAS takes the same way with both.
+
+    >>> keep_layout(np.arange(6.0)[::-2]).strides
+    (-16,)
+    """
+    if x.size == 0:
+        return x.copy()
+    spans = [(n - 1) * s for n, s in zip(x.shape, x.strides, strict=True)]
+    first = -sum(min(span, 0) for span in spans)
+    memory = np.empty(sum(map(abs, spans)) + x.itemsize, np.uint8)
+    out: Any = np.ndarray(x.shape, x.dtype, memory.data, first, x.strides)
+    out[...] = x
     return out
 
 

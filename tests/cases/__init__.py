@@ -49,7 +49,8 @@ class Case:
     one. `expected(*args)` is the exact gradient, shaped like the argument (a tuple of
     them where `argnums` is one); where `smooth` is False nothing else can judge it.
     `raises` is the exception of the plain run, `refused` one of REASONS. `sample`
-    marks the twenty that are also run to second order on Numba.
+    marks the twenty that are also run to second order on Numba, `scale` what takes too
+    many steps for CPython: the short run has it on Numba alone.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Case:
     raises: type[BaseException] | None = None
     refused: str | None = None
     sample: bool = False
+    scale: bool = False
 
 
 CASES: list[Case] = []

@@ -183,6 +183,26 @@ def broadcast_view_sees_write(x, W):
     return s + (wide * W * W).sum()
 
 
+# A diagonal is a view: writes to the matrix show in it.
+@case(lambda rng: (rng.normal(size=(3, 3)),))
+def diagonal_view_sees_write(A):
+    y = A * 1.0
+    d = np.diagonal(y)
+    s = (d * d).sum()
+    y[1, 1] = y[0, 0] * y[0, 1]
+    return s * d.sum()
+
+
+# `flip` and its kin are views that can be written.
+@case(lambda rng: (rng.normal(size=(3, 3)),))
+def flipped_views_are_written(A):
+    y = A * 1.0
+    z = np.fliplr(y)
+    z[0, 1:] = y[0, 0] * y[1, 1]
+    np.flip(y)[2] *= z[1]
+    return (y * y * z).sum()
+
+
 # Arrays inside tuples, lists, dicts mutated later.
 @case(lambda rng: (rng.normal(size=4),))
 def array_in_containers_mutated_later(x):

@@ -123,6 +123,17 @@ def lengths_equal_at_run_time(x, y, k):
     return (w * y).sum()
 
 
+# Either of two slices is of length one at run time, and one that is stored.
+@case(
+    lambda rng: (rng.normal(size=6), rng.normal(size=6), 4, 1), argnums=(0, 1)
+)
+def either_slice_is_of_length_one(x, y, k, m):
+    z = x[:k] * y[:m] + y[:k]
+    w = np.zeros(4)
+    w[:] = y[2 : 2 + m] * x[0]
+    return (z * z).sum() + (w * x[:4]).sum()
+
+
 # A slice of length one at run time broadcasts.
 @case(lambda rng: (rng.normal(size=6), rng.normal(size=3), 1), argnums=(0, 1))
 def slice_of_one_broadcasts(x, y, k):

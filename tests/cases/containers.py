@@ -246,6 +246,64 @@ def stack_with_pop(x):
     return s
 
 
+# Lists made anew in each iteration, of numbers and of arrays.
+@case(lambda rng: (rng.normal(size=4),))
+def lists_made_in_a_loop(x):
+    s = 0.0
+    for i in range(4):
+        values = [np.sin(x[i]) * v for v in x]
+        rows = []
+        for j in range(3):
+            rows.append(np.tanh(x * x[j]))
+        s += max(values) * values[1] + (rows[i % 3] * rows[1]).sum()
+    return s
+
+
+# A list that grows by one or two arrays an iteration, read from its end.
+@case(lambda rng: (near(rng, 0.7, -0.4, 0.9, 0.2),))
+def list_read_from_its_end(x):
+    rows = [x * 1.0]
+    k = 0
+    while k < 3:
+        rows.append(rows[-1] * rows[0] + x[k])
+        if x[k] > 0:
+            rows.append(rows[-2] * 0.5)
+        k += 1
+    return (rows[len(rows) // 2] * rows[-1]).sum()
+
+
+# A stack of arrays; a list as a truth value beside a comparison.
+@case(lambda rng: (rng.normal(size=3),))
+def stack_of_arrays(x):
+    stack = [x * 1.0]
+    s = 0.0
+    k = 0
+    while stack and k < 6:
+        top = stack.pop()
+        k += 1
+        s += (top * top).sum()
+        if k < 4:
+            stack.append(top * x[0])
+            stack.append(np.sin(top))
+    return s
+
+
+# A stack that starts empty and is popped in an inner loop.
+@case(lambda rng: (near(rng, 0.9, 0.3, 1.2, 0.5, 0.1),))
+def stack_popped_in_an_inner_loop(x):
+    stack = []
+    s = 0.0
+    for v in x:
+        stack.append(v * v)
+        while len(stack) > 1 and stack[-1] < stack[-2]:
+            p = stack.pop()
+            q = stack.pop()
+            stack.append(p * q + 1.0)
+    for k in range(len(stack)):
+        s += stack.pop() * (k + 1)
+    return s
+
+
 # A dict built and updated on the way.
 @case(lambda rng: (rng.normal(size=4),))
 def dict_as_scratchpad(x):

@@ -27,7 +27,6 @@ def ufunc_with_out(x):
 # Generator expression inside a call.
 @case(
     lambda rng: (spread(rng, 5),),
-    **EXTRA,
 )
 def generator_in_call(x):
     s = sum(v * x[0] for v in x[1:])
@@ -79,7 +78,7 @@ def roundings_and_remainders(x):
 
 # Diagonals as views, read after a write; a diagonal matrix and a triangle.
 @case(
-    lambda rng: (rng.normal(size=(3, 3)), rng.normal(size=3)), argnums=(0, 1), **EXTRA
+    lambda rng: (rng.normal(size=(3, 3)), rng.normal(size=3)), argnums=(0, 1)
 )
 def diagonals_and_triangles(A, v):
     B = A * A
@@ -134,7 +133,7 @@ def array_converters(x):
 
 
 # An assignment inside a test, a starred target, a conditional import of a constant.
-@case(lambda rng: (near(rng, 2.0, 0.7, 0.4),), **EXTRA)
+@case(lambda rng: (near(rng, 2.0, 0.7, 0.4),))
 def assignment_in_test(x):
     first, *rest = x
     s = first

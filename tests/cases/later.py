@@ -12,7 +12,7 @@ from tests.cases.inputs import near, positive
 @case(
     lambda rng: (near(rng, 0.5)[0], near(rng, 0.9)[0], 1_000_000),
     argnums=(0, 1),
-    refused="checkpointing",
+    scale=True,
 )
 def million_steps(x, a, n):
     h = 3.0 / n
@@ -25,7 +25,7 @@ def million_steps(x, a, n):
 @case(
     lambda rng: (near(rng, 1.0, 0.3), near(rng, 0.1)[0], 20_000),
     argnums=(0, 1),
-    refused="checkpointing",
+    scale=True,
 )
 def oscillator_many_steps(state, damping, n):
     h = 4.0 / n

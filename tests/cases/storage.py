@@ -358,6 +358,33 @@ def zero_dimensional_storage(x):
     return float(acc[()] * other)
 
 
+# An array of rank 0 that a name is bound to before numbers; two names for one.
+@case(lambda rng: (near(rng, 0.4, 0.8, -0.5),))
+def numbers_after_an_array_of_rank_zero(x):
+    s = np.array(0.0)
+    for v in x:
+        s = s + v * v
+    t = np.full((), x[0])
+    u = t
+    for i in range(3):
+        t *= x[i]
+        if x[i] > 0:
+            u[...] = t * x[1]
+    return np.sin(s) * u.item() + float(t) + s
+
+
+# A helper adds to an array of rank 0, which is the result.
+@case(lambda rng: (rng.normal(size=3),))
+def helper_adds_to_rank_zero(x):
+    def add(total, v):
+        total += v
+
+    total = np.array(1.0)
+    for v in x:
+        add(total, v * v * total)
+    return total
+
+
 # The loop body fills a fresh work array each time and keeps one number of it.
 @case(lambda rng: (rng.normal(size=(3, 4)),))
 def fresh_work_array_per_iteration(A):
