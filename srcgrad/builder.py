@@ -222,7 +222,7 @@ class Builder:
 
     def loose(self) -> Dim:
         """Return a dim that nothing is known about; `measure` gives it its value."""
-        atom = Value("n", INT)
+        atom = Value("", INT)
         self.unmeasured.add(atom)
         return Dim.of(atom)
 

@@ -48,12 +48,14 @@ NOWHERE = Loc("", 0, 0, 0, 0)
 class Value:
     """One SSA value; `name` is the name it would like in printed text.
 
-    The name is the only thing that may be set later: it has no meaning. The number
-    tells which value was made first: an order that is the same in every run.
+    `hint` is one that it takes if it has none and needs a statement of its own. Both
+    may be set later: they have no meaning. `number` tells which value was made first:
+    an order that is the same in every run.
     """
 
     name: str
     type: Type
+    hint: str = ""
     number: int = field(default_factory=count().__next__, init=False)
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ from srcgrad.frontend.values import (
     Tuple,
     is_point,
 )
-from srcgrad.ir import Const, Operand, Value
+from srcgrad.ir import Block, Const, Op, Operand, Value
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import (
     Known,
@@ -38,7 +38,7 @@ from srcgrad.trees import (
     type_of_leaf,
 )
 from srcgrad.types import Array, Scalar
-from srcgrad.walk import substitute
+from srcgrad.walk import every, substitute
 
 __all__ = ["Call", "bound_call", "derived", "gradient_reading", "splice_call"]
 
@@ -77,7 +77,7 @@ def _read(
     adjoint, reading = inner.checked_adjoint(made, names), made.reading
     *params, seed = adjoint.params
     unit: dict[Any, Operand] = {seed: Const(1.0, seed.type)}
-    body = substitute(adjoint.body, unit)
+    body = _without_units(substitute(adjoint.body, unit))
     count = itertools.count(reading.results)
 
     def gradient(leaf: Any) -> Any:
@@ -251,3 +251,16 @@ def _thing(reader: Any, form: Tree, results: Sequence[Operand]) -> Thing:
         return calls.lift(reader, form[1].value)
     parts = [_thing(reader, item, results) for item in form.items]
     return contained(reader, form, parts)
+
+
+def _without_units(block: Block) -> Block:
+    """Read `x` where `1.0 * x` was read."""
+    names: dict[Value, Operand] = {}
+    for stmt in every(block):
+        if isinstance(stmt, Op) and stmt.row == "mul":
+            x, y = (names.get(a, a) for a in stmt.args)  # type: ignore[arg-type]
+            for one, other in ((x, y), (y, x)):
+                unit = isinstance(one, Const) and one.value == 1
+                if unit and other.type == stmt.out.type:
+                    names[stmt.out] = other
+    return substitute(block, names)

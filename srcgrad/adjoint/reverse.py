@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from srcgrad.adjoint.algebra import Algebra
 from srcgrad.adjoint.control import Control
 from srcgrad.adjoint.lengths import measure_lengths
 from srcgrad.adjoint.tapes import Plan, record
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.masks import masks
 from srcgrad.analyses.regions import Buffer, Regions
-from srcgrad.builder import Builder
 from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Array, Scalar, is_float
 from srcgrad.walk import blocks, outs
@@ -59,7 +59,7 @@ class _Sweep(Control):
         self, function: Function, regions: Regions, plan: Plan, active: set[Value]
     ) -> None:
         taped = record(regions, plan)
-        super().__init__(regions, plan, taped, Builder(trusting=True))
+        super().__init__(regions, plan, taped, Algebra())
         self.function = function
         self.active = active
         self.masks = masks(function)

@@ -70,7 +70,9 @@ class Statements(Cotangents):
 
     def reverse_op(self, stmt: Op) -> None:
         """Apply the rules of a row."""
-        row = ROWS[stmt.row]
+        row, args = ROWS[stmt.row], stmt.args
+        if row.name == "mul" and args[0] is args[1]:
+            row, args = ROWS["square"], args[:1]
         out = stmt.outs[0] if stmt.outs else None
         if out is None or row.kind == "constant" or out not in self.active:
             return
@@ -81,10 +83,11 @@ class Statements(Cotangents):
             g = self.spread(g, out)
         if isinstance(g, Value) and not g.name and not isinstance(g.type, Scalar):
             g.name = f"d_{out.name}" if out.name else ""
+            g.hint = f"d_{out.hint or 'a'}"
         names = Names(self.build, stmt, g, self.need)
         masked = row.kind == "elementwise" and out in self.masks
         starred = row.params[-1].lstrip("*") if row.starred else None
-        for k, arg in enumerate(stmt.args):
+        for k, arg in enumerate(args):
             param = row.param(k)
             if param not in row.vjp or arg not in self.active:
                 continue

@@ -93,12 +93,13 @@ class Storage:
     def at_head(self, region: Region) -> Iterator[None]:
         """Emit at the head of an open block, before what is there already."""
         stmts: list[Stmt] = []
-        opened = self.build.open
+        opened, loc = self.build.open, self.build.loc
+        self.build.loc = region.stmt.loc if region.stmt is not None else loc
         self.build.open = [*opened[: region.depth + 1], stmts]
         try:
             yield
         finally:
-            self.build.open = opened
+            self.build.open, self.build.loc = opened, loc
             block = opened[region.depth]
             block[region.head : region.head] = stmts
             region.head += len(stmts)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from srcgrad.adjoint.algebra import Algebra
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.terms import Names, Term, apply_rule, is_full
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Buffer, Regions
-from srcgrad.builder import INT, Builder, const
+from srcgrad.builder import INT, const
 from srcgrad.ir import (
     Accumulate,
     Block,
@@ -62,7 +63,7 @@ def tangent(function: Function, wrt: Sequence[int], name: str = "") -> Function:
 class _Tangent:
     def __init__(self, function: Function, wrt: Sequence[int]) -> None:
         self.function = function
-        self.build = Builder(trusting=True)
+        self.build = Algebra()
         self.t: dict[Value, Operand] = {}
         self.regions = Regions(function)
         self.busy = _busy(function, self.regions)

@@ -48,9 +48,6 @@ class Term:
     def op(self, row: str, *others: Any, **attrs: Any) -> Any:
         """Apply a row to this and other terms."""
         given = [o.value if isinstance(o, Term) else o for o in (self, *others)]
-        simple = _simplify(self.build, row, given)
-        if simple is not None:
-            return Term(simple, self.build)
         return Term(self.build.op(row, *given, **attrs), self.build)
 
     def __getattr__(self, row: str) -> Callable[..., Any]:
@@ -170,25 +167,6 @@ def _term(value: Any, build: Builder) -> Term:
     if isinstance(value, Term):
         return value
     return Term(const(value), build)
-
-
-def _simplify(build: Builder, row: str, given: list[Any]) -> Operand | None:
-    """Drop units: `1 * x`, `x / 1`, `x ** 1`, `-(-x)`."""
-
-    def is_one(x: Any) -> bool:
-        number = x.value if isinstance(x, Const) else x
-        return isinstance(number, int | float) and number == 1
-
-    if row in ("mul", "div", "pow") and is_one(given[1]):
-        return given[0] if isinstance(given[0], Value) else None
-    if row == "mul" and is_one(given[0]) and isinstance(given[1], Value):
-        if given[1].type.dtype.startswith("float"):
-            return given[1]
-    if row == "neg" and build.open[-1]:
-        last = build.open[-1][-1]
-        if isinstance(last, Op) and last.row == "neg" and last.out is given[0]:
-            return last.args[0]
-    return None
 
 
 class Names(dict[str, Any]):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from srcgrad.emit.python import emit_python
+from srcgrad.emit.python import WIDTH, Line, emit_python
 from srcgrad.ir import Function, Value
 from srcgrad.ops.table import ROWS
 from srcgrad.source import FunctionSource, statement_text
@@ -63,24 +63,67 @@ def python_module(
     alias = aliases(source)
     lines = emit_python(function, alias, result=_returned(function, reading),
                         defaults=_defaults(function, reading))  # fmt: skip
-    body: list[tuple[str, int]] = []
-    backward = False
-    seen: set[int] = set()
-    for text, line in lines:
-        if text.strip() == "# backward":
-            backward = True
-            if not body or body[-1][0].strip() != "# forward":
-                body.insert(1, ("    # forward", 0))
-        first = line and line not in seen and not text.strip().startswith("else")
-        if backward and first:
-            seen.add(line)
-            text = f"{text}  # {line}: {_statement(source, line)}"
-        elif not backward and line and body:
-            text = f"{text}  # {line}"
-        body.append((text, line))
+    body = [
+        (part, n) for text, n in _commented(lines, source) for part in _wrapped(text)
+    ]
     head = _header(function, source, wrt, [t for t, _ in body], alias)
     text = "\n".join([*head, *(t for t, _ in body)]) + "\n"
     return ModuleText(function.name, text, (*(0 for _ in head), *(n for _, n in body)))
+
+
+def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
+    """Say where each line stems from: forward by number, backward once in full."""
+    cut = next((k for k, (t, _) in enumerate(lines) if t == "    # backward"), None)
+    if cut is None:
+        return lines[:1] + [_numbered(*line) for line in lines[1:]]
+    body = [lines[0], ("    # forward", 0), *(_numbered(*x) for x in lines[1:cut])]
+    body.append(lines[cut])
+    rest = lines[cut + 1 :]
+    home: dict[int, int] = {}
+    for k, (text, line) in enumerate(rest):
+        begins = text.lstrip().startswith(("for ", "while ", "if "))
+        # The head of a loop says more than the zeros before it.
+        if line not in home or (begins and _is_start(rest[home[line]][0])):
+            home[line] = k
+    for k, (text, line) in enumerate(rest):
+        if line and home[line] == k:
+            indent = text[: len(text) - len(text.lstrip())]
+            comment = f"# {line}: {_statement(source, line)}"
+            if len(text) + len(comment) + 2 > WIDTH:
+                body.append((_cut(f"{indent}{comment}"), line))
+            else:
+                text = f"{text}  {comment}"
+        body.append((text, line))
+    return body
+
+
+def _cut(text: str) -> str:
+    """Shorten a comment that no line holds."""
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 4].rstrip()} ..."
+
+
+def _wrapped(text: str) -> list[str]:
+    """Break the head and the return of a function as the formatter does."""
+    if len(text) <= WIDTH or not text.startswith(("def ", "    return ")):
+        return [text]
+    indent = "" if text.startswith("def ") else "    "
+    head, _, rest = text.partition("(") if not indent else text.rpartition("(")
+    inner, _, tail = rest.rpartition(")")
+    if not indent and len(inner) + 4 <= WIDTH:
+        return [f"{head}(", f"    {inner}", f"){tail}"]
+    parts = [f"{indent}    {p}," for p in inner.rstrip(",").split(", ")]
+    return [f"{head}(", *parts, f"{indent}){tail}"]
+
+
+def _numbered(text: str, line: int) -> Line:
+    comment = f"  # {line}" if line else ""
+    return (text + comment, line) if len(text + comment) <= WIDTH else (text, line)
+
+
+def _is_start(text: str) -> bool:
+    """Tell whether a line gives a cotangent its first value."""
+    value = text.partition(" = ")[2]
+    return value == "0.0" or value.startswith("d_") or ".zeros" in value
 
 
 def _statement(source: FunctionSource, line: int) -> str:

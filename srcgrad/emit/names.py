@@ -8,8 +8,10 @@ all others take the name they would like, and `_2` is added where two meet.
 from __future__ import annotations
 
 import builtins
+import itertools
 import keyword
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from srcgrad.emit.nest import Nest
 from srcgrad.ir import (
@@ -18,6 +20,7 @@ from srcgrad.ir import (
     For,
     Function,
     If,
+    Op,
     Operand,
     Push,
     Stmt,
@@ -28,7 +31,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.types import Type
-from srcgrad.walk import outs
+from srcgrad.walk import every, outs, uses
 
 __all__ = ["Naming", "in_order", "name_values"]
 
@@ -203,7 +206,9 @@ class _Interference:
         while True:
             # The exit is read after the carries have been set.
             flag = [stmt.exit] if stmt.exit is not None else []
-            self.define(inns, head | self.expand(flag))
+            for c in stmt.carries:
+                same = c.yld is stmt.exit
+                self.define([c.inn], head if same else head | self.expand(flag))
             body = self.block(stmt.body, (head - handed) | self.expand(ends))
             grown = head | (body - _inside(self.naming, stmt))
             if isinstance(stmt, While):
@@ -235,44 +240,67 @@ def _choose(
     kinds: dict[str, Type] = {}
     params = [naming.find(p) for p in function.params]
     order = dict.fromkeys([*params, *reversed(graph.order)])
-    wish = _wishes(naming, graph.order)
+    wish = _wishes(naming, graph.order, function)
     for storage in order:
         if storage in naming.names:
             continue
-        base = _legal(wish.get(storage) or storage.name or "t")
         used = {
             naming.names[o] for o in graph.edges.get(storage, ()) if o in naming.names
         }
-        name, k = base, 1
-        while (
-            name in used
-            or name in taken
-            or (typed and name in kinds and not _alike(kinds[name], storage.type))
-        ):
-            k += 1
-            name = f"{base}_{k}"
+        for name in _candidates(graph.nest, storage, wish):
+            differs = typed and name in kinds and not _alike(kinds[name], storage.type)
+            if name not in used and name not in taken and not differs:
+                break
         naming.names[storage] = name
         kinds.setdefault(name, storage.type)
+
+
+def _candidates(nest: Nest, storage: Value, wish: dict[Value, str]) -> Iterator[str]:
+    """Yield the names that a storage would like, the dearest first."""
+    base = _legal(wish.get(storage) or storage.hint or "t")
+    made = nest.regions.definition.get(storage)
+    if base == "t" and isinstance(made, Op) and made.row == "dim":
+        base = "nmkl"[int(str(made.attrs.get("axis", 0)))]
+        yield base
+        base = f"{base}_{made.args[0].name}" if made.args[0].name else base
+    yield base
+    for k in itertools.count(2):
+        yield f"{base}_{k}"
 
 
 def _alike(a: Type, b: Type) -> bool:
     return type(a) is type(b) and a.dtype == b.dtype and a.rank == b.rank
 
 
-def _wishes(naming: Naming, values: Iterable[Value]) -> dict[Value, str]:
+def _wishes(
+    naming: Naming, values: Iterable[Value], function: Function
+) -> dict[Value, str]:
     """Return the first name that any value of a storage would like."""
+    read = uses(function.body, function.results)
     wish: dict[Value, str] = {}
     for value in values:
         root = naming.find(value)
         if value.name:
             wish.setdefault(root, value.name)
+        if value.name == "_" and value in read:
+            wish[root] = "k"
     for value in list(naming.leader):
         root = naming.find(value)
         if value.name and not wish.get(root):
             wish[root] = value.name
+    for stmt in every(function.body):
+        # What is handed on needs no assignment if it has the name already.
+        pairs = [(c.yld, c.inn) for c in getattr(stmt, "carries", ())]
+        for m in getattr(stmt, "merges", ()):
+            pairs += [(m.then, m.out), (m.orelse, m.out)]
+        for source, target in pairs:
+            if isinstance(source, Value) and target.name:
+                wish.setdefault(naming.find(source), target.name)
     return wish
 
 
 def _legal(name: str) -> str:
+    # A dot marks names of our own, made where jumps are rewritten: `.returned1`.
+    name = re.sub(r"\.([a-z]+)\d*", r"\1", name)
     clean = "".join(c if c.isalnum() or c == "_" else "_" for c in name)
     return clean if clean.isidentifier() else f"t{clean}"

@@ -30,7 +30,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.ops.table import ROWS
-from srcgrad.walk import blocks, inner_operands, operands, outs, uses
+from srcgrad.walk import blocks, every, inner_operands, operands, outs, uses
 
 __all__ = ["Nest", "fold"]
 
@@ -45,6 +45,9 @@ class Nest:
         self.folded: dict[Value, Op | View | Read] = {}
         self.weight: dict[Value, int] = {}
         self.reads: dict[Value, set[Buffer]] = {}
+        # Values that must not live longer for an operand's sake, or have a name.
+        self.copied: set[Operand] = set()
+        self.results: set[Operand] = set()
 
     def tree(self, x: Operand) -> Iterable[Operand]:
         """Yield the operands at the leaves of a folded value."""
@@ -71,6 +74,10 @@ def fold(
         keep: Values that must have a statement of their own.
     """
     nest = Nest(regions)
+    nest.results.update(function.results)
+    for stmt in every(function.body):
+        if isinstance(stmt, Op) and stmt.row == "copy":
+            nest.copied.update(stmt.args)
     count = uses(function.body, function.results)
     _block(nest, function.body, count, keep, function.results)
     return nest
@@ -145,12 +152,16 @@ def _may_fold(
     user = block.stmts[at] if at < len(block.stmts) else None
     if isinstance(stmt, Op) and ROWS[stmt.row].effect:
         return False
+    if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in nest.copied:
+        return False
     if isinstance(stmt, View):
         if user is not None and not isinstance(user, Op | Write | Accumulate | Push):
             return False
     elif nest.weight[out] > _WEIGHT:
         return False
-    elif out.name and not (user is None and out.name.startswith("d_")):
+    elif out.name and (
+        out in nest.results or user is not None or not out.name.startswith("d_")
+    ):
         # A cotangent handed to the next turn is written where it is handed on.
         return False
     if owned(out.type) and not isinstance(stmt, View):
@@ -169,7 +180,9 @@ def _may_fold(
 
 
 def _is_index(nest: Nest, stmt: Stmt, out: Value) -> bool:
-    """Tell whether a value is a short index expression: written out at each use."""
+    """Tell whether a value is a short index expression, or a `not`: written out."""
+    if isinstance(stmt, Op) and stmt.row == "not_" and out.type.dtype == "bool":
+        return isinstance(stmt.args[0], Value) and stmt.args[0] not in nest.folded
     if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg"):
         return False
     if nest.reads[out]:

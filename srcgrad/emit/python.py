@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from srcgrad.analyses.regions import Regions
+from srcgrad.builder import INT
 from srcgrad.emit.names import Naming, in_order, name_values
 from srcgrad.emit.nest import Nest, fold
 from srcgrad.emit.spelling import NOT, Text, number, path_text, row_text
@@ -35,9 +36,10 @@ from srcgrad.ir import (
 from srcgrad.ops.table import ROWS
 from srcgrad.types import ListOf, Scalar
 
-__all__ = ["Line", "emit_python"]
+__all__ = ["WIDTH", "Line", "emit_python"]
 
 Line = tuple[str, int]
+WIDTH = 88
 _MAY_VIEW = {
     "broadcast_to", "diag", "diagonal", "flip", "fliplr", "flipud", "reshape",
     "stop_gradient",
@@ -62,11 +64,23 @@ def emit_python(
         defaults: Default values of parameters.
     """
     regions = Regions(function)
-    nest = fold(function, regions)
-    taken = {"np", "math", *(alias or {}).values(), *reserved}
+    keep: frozenset[Value] = frozenset()
+    while True:
+        writer = _write(function, fold(function, regions, keep), alias or {}, reserved,
+                        result, defaults or {})  # fmt: skip
+        if not writer.wide:
+            return writer.lines
+        keep |= writer.wide
+
+
+def _write(
+    function: Function, nest: Nest, alias: dict[str, str], reserved: Iterable[str],
+    result: Callable[[list[str]], str] | None, given: dict[Value, str],
+) -> _Writer:  # fmt: skip
+    """Write a function with these values folded."""
+    taken = {"np", "math", *alias.values(), *reserved}
     naming = name_values(function, nest, taken)
-    writer = _Writer(nest, naming, alias or {})
-    given = defaults or {}
+    writer = _Writer(nest, naming, alias)
     params = ", ".join(
         naming[p] + (f"={given[p]}" if p in given else "") for p in function.params
     )
@@ -83,7 +97,7 @@ def emit_python(
     values = [writer.show(r).text for r in function.results]
     shown = result(values) if result else ", ".join(values)
     writer.line(f"return {shown}" if shown else "return None", 0)
-    return writer.lines
+    return writer
 
 
 class _Writer:
@@ -92,6 +106,9 @@ class _Writer:
         self.lines: list[Line] = []
         self.indent = 0
         self.cut: int | None = None
+        # Folded values of the line being written, and those that make it too wide.
+        self.parts: list[tuple[int, Value]] = []
+        self.wide: set[Value] = set()
 
     def mark(self, at: int) -> None:
         """Note where the backward sweep begins."""
@@ -100,7 +117,12 @@ class _Writer:
 
     def line(self, text: str, line: int) -> None:
         """Add a line."""
-        self.lines.append(("    " * self.indent + text, line))
+        text = "    " * self.indent + text
+        self.lines.append((text, line))
+        if len(text) > WIDTH and self.parts:
+            # The part that halves the line best gets a statement of its own.
+            self.wide.add(min(self.parts, key=lambda p: abs(2 * p[0] - len(text)))[1])
+        self.parts.clear()
 
     # expressions
 
@@ -111,9 +133,12 @@ class _Writer:
         stmt = self.nest.folded.get(x)
         if stmt is None:
             return Text(self.naming[x])
-        if isinstance(stmt, Op):
-            return self.op(stmt)
-        return self.place(stmt.base, stmt.path)
+        if not isinstance(stmt, Op):
+            return self.place(stmt.base, stmt.path)
+        text = self.op(stmt)
+        if x.type != INT:
+            self.parts.append((len(text.text), x))
+        return text
 
     def op(self, stmt: Op) -> Text:
         """Return an operation as text."""
@@ -286,11 +311,21 @@ class _Writer:
         self.block(s.body)
         self.assign([(c.inn, c.yld) for c in s.carries], line)
         if s.exit is not None:
-            self.line(f"if {self.show(s.exit).text}:", line)
+            if not self.ends_with_if(s, start):
+                self.line(f"if {self.show(s.exit).text}:", line)
             self.line("    break", line)
         if len(self.lines) == start:
             self.line("pass", line)
         self.indent -= 1
+
+    def ends_with_if(self, s: For | While, start: int) -> bool:
+        """Tell whether the last thing written is an `if` of the very exit flag."""
+        ifs = [x for x in s.body.stmts if isinstance(x, If)]
+        if not ifs or s.exit is None or ifs[-1].cond is not s.exit:
+            return False
+        cond, indent = self.show(s.exit).text, "    " * self.indent
+        flush = [t for t, _ in self.lines[start:] if not t.startswith(indent + " ")]
+        return bool(flush) and flush[-1] == f"{indent}if {cond}:"
 
     def repeat(self, s: While, line: int) -> None:
         self.assign([(c.inn, c.init) for c in s.carries], line)

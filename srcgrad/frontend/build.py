@@ -537,6 +537,9 @@ class Reader:
         frame = Frame(source, {}, live, outer or {})
         self.frames.append(frame)
         self.state.names = dict(names)
+        for name, thing in names.items():
+            if isinstance(thing, Value) and not (thing.name or thing.hint):
+                thing.hint = name
         self.depth += 1
         if self.depth > 40:
             raise self.problem("SG103", f"`{source.name}` calls itself", tree)

@@ -170,7 +170,7 @@ class _Entry:
             if one:
                 dims.append(Dim(1))
             else:
-                atom = Value("n", INT)
+                atom = Value("", INT)
                 self.reader.outer_atoms.add(atom)
                 measures.append((axis, atom))
                 dims.append(Dim(0, ((atom, 1),)))

@@ -17,6 +17,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.ir import (
     Accumulate,
     Block,
+    For,
     Function,
     Op,
     Operand,
@@ -25,8 +26,10 @@ from srcgrad.ir import (
     Take,
     Value,
     View,
+    While,
     Write,
     gathers,
+    owned,
 )
 from srcgrad.types import Array
 from srcgrad.walk import (
@@ -136,12 +139,22 @@ class _Plan:
             # A gathered array is a View to everybody else: it may not be handed on.
             kinds = Op | Write | Accumulate | Push
             return here and gathers(maker.path) and self.is_operand(place, kinds)
-        first = self.regions.buffer[original].memory().first
+        return self.is_new(original, place)
+
+    def is_new(self, value: Value, place: _Place) -> bool:
+        """Tell whether memory was made in the block of a copy, on its side of the cut.
+
+        What a loop permutes is new if all that went in is.
+        """
+        first = self.regions.buffer[value].memory().first
         maker = self.regions.definition.get(first)
         if maker not in place.stmts[: place.position]:
             return False
         if self.cut_between(place, place.stmts.index(maker), place.position):
             return False
+        if isinstance(maker, For | While):
+            inits = [c.init for c in maker.carries if owned(c.inn.type)]
+            return all(isinstance(x, Value) and self.is_new(x, place) for x in inits)
         if isinstance(maker, Op):
             return maker.row not in MAY_ALIAS
         return isinstance(maker, Take) and maker.value is first
