@@ -354,7 +354,8 @@ class Storage:
 
     def revive(self, x: Value) -> bool:
         """Have the buffers restored that an array can be computed from, if any can."""
-        bases = self.bases(x)
+        mine = x in self.regions.buffer and self.restorable(x)
+        bases = [x] if mine else self.bases(x)
         return bool(bases) and any([self.restore(b) for b in bases or ()])
 
     def bases(self, x: Operand) -> list[Value] | None:
@@ -364,8 +365,9 @@ class Storage:
         stmt = self.regions.definition.get(x)
         if isinstance(stmt, View) and self.path_free(stmt.path, 0):
             return self.bases(stmt.base)
-        if x in self.regions.buffer and self.restorable(x):
-            return [x]
+        buffer = self.regions.buffer.get(x)
+        if buffer is not None and buffer.outer is not None and self.restorable(x):
+            return [x]  # buffers that change places would be undone twice over
         if isinstance(stmt, Op) and self.is_cheap(stmt):
             found = [self.bases(a) for a in stmt.args]
             if None not in found:

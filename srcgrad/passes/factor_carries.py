@@ -120,7 +120,8 @@ def _linear(
     parts = [_linear(d, a, made, build) for a in op.args]
     if all(p is not None and not p.terms for p in parts):
         return _Linear(0, Const(0.0, Scalar(d.type.dtype)), x)
-    if None in parts or any(a.type.dtype != d.type.dtype for a in op.args):
+    numbers = [a for a in op.args if isinstance(a, Value)]
+    if None in parts or any(a.type.dtype != d.type.dtype for a in numbers):
         return None
     return _combined(op, [p for p in parts if p is not None], build)
 
