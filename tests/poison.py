@@ -37,9 +37,11 @@ def readable(text: str) -> str:
 
 def kernel(text: str) -> str:
     """Return a kernel module that allocates poison."""
-    text = re.sub(
-        r"np\.empty\((.*), (np\.float\d\d)\)", r"np.full(\1, np.nan, \2)", text
-    )
-    return re.sub(
-        r"np\.empty\((.*), (np\.int64)\)", rf"np.full(\1, {NOBODYS}, \2)", text
-    )
+    for dtype, value in (
+        ("float64", "np.nan"),
+        ("float32", "np.nan"),
+        ("int64", NOBODYS),
+    ):
+        made = rf"np.full(\1, {value}, np.{dtype})"
+        text = re.sub(rf"rt_empty\((.*), np\.{dtype}\)", made, text)
+    return text

@@ -1,6 +1,5 @@
 """Every case of the catalogue under every check: the promises of SEMANTICS.md."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,21 +14,13 @@ from srcgrad.ir import Function
 from tests import poison
 from tests.cases import CASES, Case
 from tests.harness import (
-    Trial,
-    caught,
     check_case,
-    check_gradient,
-    check_value,
-    is_refusal,
-    quiet,
 )
 from tests.oracles import Array
-from tests.pending import PENDING
 
-READY = [case for case in CASES if case.name not in PENDING]
-SAMPLE = [case for case in READY if case.sample or case.scale]
+SAMPLE = [case for case in CASES if case.sample or case.scale]
 ON_PYTHON = [
-    pytest.param(case, marks=pytest.mark.long if case.scale else ()) for case in READY
+    pytest.param(case, marks=pytest.mark.long if case.scale else ()) for case in CASES
 ]
 
 
@@ -61,40 +52,6 @@ def test_case_on_python(case: Case) -> None:
 
 
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("name", sorted(PENDING))
-def test_pending_case_is_never_silently_wrong(name: str) -> None:
-    """What is not right yet is refused, or raises as Python does; or it is right."""
-    (case,) = [c for c in CASES if c.name == name]
-    plain = Trial(case, "python")
-    with quiet():
-        after = plain.fresh()
-        try:
-            trial = Nearly(case, "python", case.function(*after), after)
-        except Exception as error:
-            check_aloud(plain, error)
-            return
-        for check in (check_value, check_gradient):
-            with contextlib.suppress(srcgrad.errors.SrcgradError):
-                check(trial)
-
-
-class Nearly(Trial):
-    """A trial whose value may be off by rounding, as that of kernels may."""
-
-    @property
-    def rtol(self) -> float:
-        """How far the value may be from the plain one."""
-        return self.case.rtol
-
-
-def check_aloud(trial: Trial, plain: Exception) -> None:
-    """Assert that what plain Python refuses to do raises here as well."""
-    for call in (trial.compiled, trial.value_and_grad(trial.case.argnums)):
-        error = caught(lambda call=call: call(*trial.fresh()))  # type: ignore[misc]
-        assert is_refusal(error) or type(error) is type(plain), error
-
-
-@pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("case", SAMPLE, ids=name_of)
 def test_case_on_numba(case: Case) -> None:
     """Value and gradient of the sample: compiling takes seconds."""
@@ -103,14 +60,14 @@ def test_case_on_numba(case: Case) -> None:
 
 @pytest.mark.long
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("case", READY, ids=name_of)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_every_case_on_numba(case: Case) -> None:
     """Value and gradient."""
     check_case(case, "numba", transforms=False)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("case", READY, ids=name_of)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_case_on_numba_to_second_order(case: Case) -> None:
     """All checks."""
     check_case(case, "numba", second_order=True)

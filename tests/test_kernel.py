@@ -28,7 +28,6 @@ from srcgrad.source import read_source
 from srcgrad.specialise import Specialisation, specialise
 from srcgrad.trees import leaves, spec_of
 from tests.cases import CASES, Case
-from tests.pending import PENDING
 
 Lines = list[tuple[str, int]]
 
@@ -190,7 +189,7 @@ def problems(case: Case, numba: bool = False) -> Iterator[tuple[str, str]]:
 
 SMOOTH = [
     case for case in CASES
-    if case.refused is None and case.raises is None and case.name not in PENDING
+    if case.refused is None and case.raises is None
 ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ statement repeats the statement.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import linecache
 import os
@@ -106,13 +107,19 @@ def _wrapped(text: str) -> list[str]:
     """Break the head and the return of a function as the formatter does."""
     if len(text) <= WIDTH or not text.startswith(("def ", "    return ")):
         return [text]
-    indent = "" if text.startswith("def ") else "    "
-    head, _, rest = text.partition("(") if not indent else text.rpartition("(")
-    inner, _, tail = rest.rpartition(")")
-    if not indent and len(inner) + 4 <= WIDTH:
-        return [f"{head}(", f"    {inner}", f"){tail}"]
-    parts = [f"{indent}    {p}," for p in inner.rstrip(",").split(", ")]
-    return [f"{head}(", *parts, f"{indent}){tail}"]
+    if text.startswith("def "):
+        head, _, inner = text.removesuffix("):").partition("(")
+        if len(inner) + 4 <= WIDTH:
+            return [f"{head}(", f"    {inner}", "):"]
+        return [f"{head}(", *(f"    {p}," for p in inner.split(", ")), "):"]
+    (stmt,) = ast.parse(text.strip()).body
+    if not isinstance(stmt, ast.Return) or not isinstance(stmt.value, ast.Tuple):
+        return [text]
+    items = stmt.value.elts
+    head, last = "    return (", items[-1]
+    if isinstance(last, ast.Tuple) and len(items) == 2:
+        head, items = f"    return {ast.unparse(items[0])}, (", last.elts
+    return [head, *(f"        {ast.unparse(item)}," for item in items), "    )"]
 
 
 def _numbered(text: str, line: int) -> Line:
