@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from srcgrad.ir import (
@@ -194,9 +195,13 @@ class Builder:
         return self.view(operand, (index,), type=type)
 
     def assume(self, a: Dim, b: Dim) -> None:
-        """Take two dims as equal until the end of the block."""
+        """Take two dims as equal until the end of the block.
+
+        The newest value is written by older ones: the backward sweep must not put a
+        length of its own where one of the forward sweep stood.
+        """
         difference = a - b
-        for atom, factor in difference.terms:
+        for atom, factor in reversed(difference.terms):
             if abs(factor) == 1:
                 rest = difference.put({atom: Dim(0)})
                 self.equal[-1][atom] = rest.scaled(-factor)
@@ -225,6 +230,24 @@ class Builder:
         atom = Value("", INT)
         self.unmeasured.add(atom)
         return Dim.of(atom)
+
+    def loosen(self, type: Any, axes: Sequence[int] | None = None) -> Any:
+        """Return an array type with nothing known about some lengths, or all."""
+        if not isinstance(type, Array):
+            return type
+        dims = [self.loose() if axes is None or k in axes else d
+                for k, d in enumerate(type.dims)]  # fmt: skip
+        return replace(type, dims=tuple(dims))
+
+    def placeholder(self, type: Type) -> Operand:
+        """Return a value of a type that nobody reads."""
+        if isinstance(type, Scalar):
+            zero = {"float64": 0.0, "int64": 0, "bool": False}
+            return Const(zero.get(type.dtype, 0.0), type)
+        if isinstance(type, ListOf):
+            return self.op("new_list", item=type.item)  # type: ignore[no-any-return]
+        lengths = [const(0)] * type.rank
+        return self.op("empty", *lengths, dtype=type.dtype)  # type: ignore[no-any-return]
 
     def measure(self, value: Value) -> None:
         """Emit the lengths of an array whose dims are loose."""
@@ -358,12 +381,13 @@ class Builder:
             return None
         atom = total.terms[0][0]
         assert isinstance(atom, Value)
+        here = self.fetch(atom)
         if total.const == 0:
-            return atom
-        if atom in args or atom in self.unmeasured:
+            return here
+        if here in args or atom in self.unmeasured:
             return None
         sign = "add" if total.const > 0 else "sub"
-        out: Operand = self.op(sign, atom, const(abs(total.const)))
+        out: Operand = self.op(sign, here, const(abs(total.const)))
         return out
 
     # buffers

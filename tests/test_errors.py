@@ -161,7 +161,6 @@ SYNTAX = {
     "recursion": "return loss(w - 1) if w > 0 else w",
     "inner_recursion": "def g(x):\n        return g(x - 1)\n    return g(w)",
     "walrus_repeated": "y = [z := v for v in w]",
-    "walrus_else": "while (w := w - 1):\n        pass\n    else:\n        w = 2",
     "bare_raise": "if w > 0: raise",
     "everything": "try:\n        yield {w}\n    finally:\n        del w",
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from srcgrad.adjoint.statement import Statements
 from srcgrad.adjoint.storage import Region
+from srcgrad.adjoint.tapes import number
 from srcgrad.analyses.regions import Buffer
 from srcgrad.builder import INT, const
 from srcgrad.ir import (
@@ -354,27 +355,36 @@ class Control(Statements):
 
     def open_primal(self, stmt: Loop, slots: list[Slot]) -> list[tuple[Slot, Carry]]:
         """Make a slot for each buffer in which this loop's writes are undone."""
-        found: list[tuple[Slot, Carry]] = []
-        families = self.restored_in(stmt)
+        of, families = self.regions.buffer_of, self.restored_in(stmt)
+        undone: list[Carry] = []
         for carry in stmt.carries:
-            if not owned(carry.inn.type) or isinstance(carry.inn.type, ListOf):
+            if not owned(carry.inn.type):
                 continue
-            buffer = self.regions.buffer[carry.out]
-            present = self.current.get(buffer)
+            present = self.current.get(of(carry.out))
             if present is None:
                 continue
-            if buffer.family() in families and self.closed(stmt, buffer):
-                slot = Slot(
-                    present,
-                    Value(carry.inn.name, carry.inn.type),
-                    Value(carry.inn.name, carry.init.type),
-                )
-                slots.append(slot)
-                found.append((slot, carry))
-            elif self.regions.buffer[carry.inn].outer is not None:
+            family = of(carry.out).family()
+            if family in families and self.closed(stmt, family):
+                undone.append(carry)
+            elif of(carry.inn).outer is not None:
                 # Nothing is undone: finished elements are read in what is there.
-                self.current[self.regions.buffer[carry.inn]] = present
-                self.current[self.regions.buffer_of(carry.yld)] = present
+                self.current[of(carry.inn)] = present
+                self.current[of(carry.yld)] = present
+                if isinstance(carry.inn.type, ListOf):
+                    self.current[of(carry.init)] = present  # items only come
+        # What a turn found at its head must be what the turn before it left in a slot.
+        while True:
+            left = {of(c.yld).memory() for c in undone}
+            linked = [c for c in undone if of(c.inn).memory() in left]
+            if linked == undone:
+                break
+            undone = linked
+        found: list[tuple[Slot, Carry]] = []
+        for carry in undone:
+            inn, out = (Value(carry.inn.name, v.type) for v in (carry.inn, carry.init))
+            slot = Slot(self.current[of(carry.out)], inn, out)
+            slots.append(slot)
+            found.append((slot, carry))
         return found
 
     def turns(self, stmt: Loop) -> tuple[Value, tuple[Operand, Operand, Operand]]:
@@ -409,14 +419,7 @@ class Control(Statements):
             return
         if stmt.exit is None:
             region.cache[stmt.var] = var
-            if _plain(stmt):
-                return
-            gone = build.op("sub", var, self.need(stmt.start))
-            if stmt.step == const(-1):
-                gone = build.op("sub", self.need(stmt.start), var)
-            elif stmt.step != const(1):
-                gone = build.op("floordiv", gone, self.need(stmt.step))
-            region.number = gone
+            region.number = number(build, stmt, var, self.need)
             return
         region.cache[stmt.var] = var
         if not _plain(stmt):

@@ -330,7 +330,7 @@ class Storage:
                 self.content.get(self.regions.buffer[x]) is not x and self.free_array(x)
             )
         ):
-            base = self.need_array(stmt.base)
+            base = self.grown(stmt.base) or self.need_array(stmt.base)
             assert isinstance(base, Value)
             return self.build.view(base, self.need_path(stmt.path), type=x.type)
         found = self.cached(x)
@@ -379,6 +379,14 @@ class Storage:
         row = ROWS[stmt.row]
         return row.kind == "elementwise" and row.cost == 0
 
+    def grown(self, x: Value) -> Value | None:
+        """Return a later version of a list whose items stay what they are."""
+        if not isinstance(x.type, ListOf):
+            return None
+        if not all(isinstance(u, Push) for u in self.regions.family_updates(x)):
+            return None
+        return self.current.get(self.regions.buffer[x])
+
     def free_array(self, x: Value) -> bool:
         stmt = self.regions.definition.get(x)
         if isinstance(stmt, View) and isinstance(stmt.base.type, ListOf):
@@ -421,31 +429,27 @@ class Storage:
         if buffer in seen:
             return True
         seen.add(buffer)
-        handed = False
+        of = self.regions.buffer_of
+        handed: list[Buffer] = []
         for stmt in self.regions.site:
             if isinstance(stmt, For | While):
-                for carry in stmt.carries:
-                    if not owned(carry.inn.type):
-                        continue
-                    took = self.regions.buffer[carry.init] is buffer  # type: ignore[index]
-                    gave = self.regions.buffer[carry.yld] is buffer  # type: ignore[index]
-                    if took or gave:
-                        handed = True
-                        if not self.closed(stmt, buffer) or not self.reaches_end(
-                            self.regions.buffer[carry.out], seen
-                        ):
-                            return False
+                arrays = [c for c in stmt.carries if owned(c.inn.type)]
+                takers = [c for c in arrays if buffer in (of(c.init), of(c.yld))]
+                if takers and not self.closed(stmt, buffer):
+                    return False
+                handed += [of(x) for c in takers for x in (c.inn, c.out)]
             elif isinstance(stmt, If):
-                for merge in stmt.merges:
-                    if owned(merge.out.type) and any(
-                        self.regions.buffer[m] is buffer  # type: ignore[index]
-                        and self.regions.buffer[merge.out] is not buffer
-                        for m in (merge.then, merge.orelse)
-                    ):
-                        handed = True
-                        if not self.reaches_end(self.regions.buffer[merge.out], seen):
-                            return False
-        return handed or not self.regions.chain[buffer.first]
+                merges = [m for m in stmt.merges if owned(m.out.type)]
+                merges = [m for m in merges if of(m.out) is not buffer]
+                then = [of(m.out) for m in merges if of(m.then) is buffer]
+                orelse = [of(m.out) for m in merges if of(m.orelse) is buffer]
+                inside = any(s is stmt for s, _ in self.regions.chain[buffer.first])
+                if bool(then) != bool(orelse) and not inside:
+                    return False  # one arm drops it
+                handed += then + orelse
+        return bool(handed or not self.regions.chain[buffer.first]) and all(
+            self.reaches_end(b, seen) for b in handed
+        )
 
     def closed(self, loop: Loop, buffer: Buffer) -> bool:
         """Tell whether a loop hands the buffers of a family round and drops none."""

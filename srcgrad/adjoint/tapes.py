@@ -8,7 +8,7 @@ are ordinary write-once buffers, threaded through the regions around the writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -125,7 +125,7 @@ class _Recorder:
             home = self.copies[value] = Value(f"{value.name}_kept", value.type)
         while chain and isinstance(chain[-1][0], If):
             stmt, arm = chain[-1]
-            out = Value(value.name, self.exported(value))
+            out = Value(value.name, self.build.loosen(value.type))
             self.exports.setdefault(stmt, []).append((arm, home, out))
             home, chain = out, chain[:-1]
         if not chain:
@@ -139,13 +139,6 @@ class _Recorder:
         for stmt, _ in chain:
             self.inside.setdefault(stmt, []).append(tape)
         self.openings.setdefault(chain[0][0], []).append(tape)
-
-    def exported(self, value: Value) -> Scalar | Array | ListOf:
-        type = value.type
-        if isinstance(type, Array):
-            dims = tuple(Dim(0, ((Value("n", INT), 1),)) for _ in type.dims)
-            return Array(type.dtype, dims)
-        return type
 
     def tape(self, value: Value, home: Value, chain: Chain) -> Tape:
         loops = loops_of(chain)
@@ -282,7 +275,7 @@ class _Recorder:
         arm = 0 if isinstance(stmt, For) else 1
         with self.build.block() as head:
             if isinstance(stmt, For):
-                self.numbers[stmt] = number(self.build, stmt, tapes)
+                self.numbers[stmt] = number(self.build, stmt, stmt.var, lambda x: x)
             for value in inner_outs(stmt):
                 self.keep(value)
         body = head + self.block(stmt.body, (*chain, (stmt, arm)))
@@ -320,36 +313,28 @@ class _Recorder:
         self, arms: list[list[Stmt]], arm: int, inner: Value, out: Value
     ) -> Merge:
         """Hand a value out of an arm; the other arm gives a placeholder."""
-        mine: Operand = inner
         with self.build.block() as stmts:
-            if isinstance(inner.type, Scalar):
-                zero = {"float64": 0.0, "int64": 0, "bool": False}
-                other: Operand = Const(zero.get(inner.type.dtype, 0.0), inner.type)
-            elif not isinstance(inner.type, Array):
-                other = self.build.op("new_list", item=inner.type.item)
-            else:
-                zeros = [const(0)] * inner.type.rank
-                other = self.build.op("empty", *zeros, dtype=inner.type.dtype)
+            other = self.build.placeholder(inner.type)
         arms[1 - arm] += stmts
-        pair = (mine, other) if arm == 0 else (other, mine)
+        pair = (inner, other) if arm == 0 else (other, inner)
         return Merge(out, *pair)
 
 
 _LENGTHS = {"dim", "length", "max2", "slice_length"}
 
 
-def number(build: Builder, loop: For, tapes: list[Tape]) -> Operand:
+def number(
+    build: Builder, loop: For, var: Value, need: Callable[[Operand], Operand]
+) -> Operand:
     """Return the number of the turn: the loop variable itself for `range(n)`."""
     if loop.start == const(0) and loop.step == const(1):
-        return loop.var
-    if not any(isinstance(t.type, Array) for t in tapes):
-        return loop.var
-    if loop.step == const(1):
-        return build.op("sub", loop.var, loop.start)  # type: ignore[no-any-return]
+        return var
     if loop.step == const(-1):
-        return build.op("sub", loop.start, loop.var)  # type: ignore[no-any-return]
-    gone = build.op("sub", loop.var, loop.start)
-    return build.op("floordiv", gone, loop.step)  # type: ignore[no-any-return]
+        return build.op("sub", need(loop.start), var)  # type: ignore[no-any-return]
+    gone: Operand = build.op("sub", var, need(loop.start))
+    if loop.step != const(1):
+        gone = build.op("floordiv", gone, need(loop.step))
+    return gone
 
 
 def trip_count(build: Builder, loop: Loop, known: Mapping[Value, Stmt]) -> Operand:

@@ -124,10 +124,6 @@ WALRUS = Refusal(
     "SG107", "`:=` is not accepted here", "it may run any number of times",
     "assign the name in a statement of its own",
 )  # fmt: skip
-WALRUS_BEFORE_ELSE = Refusal(
-    "SG107", "`:=` in the test of a `while` with `else` is outside the language", "",
-    "assign the name before the loop and at the end of its body",
-)  # fmt: skip
 DECORATED = Refusal(
     "SG101", "an inner function cannot be decorated", "",
     "define it outside, or take the decorator off",
@@ -239,9 +235,6 @@ class _Checker:
                     self.expression(stmt.value, _Place())
             case ast.Expr(value=ast.Call(func=func)) if _prints(func):
                 self.children(stmt.value, _Place(text=True))
-            case ast.While() if stmt.orelse and _has_walrus(stmt.test):
-                self.refuse(WALRUS_BEFORE_ELSE, stmt.test)
-                self.children(stmt, _Place())
             case _ if isinstance(stmt, ACCEPTED):
                 self.children(stmt, _Place())
             case _:
@@ -423,8 +416,3 @@ def _is_errstate(item: ast.withitem) -> bool:
     function = call.func if isinstance(call, ast.Call) else call
     name = getattr(function, "attr", getattr(function, "id", ""))
     return name == "errstate"
-
-
-def _has_walrus(node: ast.expr) -> bool:
-    """Tell whether an expression binds a name."""
-    return any(isinstance(part, ast.NamedExpr) for part in ast.walk(node))

@@ -20,7 +20,7 @@ from srcgrad.frontend import calls, containers, expressions, indexing, iteration
 from srcgrad.frontend.accepted import check_accepted
 from srcgrad.frontend.names import Liveness, assigned
 from srcgrad.frontend.normalize.jumps import normalize_jumps
-from srcgrad.frontend.state import State, Unjoinable, branch
+from srcgrad.frontend.state import State, Unjoinable, branch, convert
 from srcgrad.frontend.values import (
     Cell,
     ListCell,
@@ -41,15 +41,27 @@ from srcgrad.ops.table import Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar, join
 
-__all__ = ["Frame", "NeedStatic", "Reader", "Refused"]
+__all__ = ["Frame", "NeedStatic", "Reader", "Refused", "TestWrites"]
 
 
 class Refused(Exception):
     """A problem was noted; the statement around it is given up."""
 
 
+class Missed(Refused):
+    """A name is read that only the turn before may have bound; see `loops`."""
+
+
 class Dead(Exception):
     """What is being read raises whenever it runs; nothing after it is reached."""
+
+
+class TestWrites(Exception):
+    """The test of a `while` changes something: it must be moved into the body."""
+
+    def __init__(self, test: ast.expr) -> None:
+        super().__init__(ast.unparse(test))
+        self.test = test
 
 
 class NeedStatic(Exception):
@@ -95,6 +107,7 @@ class Reader:
         self.leaves: set[Value] = set()
         self.dead = False
         self.effects = False
+        self.writing: set[ast.expr] = set()
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[Operand] = set()
         self.missed: dict[str, ast.AST] = {}
@@ -314,7 +327,10 @@ class Reader:
             return
         version: Value = self.build.op("new_list", item=item, name=cell.name)
         for thing in items:
-            version = self.build.push(version, self.operand(thing))
+            value = self.operand(thing)
+            if isinstance(item, Scalar):
+                value = convert(self.build, value, item)
+            version = self.build.push(version, value)
         root = Root(cell.name, ListOf(item))
         self.state.ver[root] = version
         self.state.heap[cell] = Ref(root, (), root.type)
@@ -365,7 +381,8 @@ class Reader:
         if thing is not None:
             if isinstance(thing, Unbound):
                 self.missed[name] = node
-            if isinstance(thing, Poison | Unbound):
+                raise Missed
+            if isinstance(thing, Poison):
                 raise Refused
             return thing
         if name in frame.outer:
@@ -395,9 +412,11 @@ class Reader:
             self.build.met = 0
             try:
                 self.statement(stmt)
-            except Refused:
+            except Refused as refused:
                 for name in assigned([stmt]):
-                    self.state.names[name] = Poison()
+                    # What is missing may yet be learned: the name stays what it is.
+                    if not isinstance(refused, Missed) or name not in self.state.names:
+                        self.state.names[name] = Poison()
             except Dead:
                 pass
             except Unsupported as refusal:
@@ -529,7 +548,7 @@ class Reader:
             live = None
         else:
             check_accepted(source, self.problems, tree)
-            tree = normalize_jumps(tree)
+            tree = normalize_jumps(tree, self.writing)
             body = tree.body
             live = Liveness(body)
         if self.frames:
@@ -564,7 +583,13 @@ def loops_while(reader: Reader, stmt: ast.While) -> None:
     names = assigned(stmt.body) | assigned([stmt.test])
 
     def test() -> Operand:
-        return expressions.condition(reader, stmt.test)
+        before = reader.snapshot()
+        cond = expressions.condition(reader, stmt.test)
+        state = reader.state
+        kept = all(state.ver.get(r) is v for r, v in before.ver.items())
+        if not kept or any(state.heap[c] is not x for c, x in before.heap.items()):
+            raise TestWrites(stmt.test)
+        return cond
 
     loops.read_loop(
         reader,

@@ -6,6 +6,7 @@ lengths are one. It is a plain nested tuple, so it is also the key of a speciali
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import itertools
 import re
@@ -16,7 +17,7 @@ from typing import Any
 import srcgrad.frontend.arrays
 import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
 from srcgrad.builder import INT, Meeting, const
-from srcgrad.frontend.build import NeedStatic, Reader
+from srcgrad.frontend.build import NeedStatic, Reader, TestWrites
 from srcgrad.frontend.calls import lift
 from srcgrad.frontend.values import (
     DictCell,
@@ -92,13 +93,18 @@ def read(
         SrcgradError: Something in the function is outside the language.
         NeedStatic: The value of its `leaf` must be compiled in.
     """
-    entry = _Entry(source, specs, names, fixed or {}, ones)
-    try:
-        return entry.run()
-    except NeedStatic as need:
-        need.captures = entry.captures
-        need.leaf = entry.leaves[entry.params.index(need.value)]
-        raise
+    writing: set[ast.expr] = set()
+    while True:
+        entry = _Entry(source, specs, names, fixed or {}, ones)
+        entry.reader.writing = writing
+        try:
+            return entry.run()
+        except TestWrites as found:
+            writing.add(found.test)
+        except NeedStatic as need:
+            need.captures = entry.captures
+            need.leaf = entry.leaves[entry.params.index(need.value)]
+            raise
 
 
 class _Entry:

@@ -228,10 +228,8 @@ def _zip(reader: Reader, thing: Iter, node: ast.AST) -> Sequence:
     else:
         count = parts[0].count
         for part in parts[1:]:
-            same = build.resolve(build.dim(count)) == build.resolve(
-                build.dim(part.count)
-            )
-            if not same:
+            one, two = (build.resolve(build.dim(c)) for c in (count, part.count))
+            if one != two:
                 count = build.op("min2", count, part.count)
 
     def item(k: Operand) -> Thing:
@@ -243,13 +241,10 @@ def _zip(reader: Reader, thing: Iter, node: ast.AST) -> Sequence:
 def _reversed(reader: Reader, thing: Iter, node: ast.AST) -> Sequence:
     inner = sequence(reader, thing.parts[0], node)
     build = reader.build
-    if inner.bounds is not None and isinstance(inner.bounds[2], Const):
+    if inner.bounds is not None and inner.bounds[2] in (const(1), const(-1)):
         start, stop, step = inner.bounds
-        assert isinstance(step, Const)
-        width = abs(int(step.value))
-        if width == 1:
-            ends = (build.op("sub", stop, step), build.op("sub", start, step))
-            return Sequence(inner.count, inner.item, (*ends, build.op("neg", step)))
+        ends = (build.op("sub", stop, step), build.op("sub", start, step))
+        return Sequence(inner.count, inner.item, (*ends, build.op("neg", step)))
     last = build.op("sub", inner.count, const(1))
 
     def item(k: Operand) -> Thing:

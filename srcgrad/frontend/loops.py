@@ -8,13 +8,13 @@ plan and the body is read again; two or three readings are the rule.
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from srcgrad.builder import INT, const
 from srcgrad.frontend import stacks
 from srcgrad.frontend.places import alike, explicit, with_operands
 from srcgrad.frontend.slots import Header, Key, Plan, Retry, Slot, replace_root
-from srcgrad.frontend.state import Unjoinable, convert, placeholder
+from srcgrad.frontend.state import Unjoinable, convert
 from srcgrad.frontend.values import (
     Cell,
     ListCell,
@@ -173,7 +173,9 @@ class _Loop:
         )
         if isinstance(type, Static):
             return Maybe(type, flag.inn)
-        init = placeholder(self.build, type)
+        if isinstance(type, Scalar):
+            type = self.plan.types.get(key, type)
+        init = self.build.placeholder(type)
         if isinstance(type, Scalar):
             return Maybe(self.slot(key, init, type, name).inn, flag.inn)
         root = Root(name, type)
@@ -293,6 +295,7 @@ class _Loop:
     def leave(self) -> None:
         """Find what each slot hands to the next turn."""
         state = self.reader.state
+        self.learn_arrays()
         for name in sorted(self.header.carried):
             end = state.names.get(name)
             inside = self.things.get(name)
@@ -315,6 +318,26 @@ class _Loop:
                 if slot.yld is None:
                     slot.yld = slot.inn
                     self.reader.handed(slot.root)
+
+    def learn_arrays(self) -> None:
+        """Learn at once all names that are bound to other arrays: swaps have two."""
+        names = self.reader.state.names
+        both = {n: (inside, names.get(n)) for n, inside in self.things.items()}
+        new = {
+            (n,)
+            for n, (inside, end) in both.items()
+            if isinstance(inside, Ref) and isinstance(end, Ref)
+            if inside.root is not end.root
+        } - self.plan.arrays
+        if new:
+            self.learn(new)
+
+    def learn(self, arrays: set[Key]) -> NoReturn:
+        """Read again with more slots; what shared memory was found without them."""
+        self.plan.places -= arrays
+        self.plan.shared.clear()
+        self.plan.arrays |= arrays
+        raise Retry
 
     def never_bound(self, name: str) -> None:
         """Note a name that no path binds before it is read."""
@@ -382,11 +405,7 @@ class _Loop:
             if key not in self.plan.places and alike(self.build, inside, end):
                 self.plan.places.add(key)
                 raise Retry
-            self.plan.places.discard(key)
-            # What shared memory with what was found without this slot.
-            self.plan.shared.clear()
-            self.plan.arrays.add(key)
-            raise Retry
+            self.learn({key})
         slot = self.by_key[key]
         same = type(slot.inn.type) is type(end.type)
         if not same or slot.inn.type.rank != end.type.rank:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import Builder, const
@@ -37,7 +37,7 @@ from srcgrad.walk import operands
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
-__all__ = ["Joiner", "State", "Unjoinable", "branch", "convert", "placeholder"]
+__all__ = ["Joiner", "State", "Unjoinable", "branch", "convert"]
 
 
 @dataclass(slots=True)
@@ -70,17 +70,6 @@ def convert(build: Builder, x: Operand, type: Scalar) -> Operand:
         return Const(kinds.get(type.dtype, bool)(x.value), type)
     out: Operand = build.op("cast", x, dtype=type.dtype, python=type.python)
     return out
-
-
-def placeholder(build: Builder, type: Type) -> Operand:
-    """Return a value of a type that nobody reads."""
-    if isinstance(type, Scalar):
-        return convert(build, const(0), type)
-    if isinstance(type, ListOf):
-        out: Value = build.op("new_list", item=type.item)
-        return out
-    zeros: Value = build.op("empty", *[const(0)] * type.rank, dtype=type.dtype)
-    return zeros
 
 
 class Joiner:
@@ -204,7 +193,7 @@ class Joiner:
             return None
         if isinstance(inner, Ref):
             inner = self.owner(inner, arm)
-        other = self.inside(1 - arm, lambda: placeholder(self.build, inner.type))
+        other = self.inside(1 - arm, lambda: self.build.placeholder(inner.type))
         mine = (
             self.reader.arm_version(arm, inner.root)
             if isinstance(inner, Ref)
@@ -212,17 +201,10 @@ class Joiner:
         )
         then, orelse = (mine, other) if arm == 0 else (other, mine)
         if isinstance(inner, Ref):
-            root = Root(name, self.loose(inner.type))
+            root = Root(name, self.build.loosen(inner.type))
             self.reader.state.ver[root] = self.merge(then, orelse, root.type, name)  # type: ignore[assignment]
             return Maybe(Ref(root, (), root.type), bound)
         return Maybe(self.scalars(then, orelse, name), bound)
-
-    def loose(self, type: Type) -> Any:
-        """Return an array type whose lengths are not known."""
-        if not isinstance(type, Array):
-            return type
-        dims = tuple(self.build.loose() for _ in type.dims)
-        return Array(type.dtype, dims, type.contiguous)
 
     def owner(self, ref: Ref, arm: int) -> Ref:
         """Return a buffer that may be handed on: the root itself, or a copy."""
@@ -289,13 +271,12 @@ class Joiner:
         """Return the type of an array that is one or the other."""
         if not isinstance(a, Array) or not isinstance(b, Array):
             return a
-        equal = [self.build.resolve(x) == self.build.resolve(y)
-                 for x, y in zip(a.dims, b.dims, strict=True)]  # fmt: skip
-        dims = tuple(
-            x if same else self.build.loose()
-            for x, same in zip(a.dims, equal, strict=True)
+        pairs = enumerate(zip(a.dims, b.dims, strict=True))
+        resolve = self.build.resolve
+        apart = [k for k, (x, y) in pairs if resolve(x) != resolve(y)]
+        return replace(
+            self.build.loosen(a, apart), contiguous=a.contiguous and b.contiguous
         )
-        return Array(a.dtype, dims, a.contiguous and b.contiguous)
 
 
 def branch(
@@ -368,12 +349,9 @@ def _grow(reader: Reader, one: State, two: State) -> bool:
 
 
 def _one_sided(
-    reader: Reader,
-    cond: Operand,
-    makers: tuple[Callable[[], Thing | None], ...],
-    arms: list[list[Any]],
-    dead: list[bool],
-) -> Thing | None:
+    reader: Reader, cond: Operand, makers: tuple[Callable[[], Thing | None], ...],
+    arms: list[list[Any]], dead: list[bool],
+) -> Thing | None:  # fmt: skip
     """Keep the arm that raises inside the `if`; what follows is the other arm."""
     build = reader.build
     first = Block(tuple(arms[0])) if dead[0] else Block()
@@ -393,13 +371,9 @@ def _emit_if(reader: Reader, cond: Operand, joiner: Joiner) -> None:
 
 
 def _join(
-    reader: Reader,
-    joiner: Joiner,
-    one: State,
-    two: State,
-    live: frozenset[str] | None,
-    results: tuple[Thing | None, Thing | None],
-) -> Thing | None:
+    reader: Reader, joiner: Joiner, one: State, two: State,
+    live: frozenset[str] | None, results: tuple[Thing | None, Thing | None],
+) -> Thing | None:  # fmt: skip
     """Set the reader's state to the join of the ends of two arms."""
     reader.arm_ver = (one.ver, two.ver)
     reader.arm_heaps = (one.heap, two.heap)
@@ -458,10 +432,8 @@ def _kept(reader: Reader, one: State, two: State, names: Iterable[str]) -> set[R
         a, b = one.names.get(name), two.names.get(name)
         if a is not None and b is not None and _same(a, b):
             kept.update(roots_of(a, one.heap))
-    for frame in reader.frames[:-1]:
-        for thing in frame.names.values():
-            kept.update(roots_of(thing, one.heap))
-    for thing in reader.held:
+    outer = [t for frame in reader.frames[:-1] for t in frame.names.values()]
+    for thing in outer + reader.held:
         kept.update(roots_of(thing, one.heap))
     return kept
 

@@ -103,6 +103,7 @@ from tests.cases import (  # noqa: E402, F401
     elementwise,
     errors_plain,
     extra_spellings,
+    found,
     functions,
     indexing,
     kinks,

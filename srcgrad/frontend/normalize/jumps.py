@@ -28,11 +28,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-__all__ = ["exit_name", "is_made_name", "normalize_jumps", "to_text"]
+__all__ = ["exit_name", "normalize_jumps", "to_text"]
 
 Node = TypeVar("Node", bound=ast.AST)
 Loop = ast.For | ast.While
@@ -42,12 +42,15 @@ NO_JUMPS: frozenset[str] = frozenset()
 MADE_NAME = re.compile(r"(?<![\w.)\]}\"'])\.((?:exit|skip|returned|value)\d+)")
 
 
-def normalize_jumps(function: ast.FunctionDef) -> ast.FunctionDef:
+def normalize_jumps(
+    function: ast.FunctionDef, writing: Collection[ast.expr] = ()
+) -> ast.FunctionDef:
     """Return the function without jumps; inner functions are treated likewise.
 
     Args:
         function: a function that `frontend.accepted` found nothing wrong with. It is
             not changed; expressions and simple statements are shared with the result.
+        writing: tests of `while` that were found to write to an array or a list.
 
     >>> text = '''
     ... def f(a):
@@ -70,22 +73,13 @@ def normalize_jumps(function: ast.FunctionDef) -> ast.FunctionDef:
             _value2 = 0
         return _value2
     """
-    return _Rewriter(_Names()).function(function)
+    return _Rewriter(_Names(), writing).function(function)
 
 
 def exit_name(loop: ast.stmt) -> str | None:
     """Return the variable that says, at the end of a turn, whether the loop is left."""
     name: str | None = getattr(loop, "exit_name", None)
     return name
-
-
-def is_made_name(name: str) -> bool:
-    """Tell the variables made here from the user's.
-
-    >>> is_made_name(".exit1"), is_made_name("exit1")
-    (True, False)
-    """
-    return name.startswith(".")
 
 
 def to_text(function: ast.FunctionDef) -> str:
@@ -203,8 +197,8 @@ class _Flow:
 class _Rewriter:
     """Rewrite one function; `returned` and `value` are made when first needed."""
 
-    def __init__(self, names: _Names) -> None:
-        self.names = names
+    def __init__(self, names: _Names, writing: Collection[ast.expr]) -> None:
+        self.names, self.writing = names, writing
         self.returned_name = ""
         self.value_name = ""
         self.returns_value = False
@@ -248,7 +242,7 @@ class _Rewriter:
                     orelse = self.block(stmt.orelse, flow)
                     done.append(_like(stmt, body=body, orelse=orelse))
                 case ast.FunctionDef():
-                    done.append(_Rewriter(self.names).function(stmt))
+                    done.append(_Rewriter(self.names, self.writing).function(stmt))
                 case _:
                     done.append(stmt)
             if not _stmt_completes(stmt):
@@ -316,8 +310,8 @@ class _Rewriter:
         self, stmt: Loop, flow: _Flow, *, exit_is_read: bool = False
     ) -> list[ast.stmt]:
         """Return a loop without its `else`, after what must be bound before it."""
-        if isinstance(stmt, ast.While) and _has_walrus(stmt.test):
-            stmt = _with_test_inside(stmt)
+        if self.has_effect(stmt):
+            stmt = _with_test_inside(stmt, [])
         kinds = _jumps(stmt.body)
         before: list[ast.stmt] = []
         exits: tuple[str, ...] = ()
@@ -342,6 +336,15 @@ class _Rewriter:
         loop.exit_name = flag or exit_name(stmt)  # type: ignore[union-attr]
         return [*before, loop]
 
+    def has_effect(self, loop: Loop) -> bool:
+        """Tell whether a test binds a name, or writes to an array or a list."""
+        if not isinstance(loop, ast.While):
+            return False
+        parts = ast.walk(loop.test)
+        return loop.test in self.writing or any(
+            isinstance(part, ast.NamedExpr) for part in parts
+        )
+
     def leaky_loop(
         self, stmt: Loop, rest: Sequence[ast.stmt], flow: _Flow
     ) -> list[ast.stmt]:
@@ -349,7 +352,15 @@ class _Rewriter:
         kinds = _jumps(stmt.body)
         after, orelse = list(rest), [] if _is_endless(stmt) else stmt.orelse
         can_be_left = bool(kinds & {BREAK, RETURN})
-        done = self.loop(stmt, flow, exit_is_read=bool(orelse))
+        before: list[ast.stmt] = []
+        if orelse and can_be_left and self.has_effect(stmt):
+            ended = self.names.make("skip")
+            before = [_assign(ended, False, stmt)]
+            stmt = _with_test_inside(stmt, _set([ended], stmt))
+            test = _at(ast.Name(ended, ast.Load()), stmt)
+            after = [_at(ast.If(test, orelse, []), stmt), *rest]
+            orelse = []
+        done = before + self.loop(stmt, flow, exit_is_read=bool(orelse))
         if orelse and can_be_left:
             flag = exit_name(done[-1])
             assert flag is not None
@@ -369,8 +380,8 @@ class _Rewriter:
         following = self.block(after, flow)
         if not flags:
             return done + _unless(returned, following, stmt)
-        test = _at(ast.Name(returned, ast.Load()), stmt)
-        return [*done, _at(ast.If(test, flags, following), stmt)]
+        gone = _at(ast.Name(returned, ast.Load()), stmt)
+        return [*done, _at(ast.If(gone, flags, following), stmt)]
 
 
 # Small parts of trees.
@@ -443,17 +454,14 @@ def _is_truth_value(test: ast.expr) -> bool:
             return False
 
 
-def _has_walrus(test: ast.expr) -> bool:
-    """Tell whether an expression binds a name."""
-    return any(isinstance(node, ast.NamedExpr) for node in ast.walk(test))
-
-
-def _with_test_inside(stmt: ast.While) -> ast.While:
-    """Return `while True: if not test: break; ...`, where a test may bind names."""
+def _with_test_inside(stmt: Loop, last: list[ast.stmt]) -> ast.While:
+    """Return `while True: if not test: break; ...`, where a test may have effects."""
+    assert isinstance(stmt, ast.While)
     test = _at(ast.UnaryOp(ast.Not(), stmt.test), stmt.test)
-    leave = _at(ast.If(test, [_at(ast.Break(), stmt.test)], []), stmt.test)
+    leave = [*last, _at(ast.Break(), stmt.test)]
     endless = _at(ast.Constant(True), stmt.test)
-    return _like(stmt, test=endless, body=[leave, *stmt.body])
+    body = [_at(ast.If(test, leave, []), stmt.test), *stmt.body]
+    return _like(stmt, test=endless, body=body, orelse=[])
 
 
 def _returns_value(stmt: ast.stmt) -> bool:

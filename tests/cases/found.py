@@ -1,0 +1,175 @@
+"""What random programs found: one function for each cause, cut down to it."""
+
+import numpy as np
+
+from tests.cases import case
+
+
+# Two lengths found equal: the tape of the loop after it must not be measured by the
+# backward sweep's own length.
+@case(
+    lambda rng: (rng.normal(size=6), rng.normal(size=(4, 6)), 2),
+    argnums=(0, 1),
+)
+def lengths_found_equal(x, A, k):
+    z = x
+    u = x.copy()
+    for i in range(4):
+        z[:] = np.sin(u[:])
+    v = A[1:, i]
+    v *= np.cos(v * u[2:-1])
+    for _ in range(k, 5):
+        u[:] = u * u + 0.5
+    return np.sum(u * x) + np.dot(A @ x, x[:4])
+
+
+# Read in the turn after the one that bound it, with a type that widens on the way.
+@case(lambda rng: (1.0 + rng.random(5), 0.3), argnums=(0, 1))
+def late_name_widens(x, s):
+    t = 1
+    for i in range(3):
+        if x[i] > s:
+            for j in range(4):
+                if j > 0:
+                    t += old  # noqa: F821
+                old = t
+            t = t * x[i] * 0.3 + s
+    return t
+
+
+# A list starts with an int and grows by a float in one arm.
+@case(lambda rng: (0.5 + rng.random(4),))
+def list_of_int_grows_by_float(x):
+    items = [1, 0.25]
+    if x[0] > 0.3:
+        items.append(x[1] * x[2])
+    return items[0] + items[-1] * x[3]
+
+
+def take_part(u, c):
+    taken = np.sum(u) * np.sin(c)
+    u *= 0.8
+    return taken
+
+
+# The test of a `while` writes; with an `else`, a `break` skips it.
+@case(lambda rng: (0.5 + rng.random(4), rng.normal(size=4)), argnums=(0, 1))
+def while_test_writes(x, y):
+    count = 0
+    s = y[0]
+    while count < 6 and take_part(x, 0.5) > 0.6:
+        count += 1
+        s += x[0] * y[1]
+    while take_part(y, s) < 40.0 and take_part(x, 0.5) > 0.1:
+        s += np.sum(y)
+        if count > 60:
+            break
+        count += 20
+    else:
+        s *= x[1]
+    return s * np.sum(x * y)
+
+
+# Buffers are swapped in a loop, and one of them is dropped in one arm later.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=4), 0.5), argnums=(0, 1, 2))
+def swapped_then_dropped(x, y, s):
+    z = x + y
+    t = s
+    for i in range(3):
+        z, x = x, z
+        t = 0.2 * take_part(x[3:0:-1], y[-i - 1])
+    z, x = x, z
+    for i in range(1, 4):
+        y[i] = 0.6 * y[i] + 0.3 * np.sin(y[i - 1] * s)
+    if s > 0.0:
+        x, y = y, x
+    else:
+        t *= y[1]
+    if t > -100.0:
+        t += 0.4 * t
+        x = np.zeros(4)
+    y *= y
+    return t + np.sum(z * y) + np.sum(x * z)
+
+
+# The list grows in a loop inside an arm inside a loop, and is read outside.
+@case(lambda rng: (0.5 + rng.random(4), 0.3), argnums=(0, 1))
+def list_grows_two_levels_in(x, s):
+    items = [s, 0.25]
+    for i in range(3):
+        if x[i] > s:
+            for j in range(i + 1):
+                items.append(items[-1] * x[j])
+        s += items[-1] * x[i]
+    return s * items[-1]
+
+
+# Bound in a turn for the next one, by way of what reads it.
+@case(lambda rng: (0.5 + rng.random(4), 0.3), argnums=(0, 1))
+def late_name_of_its_reader(x, s):
+    total = s
+    for i in range(4):
+        if i > 0:
+            total += 0.5 * old  # noqa: F821
+        old = total * x[i]
+    return total
+
+
+# Two names swap in a loop that writes through one of them.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=4)), argnums=(0, 1))
+def swapped_and_mutated(x, y):
+    for i in range(5, 0, -2):
+        x, y = y, x
+        take_part(y[1:3], 0.3 * i)
+        y[0] *= x[1]
+    return np.sum(x * x * y)
+
+
+# A `while` whose test binds a name has an `else` that a `break` skips.
+@case(lambda rng: (rng.normal(size=2), 4), argnums=0)
+def walrus_with_else(x, stop):
+    n, s = 10, 0.0
+    while (n := n - 1) > 2:
+        s += x[0] * n
+        if n == stop:
+            break
+    else:
+        s *= x[1]
+    m = 4
+    while (m := m - 1) > 0:
+        s += x[1] * m
+        if s > 1e9:
+            break
+    else:
+        s *= x[1]
+    return s
+
+
+# A growing list of arrays is read while it grows: its items stay where they are.
+@case(lambda rng: (rng.normal(size=4), 3), argnums=0)
+def growing_list_is_read(x, k):
+    u = x.copy()
+    items = [u - 0.4, 0.3 * u]
+    for i in range(k):
+        if x[i] < 5.0:
+            items.append(np.exp(-items[0] * items[-1]))
+    u /= items[0] * items[0] + items[-1]
+    return np.sum(u * x)
+
+
+def fold_odd(u):
+    total = 1.0
+    for i in range(len(u)):
+        total = total * u[i]
+    return total
+
+
+# The length of what an arm makes is known in that arm alone.
+@case(lambda rng: (0.5 + rng.random((3, 4)), 2), argnums=0)
+def length_inside_an_arm(A, k):
+    s = A[0, 0]
+    if A[1, 1] < 5.0:
+        s += fold_odd(np.sin(A[k][1::2]))
+        for i in range(k):
+            s *= fold_odd(A[i, i:] * s)
+    return s
