@@ -28,7 +28,7 @@ from srcgrad.ir import (
     While,
     owned,
 )
-from srcgrad.types import Scalar
+from srcgrad.types import ListOf, Scalar
 from srcgrad.walk import free_values, substitute
 
 __all__ = ["Control"]
