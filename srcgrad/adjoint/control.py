@@ -358,7 +358,7 @@ class Control(Statements):
         of, families = self.regions.buffer_of, self.restored_in(stmt)
         undone: list[Carry] = []
         for carry in stmt.carries:
-            if not owned(carry.inn.type):
+            if not owned(carry.inn.type) or isinstance(carry.inn.type, ListOf):
                 continue
             present = self.current.get(of(carry.out))
             if present is None:
@@ -370,8 +370,6 @@ class Control(Statements):
                 # Nothing is undone: finished elements are read in what is there.
                 self.current[of(carry.inn)] = present
                 self.current[of(carry.yld)] = present
-                if isinstance(carry.inn.type, ListOf):
-                    self.current[of(carry.init)] = present  # items only come
         # What a turn found at its head must be what the turn before it left in a slot.
         while True:
             left = {of(c.yld).memory() for c in undone}

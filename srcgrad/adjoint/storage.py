@@ -330,7 +330,7 @@ class Storage:
                 self.content.get(self.regions.buffer[x]) is not x and self.free_array(x)
             )
         ):
-            base = self.grown(stmt.base) or self.need_array(stmt.base)
+            base = self.need_array(stmt.base)
             assert isinstance(base, Value)
             return self.build.view(base, self.need_path(stmt.path), type=x.type)
         found = self.cached(x)
@@ -378,14 +378,6 @@ class Storage:
         """Tell whether an operation costs less than reading its result back."""
         row = ROWS[stmt.row]
         return row.kind == "elementwise" and row.cost == 0
-
-    def grown(self, x: Value) -> Value | None:
-        """Return a later version of a list whose items stay what they are."""
-        if not isinstance(x.type, ListOf):
-            return None
-        if not all(isinstance(u, Push) for u in self.regions.family_updates(x)):
-            return None
-        return self.current.get(self.regions.buffer[x])
 
     def free_array(self, x: Value) -> bool:
         stmt = self.regions.definition.get(x)

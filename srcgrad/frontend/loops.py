@@ -187,12 +187,7 @@ class _Loop:
 
     def enter_array(self, ref: Ref, key: Key, name: str) -> Thing:
         init, shared = self.owner(ref, self.reachable(key))
-        type: Any = init.type
-        for axis in range(type.rank):
-            if (key, axis) in self.plan.loose:
-                dims = list(type.dims)
-                dims[axis] = self.build.loose()
-                type = Array(type.dtype, tuple(dims), type.contiguous)
+        type = self.build.loosen(init.type, [k for n, k in self.plan.loose if n == key])
         if key in self.plan.turned:
             type = Array(type.dtype, type.dims, contiguous=False)
         assert isinstance(type, Array | ListOf)
@@ -537,16 +532,9 @@ class _Loop:
 
     def outer(self, slot: Slot) -> Value:
         if slot.out is None:
-            type = slot.inn.type
-            if isinstance(type, Array):
-                dims = list(type.dims)
-                for axis in range(len(dims)):
-                    if (
-                        slot.key,
-                        axis,
-                    ) in self.plan.loose or slot.key in self.plan.maybe:
-                        dims[axis] = self.build.loose()
-                type = Array(type.dtype, tuple(dims), type.contiguous)
+            loose = [axis for key, axis in self.plan.loose if key == slot.key]
+            every = slot.key in self.plan.maybe
+            type = self.build.loosen(slot.inn.type, None if every else loose)
             slot.out = Value(slot.inn.name, type)
         return slot.out
 
