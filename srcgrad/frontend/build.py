@@ -591,13 +591,8 @@ def loops_while(reader: Reader, stmt: ast.While) -> None:
             raise TestWrites(stmt.test)
         return cond
 
-    loops.read_loop(
-        reader,
-        loops.Header(
-            carried=names & (live | after),
-            live=live | after,
-            body=lambda: reader.run(stmt.body),
-            test=test,
-            exit_name=getattr(stmt, "exit_name", None),
-        ),
-    )
+    header = loops.Header(
+        carried=names & (live | after), live=live | after, test=test,
+        body=lambda: reader.run(stmt.body), exit_name=getattr(stmt, "exit_name", None),
+    )  # fmt: skip
+    loops.read_loop(reader, header)
