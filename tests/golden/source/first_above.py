@@ -6,7 +6,7 @@ def first_above_grad(x, limit, d_first_above=1.0):
     # forward
     t_saved = []  # 76
     returned = False  # 76
-    value = np.float64(0)  # 76
+    value = 0.0  # 76
     total = np.float64(0.0)  # 76
     trips = 0  # 76
     for i in range(x.shape[0]):  # 76

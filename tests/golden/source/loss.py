@@ -7,7 +7,7 @@ def loss_grad(w, b, X, y, d_loss=1.0):
     h = np.tanh(X @ w + b)  # 25
     r = h - y  # 26
     # backward
-    d_r = 2 * d_loss / (y.shape[0] * y.shape[1]) * r  # 27: return np.mean(r * r)
+    d_r = 2 * d_loss / (X.shape[0] * w.shape[1]) * r  # 27: return np.mean(r * r)
     d_a = d_r * (1 - h * h)  # 25: h = np.tanh(X @ w + b)
     d_b = np.sum(d_a, axis=0)
     d_w = X.T @ d_a

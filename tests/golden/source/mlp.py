@@ -4,7 +4,7 @@ import numpy as np
 
 def mlp_grad(w1, b1, w2, b2, X, y, d_mlp=1.0):
     # forward
-    n = y.shape[0]
+    n = X.shape[0]
     t = X @ w1 + b1  # 31
     h = np.maximum(t, 0)  # 31
     r = h @ w2 + b2 - y  # 32
