@@ -51,7 +51,7 @@ def judge(seeds: range, backend: Backend, *, second: bool) -> None:
     assert 2 * len(refused) <= len(outcomes), f"too many are refused: {reasons}"
 
 
-@pytest.mark.parametrize("start", range(0, 200, BLOCK))
+@pytest.mark.parametrize("start", range(0, 100, BLOCK))
 def test_programs_on_python(start: int) -> None:
     """Value and gradient; Hessian-vector product of the first block."""
     judge(range(start, start + BLOCK), "python", second=start == 0)
@@ -71,7 +71,7 @@ def test_programs_on_numba(start: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("start", range(200, 2000, BLOCK))
+@pytest.mark.parametrize("start", range(100, 2000, BLOCK))
 def test_many_programs_on_python(start: int) -> None:
     """Value, gradient and Hessian-vector product of the rest of two thousand."""
     judge(range(start, start + BLOCK), "python", second=True)
@@ -88,7 +88,7 @@ def test_many_programs_on_numba(start: int) -> None:
     deadline=None,
     derandomize=True,
     database=None,
-    max_examples=100,
+    max_examples=40,
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 @hypothesis.given(source=programs())
