@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import srcgrad
 from srcgrad import ir, passes
 from srcgrad.builder import INT, const
 from srcgrad.errors import BackendError
@@ -593,3 +594,15 @@ def test_random_functions_compute_the_same() -> None:
             one, two = (ir_programs.outcome(h, flag) for h in (f, g))
             np.testing.assert_equal(one, two, message)
     assert shorter >= 100
+
+
+def turned(a: np.ndarray) -> float:
+    return (a.T @ a[1][3::-1].copy()).sum()
+
+
+def test_a_copy_that_decides_how_a_product_rounds_stays() -> None:
+    """BLAS takes another path for a row that runs backward."""
+    text = srcgrad.differentiable(turned, backend="python").source(
+        np.ones((4, 6)), stage="forward"
+    )
+    assert "3::-1].copy()" in text

@@ -91,15 +91,16 @@ def row_text(
     special = _SPECIAL.get(row.name)
     if special is not None:
         return special(row, args, attrs, alias)
-    if row.infix and attrs.get("via") not in ("np", "math"):
-        return _infix(row.infix, args)
     via = attrs.get("via")
+    if row.infix and via not in ("np", "math", "dot"):
+        return _infix(row.infix, args)
     if via == "method" and row.methods:
         given = [a.text for a in args[1:]] + keywords(row, attrs)
         return Text(f"{args[0].at(ATOM)}.{row.methods[0]}({', '.join(given)})")
     name = row.spell or f"np.{row.name}"
     if row.infix:
-        name = "np." + row.callables[0].rpartition(".")[2]
+        # `np.dot` and `@` round differently where a vector has a stride.
+        name = "np.dot" if via == "dot" else f"np.{row.callables[0].rpartition('.')[2]}"
     if via == "math":
         short = [c for c in row.callables if c.startswith("math.")]
         name = short[0] if short else name

@@ -31,6 +31,7 @@ from srcgrad.ir import (
     gathers,
     owned,
 )
+from srcgrad.ops import ROWS
 from srcgrad.types import Array
 from srcgrad.walk import (
     blocks,
@@ -185,6 +186,10 @@ class _Plan:
         users = self.users.get(place.copy.out, [])
         if not users or not self.is_operand(place, Op | Write | Accumulate):
             return False
+        if not getattr(place.original.type, "contiguous", True) and any(
+            isinstance(u, Op) and ROWS[u.row].kind != "elementwise" for u in users
+        ):
+            return False  # sums and products round by the layout of what they read
         last = max(place.stmts.index(user) for user in users)
         family = self.regions.family(place.original)
         if family is None or self.cut_between(place, place.position, last):

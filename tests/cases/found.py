@@ -173,3 +173,13 @@ def length_inside_an_arm(A, k):
         for i in range(k):
             s *= fold_odd(A[i, i:] * s)
     return s
+
+
+# `np.dot` and `@` round differently where a vector has a stride.
+@case(lambda rng: (rng.normal(size=(4, 6)),))
+def dots_of_strided_rows(A):
+    total = 0.0
+    for k in range(4):
+        total += np.dot(A[k][4:0:-1], A[:, k])
+        total *= 1.3
+    return total
