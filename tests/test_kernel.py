@@ -4,6 +4,7 @@
 prints their texts too.
 """
 
+import contextlib
 import inspect
 import math
 import re
@@ -23,7 +24,9 @@ from srcgrad.arguments import Signature, named_leaves
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.emit.python import emit_python
 from srcgrad.ir import Function
+from srcgrad.meetings import MadeAgain, Meetings
 from srcgrad.options import Options
+from srcgrad.runtime import readable
 from srcgrad.source import read_source
 from srcgrad.specialise import Specialisation, specialise
 from srcgrad.trees import leaves, spec_of
@@ -75,7 +78,7 @@ def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., An
 
 
 def as_readable(function: Function) -> Callable[..., Any]:
-    helpers = {n: getattr(runtime, n) for n in runtime.__all__}
+    helpers = {n: getattr(readable, n) for n in readable.__all__}
     return function_of(text_of(emit_python(function)), function.name, helpers)
 
 
@@ -106,13 +109,23 @@ def special(case: Case) -> tuple[Specialisation, list[Any]]:
     specs = {name: spec_of(value, name) for name, value in values.items()}
     found = {n: v for n, _, v in named_leaves(specs, values)}
     names = signature.chosen(values, Options(argnums=case.argnums))
-    made = specialise(
-        source, signature, specs, names, Options(backend="python"), found.__getitem__
-    )
-    flat = list(found.values())
-    for capture in made.reading.captures:
-        flat += [v for _, _, v in leaves(capture.spec, capture.place.fetch())]
-    return made, flat
+    options, meetings = Options(backend="python"), Meetings()
+    while True:
+        made = specialise(
+            source, signature, specs, names, options, found.__getitem__,
+            meetings.known(specs),
+        )  # fmt: skip
+        flat = list(found.values())
+        for capture in made.reading.captures:
+            flat += [v for _, _, v in leaves(capture.spec, capture.place.fetch())]
+        try:
+            run(as_readable(made.final(made.primal)), flat)
+        except AssertionError as error:
+            with contextlib.suppress(MadeAgain):
+                meetings.learn(made, error, None)
+                raise
+            continue
+        return made, flat
 
 
 def fresh(leaves: Sequence[Any]) -> list[Any]:
@@ -122,7 +135,7 @@ def fresh(leaves: Sequence[Any]) -> list[Any]:
         if isinstance(x, np.ndarray) and x.ndim:
             return np.array(x, order="C")
         if isinstance(x, np.ndarray):
-            return x[()]
+            return x.reshape(1).copy()  # one element holds an array of rank 0
         return np.float64(x) if isinstance(x, float) else x  # divides as Numba does
 
     return [one(x) for x in leaves]

@@ -236,7 +236,8 @@ def _choose(
     naming: Naming, graph: _Interference, function: Function, reserved: Iterable[str],
     typed: bool,
 ) -> None:  # fmt: skip
-    taken = set(reserved) | set(keyword.kwlist) | set(dir(builtins))
+    # `_` is among the builtins where an interpreter has shown a result.
+    taken = {*reserved, *keyword.kwlist, *dir(builtins)} - {"_"}
     kinds: dict[str, Type] = {}
     params = [naming.find(p) for p in function.params]
     order = dict.fromkeys([*params, *reversed(graph.order)])
