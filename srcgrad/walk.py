@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain, product
 from operator import is_
 from typing import Any, TypeVar
 
@@ -32,7 +33,6 @@ from srcgrad.ir import (
     Slice,
     Stmt,
     Take,
-    Update,
     Value,
     View,
     While,
@@ -140,14 +140,22 @@ def blocks(stmt: Stmt) -> tuple[Block, ...]:
     return tuple(_gather(stmt, "blocks", []))
 
 
-def consumed(stmt: Stmt) -> list[Value]:
+def handed(stmt: Stmt) -> list[tuple[Operand, Value]]:
+    """Return what goes on as what: as a new version, through carries and merges."""
+    match stmt:
+        case For() | While():
+            pairs = [product((c.init, c.yld), (c.inn, c.out)) for c in stmt.carries]
+            return [*chain(*pairs)]
+        case If():
+            return [(x, m.out) for m in stmt.merges for x in (m.then, m.orelse)]
+        case Write() | Accumulate() | Take() | Push():
+            return [(stmt.base, stmt.out)]
+    return []
+
+
+def consumed(stmt: Stmt) -> list[Any]:
     """Return the versions of buffers that a statement updates or hands on."""
-    if isinstance(stmt, Update):
-        return [stmt.base]
-    if not isinstance(stmt, For | While | If):
-        return []
-    handed = [*operands(stmt), *inner_operands(stmt)]
-    return [x for x in handed if isinstance(x, Value) and owned(x.type)]
+    return [source for source, _ in handed(stmt) if owned(source.type)]
 
 
 def every(block: Block) -> Iterator[Stmt]:

@@ -210,7 +210,6 @@ _SORTED = [
 _CUT = [*_of("3,3", "m,n", k=(0, 1, -1)), *_of("2,3,3")]
 
 SAMPLES: dict[str, list[Sample]] = {
-    "print": _of("float"),
     "copy": _of("n", "m,n", "0"),
     "cast": [
         *_of("n", dtype=("float64", "int64", "bool")),

@@ -22,7 +22,8 @@ LAYERS: list[list[set[str]]] = [
     [{"errors", "source", "trees", "types"}],
     [{"ir", "walk", "text", "verify"}],
     [{"ops"}],
-    [{"builder"}],  # writes typed IR: below it the rows, above it whoever makes IR
+    # These write typed IR: below them the rows, above them whoever makes IR.
+    [{"builder", "algebra"}],
     [{"frontend"}, {"analyses"}],
     [{"adjoint"}, {"passes"}],
     [{"emit"}],

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srcgrad.adjoint.algebra import Algebra
 from srcgrad.adjoint.control import Control
 from srcgrad.adjoint.lengths import measure_lengths
 from srcgrad.adjoint.tapes import Plan, record
+from srcgrad.algebra import Algebra
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.masks import masks
 from srcgrad.analyses.regions import Buffer, Regions

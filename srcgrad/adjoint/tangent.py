@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from srcgrad.adjoint.algebra import Algebra
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.terms import Names, Term, apply_rule, is_full
+from srcgrad.algebra import Algebra
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, const

@@ -150,8 +150,6 @@ def _may_fold(
 ) -> bool:
     """Tell whether a value may move to its consumer."""
     user = block.stmts[at] if at < len(block.stmts) else None
-    if isinstance(stmt, Op) and ROWS[stmt.row].effect:
-        return False
     if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in nest.copied:
         return False
     if isinstance(stmt, View):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from srcgrad.ops.table import (
     Attrs,
     Shapes,
-    constant,
     dotted,
     elementwise,
     linear,
@@ -152,10 +151,5 @@ linear("copy(x)", _same, x="g", kernel=lambda n, t, a: f"{n[0]}.copy()",
        callables=dotted("copy"), methods=("copy",))  # fmt: skip
 
 
-def _no_result(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
-    return Scalar("int64", True)
-
-
-constant("print(*values, template='')", _no_result, effect=True, spell="print")
 elementwise("stop_gradient(x)", loop="{x}", spell="stop_gradient",
             callables=dotted("stop_gradient", "srcgrad"))  # fmt: skip

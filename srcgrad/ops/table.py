@@ -94,7 +94,6 @@ class Row:
     methods: tuple[str, ...] = ()
     shape_only: frozenset[str] = frozenset()
     domain: tuple[float, float] = (0.3, 1.7)
-    effect: bool = False
     check: str | None = None
 
     def param(self, k: int) -> str:

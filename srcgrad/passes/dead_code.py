@@ -1,51 +1,28 @@
-"""Remove what no result, no check and no effect depends on.
-
-Before: y = x * x; z = sin(x); return y. After: y = x * x; return y.
+"""Remove what no result and no check depends on.
 
 First, hand-overs that carry nothing go: a carry that yields what it was given, a
 merge of one value with itself, a merge of True and False. All that is alive is then
-found from the results, the checks and the effects; the rest is left out.
+found from the results and the checks; the rest is left out.
 
 Effect chains stay whole: where an update of an outer buffer inside a region is alive,
 so are the later updates of that buffer there and the carry or merge that hands it out,
 read or not. Else nobody could tell what the buffer holds afterwards.
 """
 
-from __future__ import annotations
+from collections import defaultdict
+from typing import Any
 
-from collections.abc import Iterable
-
-from srcgrad.analyses.regions import Regions
-from srcgrad.ir import (
-    Assert,
-    Block,
-    Carry,
-    Const,
-    For,
-    Function,
-    If,
-    Merge,
-    Op,
-    Operand,
-    Stmt,
-    Update,
-    Value,
-    While,
-    owned,
-)
-from srcgrad.ops import ROWS
-from srcgrad.walk import blocks, every, inner_outs, named, operands, outs, rewrite
-
-__all__ = ["remove_dead_code"]
+from srcgrad import ir
+from srcgrad.analyses.activity import reach
+from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
+from srcgrad.walk import blocks, every, handed, inner_outs, operands, outs, rewrite
 
 
 def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
     """Return the function without statements and hand-overs that nothing needs.
 
-    Args:
-        function: The function; it stays as it is.
-        lengths: Keep the integers that the shapes of living arrays are made of: an
-            adjoint can then allocate by them.
+    With `lengths` the integers stay that the shapes of living arrays are made of: an
+    adjoint can then allocate by them.
 
     >>> from srcgrad.builder import Builder
     >>> from srcgrad.text import print_function
@@ -54,82 +31,56 @@ def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
     >>> y = build.op("mul", x, x, name="y")
     >>> z = build.op("sub", y, x, name="z")
     >>> before = Function("square", (x,), build.close(), (y,))
-    >>> print(print_function(before), end="")
-    function square(x.0: float64)
-      y.0: float64 = mul(x.0, x.0)
-      z.0: float64 = sub(y.0, x.0)
-      return y.0
     >>> print(print_function(remove_dead_code(before)), end="")
     function square(x.0: float64)
       y.0: float64 = mul(x.0, x.0)
       return y.0
     """
-    function = _prune(function)
-    alive = _Alive(function, lengths)
-    gone: set[Stmt | Carry | Merge] = set()
-    uncounted: dict[Value, None] = {}
+    while True:
+        names, gone = _needless(function)
+        if not gone:
+            break
+        function = rewrite(function, names, gone=gone)
+    live = _live(function, lengths)
+    uncounted: dict[Any, None] = {}
     for stmt in every(function.body):
-        if stmt not in alive.kept:
-            gone.add(stmt)
-        elif isinstance(stmt, For | While):
-            gone.update(c for c in stmt.carries if c.inn not in alive.live)
-            if stmt.trips is not None and stmt.trips not in alive.live:
-                uncounted[stmt.trips] = None
-        elif isinstance(stmt, If):
-            gone.update(m for m in stmt.merges if m.out not in alive.live)
+        parts = *getattr(stmt, "carries", ()), *getattr(stmt, "merges", ())
+        gone.update(x for x in (stmt, *parts) if x not in live)
+        if isinstance(stmt, ir.Loop) and stmt.trips not in live:
+            uncounted[stmt.trips] = None
     return rewrite(function, makes=uncounted, gone=gone)
 
 
-# hand-overs that carry nothing
+def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
+    """Return carries and merges that carry nothing, and what stands for their values.
 
+    A carry is needless that is what it was given in every turn, and a merge of one
+    value with itself, or of True and False.
+    """
+    names: dict[Any, Operand] = {}
+    gone: set[Any] = set()
 
-def _prune(function: Function) -> Function:
-    """Replace what needless carries and merges hand on by what they were given."""
-    while True:
-        found = _Needless(function)
-        if not found.gone:
-            return function
-        names = {value: found.given(value) for value in found.names}
-        function = rewrite(function, names, gone=found.gone)
-
-
-class _Needless:
-    """Hand-overs that carry nothing, and what is to stand for the values they make."""
-
-    def __init__(self, function: Function) -> None:
-        self.names: dict[Value, Operand] = {}
-        self.gone: set[Carry | Merge] = set()
-        for stmt in reversed([*every(function.body)]):  # inner ones before outer ones
-            if isinstance(stmt, For | While):
-                for c in stmt.carries:
-                    self.carry(c)
-            elif isinstance(stmt, If):
-                for m in stmt.merges:
-                    self.merge(m, stmt.cond)
-
-    def given(self, x: Operand) -> Operand:
-        """Return what stands for an operand in the end."""
-        while x in self.names:
-            x = named(x, self.names)
+    def given(x: Operand) -> Operand:
+        while x in names:
+            x = names[x]
         return x
 
-    def carry(self, c: Carry) -> None:
-        """Note a carry that is what it was given in every turn."""
-        init, yld = self.given(c.init), self.given(c.yld)
-        if (yld is c.inn or _same(yld, init)) and _fits(init, c.inn):
-            self.names[c.inn] = self.names[c.out] = init
-            self.gone.add(c)
-
-    def merge(self, m: Merge, cond: Operand) -> None:
-        """Note a merge of one value with itself, or of True and False."""
-        then, orelse = self.given(m.then), self.given(m.orelse)
-        if _same(then, orelse) and _fits(then, m.out):
-            self.names[m.out] = then
-        elif _is_bool(then, True) and _is_bool(orelse, False):
-            self.names[m.out] = cond
-        else:
-            return
-        self.gone.add(m)
+    for stmt in reversed([*every(function.body)]):  # inner ones before outer ones
+        for c in getattr(stmt, "carries", ()):
+            init, yld = given(c.init), given(c.yld)
+            if (yld is c.inn or _same(yld, init)) and _fits(init, c.inn):
+                names[c.inn] = names[c.out] = init
+                gone.add(c)
+        for m in getattr(stmt, "merges", ()):
+            then, orelse = given(m.then), given(m.orelse)
+            if _same(then, orelse) and _fits(then, m.out):
+                names[m.out] = then
+            elif _is_bool(then, True) and _is_bool(orelse, False):
+                names[m.out] = stmt.cond  # type: ignore[union-attr]
+            else:
+                continue
+            gone.add(m)
+    return {value: given(value) for value in names}, gone
 
 
 def _same(a: Operand, b: Operand) -> bool:
@@ -148,104 +99,51 @@ def _is_bool(x: Operand, value: bool) -> bool:
     return isinstance(x, Const) and x.value is value
 
 
-# what is alive
+def _live(function: Function, lengths: bool) -> set[Any]:
+    """Return the values, statements, carries and merges that are needed."""
+    needs: dict[Any, list[Any]] = defaultdict(list)
+    # How deep the outermost region lies that a version's memory comes from, and the
+    # versions of outer buffers that a region has made.
+    home: dict[Operand, int] = dict.fromkeys(function.params, 0)
+    changed: set[Operand] = set()
 
-
-class _Alive:
-    """The values that are needed, and the statements that are kept for them."""
-
-    def __init__(self, function: Function, lengths: bool) -> None:
-        self.regions = Regions(function)
-        self.live: set[Value] = set()
-        self.kept: set[Stmt] = set()
-        self.lengths = lengths
-        # How deep the outermost region lies that a version's memory comes from.
-        self.home: dict[Operand, int] = dict.fromkeys(function.params, 0)
-        # What a value is handed on from, and as what the memory of a version goes on.
-        self.sources: dict[Value, tuple[Operand, ...]] = {}
-        self.heirs: dict[Operand, list[Value]] = {}
-        self.pending: list[Value] = []
-        self.index(function.body, 0)
-        self.need(function.results)
-        for stmt in every(function.body):
-            effect = isinstance(stmt, Op) and ROWS[stmt.row].effect
-            if effect or isinstance(stmt, Assert):
-                self.keep(stmt)
-        self.settle()
-
-    def index(self, block: Block, depth: int) -> None:
-        """Note where the memory of every version comes from and goes to."""
+    def index(block: Block, around: tuple[Stmt, ...]) -> None:
+        depth = len(around)
         for stmt in block.stmts:
-            if isinstance(stmt, For | While):
-                home = self.oldest(depth, (c.init for c in stmt.carries))
-                for c in stmt.carries:
-                    self.home[c.inn] = self.home[c.out] = home
-                    self.sources[c.inn] = (c.init, c.yld, c.out)
-                    self.inherit(c.out, c.init, c.yld, c.inn)
+            match stmt:
+                case ir.For():
+                    reads = [stmt.start, stmt.stop, stmt.step, stmt.exit]
+                case ir.While():
+                    reads = [stmt.cond, stmt.exit]
+                case _:
+                    reads = [*operands(stmt)]
+            needs[stmt] += [*around[-1:], *reads]
+            if isinstance(stmt, ir.Update):
+                needs[stmt].append(stmt.out)
+            arrays = [c for c in getattr(stmt, "carries", ()) if owned(c.inn.type)]
+            start = min([depth, *(home[c.init] for c in arrays)])
+            home.update((c.inn, start) for c in arrays)
             for inner in blocks(stmt):
-                self.index(inner, depth + 1)
-            if isinstance(stmt, If):
-                for m in stmt.merges:
-                    self.home[m.out] = self.oldest(depth, (m.then, m.orelse))
-                    self.inherit(m.out, m.then, m.orelse)
-            elif isinstance(stmt, Update):
-                self.home[stmt.out] = self.home[stmt.base]
-                self.inherit(stmt.out, stmt.base)
-            for out in outs(stmt):
-                self.home.setdefault(out, depth)
+                index(inner, (*around, stmt))
+            for value in (*outs(stmt), *inner_outs(stmt)):
+                needs[value].append(stmt)
+            for source, target in handed(stmt):
+                needs[target].append(source)
+                if owned(target.type):
+                    home[target] = min(home.get(target, depth), start, home[source])
+                if source in changed:
+                    needs[source].append(target)
+            for c in getattr(stmt, "carries", ()):
+                needs[c.inn] += [c, c.out]
+                needs[c.out] += [c, c.inn]
+            for m in getattr(stmt, "merges", ()):
+                needs[m.out].append(m)
+            changed.update(v for v in outs(stmt) if home.setdefault(v, depth) < depth)
 
-    def inherit(self, heir: Value, *owners: Operand) -> None:
-        """Note what a value is handed on from."""
-        self.sources[heir] = owners
-        for owner in owners:
-            self.heirs.setdefault(owner, []).append(heir)
-
-    def oldest(self, depth: int, xs: Iterable[Operand]) -> int:
-        """Return how far out the memory of some versions may come from."""
-        return min((depth, *(self.home[x] for x in xs if owned(x.type))))
-
-    # marking
-
-    def need(self, xs: Iterable[Operand | None]) -> None:
-        """Note that operands are read."""
-        self.pending += [x for x in xs if isinstance(x, Value)]
-
-    def settle(self) -> None:
-        """Follow what is needed to all that it needs."""
-        while self.pending:
-            value = self.pending.pop()
-            if value in self.live:
-                continue
-            self.live.add(value)
-            if self.lengths:
-                atoms = (a for d in getattr(value.type, "dims", ()) for a, _ in d.terms)
-                self.need(a for a in atoms if a in self.regions.chain)
-            if value not in self.regions.definition:
-                continue
-            self.keep(self.regions.definition[value])
-            self.need(self.sources.get(value, ()))
-            if self.leaves_region(value):
-                self.need(self.heirs.get(value, ()))
-
-    def leaves_region(self, value: Value) -> bool:
-        """Tell whether a version is an outer buffer as a region has changed it."""
-        if not owned(value.type) or self.home[value] >= len(self.regions.chain[value]):
-            return False
-        return value not in inner_outs(self.regions.definition[value])
-
-    def keep(self, stmt: Stmt) -> None:
-        """Keep a statement, the regions around it, and what they read themselves."""
-        if stmt in self.kept:
-            return
-        self.kept.add(stmt)
-        match stmt:
-            case For():
-                self.need((stmt.start, stmt.stop, stmt.step, stmt.exit))
-            case While():
-                self.need((stmt.cond, stmt.exit))
-            case _:
-                self.need(operands(stmt))
-                if isinstance(stmt, Update):
-                    self.need((stmt.out,))
-        for region, _ in self.regions.site[stmt].chain:
-            self.keep(region)
+    index(function.body, ())
+    if lengths:
+        for value in {*function.params, *(v for v in needs if isinstance(v, Value))}:
+            dims = value.type.dims
+            needs[value] += [atom for dim in dims for atom, _ in dim.terms]
+    checks = [s for s in every(function.body) if isinstance(s, ir.Assert)]
+    return reach([*function.results, *checks], needs)

@@ -1,11 +1,7 @@
 """Leave out the shape checks that NumPy itself makes in readable text."""
 
-from __future__ import annotations
-
-from srcgrad.ir import Assert, Function, Op, Operand, Stmt, Value
-from srcgrad.walk import every, outs, rewrite
-
-__all__ = ["drop_entry_checks"]
+from srcgrad.ir import Assert, Function, Op, Operand
+from srcgrad.walk import every, rewrite
 
 
 def drop_entry_checks(function: Function) -> Function:
@@ -14,20 +10,14 @@ def drop_entry_checks(function: Function) -> Function:
     Arguments of length one have a specialisation of their own, so two lengths of
     arguments that differ make NumPy raise its own error where they meet.
     """
-    made: dict[Value, Stmt] = {v: s for s in every(function.body) for v in outs(s)}
-
-    def is_length(x: Operand) -> bool:
-        stmt = made.get(x) if isinstance(x, Value) else None
-        return (
-            isinstance(stmt, Op)
-            and stmt.row == "dim"
-            and stmt.args[0] in function.params
-        )
-
-    def needless(stmt: Stmt) -> bool:
-        if not isinstance(stmt, Assert) or stmt.exception != "ShapeError":
-            return False
-        test = made.get(stmt.cond) if isinstance(stmt.cond, Value) else None
-        return isinstance(test, Op) and all(is_length(a) for a in test.args)
-
-    return rewrite(function, gone={s for s in every(function.body) if needless(s)})
+    lengths: set[Operand] = set()
+    tests: set[Operand] = set()
+    gone = set()
+    for stmt in every(function.body):
+        if isinstance(stmt, Op) and stmt.row == "dim":
+            lengths.update(stmt.outs if stmt.args[0] in function.params else ())
+        elif isinstance(stmt, Op) and lengths.issuperset(stmt.args):
+            tests.update(stmt.outs)
+        elif isinstance(stmt, Assert) and stmt.exception == "ShapeError":
+            gone.update([stmt] if stmt.cond in tests else [])
+    return rewrite(function, gone=gone)
