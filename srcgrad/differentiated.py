@@ -316,7 +316,7 @@ class Differentiated:
         out = self._run(made, adjoint, full, values)
         gradients = self._gradients(made, names, values, adjoint, out)
         if self.options.check_nan:
-            not_finite(self.function_source.name, names, gradients)
+            not_finite(made, adjoint, full, names, gradients)
         value, single = result_of(made.reading.result, out), self.options.single
         plan = make_plan(made, self.signature, names, single, args, gradients)
         if plan is not None and not kwargs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -115,13 +116,21 @@ def into(target: Any, source: Any) -> None:
             into(item, items[key])
 
 
-def not_finite(function: str, names: Sequence[str], gradients: Sequence[Any]) -> None:
-    """Refuse gradients that are not finite."""
+def not_finite(
+    made: Any, adjoint: Any, args: Sequence[Any], names: Sequence[str],
+    gradients: Sequence[Any],
+) -> None:  # fmt: skip
+    """Refuse gradients that are not finite, and name the statement to blame."""
     for name, gradient in zip(names, gradients, strict=True):
         found = (x for x in tree_leaves(gradient) if x is not None)
-        if not all(np.all(np.isfinite(x)) for x in found):
-            what = f"the gradient with respect to `{name}` is not finite"
-            raise make_error("SG701", what, function=function, names=names)
+        if all(np.all(np.isfinite(x)) for x in found):
+            continue
+        find = importlib.import_module("srcgrad.nonfinite").find_culprit
+        place, note = find(made.text(adjoint), made.source, args) or (None, "")
+        what = f"the gradient with respect to `{name}` is not finite"
+        raise make_error(
+            "SG701", what, place, note=note, function=made.source.name, names=names
+        )
 
 
 def one_of(made: Any) -> Any:

@@ -35,7 +35,7 @@ LAYERS: list[list[set[str]]] = [
     ],
     [
         {"check", "explain", "show", "graph", "monitor", "distributed"}
-        | {"nn", "optim", "interop", "__main__"}
+        | {"nonfinite", "nn", "optim", "interop", "__main__"}
     ],
     [{"__init__"}],
 ]

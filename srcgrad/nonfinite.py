@@ -1,0 +1,92 @@
+"""Find the line that made a gradient infinite or nan: run its text with open eyes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.emit.module import ModuleText
+from srcgrad.errors import Location
+from srcgrad.source import FunctionSource
+
+
+def find_culprit(
+    text: ModuleText, source: FunctionSource, args: Sequence[Any]
+) -> tuple[Location, str] | None:
+    """Return the user's line that made finite numbers infinite or nan, and how.
+
+    It is the first statement of the backward sweep to do so, or else of the forward.
+
+    Args:
+        text: The readable module of a gradient.
+        source: The function it is the gradient of.
+        args: The leaves it takes; they are not changed.
+    """
+    tree, lines = ast.parse(text.text), text.text.splitlines()
+    found: dict[int, dict[str, float]] = {}
+
+    def look(line: int, result: Any, operands: dict[str, Callable[[], Any]]) -> None:
+        array = np.asarray(result)
+        if line in found or array.dtype.kind != "f" or np.all(np.isfinite(array)):
+            return
+        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        numbers = {name: _number(read(), place) for name, read in operands.items()}
+        values = {name: x for name, x in numbers.items() if x is not None}
+        if values and np.all(np.isfinite([*values.values()])):
+            found[line] = values
+
+    space: dict[str, Any] = {"_look": look}
+    watched = ast.fix_missing_locations(_Watched().visit(tree))
+    exec(compile(watched, "<gradient>", "exec"), space)
+    with np.errstate(all="ignore"):
+        space[text.name](*(a.copy() if hasattr(a, "copy") else a for a in args))
+    cut = next((k for k, line in enumerate(lines, 1) if line == "    # backward"), 0)
+    line = next((n for n in found if n > cut), next(iter(found), None))
+    if line is None:
+        return None
+    own = text.lines[line - 1]
+    shown = source.lines[own - 1].rstrip()
+    start = len(shown) - len(shown.lstrip()) + 1
+    place = Location(source.file, own, start, own, len(shown) + 1)
+    values = ", ".join(f"`{n}` = {x:.6g}" for n, x in found[line].items())
+    statement = lines[line - 1].partition("  #")[0].strip()
+    return place, f"the gradient computes `{statement}` with {values}"
+
+
+class _Watched(ast.NodeTransformer):
+    """Put behind each statement a call that looks at what it bound or stored."""
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        targets = [t for part in node.targets for t in getattr(part, "elts", [part])]
+        return [node, *_looks(node.lineno, node.value, targets)]
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
+        return [node, *_looks(node.lineno, node.value, [node.target])]
+
+
+def _looks(line: int, value: ast.expr, targets: Iterable[ast.expr]) -> list[ast.stmt]:
+    reads = {ast.unparse(n) for n in ast.walk(value) if isinstance(n, _READS)}
+    if any(name.startswith("np.empty") for name in reads):
+        return []  # nothing was written there yet
+    operands = ", ".join(f"{t!r}: lambda: {t}" for t in sorted(reads))
+    calls = (f"_look({line}, {ast.unparse(t)}, {{{operands}}})" for t in targets)
+    return [ast.parse(call).body[0] for call in calls]
+
+
+_READS = ast.Name | ast.Subscript | ast.Attribute
+
+
+def _number(operand: Any, place: tuple[int, ...]) -> float | None:
+    """Return the number of an operand that belongs to a place of the result."""
+    array = np.asarray(operand) if isinstance(operand, float | np.ndarray) else None
+    if array is None or array.ndim > len(place):
+        return None
+    own = place[len(place) - array.ndim :]
+    if any(k >= n != 1 for k, n in zip(own, array.shape, strict=True)):
+        return None
+    return float(
+        array[tuple(min(k, n - 1) for k, n in zip(own, array.shape, strict=True))]
+    )
