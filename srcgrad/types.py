@@ -8,24 +8,12 @@ expression that could go below zero stands for `max(0, expression)`, as slices d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "Array", "Dim", "ListOf", "Scalar", "Type", "combine", "is_float", "join",
-    "promote", "put_lengths",
-]  # fmt: skip
-
-
-class Atom(Protocol):
-    """Anything with a name and an identity: an integer IR value."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def number(self) -> int: ...
+Atom = Any  # an integer IR value: it has a name, a number and an identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +27,11 @@ class Dim:
     const: int
     terms: tuple[tuple[Atom, int], ...] = ()
 
+    @staticmethod
+    def of(atom: Atom) -> Dim:
+        """Return an integer value as an expression."""
+        return Dim(0, ((atom, 1),))
+
     @property
     def known(self) -> int | None:
         """The length, if it is a number at compile time."""
@@ -47,17 +40,12 @@ class Dim:
     def __add__(self, other: Dim) -> Dim:
         return _linear(self.const + other.const, (*self.terms, *other.terms))
 
-    def scaled(self, factor: int) -> Dim:
-        """Multiply by an integer."""
-        return _linear(self.const * factor, ((a, c * factor) for a, c in self.terms))
-
     def __sub__(self, other: Dim) -> Dim:
         return self + other.scaled(-1)
 
-    @staticmethod
-    def of(atom: Atom) -> Dim:
-        """Return an integer value as an expression."""
-        return Dim(0, ((atom, 1),))
+    def scaled(self, factor: int) -> Dim:
+        """Multiply by an integer."""
+        return _linear(self.const * factor, ((a, c * factor) for a, c in self.terms))
 
     def factor(self, atom: Atom) -> int:
         """Return what an integer value is multiplied by."""
@@ -100,10 +88,8 @@ def combine(row: str, parts: Sequence[Dim]) -> Dim | None:
             return a - b
         case "neg", [a]:
             return a.scaled(-1)
-        case ("mul", [a, b]) if a.known is not None:
-            return b.scaled(a.known)
-        case ("mul", [a, b]) if b.known is not None:
-            return a.scaled(b.known)
+        case ("mul", [Dim(k, ()), a]) | ("mul", [a, Dim(k, ())]):
+            return a.scaled(k)
     return None
 
 
@@ -167,12 +153,16 @@ def put_lengths(type: Any, given: Mapping[Any, Dim]) -> Any:
     if isinstance(type, ListOf):
         return ListOf(put_lengths(type.item, given))
     if isinstance(type, Array):
-        dims = tuple(dim.put(given) for dim in type.dims)
-        return Array(type.dtype, dims, type.contiguous)
+        return replace(type, dims=tuple(dim.put(given) for dim in type.dims))
     return type
 
 
-_RANKS = {"bool": 0, "int64": 1, "float64": 2}
+def is_full(type: Type, whole: Type) -> bool:
+    """Tell whether an array has all axes of another in full length."""
+    pairs = zip(type.dims, whole.dims, strict=False)
+    return type.rank == whole.rank and all(
+        a.known != 1 or b.known == 1 for a, b in pairs
+    )
 
 
 def is_float(type: Type) -> bool:
@@ -182,6 +172,9 @@ def is_float(type: Type) -> bool:
     (True, False)
     """
     return type.dtype in ("float64", "float32")
+
+
+_WEAK: dict[str, Any] = {"bool": False, "int64": 0, "float64": 0.0}
 
 
 def promote(*types: Type) -> str:
@@ -195,17 +188,8 @@ def promote(*types: Type) -> str:
     >>> promote(Scalar("float32"), Scalar("int64"))
     'float64'
     """
-    strong = [t.dtype for t in types if not t.python]
-    weak = [t.dtype for t in types if t.python]
-    if not strong:
-        return max(weak, key=lambda d: _RANKS[d])
-    out = np.result_type(*strong)
-    for dtype in weak:
-        if dtype == "float64" and out.kind in "iub":
-            out = np.dtype("float64")
-        elif dtype == "int64" and out.kind == "b":
-            out = np.dtype("int64")
-    return str(out)
+    given = (_WEAK[t.dtype] if t.python else t.dtype for t in types)
+    return str(np.result_type(*given))
 
 
 def join(a: Scalar, b: Scalar) -> Scalar:
@@ -216,7 +200,4 @@ def join(a: Scalar, b: Scalar) -> Scalar:
     >>> str(join(Scalar("float64", True), Scalar("float32")))
     'float32'
     """
-    if a == b:
-        return a
-    python = a.python and b.python
-    return Scalar(promote(a, b), python)
+    return a if a == b else Scalar(promote(a, b), a.python and b.python)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from srcgrad.adjoint.storage import Storage
 from srcgrad.adjoint.tapes import Unkept
-from srcgrad.adjoint.terms import is_full
 from srcgrad.analyses.regions import Buffer
 from srcgrad.builder import INT, const
 from srcgrad.ir import (
@@ -25,7 +24,7 @@ from srcgrad.ir import (
     View,
     gathers,
 )
-from srcgrad.types import Array, ListOf, Scalar
+from srcgrad.types import Array, ListOf, Scalar, is_full
 
 __all__ = ["Cotangents"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.adjoint.cotangents import Cotangents
-from srcgrad.adjoint.terms import Names, Term, apply_rule, is_full
+from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.analyses.masks import Mask
 from srcgrad.ir import (
     Accumulate,
@@ -29,7 +29,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.ops import ROWS
-from srcgrad.types import Scalar
+from srcgrad.types import Scalar, is_full
 
 __all__ = ["Statements"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from srcgrad.adjoint.reverse import differentiate
-from srcgrad.adjoint.terms import Names, Term, apply_rule, is_full
+from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.algebra import Algebra
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Buffer, Regions
@@ -40,7 +40,7 @@ from srcgrad.ir import (
     owned,
 )
 from srcgrad.ops import ROWS, Row
-from srcgrad.types import Array, ListOf, Scalar, Type, is_float
+from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full
 from srcgrad.walk import every, free_values, operands, outs, substitute
 
 __all__ = ["tangent"]

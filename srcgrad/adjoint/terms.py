@@ -15,7 +15,7 @@ from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value
 from srcgrad.ops import ROWS, Row
 from srcgrad.types import Array, Dim, Type
 
-__all__ = ["Names", "Term", "apply_rule", "is_full"]
+__all__ = ["Names", "Term", "apply_rule"]
 
 _COMPILED: dict[str, Any] = {}
 Need = Callable[[Value], Operand]
@@ -220,11 +220,3 @@ def apply_rule(row: Row, operand: str, names: Names) -> Any:
         return eval(code, {"__builtins__": {}}, names)
     wanted = rule.__code__.co_varnames[: rule.__code__.co_argcount]
     return rule(*(names[n] for n in wanted))
-
-
-def is_full(type: Type, whole: Type) -> bool:
-    """Tell whether an array has all axes of another in full length."""
-    pairs = zip(type.dims, whole.dims, strict=False)
-    return type.rank == whole.rank and all(
-        a.known != 1 or b.known == 1 for a, b in pairs
-    )

@@ -6,16 +6,13 @@ where it lies. This is what lets an in-place Cholesky, LU, Thomas or prefix recu
 run backward with nothing on the tape.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import product, takewhile
 
-from srcgrad.analyses.regions import Chain, Regions, Update
-from srcgrad.ir import Const, For, Index, Loop, Path, Push, Slice, Stmt, Value, While
+from srcgrad.analyses.regions import Chain, Regions
+from srcgrad.ir import Const, For, Index, Loop, Path, Push, Slice, Stmt, Value
 from srcgrad.types import Dim
-
-__all__ = ["is_final"]
 
 
 def is_final(
@@ -25,24 +22,47 @@ def is_final(
 
     `own` is a write at this very place that is the source of the value, not a change.
     """
-    wanted = _place(regions, path)
+    wanted, here = _place(regions, path), regions.site[reader]
     if wanted is None:
         return False
-    here = regions.site[reader]
+    around = _counted(here.chain)
     for update in regions.family_updates(base):
         if isinstance(update, Push):
             continue
         there = regions.site[update]
-        shared = _shared(here.chain, there.chain)
+        pairs = zip(here.chain, there.chain, strict=False)
+        both = takewhile(lambda pair: pair[0][0] is pair[1][0], pairs)
+        shared = sum(isinstance(one[0], Loop) for one, _ in both)
         if there.order < here.order and not shared:
             continue
-        after = there.order > here.order and update is not own
-        if not _never_meets(regions, wanted, reader, update, shared + after):
+        place, nest = _place(regions, update.path), _counted(there.chain)
+        if place is None or nest is None or around is None:
             return False
+        if len(place) != len(wanted):
+            return False
+        # A subscript that may be below zero may count from the end.
+        fronts = [*product(wanted, [around]), *product(place, [nest])]
+        if any(_low(regions, dim, loops) < 0 for dim, loops in fronts):
+            return False
+        # The update comes later in so many cases: in each, so many loops around both
+        # stand still and the next one has gone on, if that is still one around both.
+        after = there.order > here.order and update is not own
+        for case in range(shared + after):
+            further = {loop.var: 0 for loop in nest[:case]}
+            if case < shared:
+                further[nest[case].var] = _step(nest[case])
+            if not any(
+                _low(regions, low - w.scaled(sign), around) >= 1
+                for w, p in zip(wanted, place, strict=True)
+                for sign in (1, -1)
+                for low in _least(regions, p.scaled(sign), nest, further)
+            ):
+                return False
     return True
 
 
 def _place(regions: Regions, path: Path) -> list[Dim] | None:
+    """Return the subscripts of one element of an array."""
     if len(path) != 1 or not isinstance(path[0], Index):
         return None
     place: list[Dim] = []
@@ -55,57 +75,9 @@ def _place(regions: Regions, path: Path) -> list[Dim] | None:
     return place
 
 
-def _loops(chain: Chain) -> list[Loop]:
-    """Return the loops around a region."""
-    return [s for s, _ in chain if isinstance(s, For | While)]
-
-
-def _shared(a: Chain, b: Chain) -> int:
-    """Return how many loops are around both of two regions."""
-    count = 0
-    for (one, _), (two, _) in zip(a, b, strict=False):
-        if one is not two:
-            break
-        count += isinstance(one, For | While)
-    return count
-
-
-def _never_meets(
-    regions: Regions, wanted: list[Dim], reader: Stmt, update: Update, cases: int
-) -> bool:
-    """Show that no later execution of the update hits the wanted element.
-
-    It comes later in so many cases: in each, so many loops around both stand still and
-    the next one has gone on, if that is still one around both.
-    """
-    place = None if isinstance(update, Push) else _place(regions, update.path)
-    if place is None or len(place) != len(wanted):
-        return False
-    there, here = regions.site[update].chain, regions.site[reader].chain
-    nest, around = _counted(_loops(there)), _counted(_loops(here))
-    if nest is None or around is None:
-        return False
-    # A subscript that may be below zero may count from the end.
-    fronts = [(w, around) for w in wanted] + [(p, nest) for p in place]
-    if any(_low(regions, dim, loops) < 0 for dim, loops in fronts):
-        return False
-    shared = _shared(here, there)
-    for case in range(cases):
-        further = {loop.var: 0 for loop in nest[:case]}
-        if case < shared:
-            further[nest[case].var] = _step(nest[case])
-        if not any(
-            _low(regions, low - w.scaled(sign), around) >= 1
-            for w, p in zip(wanted, place, strict=True)
-            for sign in (1, -1)
-            for low in _least(regions, p.scaled(sign), nest, further)
-        ):
-            return False
-    return True
-
-
-def _counted(loops: list[Loop]) -> list[For] | None:
-    """Return loops that all count up or down by one, else None."""
+def _counted(chain: Chain) -> list[For] | None:
+    """Return the loops around a region if all count up or down by one."""
+    loops = [s for s, _ in chain if isinstance(s, Loop)]
     counted = [s for s in loops if isinstance(s, For) and abs(_step(s)) == 1]
     return counted if len(counted) == len(loops) else None
 
@@ -115,7 +87,7 @@ def _step(loop: For) -> int:
 
 
 def _least(
-    regions: Regions, dim: Dim, loops: Sequence[For], further: Mapping[Value, int]
+    regions: Regions, dim: Dim, loops: Sequence[For], further: dict[Value, int]
 ) -> list[Dim]:
     """Return a lower bound of an expression of the variables of loops, if there is one.
 

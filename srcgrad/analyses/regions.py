@@ -8,31 +8,15 @@ what may be one piece of memory after loops and merges have handed buffers on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from srcgrad.ir import (
-    Block,
-    Carry,
-    Const,
-    For,
-    Function,
-    If,
-    Merge,
-    Op,
-    Operand,
-    Read,
-    Stmt,
-    Update,
-    Value,
-    View,
-    While,
-    gathers,
-    owned,
-)
+from srcgrad import ir
+from srcgrad.ir import Block, Function, Operand, Stmt, Update, Value
 from srcgrad.types import Dim, combine
 from srcgrad.walk import blocks, consumed, every, inner_outs, outs
 
-__all__ = ["Buffer", "Chain", "Regions", "Site", "Update"]
+Chain = tuple[tuple[Stmt, int], ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -53,105 +37,89 @@ class Buffer:
         return self if self.leader is None else self.leader.family()
 
 
-Chain = tuple[tuple[Stmt, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """Where a statement stands: its regions from the outside in, and its order."""
 
     chain: Chain
     order: int
 
 
-@dataclass(slots=True)
 class Regions:
     """All sites, definitions and buffers of a function."""
 
-    function: Function
-    site: dict[Stmt, Site] = field(default_factory=dict)
-    chain: dict[Value, Chain] = field(default_factory=dict)
-    definition: dict[Value, Stmt] = field(default_factory=dict)
-    buffer: dict[Value, Buffer] = field(default_factory=dict)
-    updates: list[Update] = field(default_factory=list)
-    _order: int = 0
-
-    def __post_init__(self) -> None:
-        for param in self.function.params:
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.site: dict[Stmt, Site] = {}
+        self.chain: dict[Any, Chain] = {}
+        self.definition: dict[Any, Stmt] = {}
+        self.buffer: dict[Any, Buffer] = {}
+        self.updates: list[Update] = []
+        for param in function.params:
             self._define(param, None, ())
-        self._block(self.function.body, ())
+        self._block(function.body, ())
 
     def _define(self, value: Value, stmt: Stmt | None, chain: Chain) -> None:
         self.chain[value] = chain
         if stmt is not None:
             self.definition[value] = stmt
-        alias = isinstance(stmt, View | Read) and not gathers(stmt.path)
-        if owned(value.type) and not alias:
+        alias = isinstance(stmt, ir.View | ir.Read) and not ir.gathers(stmt.path)
+        if ir.owned(value.type) and not alias:
             self.buffer[value] = Buffer(value.name, value)
-
-    def join(self, a: Buffer, b: Buffer) -> None:
-        """Note that two buffers may be the same memory."""
-        one, two = a.family(), b.family()
-        if one is not two:
-            two.leader = one
 
     def _block(self, block: Block, chain: Chain) -> None:
         for stmt in block.stmts:
-            self.site[stmt] = Site(chain, self._order)
-            self._order += 1
+            self.site[stmt] = Site(chain, len(self.site))
+            arms = [(*chain, (stmt, arm)) for arm in range(len(blocks(stmt)))]
             for value in inner_outs(stmt):
-                self._define(value, stmt, (*chain, (stmt, len(blocks(stmt)) - 1)))
-            for arm, inner in enumerate(blocks(stmt)):
-                self._block(inner, (*chain, (stmt, arm)))
+                self._define(value, stmt, arms[-1])
+            for inner, arm in zip(blocks(stmt), arms, strict=True):
+                self._block(inner, arm)
             for value in outs(stmt):
                 self._define(value, stmt, chain)
-            if isinstance(stmt, Update):
-                self.buffer[stmt.out] = self.buffer[stmt.base]
-                self.updates.append(stmt)
-            elif isinstance(stmt, For | While):
-                for carry in stmt.carries:
-                    if owned(carry.inn.type):
-                        self._carry(carry)
-            elif isinstance(stmt, If):
-                for merge in stmt.merges:
-                    if owned(merge.out.type):
-                        self._merge(merge)
+            self._hand_on(stmt)
 
-    def _carry(self, carry: Carry) -> None:
-        made, inn = self.buffer[carry.out], self.buffer[carry.inn]
-        init, yld = self.buffer_of(carry.init), self.buffer_of(carry.yld)
-        for other in (init, inn, yld):
-            self.join(made, other)
-        if yld.memory() is inn:
-            inn.outer = made.outer = init
+    def _hand_on(self, stmt: Stmt) -> None:
+        """Note what shares memory with the versions that a statement makes."""
+        buffer = self.buffer
+        if isinstance(stmt, Update):
+            buffer[stmt.out] = buffer[stmt.base]
+            self.updates.append(stmt)
+        for c in getattr(stmt, "carries", ()):
+            if c.out in buffer:
+                made, inn, init = buffer[c.out], buffer[c.inn], buffer[c.init]
+                self._join(made, init, inn, buffer[c.yld])
+                if buffer[c.yld].memory() is inn:
+                    inn.outer = made.outer = init
+        for m in getattr(stmt, "merges", ()):
+            if m.out in buffer:
+                made, a, b = buffer[m.out], buffer[m.then], buffer[m.orelse]
+                if a is b:
+                    buffer[m.out] = a
+                    continue
+                self._join(made, a, b)
+                if a.memory() is b.memory():
+                    made.outer = a.memory()
 
-    def _merge(self, merge: Merge) -> None:
-        a, b = self.buffer_of(merge.then), self.buffer_of(merge.orelse)
-        made = self.buffer[merge.out]
-        if a is b:
-            self.buffer[merge.out] = a
-            return
-        self.join(made, a)
-        self.join(made, b)
-        if a.memory() is b.memory():
-            made.outer = a.memory()
+    def _join(self, made: Buffer, *others: Buffer) -> None:
+        """Note that buffers may be the same memory."""
+        for other in others:
+            if other.family() is not made.family():
+                other.family().leader = made.family()
 
     def buffer_of(self, x: Operand) -> Buffer:
         """Return the buffer of an array operand."""
-        assert isinstance(x, Value)
         return self.buffer[x]
 
     def settled(self, dims: Sequence[Dim]) -> bool:
         """Tell whether lengths are known before the outermost loop or branch."""
-        atoms = {atom for dim in dims for atom, _ in dim.terms}
-        return all(self.chain.get(a) == () for a in atoms)  # type: ignore[call-overload]
+        return all(self.chain.get(a) == () for dim in dims for a, _ in dim.terms)
 
     def linear(self, x: Operand) -> Dim:
         """Return an integer as a linear expression of other integers."""
-        if isinstance(x, Const):
+        if isinstance(x, ir.Const):
             return Dim(int(x.value))
         stmt = self.definition.get(x)
-        if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "mul", "neg"):
+        if not isinstance(stmt, ir.Op) or stmt.row not in ("add", "sub", "mul", "neg"):
             return Dim.of(x)
         return combine(stmt.row, [self.linear(a) for a in stmt.args]) or Dim.of(x)
 
@@ -159,7 +127,7 @@ class Regions:
         """Return what a version, or what a view looks at, may lie in."""
         while value not in self.buffer:
             made = self.definition.get(value)
-            if not isinstance(made, View):
+            if not isinstance(made, ir.View):
                 return None
             value = made.base
         return self.buffer[value].family()
