@@ -294,9 +294,9 @@ class Control(Statements):
                 if isinstance(carry.inn.type, Scalar):
                     self.give(carry.yld, slot.inn)
                 else:
-                    self.buffers[self.regions.buffer[carry.yld]] = slot.inn  # type: ignore[index]
+                    self.buffers[self.regions.buffer[carry.yld]] = slot.inn
             for slot, carry in primal:
-                buffer = self.regions.buffer[carry.yld]  # type: ignore[index]
+                buffer = self.regions.buffer[carry.yld]
                 self.current[buffer] = slot.inn
                 self.content[buffer] = carry.yld  # type: ignore[assignment]
             self.block(stmt.body)
@@ -483,7 +483,7 @@ class Control(Statements):
             elif carry.init in self.active:
                 self.buffers[self.regions.buffer[carry.init]] = slot.out
         for slot, carry in primal:
-            buffer = self.regions.buffer[carry.init]  # type: ignore[index]
+            buffer = self.regions.buffer[carry.init]
             self.current[buffer] = slot.out
             self.content[buffer] = carry.init  # type: ignore[assignment]
             done = self.regions.buffer[carry.out]
@@ -492,7 +492,7 @@ class Control(Statements):
         for _, carry in carried:
             if owned(carry.inn.type):
                 done = self.regions.buffer[carry.out]
-                if self.regions.buffer[carry.init] is not done:  # type: ignore[index]
+                if self.regions.buffer[carry.init] is not done:
                     self.buffers.pop(done, None)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from srcgrad.adjoint.tapes import Place, Plan, Taped, loops_of
 from srcgrad.analyses.finality import is_final
-from srcgrad.analyses.regions import Buffer, Regions, Update
+from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import (
     Const,
@@ -32,6 +32,7 @@ from srcgrad.ir import (
     Slice,
     Stmt,
     Take,
+    Update,
     Value,
     View,
     While,
@@ -229,7 +230,8 @@ class Storage:
         regions, family = self.regions, self.regions.buffer[x].family()
         if not all(isinstance(u, Push) for u in regions.family_updates(x)):
             return None
-        versions = [v for v, b in regions.buffer.items() if b.family() is family]
+        buffers = regions.buffer.items()
+        versions: list[Value] = [v for v, b in buffers if b.family() is family]
         made = [
             v
             for v in versions

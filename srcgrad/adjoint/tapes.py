@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from srcgrad.analyses.regions import Chain, Regions, Update
+from srcgrad.analyses.regions import Chain, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import (
     Accumulate,
@@ -27,6 +27,7 @@ from srcgrad.ir import (
     Op,
     Operand,
     Stmt,
+    Update,
     Value,
     While,
     Write,

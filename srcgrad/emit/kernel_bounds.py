@@ -87,7 +87,7 @@ class Bounds:
 
     def _natural(self, atom: Atom) -> bool:
         """Tell whether an integer is a length or a count."""
-        made = self.regions.definition.get(atom)  # type: ignore[call-overload]
+        made = self.regions.definition.get(atom)
         if isinstance(made, For | While):
             return made.trips is atom
         if not isinstance(made, Op):
@@ -103,7 +103,7 @@ class Bounds:
         if atom in self._made:
             return self._made[atom]
         found: list[Dim] = []
-        made = self.regions.definition.get(atom)  # type: ignore[call-overload]
+        made = self.regions.definition.get(atom)
         if isinstance(made, Op) and made.out.type.dtype == "int64":
             found = self._known(made, Dim(0, ((atom, 1),)))
         self._made[atom] = found
@@ -155,7 +155,7 @@ class Bounds:
 
     def stop(self, loop: For) -> Operand:
         """Return the end of a range; `range(a, max(0, b))` with a >= 0 ends at b."""
-        made = self.regions.definition.get(loop.stop)  # type: ignore[arg-type]
+        made = self.regions.definition.get(loop.stop)
         zero = isinstance(loop.start, Const) and loop.start.value >= 0
         rising = isinstance(loop.step, Const) and loop.step.value > 0
         if isinstance(made, Op) and made.row == "max2" and zero and rising:

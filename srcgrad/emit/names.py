@@ -102,7 +102,7 @@ def _storages(naming: Naming, block: Block, nest: Nest) -> None:
                 for m in stmt.merges:
                     if owned(m.out.type):
                         out = buffer[m.out]
-                        if out is buffer[m.then] is buffer[m.orelse]:  # type: ignore[index]
+                        if out is buffer[m.then] is buffer[m.orelse]:
                             assert isinstance(m.then, Value)
                             naming.join(m.then, m.out)
             case _:
