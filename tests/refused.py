@@ -87,6 +87,10 @@ REFUSED: dict[str, Refused] = {
         body("return g(x, scale=2)", head="def g(x):\n    return x\n\n\n")
     ),
     "SG203_method": Refused(body("return x.partition(2).sum()"), (X,)),
+    "SG203_list_sort": Refused(
+        body("d = []", "for v in x:", "    d.append(v)", "d.sort()", "return d[0]"),
+        (X,),
+    ),
     "SG204_no_rule": Refused(body("t = np.convolve(x, x)", "return t.sum()"), (X,)),
     "SG204_fft": Refused(body("z = np.fft.fft(x)", "return abs(z[1])"), (X,)),
     "SG402_complex": Refused(body("z = x + 1j * x", "return abs(z)")),
@@ -143,6 +147,10 @@ REFUSED: dict[str, Refused] = {
     "SG402_rank_grows": Refused(
         body("y = x", "for _ in range(n):", "    y = np.stack([y, y])",
              "return y.sum()", args="x, n"), (X, 3),
+    ),
+    "SG407_lengths_in_list": Refused(
+        body("rows = []", "for i in range(len(x)):", "    rows.append(x[: i + 1] * 2)",
+             "return sum(r.sum() for r in rows)"), (X,),
     ),
     "SG408_captured": Refused(
         body("table[0] = x", "return table.sum()", head=WITH_LIST)
