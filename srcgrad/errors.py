@@ -17,30 +17,19 @@ Every class is also the builtin that a user would catch.
 from __future__ import annotations
 
 import difflib
-import io
 import linecache
 import os
+import re
 import tokenize
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-__all__ = [
-    "CODES", "ArgumentError", "BackendError", "Code", "GradientCheckError", "Label",
-    "Location", "MutationError", "NonDifferentiableError", "NonFiniteGradientError",
-    "OutputError", "Problem", "Problems", "SourceUnavailableError", "SrcgradError",
-    "TapeBudgetError", "TypeInferenceError", "UnboundVariableError",
-    "UnsupportedFunctionError", "UnsupportedSyntaxError", "internal_error",
-    "make_error", "render", "suggest",
-]  # fmt: skip
 
 LINES_PER_PROBLEM = 15
 PROBLEMS_SHOWN = 10
-TAB_WIDTH = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Location:
     """A span of the user's source, as an editor counts it.
 
@@ -55,16 +44,7 @@ class Location:
     end_column: int = 0
 
     def __str__(self) -> str:
-        """Return `file:line:column`, the file as `shown_path` writes it."""
         return f"{shown_path(self.file)}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A second place that belongs to a problem, with what to say about it."""
-
-    location: Location
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +57,7 @@ class Problem:
         location: where, or None if the problem is not in the text (an argument).
         note: why, printed next to the caret.
         helps: what the user can do, one sentence each.
-        labels: other places that matter, underlined with dashes.
+        labels: other places that matter, each with what to say about it.
         function: the function that holds the place, if it is not the differentiated
             one but a helper of it.
     """
@@ -86,8 +66,8 @@ class Problem:
     message: str
     location: Location | None = None
     note: str = ""
-    helps: tuple[str, ...] = ()
-    labels: tuple[Label, ...] = ()
+    helps: Sequence[str] = ()
+    labels: Sequence[tuple[Location, str]] = ()
     function: str = ""
 
 
@@ -98,49 +78,13 @@ class SrcgradError(Exception):
         problems: all findings, the first one decides the class.
         function: the name of the differentiated function, or "".
         names: the names of the arguments differentiated with respect to.
-
-    >>> place = Location("model.py", 3, 5, 3, 10)
-    >>> problem = Problem("SG302", "the result has shape (1,)", place)
-    >>> print(OutputError(problem, "loss", ["w"]))
-    error[SG302]: the result has shape (1,)
-     --> model.py:3:5, in loss (with respect to w)
     """
 
-    problems: tuple[Problem, ...]
-    function: str
-    names: tuple[str, ...]
-    rendered: str
-
-    def __init__(
-        self,
-        problems: Problem | Iterable[Problem],
-        function: str = "",
-        names: Iterable[str] = (),
-    ) -> None:
-        """Render the problems now, while their lines can still be read."""
-        found = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        self.problems = found
-        self.function = function
-        self.names = tuple(names)
-        self.rendered = render(found, function, self.names)
-        # OSError and SyntaxError keep what they print in fields of their own, which
-        # their __init__ fills; with one argument they add no file and line to it.
-        super().__init__(self.rendered)
-
-    def __str__(self) -> str:
-        """Return the whole text, all problems of the function."""
-        return self.rendered
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to rebuild the error without reading its lines again."""
-        return _restore, (type(self), self.rendered), dict(self.__dict__)
-
-
-def _restore(kind: type[SrcgradError], rendered: str) -> SrcgradError:
-    """Return an error whose attributes pickle and copy are about to fill in."""
-    error = kind(())
-    super(SrcgradError, error).__init__(rendered)  # SyntaxError keeps a copy in `msg`
-    return error
+    # The text is the only argument: the builtins that share the class print it as it
+    # is, and pickle and copy rebuild the error from it.
+    problems: tuple[Problem, ...] = ()
+    function: str = ""
+    names: tuple[str, ...] = ()
 
 
 class SourceUnavailableError(SrcgradError, OSError):
@@ -195,150 +139,80 @@ class BackendError(SrcgradError, RuntimeError):
     """A fault of srcgrad itself, such as text that Numba refuses."""
 
 
-class Code(NamedTuple):
-    """The class and the title that belong to a code."""
-
-    kind: type[SrcgradError]
-    title: str
-
-
-CODES: dict[str, Code] = {
-    "SG001": Code(SourceUnavailableError, "no source text"),
-    "SG002": Code(ArgumentError, "not a plain function"),
-    "SG003": Code(SourceUnavailableError, "source edited since import"),
-    "SG004": Code(SourceUnavailableError, "source cannot be told apart"),
-    "SG101": Code(UnsupportedSyntaxError, "statement outside the language"),
-    "SG102": Code(UnsupportedSyntaxError, "starred argument of unknown length"),
-    "SG103": Code(UnsupportedSyntaxError, "recursion"),
-    "SG104": Code(UnsupportedSyntaxError, "inner function sees a rebound name"),
-    "SG105": Code(UnsupportedSyntaxError, "write to a global or outer variable"),
-    "SG106": Code(UnsupportedSyntaxError, "exception used as control flow"),
-    "SG107": Code(UnsupportedSyntaxError, "expression outside the language"),
-    "SG201": Code(UnsupportedFunctionError, "unknown function"),
-    "SG202": Code(UnsupportedFunctionError, "unknown keyword"),
-    "SG203": Code(UnsupportedFunctionError, "method of an unknown type"),
-    "SG204": Code(UnsupportedFunctionError, "no derivative rule"),
-    "SG205": Code(UnsupportedFunctionError, "rule covers other arguments only"),
-    "SG206": Code(UnsupportedFunctionError, "function runs in plain Python only"),
-    "SG301": Code(ArgumentError, "integer array differentiated"),
-    "SG302": Code(OutputError, "result is not a scalar"),
-    "SG303": Code(ArgumentError, "argnums or argnames"),
-    "SG304": Code(ArgumentError, "complex argument"),
-    "SG305": Code(ArgumentError, "argument of an unknown kind"),
-    "SG306": Code(ArgumentError, "unknown option"),
-    "SG401": Code(UnboundVariableError, "name is never bound"),
-    "SG402": Code(TypeInferenceError, "type differs between paths"),
-    "SG403": Code(MutationError, "aliasing cannot be decided"),
-    "SG407": Code(TypeInferenceError, "variable changes shape in a loop"),
-    "SG408": Code(MutationError, "captured value written"),
-    "SG501": Code(NonDifferentiableError, "gradient is zero everywhere"),
-    "SG502": Code(NonDifferentiableError, "every path is cut"),
-    "SG507": Code(UnsupportedFunctionError, "random draw without a generator"),
-    "SG601": Code(TapeBudgetError, "memory budget exceeded"),
-    "SG701": Code(NonFiniteGradientError, "derivative not finite"),
-    "SG703": Code(GradientCheckError, "value differs from plain NumPy"),
-    "SG704": Code(GradientCheckError, "gradient differs from its reference"),
-    "SG900": Code(BackendError, "internal error"),
-    "SG901": Code(BackendError, "generated text refused"),
+_CODES_OF: dict[type[SrcgradError], str] = {
+    SourceUnavailableError: "SG001 SG003 SG004",  # no text, edited, ambiguous
+    ArgumentError: "SG002 SG301 SG303 SG304 SG305 SG306",
+    UnsupportedSyntaxError: "SG101 SG102 SG103 SG104 SG105 SG106 SG107",
+    UnsupportedFunctionError: "SG201 SG202 SG203 SG204 SG205 SG206 SG507",
+    OutputError: "SG302",
+    UnboundVariableError: "SG401",
+    TypeInferenceError: "SG402 SG407",  # differs between paths, between turns
+    MutationError: "SG403 SG408",  # undecided aliasing, a captured value written
+    NonDifferentiableError: "SG501 SG502",  # zero everywhere, every path cut
+    TapeBudgetError: "SG601",
+    NonFiniteGradientError: "SG701",
+    GradientCheckError: "SG703 SG704",  # value, gradient
+    BackendError: "SG900 SG901",  # our fault, refused by Numba
 }
+CODES = {code: kind for kind, codes in _CODES_OF.items() for code in codes.split()}
 
 
-class Problems:
-    """Collect the problems of one function, to report all of them at once.
+def error_of(
+    problems: Sequence[Problem], function: str = "", names: Iterable[str] = ()
+) -> SrcgradError:
+    """Return the error of some problems, in the class of the first one.
 
-    Args:
-        function: the name of the differentiated function.
-        names: the names of the arguments differentiated with respect to.
-
-    >>> problems = Problems("loss", ["w"])
-    >>> problems.raise_if_any()
-    >>> problems.add("SG303", "argnums 3 is out of range: `loss` takes 2 arguments")
-    >>> try:
-    ...     problems.raise_if_any()
-    ... except TypeError as error:
-    ...     print(error)
-    error[SG303]: argnums 3 is out of range: `loss` takes 2 arguments
-     --> in loss (with respect to w)
+    >>> place = Location("model.py", 3, 5, 3, 10)
+    >>> problem = Problem("SG302", "the result has shape (1,)", place)
+    >>> print(error_of([problem], "loss", ["w"]))
+    error[SG302]: the result has shape (1,)
+     --> model.py:3:5, in loss (with respect to w)
     """
+    names = tuple(names)
+    shown = [_render(problem, function, names) for problem in problems[:PROBLEMS_SHOWN]]
+    if len(problems) > PROBLEMS_SHOWN:
+        shown.append(f"... and {len(problems) - PROBLEMS_SHOWN} more")
+    error = CODES[problems[0].code]("\n\n".join(shown))
+    error.problems, error.function, error.names = tuple(problems), function, names
+    return error
+
+
+class Problems(list[Problem]):
+    """The problems of one function, collected to report all of them at once."""
 
     def __init__(self, function: str = "", names: Iterable[str] = ()) -> None:
-        """Start with no problem."""
-        self.function = function
-        self.names = tuple(names)
-        self._found: list[Problem] = []
+        """Start with no problem of `function`, differentiated by `names`."""
+        super().__init__()
+        self.function, self.names = function, tuple(names)
 
-    def add(
-        self,
-        code: str,
-        message: str,
-        location: Location | None = None,
-        *,
-        note: str = "",
-        helps: Iterable[str] = (),
-        labels: Iterable[Label] = (),
-        function: str = "",
-    ) -> None:
+    def add(self, problem: Problem) -> None:
         """Add a problem; the first one of a place speaks for the others."""
-        if code not in CODES:
-            raise KeyError(code)
-        problem = Problem(
-            code, message, location, note, tuple(helps), tuple(labels), function
-        )
-        known = [p.location for p in self._found if p.location is not None]
-        if location not in known and problem not in self._found:
-            self._found.append(problem)
-
-    def mark(self) -> int:
-        """Return a place to rewind to when what follows is read again."""
-        return len(self._found)
-
-    def rewind(self, mark: int) -> None:
-        """Forget the problems found since a mark."""
-        del self._found[mark:]
-
-    def __len__(self) -> int:
-        """Return how many different problems were found."""
-        return len(self._found)
-
-    def __iter__(self) -> Iterator[Problem]:
-        """Return the problems in the order they were added."""
-        return iter(self._found)
+        known = [p.location for p in self if p.location is not None]
+        if problem.location not in known and problem not in self:
+            self.append(problem)
 
     def raise_if_any(self) -> None:
         """Raise all problems together, in the class of the first one."""
-        if self._found:
-            kind = CODES[self._found[0].code].kind
-            raise kind(self._found, self.function, self.names)
+        if self:
+            raise error_of(self, self.function, self.names)
 
 
 def make_error(
-    code: str,
-    message: str,
-    location: Location | None = None,
-    *,
-    note: str = "",
-    helps: Iterable[str] = (),
-    labels: Iterable[Label] = (),
-    function: str = "",
-    names: Iterable[str] = (),
-) -> SrcgradError:
+    code: str, message: str, location: Location | None = None, *, note: str = "",
+    helps: Sequence[str] = (), function: str = "", names: Iterable[str] = (),
+) -> SrcgradError:  # fmt: skip
     """Return the error of one problem, in the class that its code stands for.
 
     >>> type(make_error("SG601", "the tape needs 8 GB")).__name__
     'TapeBudgetError'
     """
-    problem = Problem(code, message, location, note, tuple(helps), tuple(labels))
-    return CODES[code].kind(problem, function, names)
+    return error_of([Problem(code, message, location, note, helps)], function, names)
 
 
 def internal_error(
-    message: str,
-    location: Location | None = None,
-    *,
-    function: str = "",
-    names: Iterable[str] = (),
-    text_file: str = "",
-) -> BackendError:
+    message: str, location: Location | None = None, *, code: str = "SG900",
+    function: str = "", helps: Sequence[str] = (),
+) -> SrcgradError:  # fmt: skip
     """Return the error that says a fault is ours and how to report it.
 
     >>> print(internal_error("a saved value is missing", function="loss"))
@@ -347,15 +221,10 @@ def internal_error(
     help: this is a bug of srcgrad, not of your program
     help: please report it with this text, and what `python -m srcgrad info` prints
     """
-    helps = ["this is a bug of srcgrad, not of your program"]
-    if text_file:
-        helps.append(f"the generated text is kept in {text_file}")
-    helps.append(
-        "please report it with this text, and what `python -m srcgrad info` prints"
-    )
-    code = "SG901" if text_file else "SG900"
-    problem = Problem(code, message, location, helps=tuple(helps))
-    return BackendError(problem, function, names)
+    ours = "this is a bug of srcgrad, not of your program"
+    report = "please report it with this text, and what `python -m srcgrad info` prints"
+    helps = (ours, *helps, report)
+    return make_error(code, message, location, helps=helps, function=function)
 
 
 def suggest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
@@ -363,190 +232,113 @@ def suggest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
 
     >>> suggest("np.tahn", ["np.tanh", "np.tan", "np.sum"])
     ('did you mean `np.tan` or `np.tanh`?',)
-    >>> suggest("np.zzz", ["np.tanh"])
-    ()
     """
     by_last_part: dict[str, str] = {}
     for candidate in sorted(set(candidates) - {name}):
         by_last_part.setdefault(candidate.rpartition(".")[2].lower(), candidate)
     wanted = name.rpartition(".")[2].lower()
-    close = difflib.get_close_matches(wanted, list(by_last_part), n=2, cutoff=0.7)
-    if not close:
-        return ()
-    return (f"did you mean {' or '.join(f'`{by_last_part[key]}`' for key in close)}?",)
+    close = difflib.get_close_matches(wanted, by_last_part, n=2, cutoff=0.7)
+    meant = " or ".join(f"`{by_last_part[key]}`" for key in close)
+    return (f"did you mean {meant}?",) if meant else ()
 
 
 def shown_path(file: str) -> str:
-    """Return the path as the user would type it: relative below the work folder.
-
-    >>> shown_path(os.path.join(os.getcwd(), "model.py")), shown_path("<cell 3>")
-    ('model.py', '<cell 3>')
-    """
-    if not os.path.isabs(file):
-        return file
+    """Return the path as the user would type it: relative below the work folder."""
     try:
-        relative = os.path.relpath(file)
+        relative = os.path.relpath(file) if os.path.isabs(file) else file
     except (ValueError, OSError):  # another drive; the work folder is gone
         return file
     return file if relative.startswith(os.pardir) else relative
 
 
-def render(
-    problems: Iterable[Problem], function: str = "", names: Iterable[str] = ()
-) -> str:
-    """Return the text of all problems: ten in full, then a count.
+def without_comment(line: str) -> str:
+    """Return a line of code without the comment and the blanks at its end.
 
-    >>> print(render([Problem("SG303", "no argument `v`", helps=("it is `w`",))]))
-    error[SG303]: no argument `v`
-    help: it is `w`
+    >>> without_comment("    y = '#'  # done")
+    "    y = '#'"
     """
-    found, about = list(problems), tuple(names)
-    shown = [_render_one(problem, function, about) for problem in found]
-    parts = ["\n".join(lines) for lines in shown[:PROBLEMS_SHOWN]]
-    if len(found) > PROBLEMS_SHOWN:
-        parts.append(f"... and {len(found) - PROBLEMS_SHOWN} more")
-    return "\n\n".join(parts)
+    code = line.lstrip()
+    try:
+        for token in tokenize.generate_tokens(iter([code]).__next__):
+            if token.type == tokenize.COMMENT:
+                return line[: len(line) - len(code) + token.start[1]].rstrip()
+    except (tokenize.TokenError, SyntaxError):
+        pass  # an open bracket: the statement goes on in the next line
+    return line.rstrip()
 
 
-def _render_one(problem: Problem, function: str, names: tuple[str, ...]) -> list[str]:
-    """Return the lines of one problem, never more than LINES_PER_PROBLEM."""
-    spots = _spots(problem)
-    width = max((len(str(spot.location.line)) for spot in spots), default=1)
+# The text of one problem.
+
+Spot = tuple[Location, str, str]  # where, what to say there, the mark to underline with
+
+
+def _render(problem: Problem, function: str, names: tuple[str, ...]) -> str:
+    """Return the text of a problem, never more than LINES_PER_PROBLEM."""
+    own = problem.location or Location()
+    spots: list[Spot] = [(own, problem.note, "^")]
+    spots += [(place, text, "-") for place, text in problem.labels]
+    spots = [spot for spot in spots if spot[0].line]
+    width = max((len(str(place.line)) for place, _, _ in spots), default=1)
     head = f"error[{problem.code}]: {problem.message}".splitlines()
-    where = _whereabouts(problem, function, names)
+    where = [str(own)] if own.line else []
+    respect = f"with respect to {', '.join(names)}" if names else ""
+    if problem.function and problem.function != function:
+        # The place is in a helper: say whose derivative needed it.
+        whose = " ".join(filter(None, [function, respect]))
+        where.append(f"in {problem.function}" + f" (called by {whose})" * bool(whose))
+    elif function:
+        where.append(f"in {function}" + f" ({respect})" * bool(respect))
     if where:
-        head.append(f"{' ' * width}--> {where}")
-    helps = [
-        line if count else f"help: {line}"
-        for text in problem.helps
-        for count, line in enumerate(text.splitlines())
-    ]
+        head.append(f"{' ' * width}--> {', '.join(where)}")
+    helps = "\n".join(f"help: {text}" for text in problem.helps).splitlines()
     body = _snippet(spots, width)
     # Places beyond the first few are dropped before any advice is.
     while len(spots) > 1 and len(head) + len(body) + len(helps) > LINES_PER_PROBLEM:
         spots.pop()
         body = _snippet(spots, width)
-    return (head + body + helps)[:LINES_PER_PROBLEM]
+    return "\n".join((head + body + helps)[:LINES_PER_PROBLEM])
 
 
-def _whereabouts(problem: Problem, function: str, names: tuple[str, ...]) -> str:
-    """Return `file:line:column, in loss (with respect to w, b)`, as far as known."""
-    place = problem.location
-    parts = [str(place)] if place and place.line else []
-    respect = f"with respect to {', '.join(names)}" if names else ""
-    if problem.function and problem.function != function:
-        # The place is in a helper: say whose derivative needed it.
-        whose = " ".join(filter(None, [function, respect]))
-        parts.append(f"in {problem.function}" + (f" (called by {whose})" * bool(whose)))
-    elif function:
-        parts.append(f"in {function}" + (f" ({respect})" * bool(respect)))
-    return ", ".join(parts)
+def _snippet(spots: list[Spot], width: int) -> list[str]:
+    """Return source lines with their underlines, the first spot's file before others.
 
-
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """A place to underline: with `^` if it is the problem's own, else with `-`."""
-
-    location: Location
-    text: str
-    mark: str
-
-
-def _spots(problem: Problem) -> list[_Spot]:
-    """Return what to underline, the problem's own place first."""
-    own = problem.location
-    spots = [_Spot(own, problem.note, "^")] if own else []
-    spots += [_Spot(label.location, label.text, "-") for label in problem.labels]
-    return [spot for spot in spots if spot.location.line]
-
-
-def _snippet(spots: list[_Spot], width: int) -> list[str]:
-    """Return source lines with their underlines, in the order of the file."""
-    if not spots:
-        return []
-    home = spots[0].location.file
+    A line that cannot be read leaves its note.
+    """
     gutter = f"{' ' * width} |"
-    ordered = sorted(
-        spots,
-        key=lambda spot: (
-            spot.location.file != home,
-            spot.location.file,
-            spot.location.line,
-            spot.location.column,
-        ),
-    )
     lines: list[str] = []
     missing: list[str] = []
-    previous: tuple[str, int] | None = None
-    for spot in ordered:
-        place = spot.location
+    home = file = spots[0][0].file if spots else ""
+    line = 0
+    for place, text, mark in sorted(spots, key=lambda s: (s[0].file != home, s[0])):
         source = linecache.getline(place.file, place.line).rstrip("\r\n")
         if not source.strip():
-            if spot.text:
-                shown = "" if place.file == home else f"{place}: "
-                missing.append(f"note: {shown}{spot.text}")
+            missing += [f"note: {text}"] if text else []
             continue
-        if not lines:
-            lines.append(gutter)
-        if place.file != (previous[0] if previous else home):
+        if place.file != file:
             lines.append(f"{' ' * width}::: {place}")
-        if (place.file, place.line) != previous:
+        if (place.file, place.line) != (file, line):
             lines.append(f"{place.line:>{width}} | {_printable(source).rstrip()}")
-        lines.append(f"{gutter} {_underline(source, spot)}".rstrip())
-        previous = (place.file, place.line)
-    return lines + missing
-
-
-def _underline(source: str, spot: _Spot) -> str:
-    """Return blanks, carets under the span within its first line, and the note."""
-    place = spot.location
-    start = min(max(place.column - 1, 0), len(source))
-    if place.end_line > place.line:
-        end = _end_of_code(source)
-    else:
-        end = min(place.end_column - 1, len(source))
-    before = _columns(source[:start])
-    carets = max(_columns(source[:end]) - before, 1)
-    return f"{' ' * before}{spot.mark * carets} {spot.text}".rstrip()
-
-
-def _end_of_code(source: str) -> int:
-    """Return where the code of a line ends, before a comment and blanks."""
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source.lstrip()).readline):
-            if token.type == tokenize.COMMENT:
-                indent = len(source) - len(source.lstrip())
-                return len(source[: indent + token.start[1]].rstrip())
-    except (tokenize.TokenError, SyntaxError):
-        pass  # an open bracket: the statement goes on in the next line
-    return len(source.rstrip())
-
-
-def _columns(text: str) -> int:
-    """Return how many terminal columns the text takes, as `_printable` writes it.
-
-    >>> _columns("ab"), _columns(chr(9) + "b"), _columns(chr(0x6F22)), _columns("é")
-    (2, 5, 2, 1)
-    """
-    return sum(_width(character) for character in _printable(text))
+        file, line = place.file, place.line
+        end = source[: place.end_column - 1]
+        if place.end_line > place.line:
+            end = without_comment(source)
+        before = _columns(source[: place.column - 1])
+        carets = mark * max(_columns(end) - before, 1)
+        lines.append(f"{gutter} {' ' * before}{carets} {text}".rstrip())
+    return [gutter, *lines, *missing] if lines else missing
 
 
 def _printable(text: str) -> str:
     """Return the text with tabs as blanks and without control characters."""
-    shown: list[str] = []
-    column = 0
-    for character in text:
-        if character == "\t":
-            character = " " * (TAB_WIDTH - column % TAB_WIDTH)
-        elif unicodedata.category(character) == "Cc":
-            character = " "
-        shown.append(character)
-        column += sum(map(_width, character))
-    return "".join(shown)
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text.expandtabs(4))
 
 
-def _width(character: str) -> int:
-    """Return 2 for wide characters, 0 for combining ones, else 1."""
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+def _columns(text: str) -> int:
+    """Return how many terminal columns the text takes: wide characters count twice.
+
+    >>> _columns("ab"), _columns(chr(9) + "b"), _columns(chr(0x6F22)), _columns("é")
+    (2, 5, 2, 1)
+    """
+    flat = ("Mn", "Me", "Cf")  # combining characters and the like
+    shown = [c for c in _printable(text) if unicodedata.category(c) not in flat]
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in shown)

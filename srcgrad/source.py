@@ -7,17 +7,16 @@ that the function runs, so an edited file can never be differentiated in its pla
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import copy
 import dis
 import functools
 import inspect
-import io
 import linecache
 import os
 import time
-import tokenize
 import types
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,19 +24,13 @@ from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
-from srcgrad.errors import Location, make_error
-
-__all__ = [
-    "FunctionSource", "Place", "location", "read_globals", "read_source", "segment",
-    "statement_text", "unbound",
-]  # fmt: skip
+from srcgrad.errors import Location, make_error, without_comment
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 FunctionNode = Def | ast.Lambda
 
-# The one future import that still changes code (and the object that it binds here).
-_FUTURE_FLAG = annotations.compiler_flag
-_LAMBDA = "<lambda>"
+_FUTURES = {getattr(__future__, name) for name in __future__.all_feature_names}
+_FUTURE_FLAGS = sum({feature.compiler_flag for feature in _FUTURES})
 _STARTED = time.time()
 _NOTHING = object()
 
@@ -82,38 +75,30 @@ class FunctionSource:
 
     @property
     def module_globals(self) -> dict[str, object]:
-        """Return the globals that the function reads, live."""
+        """The globals that the function reads, live."""
         return self.function.__globals__
 
     @property
     def defaults(self) -> dict[str, object]:
-        """Return the default value of each parameter that has one."""
-        return {
-            name: parameter.default
-            for name, parameter in inspect.signature(self.function).parameters.items()
-            if parameter.default is not parameter.empty
-        }
+        """The default value of each parameter that has one."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+    def closure(self) -> dict[str, object]:
+        """Return what the captured variables hold now; unbound ones are left out."""
+        return {name: cell.cell_contents for name, cell in self._cells().items()}
 
     def place(self, name: str) -> Place | None:
         """Return where a variable outside of the function lives, None if nowhere."""
-        function = self.function
-        if name in self.closure():
-            cells = function.__closure__ or ()
-            cell = cells[function.__code__.co_freevars.index(name)]
+        cell, outer = self._cells().get(name), self.module_globals
+        if cell is not None:
             return Place(cell, "cell_contents", True)
-        known = name in function.__globals__
-        return Place(function.__globals__, name, False) if known else None
+        return Place(outer, name, False) if name in outer else None
 
-    def closure(self) -> dict[str, object]:
-        """Return what the captured variables hold now; unfilled ones are left out."""
-        found: dict[str, object] = {}
-        cells = self.function.__closure__ or ()
-        for name, cell in zip(self.function.__code__.co_freevars, cells, strict=True):
-            try:
-                found[name] = cell.cell_contents
-            except ValueError:  # the enclosing function has not bound it yet
-                continue
-        return found
+    def _cells(self) -> dict[str, types.CellType]:
+        names, cells = self.function.__code__.co_freevars, self.function.__closure__
+        empty = types.CellType()
+        return {n: c for n, c in zip(names, cells or (), strict=True) if c != empty}
 
 
 def read_source(function: object) -> FunctionSource:
@@ -125,27 +110,41 @@ def read_source(function: object) -> FunctionSource:
     ('indent', True)
     """
     plain = _plain_function(function)
-    code, name = plain.__code__, plain.__name__
-    lines = tuple(linecache.getlines(code.co_filename, plain.__globals__))
-    node = _matching_node(plain, lines)
+    file, name = plain.__code__.co_filename, plain.__name__
+    lines: Sequence[str] = linecache.getlines(file, plain.__globals__)
+    node = _find_node(plain, lines)
     if node is None:
         # What was cached may be older than the function (a module reloaded).
-        linecache.checkcache(code.co_filename)
-        lines = tuple(linecache.getlines(code.co_filename, plain.__globals__))
-        node = _matching_node(plain, lines) or _instrumented_node(plain, lines)
+        linecache.checkcache(file)
+        lines = linecache.getlines(file, plain.__globals__)
+        node = _find_node(plain, lines)
     if not lines:
-        raise _no_text(name, code.co_filename)
+        helps = ["put the function into a file or a notebook cell"]
+        why = f"comes from {file}, which cannot be read"
+        if file == "<stdin>":
+            why = "was typed at the prompt"
+        elif file.startswith("<"):
+            why = f"was made by exec in {file}"
+            helps.append("or register its text in `linecache.cache` before the exec")
+        what = f"no source text of `{name}`: it {why}"
+        raise make_error("SG001", what, helps=helps, function=name)
     if node is None:
-        raise _edited(name, code)
+        what = f"the text of `{name}` is not what it was compiled from"
+        note = f"`{name}` was here when it was compiled"
+        helps = [
+            "the file was edited since it was imported: import it again",
+            "or an import hook rewrote the code: switch it off for this file",
+        ]
+        where = _head(plain)
+        raise make_error("SG003", what, where, note=note, helps=helps, function=name)
     if isinstance(node, ast.AsyncFunctionDef):
         what = f"`{name}` is an async function"
-        place = _span(code.co_filename, lines, node)
         helps = ["write it as a plain `def` and await outside of it"]
-        raise make_error("SG101", what, place, helps=helps, function=name)
+        raise make_error("SG101", what, _head(plain), helps=helps, function=name)
     text = "".join(lines[node.lineno - 1 : node.end_lineno])
     if isinstance(node, ast.Lambda):
-        text = _slice(lines, _span("", lines, node))
-    return FunctionSource(code.co_filename, name, node.lineno, text, node, lines, plain)
+        text = ast.get_source_segment("".join(lines), node) or ""
+    return FunctionSource(file, name, node.lineno, text, node, tuple(lines), plain)
 
 
 def location(source: FunctionSource, node: ast.AST) -> Location:
@@ -154,43 +153,58 @@ def location(source: FunctionSource, node: ast.AST) -> Location:
     A node without a position (an operator) stands where its first part or the
     function does.
     """
-    for part in ast.walk(node):
-        if hasattr(part, "lineno"):
-            return _span(source.file, source.lines, part)
-    return _span(source.file, source.lines, source.node)
+    placed = (part for part in ast.walk(node) if hasattr(part, "lineno"))
+    part: Any = next(placed, source.node)
+    start = _character(source, part.lineno, part.col_offset)
+    end = _character(source, part.end_lineno, part.end_col_offset)
+    return Location(source.file, part.lineno, start + 1, part.end_lineno, end + 1)
 
 
-def segment(source: FunctionSource, node: ast.AST) -> str:
-    """Return the text of a node exactly as it stands in the file."""
-    return _slice(source.lines, location(source, node))
+def _character(source: FunctionSource, line: int, offset: int) -> int:
+    """Return which character of a line stands at this UTF-8 offset."""
+    text = source.lines[line - 1]
+    if text.isascii():
+        return offset
+    return len(text.encode()[:offset].decode(errors="ignore"))
 
 
 def statement_text(source: FunctionSource, line: int) -> str:
-    """Return the statement that a line belongs to, as written, in one line.
+    """Return the statement that a line belongs to, in one line, without comments.
 
-    Of a compound statement only the head is returned; comments are left out.
+    A line is shown as it was written, from where its first statement begins; what
+    takes several lines is written anew. Of a compound statement only the head counts.
     """
-    if isinstance(source.node, ast.Lambda):
-        return _one_line(source.text)
-    stmts = list(_statements(source.node))
-    heads = [(stmt, _head_end(stmt, source.lines)) for stmt in stmts]
-    covering = [stmt for stmt, end in heads if stmt.lineno <= line <= end[0]]
-    if not covering:
-        if not source.line <= line <= (source.node.end_lineno or 0):
-            raise ValueError(f"line {line} is not in {source.name}")
-        return _one_line(source.lines[line - 1])  # `else:`, or a comment
-    first_line = max(stmt.lineno for stmt in covering)
-    # `if c: x = 1` and `a = 1; b = 2` have several statements in a line: show all.
-    together = [(stmt, end) for stmt, end in heads if stmt.lineno == first_line]
-    column = min(stmt.col_offset for stmt, _ in together)
-    end_line, end_column = max(end for _, end in together)
-    span = ast.Pass(
-        lineno=first_line,
-        col_offset=column,
-        end_lineno=end_line,
-        end_col_offset=end_column,
+    node = source.node
+    if isinstance(node, ast.Lambda):
+        return ast.unparse(node) if "\n" in source.text else source.text
+    around = [
+        (stmt, _head_end(stmt))
+        for stmt in ast.walk(node)
+        if isinstance(stmt, ast.stmt) and stmt.lineno <= line <= _head_end(stmt)
+    ]
+    if not around:  # `else:`, or a line of another function
+        return without_comment("".join(source.lines[line - 1 : line])).strip()
+    stmt, end = max(around, key=lambda pair: pair[0].lineno)
+    text = without_comment(source.lines[stmt.lineno - 1])
+    start = _character(source, stmt.lineno, stmt.col_offset)
+    if end == stmt.lineno:
+        return text[start:]
+    head = copy.copy(stmt)
+    for inner in ("body", "orelse", "decorator_list"):
+        if hasattr(head, inner):
+            setattr(head, inner, [])
+    return "el" * text.startswith("elif", start) + ast.unparse(head)
+
+
+def _head_end(stmt: ast.stmt) -> int:
+    """Return the last line of a statement, or of the head of a compound one."""
+    if not hasattr(stmt, "body"):
+        return stmt.end_lineno or 0
+    head = (
+        part for part in ast.iter_child_nodes(stmt) if not isinstance(part, ast.stmt)
     )
-    return _one_line(segment(source, span))
+    parts = (inner for part in head for inner in ast.walk(part))
+    return max(stmt.lineno, *(getattr(part, "end_lineno", 0) for part in parts), 0)
 
 
 def read_globals(source: FunctionSource) -> dict[str, Any]:
@@ -232,41 +246,32 @@ def unbound(function: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
             return function, args, kwargs
 
 
-# What is refused, and why.
-
-
 def _plain_function(function: object) -> types.FunctionType:
     """Return the plain function behind the object, or say why there is none."""
     function, _, _ = unbound(function)
-    inner = getattr(function, "py_func", None)
-    if isinstance(inner, types.FunctionType):
-        function = inner  # Numba: the source, never the compiled code
-    if isinstance(function, types.FunctionType) and not hasattr(
-        function, "__wrapped__"
-    ):
+    function = getattr(function, "py_func", function)  # Numba: the source, not the code
+    wrapped = hasattr(function, "__wrapped__")
+    if isinstance(function, types.FunctionType) and not wrapped:
         return function
-    name = getattr(function, "__name__", type(function).__name__)
-    code, what, *helps = _refusal(function, name)
-    raise make_error(code, what, helps=helps)
-
-
-def _refusal(function: object, name: str) -> tuple[str, ...]:
-    """Return the code, the sentence and the advice for what is not a function."""
+    kind = type(function).__name__
+    name, code = getattr(function, "__name__", kind), "SG002"
     if isinstance(function, type):
         what = f"`{name}` is a class, not a function"
-        return "SG002", what, f"write a function that calls `{name}`"
-    if not callable(function):
-        what = f"a function is needed, not {type(function).__name__}"
-        return "SG002", what, "pass the function: grad(loss), not grad(loss(w))"
-    if _is_compiled(function):
-        what = f"`{name}` is compiled code and has no Python source"
-        return "SG001", what, f"call it in a function: `lambda x: {name}(x)`"
-    if hasattr(function, "__wrapped__"):
+        helps = [f"write a function that calls `{name}`"]
+    elif not callable(function):
+        what = f"a function is needed, not {kind}"
+        helps = ["pass the function: grad(loss), not grad(loss(w))"]
+    elif _is_compiled(function):
+        code, what = "SG001", f"`{name}` is compiled code and has no Python source"
+        helps = [f"call it in a function: `lambda x: {name}(x)`"]
+    elif wrapped:
         what = f"`{name}` is wrapped by a decorator that replaced it"
-        inside = f"differentiate the function inside: {name}.__wrapped__"
-        return "SG002", what, inside, f"or take the decorator off `{name}`"
-    what = f"an object of class {type(function).__name__} is not a plain function"
-    return "SG002", what, "pass a function, a method or a functools.partial"
+        helps = [f"differentiate the function inside: {name}.__wrapped__"]
+        helps.append(f"or take the decorator off `{name}`")
+    else:
+        what = f"an object of class {kind} is not a plain function"
+        helps = ["pass a function, a method or a functools.partial"]
+    raise make_error(code, what, helps=helps)
 
 
 def _is_compiled(function: object) -> bool:
@@ -277,306 +282,135 @@ def _is_compiled(function: object) -> bool:
     return home in ("numpy", "scipy") or home.startswith("_cython")
 
 
-def _no_text(name: str, file: str) -> Exception:
-    """Return the error for a function whose text is nowhere."""
-    helps = ["put the function into a file or a notebook cell"]
-    why = f"comes from {file}, which cannot be read"
-    if file == "<stdin>":
-        why = "was typed at the prompt"
-    elif file.startswith("<"):
-        why = f"was made by exec in {file}"
-        helps.append("or register its text in `linecache.cache` before the exec")
-    message = f"no source text of `{name}`: it {why}"
-    return make_error("SG001", message, helps=helps, function=name)
-
-
-def _edited(name: str, code: types.CodeType) -> Exception:
-    """Return the error for a text that is not the function's any more."""
-    line = code.co_firstlineno
-    place = Location(code.co_filename, line, 1, line + 1, 1)
-    what = f"the text of `{name}` is not what it was compiled from"
-    note = f"`{name}` was here when it was compiled"
-    helps = [
-        "the file was edited since it was imported: import it again",
-        "or an import hook rewrote the code: switch it off for this file",
-    ]
-    return make_error("SG003", what, place, note=note, helps=helps, function=name)
-
-
 # How the tree of a function is found.
 
 
-def _matching_node(
+def _find_node(
     function: types.FunctionType, lines: Sequence[str]
 ) -> FunctionNode | None:
-    """Return the node that compiles to the function's code, or None."""
-    # The rest of a module rarely matters to the code of one function, imports aside;
-    # compiling all of it is slow and only done before the text is declared wrong.
-    for whole in (False, True):
-        same = [
-            (node, code)
-            for node, code in _candidates(function.__code__, lines, whole=whole)
-            if _same_code(code, function.__code__)
-        ]
-        # Of the same code twice in a line, the one at the same columns is meant. If
-        # columns are not recorded (-X no_debug_ranges) any will do: they mean the same.
-        for node, code in same:
-            if _columns(code) == _columns(function.__code__):
-                return node
-        if same:
-            return same[0][0]
-    return None
+    """Return the node that compiles to the function's code, or None.
 
-
-def _instrumented_node(
-    function: types.FunctionType, lines: Sequence[str]
-) -> FunctionNode | None:
-    """Return the node of a function that an import hook has added code to, or None.
-
-    pytest rewrites `assert`, type checkers add calls. The text is believed if a special
-    loader made the module, the file is older than this process, and the function has
-    all names of the text, and maybe more.
+    An import hook may have added code: pytest rewrites `assert`, type checkers add
+    calls. Then the text is believed if a special loader made the module, the file is
+    older than this process, and the function has all names of the text, and maybe more.
     """
-    spec = function.__globals__.get("__spec__")
-    loader = getattr(spec, "loader", None)
-    if loader is None or type(loader) is SourceFileLoader:
-        return None
+    mine = function.__code__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the import has warned already
+        found = list(_candidates(mine, lines))
+    same = [pair for pair in found if _bare(pair[1]) == _bare(mine)]
+    # Of the same code twice in a line, the one at the same columns is meant. If
+    # columns are not recorded (-X no_debug_ranges) any will do: they mean the same.
+    same.sort(key=lambda pair: _columns(pair[1]) != _columns(mine))
+    loader = getattr(function.__globals__.get("__spec__"), "loader", None)
+    if same or loader is None or type(loader) is SourceFileLoader:
+        return same[0][0] if same else None
     try:
-        if os.stat(function.__code__.co_filename).st_mtime > _STARTED:
+        if os.stat(mine.co_filename).st_mtime > _STARTED:
             return None
     except OSError:
         return None
-    mine = function.__code__
-    found = [
+    hooked = [
         node
-        for node, code in _candidates(mine, lines, whole=False)
+        for node, code in found
         if set(code.co_names) <= set(mine.co_names)
         and set(code.co_varnames) <= set(mine.co_varnames)
         and code.co_freevars == mine.co_freevars
         and code.co_argcount == mine.co_argcount
     ]
-    if len(found) > 1:
-        line = mine.co_firstlineno
-        raise make_error(
-            "SG004",
-            f"several lambdas stand in line {line} and cannot be told apart",
-            Location(mine.co_filename, line, 1, line + 1, 1),
-            helps=["write one lambda a line, or a `def`"],
-            function=function.__name__,
-        )
-    return found[0] if found else None
+    if len(hooked) > 1:
+        line, name = mine.co_firstlineno, function.__name__
+        what = f"several lambdas stand in line {line} and cannot be told apart"
+        helps = ["write one lambda a line, or a `def`"]
+        raise make_error("SG004", what, _head(function), helps=helps, function=name)
+    return hooked[0] if hooked else None
+
+
+def _head(function: types.FunctionType) -> Location:
+    """Return the line where a function begins."""
+    line = function.__code__.co_firstlineno
+    return Location(function.__code__.co_filename, line, 1, line + 1, 1)
 
 
 def _candidates(
-    wanted: types.CodeType, lines: Sequence[str], *, whole: bool
+    wanted: types.CodeType, lines: Sequence[str]
 ) -> Iterator[tuple[FunctionNode, types.CodeType]]:
-    """Return the nodes with the function's name and line, each with its code."""
-    tree = _parse("".join(lines))
-    line = wanted.co_firstlineno
-    for place, stmt in enumerate(tree.body if tree else ()):
-        if not _first_line(stmt) <= line <= (stmt.end_lineno or 0):
-            continue
-        nodes = [node for node in _functions(stmt) if _starts(node, wanted)]
-        if not nodes or tree is None:
-            continue
-        marks = [line] * len(nodes)
-        if wanted.co_name == _LAMBDA:
-            # Lambdas of one line get lines of their own, so that codes and nodes pair.
-            first = max(10**6, 2 * len(lines))
-            marks = list(range(first, first + len(nodes)))
-            stmt = _marked(stmt, wanted, marks)
-        before = tree.body[:place] if whole else _module_imports(tree.body)
-        after = tree.body[place + 1 :] if whole else []
-        codes = [
-            code
-            for code in _nested_code(_compile([*before, stmt, *after], wanted))
-            if code.co_name == wanted.co_name
+    """Yield the nodes with the function's name and line, each with its code."""
+    tree, line = _parse("".join(lines)), wanted.co_firstlineno
+
+    def starting(stmts: list[ast.stmt]) -> list[Any]:
+        nodes = (node for stmt in stmts for node in ast.walk(stmt))
+        return [
+            node
+            for node in nodes
+            if isinstance(node, FunctionNode)
+            and getattr(node, "name", "<lambda>") == wanted.co_name
+            and _first_line(node) == line
         ]
-        for node, mark in zip(nodes, marks, strict=True):
-            for code in codes:
-                if code.co_firstlineno == mark:
-                    yield node, code
+
+    def is_here(stmt: ast.stmt) -> bool:
+        return _first_line(stmt) <= line <= (stmt.end_lineno or 0)
+
+    here = [stmt for stmt in tree.body if is_here(stmt)]
+    nodes = starting(here)
+    if not nodes:
+        return
+    if len(nodes) > 1:
+        # Lambdas of one line get lines of their own, so that codes and nodes pair.
+        here = copy.deepcopy(here)
+        for turn, node in enumerate(starting(here)):
+            node.lineno += turn * 10**6
+            node.end_lineno += turn * 10**6
+    # Other functions do not matter to the code of one, but imports do: CPython compiles
+    # `np.sin()` by them.
+    rest = [s for s in tree.body if not isinstance(s, Def | ast.ClassDef)]
+    module = ast.Module([*(s for s in rest if not is_here(s)), *here], [])
+    flags = wanted.co_flags & _FUTURE_FLAGS | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        whole = compile(module, wanted.co_filename, "exec", flags, dont_inherit=True)
+    except SyntaxError:
+        return
+    named = (c for c in _nested_code(whole) if c.co_name == wanted.co_name)
+    codes = {code.co_firstlineno: code for code in named}
+    for turn, node in enumerate(nodes):
+        if line + turn * 10**6 in codes:
+            yield node, codes[line + turn * 10**6]
 
 
-def _functions(stmt: ast.stmt) -> Iterator[FunctionNode]:
-    """Return all functions in a statement, outer ones first."""
-    for node in ast.walk(stmt):
-        if isinstance(node, FunctionNode):
-            yield node
-
-
-def _starts(node: FunctionNode, wanted: types.CodeType) -> bool:
-    """Tell whether a function of this name starts here, in the compiler's sense."""
-    if isinstance(node, ast.Lambda):
-        return wanted.co_name == _LAMBDA and node.lineno == wanted.co_firstlineno
-    line = _first_line(node)
-    return node.name == wanted.co_name and line == wanted.co_firstlineno
-
-
-def _first_line(stmt: ast.stmt) -> int:
-    """Return the line where the compiler lets a statement begin: at its decorator."""
-    decorators: list[ast.expr] = getattr(stmt, "decorator_list", [])
-    return decorators[0].lineno if decorators else stmt.lineno
-
-
-def _marked(stmt: ast.stmt, wanted: types.CodeType, marks: list[int]) -> ast.stmt:
-    """Return a copy of the statement whose matching lambdas start at these lines."""
-    fresh = copy.deepcopy(stmt)
-    nodes = [node for node in _functions(fresh) if _starts(node, wanted)]
-    for node, mark in zip(nodes, marks, strict=True):
-        node.lineno = node.end_lineno = mark
-        node.end_col_offset = max(node.col_offset, node.end_col_offset or 0)
-    return fresh
-
-
-def _module_imports(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Return the imports of a module: CPython compiles `np.sin()` by them."""
-    found: list[ast.stmt] = []
-    for stmt in body:
-        if isinstance(stmt, ast.Import | ast.ImportFrom):
-            if getattr(stmt, "module", "") != "__future__":
-                found.append(stmt)
-        elif not isinstance(stmt, Def | ast.ClassDef):
-            for field in ("body", "orelse", "handlers", "finalbody"):
-                found += _module_imports(getattr(stmt, field, ()))
-    return found
+def _first_line(node: ast.stmt | FunctionNode) -> int:
+    """Return the line where the compiler lets a node begin: at its decorator."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return decorators[0].lineno if decorators else node.lineno
 
 
 @functools.lru_cache(maxsize=32)
-def _parse(text: str) -> ast.Module | None:
-    """Return the tree of a file, None if it does not parse (any more)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the import has warned already
-        try:
-            return ast.parse(text)
-        except (SyntaxError, ValueError):
-            return None
-
-
-def _compile(body: list[ast.stmt], like: types.CodeType) -> types.CodeType:
-    """Return the code of a module with the future imports that a function was under."""
-    module = ast.Module(body, [])
-    flags = like.co_flags & _FUTURE_FLAG
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        code: types.CodeType = compile(
-            module, like.co_filename, "exec", flags=flags, dont_inherit=True
-        )
-    return code
+def _parse(text: str) -> ast.Module:
+    """Return the tree of a file, an empty one if it does not parse (any more)."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def _nested_code(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Return a code object and all inside it."""
+    """Yield a code object and all inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _nested_code(constant)
 
 
-def _same_code(a: types.CodeType, b: types.CodeType) -> bool:
-    """Tell whether two codes do the same, wherever their text stands."""
-    fields = (
-        "co_name", "co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars",
-        "co_argcount", "co_posonlyargcount", "co_kwonlyargcount",
-    )  # fmt: skip
-    return all(getattr(a, f) == getattr(b, f) for f in fields) and _same_constants(
-        a.co_consts, b.co_consts
+def _bare(code: types.CodeType) -> types.CodeType:
+    """Return a code without its place: what does the same is then equal.
+
+    Python compares constants with their types, 1 and 1.0 and True kept apart.
+    """
+    constants = tuple(
+        _bare(c) if isinstance(c, types.CodeType) else c for c in code.co_consts
     )
-
-
-def _same_constants(a: object, b: object) -> bool:
-    """Tell whether two constants are the same, 1 and 1.0 and True kept apart."""
-    if isinstance(a, types.CodeType) and isinstance(b, types.CodeType):
-        return _same_code(a, b)
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(_same_constants, a, b))
-    if isinstance(a, frozenset) and isinstance(b, frozenset):
-        return {(type(x), repr(x)) for x in a} == {(type(x), repr(x)) for x in b}
-    return type(a) is type(b) and repr(a) == repr(b)
+    return code.replace(co_consts=constants, co_firstlineno=1, co_linetable=b"")
 
 
 def _columns(code: types.CodeType) -> list[tuple[int | None, int | None]]:
     """Return the columns of all instructions."""
     return [position[2:] for position in code.co_positions()]
-
-
-# Text by position.
-
-
-def _span(file: str, lines: Sequence[str], node: ast.AST) -> Location:
-    """Return the place of a node that has one."""
-    line, end_line = node.lineno, node.end_lineno  # type: ignore[attr-defined]
-    start = _character(lines, line, node.col_offset)  # type: ignore[attr-defined]
-    end = _character(lines, end_line, node.end_col_offset)  # type: ignore[attr-defined]
-    return Location(file, line, start + 1, end_line, end + 1)
-
-
-def _character(lines: Sequence[str], line: int, offset: int) -> int:
-    """Return which character of a line stands at this UTF-8 offset."""
-    text = lines[line - 1] if line <= len(lines) else ""
-    if text.isascii():
-        return offset
-    return len(text.encode()[:offset].decode(errors="ignore"))
-
-
-def _slice(lines: Sequence[str], place: Location) -> str:
-    """Return the text of a span."""
-    cut = list(lines[place.line - 1 : place.end_line])
-    cut[-1] = cut[-1][: place.end_column - 1]
-    cut[0] = cut[0][place.column - 1 :]
-    return "".join(cut)
-
-
-def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """Return a function's statement and all inside it."""
-    if isinstance(node, ast.stmt):
-        yield node
-    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
-        for child in getattr(node, field, ()):
-            yield from _statements(child)
-
-
-def _head_end(stmt: ast.stmt, lines: Sequence[str]) -> tuple[int, int]:
-    """Return where a statement ends, or the head of a compound one."""
-    body = getattr(stmt, "body", None)
-    if not body:
-        return stmt.end_lineno or stmt.lineno, stmt.end_col_offset or 0
-    line, column = _first_line(body[0]), body[0].col_offset
-    # A body that begins its line stands below the head, which ends before that line.
-    return line, column if lines[line - 1].encode()[:column].strip() else 0
-
-
-def _one_line(text: str) -> str:
-    """Return code in one line, without comments and without magic commas.
-
-    >>> _one_line("y = where(  # choose\\n    a > 0,\\n    b,\\n)")
-    'y = where(a > 0, b)'
-    """
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return " ".join(text.split())
-    pieces: list[str] = []
-    open_brackets: list[tuple[bool, int]] = []  # is it a call, how many pieces before
-    row, column = 1, 0
-    for token in tokens:
-        if token.type == tokenize.COMMENT or not token.string.strip():
-            continue  # what is blank is layout: line ends, indents
-        last = pieces[-1] if pieces else ""
-        same_row = token.start[0] == row
-        if token.string in (")", "]", "}") and open_brackets:
-            call, begin = open_brackets.pop()
-            # (x,) needs its comma; f(x,) and (x, y,) do not.
-            if last == "," and not same_row:
-                if call or pieces[begin:].count(",") > 1:
-                    pieces.pop()
-        if same_row:
-            pieces.append(" " * (token.start[1] - column))
-        elif not (last in ("(", "[", "{", ".") or token.string in ")]}."):
-            pieces.append(" ")
-        if token.string in ("(", "[", "{"):
-            call = token.string == "(" and (last.isidentifier() or last in (")", "]"))
-            open_brackets.append((call, len(pieces)))
-        pieces.append(token.string)
-        row, column = token.end
-    return " ".join("".join(pieces).split("\n")).strip()

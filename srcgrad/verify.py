@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from srcgrad.errors import BackendError, internal_error
+from srcgrad.errors import SrcgradError, internal_error
 from srcgrad.ir import (
     Accumulate,
     Assert,
@@ -113,7 +113,7 @@ class _Checker:
         if not holds:
             raise self.fault(message)
 
-    def fault(self, message: str, value: Operand | None = None) -> BackendError:
+    def fault(self, message: str, value: Operand | None = None) -> SrcgradError:
         """Return the error of a fault, with the IR around it and what led to it."""
         lines = print_lines(self.function)
         where = {stmt: k for k, (_, stmt) in enumerate(lines) if stmt is not None}

@@ -28,7 +28,6 @@ from srcgrad.source import (
     location,
     read_globals,
     read_source,
-    segment,
     statement_text,
     unbound,
 )
@@ -59,7 +58,7 @@ def body_text(source: FunctionSource) -> str:
     """Return the expression of a lambda, or the last statement of a `def`."""
     node = source.node
     last = node.body if isinstance(node, ast.Lambda) else node.body[-1]
-    return segment(source, last)
+    return ast.get_source_segment("".join(source.lines), last) or ""
 
 
 def test_a_function_of_this_file() -> None:
@@ -154,7 +153,7 @@ def test_a_lambda_over_several_lines() -> None:
     )
     source = read_source(found["a"])
     assert ast.unparse(source.node) == "lambda x, y: x + y"
-    assert statement_text(source, source.line) == "lambda x, y: (x + y)"
+    assert statement_text(source, source.line) == "lambda x, y: x + y"
 
 
 def test_methods_written_as_functions() -> None:
@@ -246,7 +245,6 @@ def test_columns_are_characters() -> None:
     last = statement.value.right  # type: ignore[union-attr]
     place = location(source, last)
     assert (place.line, place.column, place.end_column) == (2, 22, 23)
-    assert segment(source, last) == "é"
     assert location(source, ast.Add()).line == 1
 
 
@@ -306,13 +304,11 @@ def test_statement_texts() -> None:
     assert [shown[line] for line in (19, 20, 21)] == ["y = 2", "else:", "y = 3"]
     assert shown[22] == shown[23] == "for i in range(3):"
     assert shown[27] == "y += i; z += 1"
-    assert shown[28] == "while (y > 1 and z):"
+    assert shown[28] == "while y > 1 and z:"
     assert shown[31] == "y -= 1"
     assert shown[32] == "def g(x): return x"
     assert shown[34] == "def h(x, y=2) -> int:"
-    assert shown[38] == 'raise ValueError("""a       b""")'
-    with pytest.raises(ValueError, match="is not in f"):
-        statement_text(source, 1)
+    assert shown[38] == r"raise ValueError('a\n      b')"
 
 
 def test_globals_that_are_read() -> None:
@@ -370,6 +366,16 @@ def test_constants_are_compared_with_their_types(tmp_path: Path) -> None:
         file.write_text(f"def f(x):\n    return x, ({after}, 'a')\n")
         with pytest.raises(SourceUnavailableError, match="SG003"):
             read_source(module.f)
+
+
+def test_stars_are_compared(tmp_path: Path) -> None:
+    """Check an edit that only the flags of the code tell."""
+    file = tmp_path / "stars.py"
+    file.write_text("def f(x, *rest):\n    return x, rest\n")
+    module = load(file)
+    file.write_text("def f(x, **rest):\n    return x, rest\n")
+    with pytest.raises(SourceUnavailableError, match="SG003"):
+        read_source(module.f)
 
 
 def test_imports_that_change_the_code(tmp_path: Path) -> None:

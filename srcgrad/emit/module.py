@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import linecache
 import os
 import re
 from collections.abc import Sequence
@@ -89,7 +88,7 @@ def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
     for k, (text, line) in enumerate(rest):
         if line and home[line] == k:
             indent = text[: len(text) - len(text.lstrip())]
-            comment = f"# {line}: {_statement(source, line)}"
+            comment = f"# {line}: {statement_text(source, line)}"
             if len(text) + len(comment) + 2 > WIDTH:
                 body.append((_cut(f"{indent}{comment}"), line))
             else:
@@ -131,14 +130,6 @@ def _is_start(text: str) -> bool:
     """Tell whether a line gives a cotangent its first value."""
     value = text.partition(" = ")[2]
     return value == "0.0" or value.startswith("d_") or ".zeros" in value
-
-
-def _statement(source: FunctionSource, line: int) -> str:
-    """Return the user's statement on a line, of the function or of a helper."""
-    try:
-        return statement_text(source, line)
-    except ValueError:
-        return linecache.getline(source.file, line).strip()
 
 
 def aliases(source: FunctionSource) -> dict[str, str]:

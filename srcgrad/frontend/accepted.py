@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from srcgrad.errors import Problems
+from srcgrad.errors import Problem, Problems
 from srcgrad.source import FunctionSource, location
 
 __all__ = ["check_accepted"]
@@ -192,14 +192,9 @@ class _Checker:
 
     def refuse(self, refusal: Refusal, node: ast.AST) -> None:
         """Note that a node is refused."""
-        self.problems.add(
-            refusal.code,
-            refusal.what,
-            location(self.source, node),
-            note=refusal.note,
-            helps=[refusal.help],
-            function=self.source.name,
-        )
+        code, what, note, help = refusal
+        where, name = location(self.source, node), self.source.name
+        self.problems.add(Problem(code, what, where, note, (help,), (), name))
 
     # Statements.
 

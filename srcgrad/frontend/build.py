@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.builder import Builder, LengthOne, Meeting, ShapeError, const
-from srcgrad.errors import Label, Location, Problems
+from srcgrad.errors import Location, Problem, Problems
 from srcgrad.frontend import calls, containers, expressions, indexing, iteration, loops
 from srcgrad.frontend.accepted import check_accepted
 from srcgrad.frontend.names import Liveness, assigned
@@ -117,15 +117,13 @@ class Reader:
 
     def problem(
         self, code: str, message: str, node: ast.AST | None = None, note: str = "",
-        helps: Sequence[str] = (), labels: Sequence[Label] = (),
+        helps: Sequence[str] = (), labels: Sequence[tuple[Location, str]] = (),
     ) -> Refused:  # fmt: skip
         """Note a problem; the caller raises what this returns."""
         source = self.frames[-1].source if self.frames else None
         where = location(source, node) if source is not None and node else self.where()
         inner = source.name if source and len(self.frames) > 1 else ""
-        self.problems.add(
-            code, message, where, note=note, helps=helps, labels=labels, function=inner
-        )
+        self.problems.add(Problem(code, message, where, note, helps, labels, inner))
         return Refused(message)
 
     def where(self) -> Location | None:

@@ -100,7 +100,7 @@ def run_items(
     )  # fmt: skip
     short = isinstance(items.count, Const) and items.count.value <= _UNROLLED
     before, mark = reader.snapshot(), len(reader.build.open[-1])
-    found = reader.problems.mark()
+    found = len(reader.problems)
     from srcgrad.frontend.build import Refused
 
     try:
@@ -113,7 +113,7 @@ def run_items(
         # What no carried value can express may still be right turn by turn.
         reader.restore(before)
         del reader.build.open[-1][mark:]
-        reader.problems.rewind(found)
+        del reader.problems[found:]
         reader.dead = False
         items.fixed = True
         run_items(reader, items, over, target, body, carried, live, exit_name)

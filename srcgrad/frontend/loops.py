@@ -47,7 +47,7 @@ def read_loop(reader: Reader, header: Header) -> None:
     for _ in range(40):
         before = reader.snapshot()
         mark, memo = len(build.open[-1]), dict(build.memo[-1])
-        found, dead = reader.problems.mark(), reader.dead
+        found, dead = len(reader.problems), reader.dead
         shares = {root: set(root.shares) for root in reader.state.ver}
         try:
             _Loop(reader, header, plan).read()
@@ -56,7 +56,7 @@ def read_loop(reader: Reader, header: Header) -> None:
             reader.restore(before)
             del build.open[-1][mark:]
             build.memo[-1] = memo
-            reader.problems.rewind(found)
+            del reader.problems[found:]
             reader.dead = dead
             for root, others in shares.items():
                 root.shares = others

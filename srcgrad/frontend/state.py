@@ -296,7 +296,7 @@ def branch(
         live: The names of the frame that are alive afterwards; None means all.
     """
     before = reader.snapshot()
-    found = reader.problems.mark()
+    found = len(reader.problems)
     ends, results, arms, dead = [], [], [], []
     for arm in (then, orelse):
         reader.restore(before)
@@ -309,7 +309,7 @@ def branch(
     reader.restore(before)
     reader.dead = all(dead)
     if not any(dead) and _grow(reader, ends[0], ends[1]):
-        reader.problems.rewind(found)
+        del reader.problems[found:]
         return branch(reader, cond, then, orelse, live)
     if any(dead):
         return _one_sided(reader, cond, (then, orelse), arms, dead)
