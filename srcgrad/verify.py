@@ -11,51 +11,18 @@ it holds, or that it was handed on. A loop body is run once, with all memory of 
 outside frozen; the two arms of an `if` are run from one state and then compared.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from srcgrad.errors import SrcgradError, internal_error
-from srcgrad.ir import (
-    Accumulate,
-    Assert,
-    Block,
-    Const,
-    For,
-    Function,
-    If,
-    Index,
-    Loop,
-    Merge,
-    Op,
-    Operand,
-    Path,
-    Permute,
-    Push,
-    Read,
-    Slice,
-    Stmt,
-    Take,
-    Update,
-    Value,
-    View,
-    While,
-    Write,
-    gathers,
-    owned,
-)
+from srcgrad import ir
+from srcgrad.builder import Builder, ShapeError
+from srcgrad.errors import internal_error
+from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
+from srcgrad.ops import ROWS
 from srcgrad.text import print_lines
 from srcgrad.types import Array, ListOf, Scalar, Type
 from srcgrad.walk import inner_outs, operands, outs
-
-__all__ = ["SHAPE_ONLY", "verify"]
-
-# Rows that look only at the shape of their first operand, as the table says: it may be
-# an array that was overwritten since. (The table is above this layer.)
-SHAPE_ONLY = frozenset(
-    ["dim", "empty_like", "full_like", "length", "ones_like", "zeros_like"]
-)
 
 _AROUND = 2
 
@@ -67,7 +34,7 @@ def verify(function: Function) -> None:
         BackendError: A rule is broken; the text shows the IR around the fault.
 
     >>> x, y = (Value(name, Scalar("float64")) for name in "xy")
-    >>> stmt = Op("add", (x, y), (Value("z", Scalar("float64")),))
+    >>> stmt = ir.Op("add", (x, y), (Value("z", Scalar("float64")),))
     >>> verify(Function("f", (x, y), Block((stmt,)), stmt.outs))
     >>> verify(Function("f", (x,), Block((stmt,)), stmt.outs))
     Traceback (most recent call last):
@@ -80,7 +47,16 @@ def verify(function: Function) -> None:
     help: this is a bug of srcgrad, not of your program
     help: please report it with this text, and what `python -m srcgrad info` prints
     """
-    _Checker(function).run()
+    checker = _Checker(function)
+    for param in function.params:
+        checker.define(param)
+    checker.block(function.body)
+    checker.at = None
+    for result in function.results:
+        checker.read(result)
+    cut = function.cut or 0
+    inside = 0 <= cut <= len(function.body.stmts)
+    checker.require(inside, f"the cut {cut} is not inside")
 
 
 class _Checker:
@@ -89,101 +65,87 @@ class _Checker:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.at: Stmt | None = None
-        self.defined: set[Value] = set()
-        self.scope: set[Value] = set()
-        self.memory: dict[Value, Value] = {}
-        self.base: dict[Value, Value] = {}
-        self.state: dict[Value, Value | None] = {}
+        self.defined: set[Operand] = set()
+        self.scope: set[Operand] = set()
+        self.memory: dict[Any, Value] = {}
+        self.base: dict[Operand, Value] = {}
+        self.state: dict[Any, Value | None] = {}
         self.frozen: frozenset[Value] = frozenset()
-        self.ended: dict[Operand, Stmt | None] = {}
+        self.ended: dict[Operand | None, Stmt | None] = {}
 
-    def run(self) -> None:
-        """Check the whole function."""
-        for param in self.function.params:
-            self.define(param)
-        self.block(self.function.body)
-        self.at = None
-        for result in self.function.results:
-            self.read(result)
-        cut, count = self.function.cut, len(self.function.body.stmts)
-        self.require(cut is None or 0 <= cut <= count, f"the cut {cut} is not inside")
+    def require(self, holds: bool, message: str, value: Operand | None = None) -> None:
+        """Raise an error at this statement unless something holds.
 
-    def require(self, holds: bool, message: str) -> None:
-        """Raise an error at this statement unless something holds."""
-        if not holds:
-            raise self.fault(message)
-
-    def fault(self, message: str, value: Operand | None = None) -> SrcgradError:
-        """Return the error of a fault, with the IR around it and what led to it."""
+        It shows the IR around, and the statement that ended a value.
+        """
+        if holds:
+            return
         lines = print_lines(self.function)
-        where = {stmt: k for k, (_, stmt) in enumerate(lines) if stmt is not None}
-        at = len(lines) - 1 if self.at is None else where[self.at]
-        marks = dict.fromkeys(range(at - _AROUND, at + _AROUND + 1), " ")
-        cause = None if value is None else self.ended.get(value)
-        if cause is not None:
-            marks[where[cause]] = "<"
+        where = {stmt: k for k, (_, stmt) in enumerate(lines)}
+        at = where[self.at]
+        around = range(max(at - _AROUND, 0), min(at + _AROUND + 1, len(lines)))
+        marks = dict.fromkeys(around, " ")
+        if self.ended.get(value) is not None:
+            marks[where[self.ended[value]]] = "<"
         marks[at] = ">"
-        text, last = [message], None
-        for k in sorted(k for k in marks if 0 <= k < len(lines)):
-            if last is not None and k > last + 1:
+        text = [message]
+        for k in sorted(marks):
+            if k - 1 not in marks and len(text) > 1:
                 text.append("    ...")
             text.append(f"{marks[k]}   {lines[k][0]}")
-            last = k
         loc = self.at.loc if self.at is not None and self.at.loc.line else None
-        return internal_error("\n".join(text), loc, function=self.function.name)
+        raise internal_error("\n".join(text), loc, function=self.function.name)
 
     # values
 
-    def enter(self, value: Value) -> None:
-        """Bring a value into scope."""
+    def define(
+        self, value: Value, memory: Value | None = None, view: bool = False
+    ) -> None:
+        """Bring a value into scope; an owner is the version that its memory holds."""
         self.require(value not in self.defined, f"{_show(value)} is defined twice")
         self.defined.add(value)
         self.scope.add(value)
-
-    def define(self, value: Value, memory: Value | None = None) -> None:
-        """Bring a value into scope; an owner is the version that its memory holds."""
-        self.enter(value)
-        if owned(value.type):
+        if owned(value.type) and not view:
             self.memory[value] = memory or value
             self.state[self.memory[value]] = value
 
-    def define_view(self, stmt: View) -> None:
-        """Bring a view into scope: it lives as long as the version it looks at."""
-        self.enter(stmt.out)
-        if owned(stmt.out.type) and not gathers(stmt.path):
-            self.base[stmt.out] = self.base.get(stmt.base, stmt.base)
-
     def see(self, x: Operand) -> None:
         """Check that an operand is defined here."""
-        if isinstance(x, Value) and x not in self.scope:
-            known = x in self.defined
-            why = "defined in another block" if known else "used before it is defined"
-            raise self.fault(f"{_show(x)} is {why}")
+        known = x in self.defined
+        why = "defined in another block" if known else "used before it is defined"
+        there = isinstance(x, Const) or x in self.scope
+        self.require(there, f"{_show(x)} is {why}")
 
     def read(self, x: Operand) -> None:
         """Check that the content of an operand is there."""
         self.see(x)
-        if not isinstance(x, Value):
-            return
         root = self.base.get(x, x)
-        if root in self.memory and self.state[self.memory[root]] is not root:
-            what = _show(x) if root is x else f"{_show(x)}, a view of {_show(root)},"
-            fate = "handed on or changed on some path"
-            if isinstance(self.ended.get(root), Update):
-                fate = "overwritten"
-            raise self.fault(f"{what} is read after it was {fate}", root)
+        what = _show(x) if root is x else f"{_show(x)}, a view of {_show(root)},"
+        written = isinstance(self.ended.get(root), ir.Update)
+        fate = "overwritten" if written else "handed on or changed on some path"
+        same = self.state.get(self.memory.get(root), root) is root
+        self.require(same, f"{what} is read after it was {fate}", root)
 
     def consume(self, x: Operand) -> None:
         """Check that an operand is a current version, and end it."""
         self.read(x)
-        if not isinstance(x, Value) or x not in self.memory:
-            raise self.fault(f"{_show(x)} is no version of a buffer of its own")
+        owns = x in self.memory
+        self.require(owns, f"{_show(x)} is no version of a buffer of its own")
         self.require(
             self.memory[x] not in self.frozen,
             f"{_show(x)} lies outside the loop: every turn would take it again",
         )
         self.state[self.memory[x]] = None
         self.ended[x] = self.at
+
+    def take(self, xs: Sequence[Operand], what: str) -> None:
+        """Check values that are handed on together: read numbers, consume owners."""
+        taken = [self.memory[x] for x in xs if x in self.memory]
+        for x in xs:
+            twice = taken.count(self.memory.get(x)) > 1  # type: ignore[arg-type]
+            self.require(not twice, f"{_show(x)} is handed on twice {what}")
+        for x in xs:
+            (self.consume if owned(x.type) else self.read)(x)
 
     # statements
 
@@ -193,78 +155,68 @@ class _Checker:
         for stmt in block.stmts:
             self.at = stmt
             match stmt:
-                case If():
+                case ir.If():
                     ends = self.branch(stmt) and ends
-                case For() | While():
+                case ir.For() | ir.While():
                     self.loop(stmt)
-                case Assert():
+                case ir.Assert():
                     self.test(stmt.cond, "a check")
-                    ends = ends and not _is_false(stmt.cond)
-                case Op():
-                    self.operation(stmt)
-                case View():
-                    self.place(stmt)
-                    self.define_view(stmt)
-                case Read():
-                    self.place(stmt)
-                    self.define(stmt.out)
+                    ends = ends and not (
+                        isinstance(stmt.cond, Const) and not stmt.cond.value
+                    )
+                case ir.Op():
+                    row = ROWS[stmt.row]
+                    for k, arg in enumerate(stmt.args):
+                        shape = row.param(k) in row.shape_only
+                        whole = not shape or not isinstance(arg.type, Array)
+                        (self.read if whole else self.see)(arg)
+                    for out in stmt.outs:
+                        self.define(out)
+                case ir.View() | ir.Read():
+                    rank = self.place(stmt.base, stmt.path)
+                    more = f"{_show(stmt.out)} has more axes than its place"
+                    self.require(stmt.out.type.rank <= rank, more)
+                    view = isinstance(stmt, ir.View)
+                    self.define(stmt.out, view=view)
+                    if view and owned(stmt.out.type) and not ir.gathers(stmt.path):
+                        self.base[stmt.out] = self.base.get(stmt.base, stmt.base)
                 case _:
                     self.update(stmt)
         return ends
 
-    def operation(self, stmt: Op) -> None:
-        for position, arg in enumerate(stmt.args):
-            shape_only = position == 0 and stmt.row in SHAPE_ONLY
-            if shape_only and isinstance(arg.type, Array):
-                self.see(arg)
-            else:
-                self.read(arg)
-        for out in stmt.outs:
-            self.define(out)
-
-    def place(self, stmt: View | Read | Write | Accumulate | Take) -> int:
+    def place(self, base: Value, path: ir.Path) -> int:
         """Check the base and the path of a place; return its rank."""
-        for x in operands(stmt):
+        for x in (base, *operands(path)):
             self.read(x)
-        rank = _rank(stmt.base.type, stmt.path)
-        if rank is None:
-            raise self.fault(f"the path does not fit {_show(stmt.base)}")
-        if isinstance(stmt, View | Read) and stmt.out.type.rank > rank:
-            raise self.fault(f"{_show(stmt.out)} has more axes than its place")
-        return rank
+        try:
+            return Builder(trusting=True).place(base.type, path).rank
+        except (AssertionError, IndexError, ShapeError):
+            self.require(False, f"the path does not fit {_show(base)}")
+            raise
 
-    def update(self, stmt: Update) -> None:
+    def update(self, stmt: ir.Update) -> None:
         """Check a statement that makes a new version of a buffer."""
-        if isinstance(stmt, Push):
-            self.item(stmt)
+        if isinstance(stmt, ir.Push):
+            self.read(stmt.value)
+            listed, value = stmt.base.type, stmt.value.type
+            self.require(isinstance(listed, ListOf), "push into what is no list")
+            same = isinstance(listed, ListOf) and _kind(listed.item) == _kind(value)
+            self.require(same, f"{_show(stmt.value)} is no item of this list")
         else:
-            rank = self.place(stmt)
-            if not isinstance(stmt, Take):
-                self.fits(stmt.value, rank)
+            rank = self.place(stmt.base, stmt.path)
+            if not isinstance(stmt, ir.Take):
+                self.read(stmt.value)
+                value = stmt.value.type
+                what = f"{_show(stmt.value)} has rank {value.rank}"
+                # Leading axes of one may be more than those of the place.
+                extra = value.dims[: max(value.rank - rank, 0)]
+                room = all(d.known == 1 for d in extra)
+                self.require(room, f"{what}, its place rank {rank}")
         self.consume(stmt.base)
         self.agree(stmt.base, stmt.out)
         self.define(stmt.out, self.memory[stmt.base])
-        if isinstance(stmt, Take):
+        if isinstance(stmt, ir.Take):
             self.define(stmt.value)
-
-    def item(self, stmt: Push) -> None:
-        """Check that a value is an item of a list."""
-        self.read(stmt.value)
-        listed = stmt.base.type
-        if not isinstance(listed, ListOf):
-            raise self.fault("push into what is no list")
-        same = _kind(listed.item) == _kind(stmt.value.type)
-        self.require(same, f"{_show(stmt.value)} is no item of this list")
-
-    def fits(self, value: Operand, rank: int) -> None:
-        """Check that a value has no more axes than its place, axes of one aside."""
-        extra = value.type.rank - rank
-        dims = getattr(value.type, "dims", ())
-        room = extra <= 0 or all(d.known == 1 for d in dims[:extra])
-        what = f"{_show(value)} has rank {value.type.rank}, its place rank {rank}"
-        self.require(room, what)
-
-    # types
 
     def test(self, x: Operand, what: str, dtype: str = "bool") -> None:
         """Check that a condition or a bound is a number of its kind."""
@@ -273,42 +225,45 @@ class _Checker:
         verb = "tests" if dtype == "bool" else "is"
         self.require(good, f"{what} {verb} {_show(x)}, which is {x.type}")
 
-    def agree(self, *xs: Operand) -> None:
+    def agree(self, first: Operand, *others: Operand) -> None:
         """Check that what is handed on keeps its kind, rank and dtype."""
-        first, *rest = xs
-        for x in rest:
-            same = _kind(first.type) == _kind(x.type)
+        for x in others:
             one, other = (f"{_show(v)} is {v.type}" for v in (x, first))
-            self.require(same, f"{one} where {other}")
+            self.require(_kind(first.type) == _kind(x.type), f"{one} where {other}")
 
     # regions
 
     @contextmanager
-    def region(self, stmt: Stmt) -> Iterator[None]:
-        """Forget at the end what was defined inside."""
-        scope = set(self.scope)
+    def region(self, stmt: Stmt, frozen: bool = False) -> Iterator[None]:
+        """Forget at the end what was defined inside; nothing outside may change."""
+        scope, outside = set(self.scope), self.frozen
+        if frozen:
+            self.frozen = frozenset(self.state)
         yield
-        self.scope, self.at = scope, stmt
+        self.scope, self.frozen, self.at = scope, outside, stmt
 
-    def loop(self, stmt: Loop) -> None:
+    def loop(self, stmt: ir.Loop) -> None:
         """Check a loop: its body once, with all memory of the outside frozen."""
-        if isinstance(stmt, For):
+        if isinstance(stmt, ir.For):
             for bound in (stmt.start, stmt.stop, stmt.step):
                 self.test(bound, "a bound of a loop", "int")
         self.take([c.init for c in stmt.carries], "into the loop")
-        outside, frozen = dict(self.state), self.frozen
-        self.frozen = frozenset(outside)
-        with self.region(stmt):
+        outside = dict(self.state)
+        with self.region(stmt, frozen=True):
             for value in inner_outs(stmt):
                 self.define(value)
-            if isinstance(stmt, While):
-                self.head(stmt)
+            if isinstance(stmt, ir.While):
+                # As no turn need follow a test, it may change nothing at all.
+                with self.region(stmt, frozen=True):
+                    self.block(stmt.test)
+                    self.at = stmt
+                    self.test(stmt.cond, "a loop")
             self.block(stmt.body)
             self.at = stmt
             if stmt.exit is not None:
                 self.test(stmt.exit, "the exit")
             self.take([c.yld for c in stmt.carries], "to the next turn")
-        self.state, self.frozen = outside, frozen
+        self.state = outside
         for c in stmt.carries:
             self.agree(c.inn, c.init, c.yld, c.out)
         for value in outs(stmt):
@@ -316,31 +271,7 @@ class _Checker:
         if stmt.trips is not None:
             self.test(stmt.trips, "a bound of a loop", "int")
 
-    def head(self, stmt: While) -> None:
-        """Check the test of a loop: as no turn need follow, it may change nothing."""
-        frozen, self.frozen = self.frozen, frozenset(self.state)
-        with self.region(stmt):
-            self.block(stmt.test)
-            self.at = stmt
-            self.test(stmt.cond, "a loop")
-        self.frozen = frozen
-
-    def take(self, xs: Sequence[Operand], what: str) -> None:
-        """Check values that are handed on together: read numbers, consume owners."""
-        seen: set[Value] = set()
-        for x in xs:
-            if isinstance(x, Value) and x in self.memory:
-                memory = self.memory[x]
-                message = f"{_show(x)} is handed on twice {what}"
-                self.require(memory not in seen, message)
-                seen.add(memory)
-        for x in xs:
-            if owned(x.type):
-                self.consume(x)
-            else:
-                self.read(x)
-
-    def branch(self, stmt: If) -> bool:
+    def branch(self, stmt: ir.If) -> bool:
         """Check both arms and what they hand out; tell whether either is left."""
         self.test(stmt.cond, "an if")
         before, ends, states = dict(self.state), [], []
@@ -361,56 +292,16 @@ class _Checker:
                 self.ended.setdefault(version, stmt)
         for m in stmt.merges:
             self.agree(m.out, m.then, m.orelse)
-            self.define(m.out, self.shared(m))
+            # Two versions of one buffer are merged in place.
+            one, other = self.memory.get(m.then), self.memory.get(m.orelse)
+            self.define(m.out, one if one is other else None)
         return any(ends)
-
-    def shared(self, m: Merge) -> Value | None:
-        """Return the memory of a merge of two versions of one buffer."""
-        found = {self.memory.get(x) for x in (m.then, m.orelse) if isinstance(x, Value)}
-        return found.pop() if len(found) == 1 and owned(m.out.type) else None
-
-
-def _is_false(x: Operand) -> bool:
-    return isinstance(x, Const) and not x.value
 
 
 def _show(x: Operand) -> str:
     return x.name or "t"
 
 
-def _kind(type: Type) -> tuple[str, int, str]:
-    item = type.item.rank if isinstance(type, ListOf) else 0
-    return type.__class__.__name__ + str(item), type.rank, type.dtype
-
-
-def _rank(type: Type, path: Path) -> int | None:
-    """Return the rank of a place, or None if the path does not fit the type."""
-    if isinstance(type, ListOf) and path:
-        first = path[0]
-        one = isinstance(first, Index) and len(first.items) == 1
-        return _rank(type.item, path[1:]) if one else None
-    rank: int | None = type.rank
-    for step in path:
-        if rank is None:
-            return None
-        if isinstance(step, Permute):
-            rank = rank if sorted(step.axes) == list(range(rank)) else None
-        elif isinstance(step, Index):
-            rank = _indexed(rank, step)
-        else:
-            rank = len(step.shape)
-    return rank
-
-
-def _indexed(rank: int, step: Index) -> int | None:
-    """Return the rank after a subscript; a mask takes as many axes as it has."""
-    used, made, gathered = 0, 0, 0
-    for item in step.items:
-        if item is None:
-            made += 1
-        elif isinstance(item, Slice):
-            used, made = used + 1, made + 1
-        else:
-            used += item.type.rank if item.type.dtype == "bool" else 1
-            gathered = max(gathered, item.type.rank)
-    return None if used > rank else made + gathered + rank - used
+def _kind(type: Type) -> tuple[Any, ...]:
+    item = type.item.rank if isinstance(type, ListOf) else None
+    return type.__class__, type.rank, type.dtype, item

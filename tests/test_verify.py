@@ -34,9 +34,8 @@ from srcgrad.ir import (
     While,
     Write,
 )
-from srcgrad.ops.table import ROWS
 from srcgrad.types import Array, Dim, ListOf
-from srcgrad.verify import SHAPE_ONLY, verify
+from srcgrad.verify import verify
 from tests.ir_programs import (
     ALL,
     FLAG,
@@ -389,15 +388,6 @@ def test_lines_are_counted_as_printed() -> None:
             verify(function([u, v, s, c], [*stmts, bad]))
         (line,) = (x for x in str(caught.value).splitlines() if x[0] == ">")
         assert line == ">     b.0: float64 = neg(a.0)"
-
-
-def test_shape_only_rows_are_those_of_the_table() -> None:
-    """Check that the names kept here are what the rows say."""
-    table = {row.name for row in ROWS.values() if row.shape_only}
-    assert table <= SHAPE_ONLY
-    for name in table:
-        row = ROWS[name]
-        assert row.shape_only == {row.params[0]}
 
 
 def accepted(f: Function) -> bool:
