@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import pytest
 
 from srcgrad.compile import files
-from srcgrad.compile.files import Entry, digest, lookup, open_entry, persist_meta
+from srcgrad.compile.files import Entry, digest, open_entry
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,12 +33,12 @@ KERNEL = """\
 from numba import njit
 
 
-@njit(cache=True)
+@njit
 def half(x):
     return x * 0.5
 
 
-@njit(cache=True)
+@njit
 def total(a):
     s = 0.0
     for i in range(a.shape[0]):
@@ -51,22 +51,20 @@ KEY = digest(KERNEL)
 CHILD = """
 import json, sys, time
 import numpy as np
-from srcgrad.compile import files, locator
+from srcgrad.compile import files, machine
 
 key, text, before, after = sys.argv[1:]
 exec(before)
-entry = files.lookup(key) or files.open_entry(key, {"total": text})
-files.persist_meta(entry, {"shown": "text"})
-module = locator.load_compiled(entry)
+entry = files.open_entry(key, "total", text)
+module = machine.load_compiled(entry)
 value = module.total(np.arange(4.0))
 entry.commit()
 exec(after)
 stats = module.total.stats
 counts = {name: sum(getattr(stats, name).values()) for name in stats._fields[1:]}
-print(json.dumps({"found": entry.found, "value": value, "meta": entry.meta, **counts}))
+print(json.dumps({"found": entry.found, "value": value, **counts}))
 """
-COLD = {"found": False, "value": 3.0, "meta": {"shown": "text"}}
-COLD |= {"cache_hits": 0, "cache_misses": 1}
+COLD = {"found": False, "value": 3.0, "cache_hits": 0, "cache_misses": 1}
 WARM = COLD | {"found": True, "cache_hits": 1, "cache_misses": 0}
 
 TEXT = "def double(x):\n    return 2 * x\n\n\ndef fail(x):\n    return 1 / (x - x)\n"
@@ -109,7 +107,18 @@ def run(root: Path, before: str = "", after: str = "") -> dict[str, Any]:
 
 def names(root: Path) -> list[str]:
     """Return the names of all folders of entries, temporary ones included."""
-    return sorted(path.name for path in root.glob("*/*") if path.name != ".size")
+    return sorted(path.name for path in root.glob("*/*"))
+
+
+def size_of(root: Path) -> int:
+    """Return how many bytes the files of all entries take."""
+    return sum(path.stat().st_size for path in root.glob("*/*/*"))
+
+
+def lookup(key: str, text: str = TEXT) -> Entry | None:
+    """Return an entry if it lies complete and valid on disk."""
+    entry = open_entry(key, "plain", text)
+    return entry if entry.found else None
 
 
 def home_of(root: Path, key: str = KEY) -> Path:
@@ -118,14 +127,12 @@ def home_of(root: Path, key: str = KEY) -> Path:
     return home
 
 
-def build(key: str, text: str = TEXT, **meta: object) -> Entry:
+def build(key: str, text: str = TEXT) -> None:
     """Build and commit an entry without machine code."""
-    entry = open_entry(key, {"plain": text})
+    entry = open_entry(key, "plain", text)
     assert entry.building
     entry.load()
-    persist_meta(entry, meta)
     entry.commit()
-    return entry
 
 
 def fail_with(code: int) -> Any:
@@ -158,20 +165,6 @@ def test_digest_separates_its_parts() -> None:
     assert digest("\ud800") != digest("")  # source text may hold a lone surrogate
 
 
-@pytest.mark.parametrize("key", ["", "a" * 31, "A" * 32, "../" + "a" * 29, "g" * 32])
-def test_only_digests_are_keys(root: Path, key: str) -> None:
-    with pytest.raises(ValueError, match="not a digest"):
-        lookup(key)
-    with pytest.raises(ValueError, match="not a digest"):
-        open_entry(key, {"plain": TEXT})
-
-
-@pytest.mark.parametrize("sources", [{}, {"a/b": TEXT}, {"..": TEXT}])
-def test_only_identifiers_are_names(root: Path, sources: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="identifiers"):
-        open_entry(KEY, sources)
-
-
 def test_root_follows_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +182,6 @@ def test_root_follows_the_environment(
     assert (tmp_path / "own").stat().st_mode & 0o777 == 0o700
     monkeypatch.setenv("SRCGRAD_CACHE", "0")
     assert files.cache_root() is None
-    assert files.cache_info() == (None, 0, 0)
 
 
 def test_environment_leaves_numba_alone() -> None:
@@ -233,33 +225,16 @@ def test_environment_changes_with_the_runtime(
 
 def test_what_is_committed_is_found(root: Path) -> None:
     assert lookup(KEY) is None
-    built = build(KEY, shown=["a", "é"], lines={"1": 10})
-    assert not built.found
+    build(KEY)
     entry = lookup(KEY)
     assert entry is not None
-    assert entry.found
-    assert entry.sources == {"plain": TEXT}
-    assert entry.meta == built.meta == {"shown": ["a", "é"], "lines": {"1": 10}}
-    assert open_entry(KEY, {"plain": TEXT}).found
     assert_works(entry.load())
     assert KEY in entry.load().__name__
     assert names(root) == [KEY]
-    assert files.cache_info()[:2] == (root, 1)
-
-
-def test_several_modules_make_one_entry(root: Path) -> None:
-    entry = open_entry(KEY, {"second": "x = 2", "first": "x = 1"})
-    entry.commit()
-    found = lookup(KEY)
-    assert found is not None
-    assert list(found.sources) == ["second", "first"]
-    assert (found.load().x, found.load("first").x) == (2, 1)
-    with pytest.raises(KeyError):
-        found.load("third")
 
 
 def test_nothing_is_seen_before_the_commit(root: Path) -> None:
-    entry = open_entry(KEY, {"plain": TEXT})
+    entry = open_entry(KEY, "plain", TEXT)
     entry.load()
     assert lookup(KEY) is None
     assert entry.folder is not None
@@ -270,7 +245,7 @@ def test_nothing_is_seen_before_the_commit(root: Path) -> None:
 
 
 def test_the_slower_builder_gives_way(root: Path) -> None:
-    quick, slow = (open_entry(KEY, {"plain": TEXT}) for _ in range(2))
+    quick, slow = (open_entry(KEY, "plain", TEXT) for _ in range(2))
     module = slow.load()
     quick.commit()
     folder = home_of(root).stat().st_ino
@@ -281,7 +256,7 @@ def test_the_slower_builder_gives_way(root: Path) -> None:
 
 
 def test_a_module_outlives_the_rename(root: Path) -> None:
-    entry = open_entry(KEY, {"plain": TEXT})
+    entry = open_entry(KEY, "plain", TEXT)
     module = entry.load()
     assert_works(module)
     entry.commit()
@@ -297,7 +272,8 @@ def test_a_module_outlives_the_rename(root: Path) -> None:
 def test_other_texts_replace_what_is_there(root: Path) -> None:
     build(KEY)
     build(KEY, text="x = 1\n")
-    entry = lookup(KEY)
+    assert lookup(KEY) is None
+    entry = lookup(KEY, "x = 1\n")
     assert entry is not None
     assert entry.load().x == 1
     assert names(root) == [KEY]
@@ -305,25 +281,25 @@ def test_other_texts_replace_what_is_there(root: Path) -> None:
 
 def test_a_module_can_be_imported_while_it_runs(root: Path) -> None:
     text = "import importlib\nown = importlib.import_module(__name__)\n"
-    entry = open_entry(KEY, {"own": text})
+    entry = open_entry(KEY, "own", text)
     assert entry.load().own is entry.load()
 
 
 def test_a_text_that_fails_leaves_no_module(root: Path) -> None:
-    entry = open_entry(KEY, {"broken": "1 / 0"})
+    entry = open_entry(KEY, "broken", "1 / 0")
     with pytest.raises(ZeroDivisionError):
         entry.load()
     assert f"broken_{KEY}" not in sys.modules
 
 
 def test_what_is_given_up_is_removed(root: Path) -> None:
-    entry = open_entry(KEY, {"plain": TEXT})
+    entry = open_entry(KEY, "plain", TEXT)
     module = entry.load()
     entry.discard()
     entry.commit()
     assert names(root) == []
     assert_works(module)
-    forgotten = open_entry(KEY, {"plain": TEXT})
+    forgotten = open_entry(KEY, "plain", TEXT)
     assert len(names(root)) == 1
     del forgotten
     assert names(root) == []
@@ -347,7 +323,7 @@ def test_two_threads_may_build_the_same(root: Path) -> None:
     modules: list[ModuleType] = []
 
     def work() -> None:
-        entry = open_entry(KEY, {"plain": TEXT})
+        entry = open_entry(KEY, "plain", TEXT)
         barrier.wait()
         modules.append(entry.load())
         barrier.wait()
@@ -367,16 +343,17 @@ def test_two_threads_may_build_the_same(root: Path) -> None:
 def test_a_fork_leaves_the_builder_alone(root: Path) -> None:
     code = f"""
 import os, sys
-from srcgrad.compile.files import lookup, open_entry
-entry = open_entry({KEY!r}, {{"plain": "x = 1"}})
+from srcgrad.compile.files import open_entry
+entry = open_entry({KEY!r}, "plain", "x = 1")
 if os.fork() == 0:
     entry.commit()
-    sys.exit(0 if not entry.building and lookup({KEY!r}) is None else 1)
+    again = open_entry({KEY!r}, "plain", "x = 1")
+    sys.exit(0 if not entry.building and not again.found else 1)
 status = os.wait()[1]
 folder = entry.folder
 assert status == 0 and folder.is_dir(), status
 entry.commit()
-assert lookup({KEY!r}).load().x == 1
+assert open_entry({KEY!r}, "plain", "x = 1").found
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
@@ -412,8 +389,7 @@ def plant_pipe(path: Path) -> None:
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "text flipped": lambda home: flip(home / f"plain_{KEY}.py"),
     "text gone": lambda home: (home / f"plain_{KEY}.py").unlink(),
-    "meta flipped": lambda home: flip(home / "meta.json"),
-    "meta empty": lambda home: (home / "meta.json").write_bytes(b""),
+    "text empty": lambda home: (home / f"plain_{KEY}.py").write_bytes(b""),
     "manifest flipped": lambda home: flip(home / "manifest.json"),
     "manifest gone": lambda home: (home / "manifest.json").unlink(),
     "manifest cut": lambda home: os.truncate(home / "manifest.json", 40),
@@ -426,17 +402,19 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 INTRUSION: dict[str, Callable[[Path], object]] = {
     "folder linked": lambda home: link(home, home.parent / "gone"),
-    "file linked": lambda home: link(home / "meta.json", home.parent / "gone"),
-    "pipe": lambda home: plant_pipe(home / "meta.json"),
+    "file linked": lambda home: link(home / f"plain_{KEY}.py", home.parent / "gone"),
+    "pipe": lambda home: plant_pipe(home / f"plain_{KEY}.py"),
     "folder group-writable": lambda home: home.chmod(0o770),
     "folder world-writable": lambda home: home.chmod(0o707),
-    "file group-writable": lambda home: (home / "meta.json").chmod(0o660),
+    "file group-writable": lambda home: (home / f"plain_{KEY}.py").chmod(0o660),
 }
 if os.name != "nt":
     DAMAGE |= INTRUSION
     if os.geteuid() == 0:
         DAMAGE["folder of another"] = lambda home: os.chown(home, 12345, -1)
-        DAMAGE["file of another"] = lambda home: os.chown(home / "meta.json", 12345, -1)
+        DAMAGE["file of another"] = lambda home: os.chown(
+            home / f"plain_{KEY}.py", 12345, -1
+        )
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -457,7 +435,7 @@ def test_what_a_link_points_to_is_left_alone(root: Path, tmp_path: Path) -> None
     other = tmp_path / "other"
     home_of(root).rename(other)
     before = sorted(other.iterdir())
-    (version,) = root.iterdir()
+    (version,) = (path for path in root.iterdir() if path.is_dir())
     (version / KEY).symlink_to(other)
     build(KEY)
     files.clear_cache()
@@ -468,10 +446,10 @@ def test_what_a_link_points_to_is_left_alone(root: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("mode", [0o770, 0o777])
 def test_where_others_write_nothing_is_kept(root: Path, mode: int) -> None:
     build(KEY)
-    (version,) = root.iterdir()
+    (version,) = (path for path in root.iterdir() if path.is_dir())
     version.chmod(mode)
     assert lookup(KEY) is None
-    entry = open_entry(KEY, {"plain": TEXT})
+    entry = open_entry(KEY, "plain", TEXT)
     assert entry.folder is None
     assert_works(entry.load())
     version.chmod(0o700)
@@ -511,13 +489,11 @@ def memory_only(
 
 def test_without_a_disk_modules_live_in_memory(memory_only: str, root: Path) -> None:
     assert lookup(KEY) is None
-    entry = open_entry(KEY, {"plain": TEXT})
-    persist_meta(entry, {"shown": 1})
+    entry = open_entry(KEY, "plain", TEXT)
     assert (entry.folder, entry.found, entry.building) == (None, False, False)
     module = entry.load()
     entry.commit()
     assert_works(module)
-    assert entry.meta == {"shown": 1}
     assert module.double.__code__.co_filename == f"<srcgrad plain_{KEY}>"
     assert names(root) == []
     files.clear_cache()
@@ -527,7 +503,7 @@ def test_without_a_disk_modules_live_in_memory(memory_only: str, root: Path) -> 
 def test_a_commit_that_fails_leaves_nothing(
     root: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    entry = open_entry(KEY, {"plain": TEXT})
+    entry = open_entry(KEY, "plain", TEXT)
     module = entry.load()
     with monkeypatch.context() as patch:
         patch.setattr(os, where, fail_with(errno.ENOSPC))
@@ -553,7 +529,7 @@ def test_a_read_only_cache_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_second_process_compiles_nothing(root: Path) -> None:
     assert run(root) == COLD
     kept = {path.suffix for path in home_of(root).iterdir()}
-    assert kept == {".py", ".json", ".nbi", ".nbc"}
+    assert kept == {".py", ".json", ".machine"}
     before = {path: path.read_bytes() for path in home_of(root).iterdir()}
     assert run(root) == WARM
     assert {path: path.read_bytes() for path in home_of(root).iterdir()} == before
@@ -566,7 +542,7 @@ def test_loading_is_fast(root: Path) -> None:
 spent = []
 for _ in range(5):
     begun = time.perf_counter()
-    locator.load_compiled(files.lookup(key))
+    machine.load_compiled(files.open_entry(key, "total", text))
     spent.append(time.perf_counter() - begun)
 assert min(spent) < 0.010, spent
 """
@@ -597,35 +573,58 @@ files._publish = meet
 
 
 @posix_only
-@pytest.mark.parametrize("moment", ["_save_index", "_save_data"])
-def test_a_process_killed_while_writing(root: Path, moment: str) -> None:
-    # Numba has written its index, or half of what comes after, when it dies.
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_process_killed_while_writing(root: Path, part: int) -> None:
+    # Nothing, half or all of the machine code is on disk when it dies.
     kill = f"""
 import os, signal
-from numba.core import caching
-write = caching.IndexDataCacheFile.{moment}
-def die(self, *args):
-    if {moment!r} == "_save_index":
-        write(self, *args)
+write = files.Entry.write
+def die(self, name, data):
+    write(self, name, data[: len(data) * {part} // 2])
     os.kill(os.getpid(), signal.SIGKILL)
-caching.IndexDataCacheFile.{moment} = die
+files.Entry.write = die
 """
     process = start(root, kill)
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
     (left,) = names(root)
     assert left != KEY
-    assert any(path.suffix == ".nbi" for path in root.glob(f"*/{left}/*"))
+    assert any(path.suffix == ".machine" for path in root.glob(f"*/{left}/*"))
     assert run(root) == COLD
     assert run(root) == WARM
 
 
-@pytest.mark.parametrize("suffix", [".nbc", ".nbi"])
-def test_a_flipped_bit_is_rebuilt_not_run(root: Path, suffix: str) -> None:
+def test_an_interrupted_write_is_not_kept(root: Path) -> None:
+    # Half of the machine code is written; the user goes on after Ctrl-C.
+    interrupt = """
+from pathlib import Path
+write = Path.write_bytes
+def half(path, data):
+    if path.suffix == ".machine":
+        write(path, data[:100])
+        raise KeyboardInterrupt
+    return write(path, data)
+Path.write_bytes = half
+load = machine.load_compiled
+def loaded(entry):
+    module = load(entry)
+    try:
+        module.total(np.arange(4.0))
+    except KeyboardInterrupt:
+        pass
+    return module
+machine.load_compiled = loaded
+"""
+    assert run(root, before=interrupt)["value"] == 3.0
+    assert names(root) == []
+    assert run(root) == COLD
+
+
+def test_a_flipped_bit_is_rebuilt_not_run(root: Path) -> None:
     run(root)
-    for path in home_of(root).glob(f"*{suffix}"):
+    for path in home_of(root).glob("*.machine"):
         flip(path)
-    assert lookup(KEY) is None
+    assert not open_entry(KEY, "total", KERNEL).found
     assert run(root) == COLD
     assert run(root) == WARM
 
@@ -635,16 +634,16 @@ def test_what_numba_cannot_read_is_compiled(root: Path) -> None:
     run(root)
     manifest = home_of(root) / "manifest.json"
     signed = json.loads(manifest.read_text())
-    for path in home_of(root).glob("*.nbc"):
+    for path in home_of(root).glob("*.machine"):
         path.write_bytes(b"no pickle")
-        signed["files"][path.name] = digest(b"no pickle")
+        signed[path.name] = digest(b"no pickle")
     manifest.write_text(json.dumps(signed))
     assert run(root) == WARM | {"cache_hits": 0, "cache_misses": 1}
 
 
 @posix_only
 def test_a_full_disk_is_not_the_users_problem(root: Path) -> None:
-    # Numba's index fits in, its data does not.
+    # The text fits in, the machine code does not.
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))"
     assert run(root, before=limit) == COLD
     assert names(root) == []
@@ -678,7 +677,7 @@ def test_numba_settings_do_not_move_our_code(
     elsewhere = tmp_path / "elsewhere"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(elsewhere))
     user = tmp_path / "cwd" / "theirs.py"
-    user.write_text(KERNEL)
+    user.write_text(KERNEL.replace("@njit", "@njit(cache=True)"))
     # The user's own function goes where the user said, also after ours is installed.
     theirs = "sys.path.insert(0, '.'); import theirs; theirs.total(np.arange(3.0))"
     assert run(root, after=theirs) == COLD
@@ -700,7 +699,12 @@ def test_named_locators_do_not_move_our_code(
 def age(root: Path, key: str, seconds: float) -> None:
     """Let an entry seem not to have been used for so long."""
     then = time.time() - seconds
-    os.utime(home_of(root, key) / "manifest.json", (then, then))
+    os.utime(home_of(root, key), (then, then))
+
+
+def sweep_next(root: Path) -> None:
+    """Let the next commit walk the cache: the last did so more than a minute ago."""
+    (root / ".swept").unlink()
 
 
 def test_the_least_recently_used_goes_first(
@@ -710,12 +714,13 @@ def test_the_least_recently_used_goes_first(
     for number, key in enumerate(keys[:4]):
         build(key)
         age(root, key, 1000 - number)
-    size = files.cache_info().bytes // 4
+    size = size_of(root) // 4
     assert lookup(keys[0]) is not None  # used now: the oldest is the second
-    monkeypatch.setenv("SRCGRAD_CACHE_SIZE", str(4 * size))
+    monkeypatch.setenv("SRCGRAD_CACHE_SIZE", str(3 * size))
+    sweep_next(root)
     build(keys[4])
     assert names(root) == sorted([keys[0], keys[3], keys[4]])
-    assert files.cache_info().bytes <= 4 * size
+    assert size_of(root) <= 3 * size
 
 
 def test_the_entry_just_made_is_never_evicted(
@@ -725,6 +730,7 @@ def test_the_entry_just_made_is_never_evicted(
     for number in range(3):
         build(digest(str(number)))
         assert names(root) == [digest(str(number))]
+        sweep_next(root)
 
 
 def test_a_cap_that_is_no_number_is_the_default(
@@ -733,68 +739,58 @@ def test_a_cap_that_is_no_number_is_the_default(
     monkeypatch.setenv("SRCGRAD_CACHE_SIZE", "plenty")
     build(digest("a"))
     build(digest("b"))
-    assert files.cache_info().entries == 2
+    assert len(names(root)) == 2
 
 
-def test_a_commit_does_not_walk_the_cache(
+def test_few_commits_walk_the_cache(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walked: list[Path] = []
-    walk = files._entries
+    walk = files._folders
 
-    def walk_noted(folder: Path) -> list[Path]:
+    def walk_noted(folder: Path, prefix: str = "") -> list[Path]:
         walked.append(folder)
-        return walk(folder)
+        return walk(folder, prefix)
 
-    monkeypatch.setattr(files, "_entries", walk_noted)
+    monkeypatch.setattr(files, "_folders", walk_noted)
     for number in range(4):
         build(digest(str(number)))
-    assert walked == [root]  # nobody had counted before the first
-    (size,) = root.glob("*/.size")
-    assert int(size.read_text().split()[0]) == files.cache_info().bytes
-    size.write_text("torn")
+    assert walked == [root, root]  # entries and leftovers, by the first commit
+    then = time.time() - 61
+    os.utime(root / ".swept", (then, then))
     build(KEY)
-    assert len(walked) == 3  # this commit, and cache_info
+    assert len(walked) == 4
 
 
-def test_leftovers_of_the_dead_are_removed(root: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+def test_leftovers_are_removed_after_a_day(root: Path) -> None:
     build(digest("to have the folder of the version"))
-    (version,) = root.iterdir()
-    hours = 3600.0
-    left = {
-        (files._machine(), dead.pid, 2 * hours): False,
-        (files._machine(), dead.pid, 0.5 * hours): True,
-        (files._machine(), os.getpid(), 50 * hours): True,
-        ("0therhost", dead.pid, 2 * hours): True,
-        ("0therhost", dead.pid, 25 * hours): False,
-    }
-    stays = {}
-    for (machine, process, idle), expected in left.items():
-        folder = version / f".building-{machine}-{process}-{idle:.0f}"
+    (version,) = (path for path in root.iterdir() if path.is_dir())
+    left = {}
+    for hours in (1, 23, 25):
+        folder = version / f".building-{hours:016x}"
         folder.mkdir(mode=0o700)
-        (folder / "half.nbi").write_bytes(b"")
-        then = time.time() - idle
+        (folder / "half.machine").write_bytes(b"")
+        then = time.time() - hours * 3600
         os.utime(folder, (then, then))
-        stays[folder] = expected
-    (version / ".size").write_text("0 0")  # counted long ago
+        left[hours] = folder
+    sweep_next(root)
     build(KEY)
-    assert {folder: folder.exists() for folder in stays} == stays
+    assert [hours for hours, folder in left.items() if folder.exists()] == [1, 23]
 
 
 def test_clearing_takes_entries_only(root: Path) -> None:
     build(KEY)
     build(digest("other"))
-    (version,) = root.iterdir()
+    (version,) = (path for path in root.iterdir() if path.is_dir())
     theirs = [root / "notes.txt", version / "notes.txt", version / "sub" / "notes.txt"]
     for path in theirs:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
-    building = open_entry(digest("building"), {"plain": TEXT})
+    building = open_entry(digest("building"), "plain", TEXT)
     files.clear_cache()
     assert lookup(KEY) is None
-    assert files.cache_info() == (root, 0, 0)
+    assert building.folder is not None
+    assert names(root) == sorted([building.folder.name, "notes.txt", "sub"])
     assert all(path.read_text() == "mine" for path in theirs)
     building.commit()
     assert lookup(digest("building")) is not None

@@ -18,7 +18,6 @@ import srcgrad
 from srcgrad.adjoint import control, cotangents, statement, storage, tapes
 from srcgrad.builder import Builder, const
 from srcgrad.compile import plain
-from srcgrad.compile.files import lookup
 from srcgrad.emit import names, nest
 from srcgrad.frontend import build, entry
 from srcgrad.ops.table import ROWS
@@ -186,11 +185,9 @@ MUTATIONS = (
     Mutation(
         "cache key", plain, "load",
         """text.text, *environment(native=False))
-    sources = {text.name: text.text}
-    entry = open_entry(key, sources)""",
+    entry = (open_entry if cache else Entry)(key, text.name, text.text)""",
         """text.name, *environment(native=False))
-    sources = {text.name: text.text}
-    entry = lookup(key) or open_entry(key, sources)""",
+    entry = open_entry(key, text.name, kept.setdefault(key, text.text))""",
         ("first", "second"),
     ),
 )  # fmt: skip
@@ -210,7 +207,7 @@ def install(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     text = textwrap.dedent(inspect.getsource(whole))
     assert text.count(mutation.old) == 1, f"{mutation.function} has changed: adapt this"
     text = text.replace(mutation.old, mutation.new)
-    scope = {**vars(inspect.getmodule(whole)), "const": const, "lookup": lookup}
+    scope = {**vars(inspect.getmodule(whole)), "const": const, "kept": {}}
     exec(f"from __future__ import annotations\n{text}", scope)
     monkeypatch.setattr(mutation.owner, mutation.function, scope[mutation.function])
 

@@ -2,16 +2,14 @@
 
 One specialisation is one folder, ``<root>/<version>/<key>/``::
 
-    loss_grad_<key>.py            the generated text: a real file, for tracebacks, pdb
-    loss_grad_<key>.*.nbi, .nbc   Numba's index and machine code
-    meta.json                     what a warm start needs besides (persist_meta)
-    manifest.json                 the digest of every file above, written last
+    loss_grad_<key>.py      the generated text: a real file, for tracebacks and pdb
+    *.machine               machine code, a file for each compiled signature
+    manifest.json           the digest of every file above, written last
 
 - The key digests all that the text and the machine code depend on, and is in the
   module's name: stale code cannot be addressed.
 - A folder appears whole, by one rename, after the compile; every process builds in a
-  temporary folder of its own. Numba writes its index before its data, and two processes
-  in one folder can cross signatures: neither can be seen here.
+  temporary folder of its own.
 - A folder is code that will be run. It is used only if it and all its files belong to
   this user or to root, nobody else may write there, no symbolic link is among them and
   every digest is right (one flipped bit in machine code aborts the process). Else it is
@@ -22,11 +20,10 @@ One specialisation is one folder, ``<root>/<version>/<key>/``::
 
 import functools
 import hashlib
-import io
 import json
 import linecache
 import os
-import platform
+import re
 import shutil
 import stat
 import sys
@@ -35,123 +32,83 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
 
 import numpy as np
 
-_MANIFEST, _META = "manifest.json", "meta.json"
-_BUILDING = ".building-"
-_SIZE = ".size"
-_HOUR = 3600.0
+_MANIFEST, _BUILDING = "manifest.json", ".building-"
 
-# Settings of Numba that decide about machine code, beyond its own index key.
+# Settings of Numba that decide about machine code.
 _CODEGEN = "OPT BOUNDSCHECK CPU_NAME CPU_FEATURES ENABLE_AVX LOOP_VECTORIZE "
 _CODEGEN += "SLP_VECTORIZE DISABLE_JIT DEBUGINFO_DEFAULT"
 
 
-class CacheInfo(NamedTuple):
-    """Where the cache lies (None: all is kept in memory) and how much it holds."""
-
-    path: Path | None
-    entries: int
-    bytes: int
-
-
 class Entry:
-    """One generated module, or a few that belong together, and their machine code.
+    """One generated module and its machine code.
 
-    Made by `open_entry` and `lookup`, and in one of three states. Found: taken whole
-    from disk; machine code is read from `folder`, never written. Building: `folder` is
-    temporary and private; machine code is written into it until `commit` moves it.
-    Else, and after `commit`, all is in memory and `folder` is None.
+    Made by `open_entry`, and in one of three states. Found: taken whole from disk, with
+    its machine code in memory. Building: `folder` is temporary and private; machine
+    code is written into it until `commit` moves it. Else, and after `commit`, all is in
+    memory.
     """
 
     def __init__(
-        self,
-        key: str,
-        sources: Mapping[str, str],
-        home: Path | None = None,
-        temporary: Path | None = None,
-        meta: str = "{}",
-    ) -> None:
-        self.key = key
-        self.sources = dict(sources)
-        self.found = home is not None and temporary is None
-        self._home = home
-        self._temporary = temporary
-        self._meta = meta
-        self._spoiled = False
-        self._process = os.getpid()
-        self._modules: dict[str, ModuleType] = {}
-        if temporary is not None:
-            weakref.finalize(self, _delete_own, temporary, self._process)
+        self, key: str, name: str, text: str, home: Path | None = None,
+        folder: Path | None = None, files: Mapping[str, bytes] | None = None,
+    ) -> None:  # fmt: skip
+        """Take a text; where it lies or will lie; where it is built; what was found."""
+        self.text, self.name = text, f"{name}_{key}"
+        self.found, self.files = bool(files), files or {}
+        # Tracebacks show the final path from the beginning: code objects keep it, and
+        # it holds after the rename.
+        self.path = str(home / f"{self.name}.py") if home else f"<srcgrad {self.name}>"
+        self.folder, self._home, self._process = folder, home, os.getpid()
+        self._module: ModuleType | None = None
+        if folder is not None:
+            weakref.finalize(self, _delete_own, folder, self._process)
 
     @property
     def building(self) -> bool:
         """Whether machine code may be written: not by a forked copy of the builder."""
-        own = self._process == os.getpid()
-        return self._temporary is not None and own and not self._spoiled
+        return self.folder is not None and self._process == os.getpid()
 
-    @property
-    def folder(self) -> Path | None:
-        """Where machine code is read (found) or written (building) now."""
-        if self.building:
-            return self._temporary
-        return self._home if self.found else None
+    def load(self) -> ModuleType:
+        """Return the module, executed once.
 
-    @property
-    def meta(self) -> dict[str, Any]:
-        """What `persist_meta` was given, as JSON returns it: cold and warm alike."""
-        meta: dict[str, Any] = json.loads(self._meta)
-        return meta
-
-    def path(self, name: str) -> str:
-        """Return the file name that tracebacks show for the module called `name`.
-
-        It is the final path from the beginning, also while the folder is being built:
-        code objects keep it, and it holds after the rename.
+        It is in `sys.modules` before it is executed: machine code names a function by
+        its module. A text with Numba functions is loaded by `machine.load_compiled`.
         """
-        module = f"{name}_{self.key}"
-        return str(self._home / f"{module}.py") if self._home else f"<srcgrad {module}>"
+        if self._module is None:
+            # Without a time linecache.checkcache never drops it: tracebacks and
+            # getsource work before the rename, in memory, and after an eviction.
+            lines = self.text.splitlines(keepends=True)
+            linecache.cache[self.path] = (len(self.text), None, lines, self.path)
+            module = ModuleType(self.name)
+            module.__file__ = self.path
+            code = compile(self.text, self.path, "exec", dont_inherit=True)
+            sys.modules[self.name] = module
+            try:
+                exec(code, module.__dict__)
+            except BaseException:
+                sys.modules.pop(self.name, None)
+                raise
+            self._module = module
+        return self._module
 
-    def load(self, name: str | None = None) -> ModuleType:
-        """Return the module called `name` (else the first source), executed once.
-
-        It is in `sys.modules` before it is executed: Numba imports a function's module
-        by name when it unpickles machine code. A text with Numba functions is loaded by
-        `srcgrad.compile.locator.load_compiled`, which calls this. Raises KeyError if
-        there is no such source, and what the text raises.
-        """
-        name = next(iter(self.sources)) if name is None else name
-        if name in self._modules:
-            return self._modules[name]
-        text, path = self.sources[name], self.path(name)
-        # Without a time linecache.checkcache never drops it: tracebacks and getsource
-        # work before the rename, in memory, and after an eviction.
-        lines = io.StringIO(text).readlines()
-        linecache.cache[path] = (len(text), None, lines, path)
-        module = ModuleType(f"{name}_{self.key}")
-        module.__file__ = path
-        module.__dict__["__srcgrad_entry__"] = self  # how our locator knows its own
-        code = compile(text, path, "exec", dont_inherit=True)
-        sys.modules[module.__name__] = module
-        try:
-            exec(code, module.__dict__)
-        except BaseException:
-            sys.modules.pop(module.__name__, None)
-            raise
-        self._modules[name] = module
-        return module
-
-    def spoil(self) -> None:
-        """Note that machine code could not be written whole: commit must do nothing."""
-        self._spoiled = True
+    def write(self, name: str, data: bytes) -> None:
+        """Keep machine code; if that fails, the entry will not be on disk."""
+        if self.building and self.folder is not None:
+            try:
+                (self.folder / name).write_bytes(data)
+            except BaseException as error:  # interrupted: half of it is there
+                self.discard()
+                if not isinstance(error, OSError):
+                    raise
 
     def discard(self) -> None:
         """Give up building: remove the temporary folder. What is loaded keeps on."""
-        temporary, self._temporary = self._temporary, None
-        if temporary is not None:
-            _delete_own(temporary, self._process)
+        folder, self.folder = self.folder, None
+        if folder is not None:
+            _delete_own(folder, self._process)
 
     def commit(self) -> None:
         """Move what was built to its place, with its manifest. Call it once, compiled.
@@ -160,14 +117,48 @@ class Entry:
         (a full disk) leaves nothing behind. Either way what is loaded keeps working,
         and without the disk. On an entry that is not being built it does nothing.
         """
-        if self.building and self._home is not None and self._temporary is not None:
+        if self.building and self.folder is not None and self._home is not None:
             try:
-                size = _seal(self._temporary, self)
-                _publish(self._temporary, self._home, self)
-                _make_room(self._home, size)
+                files = sorted(self.folder.iterdir())
+                digests = {path.name: digest(path.read_bytes()) for path in files}
+                manifest = self.folder / _MANIFEST
+                manifest.write_text(json.dumps(digests, indent=1))
+                for path in (*files, manifest, self.folder):
+                    _flush(path)
+                _publish(self.folder, self._home)
+                _make_room(self._home)
             except OSError:
                 pass  # the folder is removed below, and nobody else ever saw it
         self.discard()
+
+
+def open_entry(key: str, name: str, text: str) -> Entry:
+    """Return the entry of this key from disk, or one to build: load, compile, commit.
+
+    `key` digests all that the text and its machine code depend on: one key is one
+    specialisation. A folder that holds another text is built anew.
+    """
+    root, data = cache_root(), text.encode("utf-8", "surrogatepass")
+    if root is None:
+        return Entry(key, name, text)
+    home = root / _version() / key
+    files = _files(home)
+    if files.get(f"{name}_{key}.py") == data:
+        try:
+            os.utime(home)  # the least recently used is evicted first
+        except OSError:
+            pass  # a cache that can only be read serves all the same
+        return Entry(key, name, text, home, files=files)
+    try:
+        home.parent.mkdir(mode=0o700, exist_ok=True)
+        _check_folder(home.parent)
+        folder = home.with_name(f"{_BUILDING}{os.urandom(8).hex()}")
+        folder.mkdir(mode=0o700)
+        entry = Entry(key, name, text, home, folder)
+        (folder / f"{entry.name}.py").write_bytes(data)
+        return entry
+    except OSError:
+        return Entry(key, name, text)  # the folder goes with the entry it was made for
 
 
 def cache_root() -> Path | None:
@@ -177,10 +168,20 @@ def cache_root() -> Path | None:
     has for caches. None if `SRCGRAD_CACHE` is 0, if the folder cannot be made, or if
     others could put code into it.
     """
+    own, custom = os.environ.get("SRCGRAD_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")
+    systems = {
+        "win32": "AppData/Local/srcgrad/Cache",
+        "darwin": "Library/Caches/srcgrad",
+    }
     if os.environ.get("SRCGRAD_CACHE") == "0":
         return None
     try:
-        root = _configured_root()
+        if own:
+            root = Path(own).expanduser()
+        elif custom and os.path.isabs(custom):  # the XDG rules ignore anything else
+            root = Path(custom) / "srcgrad"
+        else:
+            root = Path.home() / systems.get(sys.platform, ".cache/srcgrad")
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root = root.resolve(strict=True)
         info = root.stat()
@@ -188,6 +189,17 @@ def cache_root() -> Path | None:
         return None
     # In a sticky folder such as /tmp others cannot touch what is ours.
     return root if _is_ours(info) or info.st_mode & stat.S_ISVTX else None
+
+
+def clear_cache() -> None:
+    """Remove every entry of every version from disk. What is loaded keeps working.
+
+    Only what has the name of an entry is removed: a `SRCGRAD_CACHE_DIR` that points to
+    the wrong place loses nothing else.
+    """
+    root = cache_root()
+    for folder in _folders(root) if root else ():
+        _remove(folder)
 
 
 def digest(*parts: str | bytes) -> str:
@@ -214,11 +226,9 @@ def environment(native: bool) -> tuple[str, ...]:
     parts = (srcgrad, f"numpy {np.__version__}", f"python {sys.version}")
     if not native:
         return parts
-    try:
-        import llvmlite.binding
-        import numba
-    except ImportError:
-        return (*parts, "numba none")
+    import llvmlite.binding
+    import numba
+
     settings = [str(getattr(numba.config, name, "")) for name in _CODEGEN.split()]
     return (
         *parts,
@@ -229,124 +239,22 @@ def environment(native: bool) -> tuple[str, ...]:
     )
 
 
-def lookup(key: str) -> Entry | None:
-    """Return the entry of this key if it lies complete and valid on disk, or None.
-
-    Every file was read and its digest compared when this returns. Raises ValueError if
-    the key is not one that `digest` made.
-    """
-    home = _home(key)
-    return None if home is None else _find(home, key)
-
-
-def open_entry(key: str, sources: Mapping[str, str]) -> Entry:
-    """Return the entry of this key from disk, or one to build: load, compile, commit.
-
-    `key` digests all that the texts and their machine code depend on: one key is one
-    specialisation. `sources` has the texts by short name (an identifier), the main one
-    first; a folder that holds other texts is built anew. Raises ValueError if the key
-    is no digest, a name no identifier, or there is no text.
-    """
-    if not sources or not all(name.isidentifier() for name in sources):
-        raise ValueError(f"the names of modules must be identifiers: {list(sources)}")
-    home = _home(key)
-    if home is None:
-        return Entry(key, sources)
-    found = _find(home, key)
-    if found is not None and found.sources == dict(sources):
-        return found
-    try:
-        temporary = _make_temporary(home.parent)
-        entry = Entry(key, sources, home, temporary)
-        for name, text in sources.items():
-            path = temporary / Path(entry.path(name)).name
-            path.write_bytes(text.encode("utf-8", "surrogatepass"))
-        return entry
-    except OSError:
-        return Entry(key, sources)  # the folder goes with the entry it was made for
-
-
-def persist_meta(entry: Entry, meta: Mapping[str, object]) -> None:
-    """Store what a warm start needs besides the text: shown texts, maps to user lines.
-
-    It is written by `Entry.commit`, is covered by the manifest, and read as
-    `Entry.meta`. An entry found on disk has its own, and keeps it. Raises TypeError or
-    ValueError if JSON cannot hold it.
-    """
-    if not entry.found:
-        entry._meta = json.dumps(meta, separators=(",", ":"))
-
-
-def clear_cache() -> None:
-    """Remove every entry of every version from disk. What is loaded keeps working.
-
-    Only what has the name of an entry is removed: a `SRCGRAD_CACHE_DIR` that points to
-    the wrong place loses nothing else.
-    """
-    root = cache_root()
-    if root is not None:
-        for folder in _entries(root):
-            _remove(folder)
-        _remove_leftovers(root, 0.0)
-
-
-def cache_info() -> CacheInfo:
-    """Return where the cache lies, how many entries it holds and how many bytes."""
-    root = cache_root()
-    folders = _entries(root) if root is not None else []
-    return CacheInfo(root, len(folders), sum(_measure(folder)[1] for folder in folders))
-
-
-def _configured_root() -> Path:
-    """Return the folder that the environment or the custom of the system names."""
-    own = os.environ.get("SRCGRAD_CACHE_DIR")
-    if own:
-        return Path(own).expanduser()
-    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if caches.is_absolute():  # the XDG rules ignore anything else
-        return caches / "srcgrad"
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home()) / "srcgrad" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "srcgrad"
-    return Path.home() / ".cache" / "srcgrad"
-
-
-def _home(key: str) -> Path | None:
-    """Return where the entry of this key lies, or None without a cache."""
-    if not _is_key(key):
-        raise ValueError(f"not a digest: {key!r}")
-    root = cache_root()
-    return None if root is None else root / _version() / key
-
-
-def _is_key(name: str) -> bool:
-    """Return whether `digest` could have made this."""
-    return len(name) == 32 and set(name) <= set("0123456789abcdef")
-
-
 def _version() -> str:
     """Return srcgrad's version, without importing the package from a layer of it."""
-    package = sys.modules[__name__.partition(".")[0]]
-    return str(getattr(package, "__version__", "0"))
+    return str(getattr(sys.modules["srcgrad"], "__version__", "0"))
 
 
 @functools.cache
 def _digest_of_package() -> str:
     """Return the digest of every source file of srcgrad.
 
-    Machine code contains the kernels of the runtime, and a warm start reads texts that
-    an earlier compiler wrote; while srcgrad is developed its version tells neither.
+    Machine code contains the kernels of the runtime, and an earlier compiler wrote
+    other texts; while srcgrad is developed its version tells neither.
     """
-    package = os.path.dirname(os.path.dirname(__file__))
+    package = Path(__file__).parents[1]
     parts: list[str | bytes] = []
-    for folder, below, files in os.walk(package):
-        below.sort()
-        for name in sorted(files):
-            if name.endswith(".py"):
-                path = os.path.join(folder, name)
-                parts += [path[len(package) :], Path(path).read_bytes()]
+    for path in sorted(package.rglob("*.py")):
+        parts += [str(path.relative_to(package)), path.read_bytes()]
     return digest(*parts)
 
 
@@ -375,86 +283,22 @@ def _read(path: Path) -> bytes:
         return file.read()
 
 
-def _find(home: Path, key: str) -> Entry | None:
-    """Return the entry in this folder if all of it is as the manifest says."""
+def _files(home: Path) -> dict[str, bytes]:
+    """Return an entry's files, none unless all of them are as the manifest says."""
     try:
         _check_folder(home.parent)
         _check_folder(home)
-        manifest = json.loads(_read(home / _MANIFEST))
-        digests: dict[str, str] = manifest["files"]
-        if {*digests, _MANIFEST} != {*os.listdir(home)}:
-            return None
-        files = {name: _read(home / name) for name in digests}
-        if any(digest(files[name]) != digests[name] for name in digests):
-            return None
-        sources = {
-            name: files[f"{name}_{key}.py"].decode("utf-8", "surrogatepass")
-            for name in manifest["modules"]
-        }
-        entry = Entry(key, sources, home, meta=files[_META].decode())
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return None  # not there, or no manifest of ours: the same to us
-    try:
-        os.utime(home / _MANIFEST)  # the least recently used is evicted first
-    except OSError:
-        pass  # a cache that can only be read serves all the same
-    return entry
-
-
-def _make_temporary(parent: Path) -> Path:
-    """Make a folder of this process beside the final one."""
-    parent.mkdir(mode=0o700, exist_ok=True)
-    _check_folder(parent)
-    temporary = parent / _temporary_name()
-    temporary.mkdir(mode=0o700)
-    return temporary
-
-
-def _temporary_name() -> str:
-    """Return a new name that tells which process of which machine it belongs to."""
-    return f"{_BUILDING}{_machine()}-{os.getpid()}-{os.urandom(4).hex()}"
-
-
-@functools.cache
-def _machine() -> str:
-    """Return digits for this machine: the processes of another are unknown here."""
-    return digest(platform.node())[:8]
-
-
-def _seal(folder: Path, entry: Entry) -> int:
-    """Write meta data and manifest, force all to disk, and return the bytes taken."""
-    (folder / _META).write_text(entry._meta)
-    digests: dict[str, str] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".py", ".nbi", ".nbc", ".json"):
-            digests[path.name] = digest(path.read_bytes())
-            _flush(path)
-        else:
-            path.unlink()  # what Numba was writing when it was interrupted
-    manifest = {"modules": list(entry.sources), "files": digests}
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1))
-    _flush(folder / _MANIFEST)
-    _flush(folder)
-    return _measure(folder)[1]
-
-
-def _publish(temporary: Path, home: Path, entry: Entry) -> None:
-    """Rename a sealed folder to its place, unless a valid one is there already."""
-    try:
-        os.rename(temporary, home)
-    except OSError:
-        there = _find(home, entry.key)
-        if there is not None and there.sources == entry.sources:
-            return  # another process was quicker
-        _remove(home)  # damaged, or not ours
-        os.rename(temporary, home)
-    _flush(home.parent)
+        files = {name: _read(home / name) for name in os.listdir(home)}
+        manifest = json.loads(files.pop(_MANIFEST))
+    except (OSError, ValueError, KeyError):
+        return {}  # not there, or no manifest of ours: the same to us
+    return files if manifest == {n: digest(d) for n, d in files.items()} else {}
 
 
 def _flush(path: Path) -> None:
     """Force a file, or the names in a folder, to disk; only we may write to it."""
     if path.is_file():
-        path.chmod(0o600)  # Numba follows the umask, which may let the group write
+        path.chmod(0o600)  # the umask may let the group write
     if os.name == "nt":
         return  # a folder cannot be opened; a torn file is found by its digest
     descriptor = os.open(path, os.O_RDONLY)
@@ -464,17 +308,24 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove(path: Path) -> None:
-    """Remove an entry, or whatever lies in its place, so that no half of it is seen."""
-    doomed = path.with_name(_temporary_name())
+def _publish(temporary: Path, home: Path) -> None:
+    """Rename a finished folder to its place, unless another process was quicker."""
     try:
-        os.rename(path, doomed)
-        if doomed.is_dir() and not doomed.is_symlink():
-            shutil.rmtree(doomed, ignore_errors=True)
-        else:
-            doomed.unlink()
+        os.rename(temporary, home)
     except OSError:
-        pass  # gone already, or not in our power
+        if _files(home).items() & _files(temporary).items():
+            return  # at least the text is the same
+        _remove(home)  # damaged, or not ours
+        os.rename(temporary, home)
+    _flush(home.parent)
+
+
+def _remove(path: Path) -> None:
+    """Remove an entry, or whatever lies in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _delete_own(temporary: Path, process: int) -> None:
@@ -483,86 +334,40 @@ def _delete_own(temporary: Path, process: int) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _folders(folder: Path, levels: int = 2) -> list[Path]:
-    """Return every folder, links aside, two levels below the root."""
-    try:
-        below = [Path(i) for i in os.scandir(folder) if i.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []  # another process removed it
-    return below if levels == 1 else [item for f in below for item in _folders(f, 1)]
+def _folders(root: Path, prefix: str = "") -> list[Path]:
+    """Return the folders of the entries of all versions, or of those being built."""
+    name = re.compile(prefix + "[0-9a-f]+")
+    found = (path for path in root.glob("*/*") if name.fullmatch(path.name))
+    return [path for path in found if path.is_dir() and not path.is_symlink()]
 
 
-def _entries(root: Path) -> list[Path]:
-    """Return the folders of the entries of all versions."""
-    return [folder for folder in _folders(root) if _is_key(folder.name)]
+def _make_room(home: Path) -> None:
+    """Evict the least recently used entries beyond the cap, but not the one just made.
+
+    The cap is `SRCGRAD_CACHE_SIZE` in bytes, 1 GiB if that is no number. All folders
+    are walked once a minute; what interrupted processes left is removed after a day.
+    """
+    root, now = home.parents[1], time.time()
+    stamp, wanted = root / ".swept", os.environ.get("SRCGRAD_CACHE_SIZE", "")
+    if stamp.exists() and now - stamp.stat().st_mtime < 60:
+        return
+    stamp.touch()
+    for folder in _folders(root, _BUILDING):
+        if now - folder.stat().st_mtime > 24 * 3600:
+            _remove(folder)
+    entries = [(_used(folder), folder) for folder in _folders(root)]
+    total = sum(size for (_, size), _ in entries)
+    cap = int(wanted) if wanted.isdecimal() else 1 << 30
+    for (_, size), folder in sorted(entries):
+        if total > cap and folder != home:
+            _remove(folder)
+            total -= size
 
 
-def _measure(folder: Path) -> tuple[float, int]:
+def _used(folder: Path) -> tuple[float, int]:
     """Return when an entry was last found and the bytes of its files, 0 if gone."""
     try:
         size = sum(item.stat().st_size for item in os.scandir(folder))
-        return (folder / _MANIFEST).stat().st_mtime, size
+        return folder.stat().st_mtime, size
     except OSError:
         return 0.0, 0
-
-
-def _make_room(home: Path, size: int) -> None:
-    """Evict the least recently used entries beyond the cap, but not the one just made.
-
-    The cap is `SRCGRAD_CACHE_SIZE` in bytes, 1 GiB if that is no number. A file keeps
-    the sum and when it was counted: once a day, or beyond the cap, all folders are
-    walked; else a commit costs no more with thousands of them.
-    """
-    root, wanted = home.parents[1], os.environ.get("SRCGRAD_CACHE_SIZE", "")
-    cap, now = int(wanted) if wanted.isdecimal() else 1 << 30, int(time.time())
-    record = home.parent / _SIZE
-    try:
-        total, counted = map(int, record.read_text().split())
-    except (OSError, ValueError):
-        total, counted = 0, 0
-    total += size
-    if total > cap or now - counted > 24 * _HOUR:
-        _remove_leftovers(root, _HOUR)
-        total, counted = _evict(root, home, cap), now
-    record.write_text(f"{total} {counted}")
-
-
-def _evict(root: Path, kept: Path, cap: int) -> int:
-    """Remove the entries longest unused until the rest fits; return its bytes."""
-    entries = sorted((*_measure(folder), folder) for folder in _entries(root))
-    total = sum(size for _, size, _ in entries)
-    # A tenth more than asked, so that not every commit to a full cache walks it.
-    goal = cap if total <= cap else 0.9 * cap
-    for _, size, folder in entries:
-        if total > goal and folder != kept:
-            _remove(folder)
-            total -= size
-    return total
-
-
-def _remove_leftovers(root: Path, age: float) -> None:
-    """Remove temporary folders of dead processes that are older than `age` seconds."""
-    for folder in _folders(root):
-        if not folder.name.startswith(_BUILDING):
-            continue
-        machine, _, rest = folder.name.removeprefix(_BUILDING).partition("-")
-        process = rest.partition("-")[0]
-        try:
-            idle = time.time() - folder.stat().st_mtime
-        except OSError:
-            continue
-        if machine == _machine() and process.isdecimal() and sys.platform != "win32":
-            dead = not _is_alive(int(process))
-        else:
-            dead = idle > 24 * _HOUR  # nothing else tells us of another machine
-        if dead and idle >= age:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    """Return whether a process of this machine still runs."""
-    try:
-        os.kill(process, 0)
-    except OSError as error:  # it may be another user's, and so not ours to signal
-        return not isinstance(error, ProcessLookupError)
-    return True

@@ -16,8 +16,6 @@ from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.errors import internal_error
 from srcgrad.ir import Function
 
-__all__ = ["Compiled", "Kernel", "kernel_text", "load", "wrapped"]
-
 
 def kernel_text(function: Function, **flags: bool) -> str:
     """Return the module that Numba compiles for a function, with flags for `njit`."""
@@ -29,9 +27,9 @@ def kernel_text(function: Function, **flags: bool) -> str:
         head += [f"{name} = rt.{name.removeprefix('rt_')}" for name in names]
         head.append("")
     chosen = "".join(f", {name}=True" for name, on in flags.items() if on)
-    always = 'cache=True, error_model="numpy", nogil=True, no_cfunc_wrapper=True'
-    decorator = f"@njit({always}{chosen})"
-    return "\n".join([*head, "", decorator, *(text for text, _ in lines)]) + "\n"
+    always = 'error_model="numpy", nogil=True, no_cfunc_wrapper=True'
+    head += ["", f"@njit({always}{chosen})"]
+    return "\n".join([*head, *(text for text, _ in lines)]) + "\n"
 
 
 class Kernel:
@@ -43,10 +41,8 @@ class Kernel:
 
     def __init__(self, dispatcher: Any, entry: Entry, name: str) -> None:
         """Take a function of an entry; what was found on disk is compiled already."""
-        self.dispatcher = dispatcher
-        self._entry, self._name = entry, name
-        self._lock = threading.Lock()
-        self._ready = entry.found
+        self.dispatcher, self._entry, self._name = dispatcher, entry, name
+        self._lock, self._ready = threading.Lock(), entry.found
 
     def __call__(self, *args: Any) -> Any:
         """Run the kernel."""
@@ -66,19 +62,21 @@ class Kernel:
                 self.dispatcher.compile(tuple(typeof(a) for a in args))
             except Exception as error:
                 what = f"Numba refused the kernel: {type(error).__name__}"
-                raise internal_error(what, function=self._name) from error
+                text = 'the text is what `.source(..., stage="kernel")` returns'
+                raise internal_error(
+                    what, code="SG901", function=self._name, helps=[text]
+                ) from error
             self._entry.commit()
             self._ready = True
 
 
 def load(function: Function, cache: bool = True, **flags: bool) -> Kernel:
     """Return the kernel of a function, from disk if it is there."""
-    from srcgrad.compile.locator import load_compiled
+    from srcgrad.compile.machine import load_compiled
 
-    text = kernel_text(function, **flags)
-    name = f"{function.name}_kernel"
+    text, name = kernel_text(function, **flags), f"{function.name}_kernel"
     key = digest("numba", text, *environment(native=True))
-    entry = open_entry(key, {name: text}) if cache else Entry(key, {name: text})
+    entry = (open_entry if cache else Entry)(key, name, text)
     return Kernel(getattr(load_compiled(entry), name), entry, function.name)
 
 

@@ -1,14 +1,10 @@
 """Load generated text as a module of plain Python."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 from srcgrad.compile.files import Entry, digest, environment, open_entry
 from srcgrad.emit.module import ModuleText
-
-__all__ = ["load"]
 
 
 def load(text: ModuleText, cache: bool = True) -> Callable[..., Any]:
@@ -18,10 +14,8 @@ def load(text: ModuleText, cache: bool = True) -> Callable[..., Any]:
     and `inspect.getsource` show it.
     """
     key = digest("plain", text.text, *environment(native=False))
-    sources = {text.name: text.text}
-    entry = open_entry(key, sources) if cache else Entry(key, sources)
+    entry = (open_entry if cache else Entry)(key, text.name, text.text)
     module = entry.load()
-    if entry.building:
-        entry.commit()
+    entry.commit()
     function: Callable[..., Any] = getattr(module, text.name)
     return function
