@@ -9,7 +9,7 @@ from typing import Any
 from srcgrad.builder import INT, Builder
 from srcgrad.ir import Assert, Block, Function, Op, Operand, Stmt, Value, View
 from srcgrad.types import Array, Dim, put_lengths
-from srcgrad.walk import every, inner_outs, named, outs, rebuild, rewrite, substitute
+from srcgrad.walk import every, inner_outs, named, outs, rewrite, substitute
 
 __all__ = ["expand", "result_type", "splice"]
 
@@ -57,7 +57,7 @@ def _fitted(block: Block, dims: dict[Any, Dim], certain: set[Operand]) -> Block:
             attrs = {k: put_lengths(v, dims) for k, v in stmt.attrs.items()}
             stmts.append(replace(stmt, attrs=attrs))
         elif not isinstance(stmt, Assert) or stmt.cond not in certain:
-            inner = rebuild(stmt, lambda inner: _fitted(inner, dims, certain))
+            inner = rewrite(stmt, block=lambda b: _fitted(b, dims, certain))
             stmts.append(replace(inner))
     return Block(tuple(stmts))
 
@@ -107,7 +107,7 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
                 if top and function.cut is not None and place < function.cut:
                     cut = (cut or 0) + len(stmts) - before - 1
             else:
-                inner = rebuild(stmt, block)
+                inner = rewrite(stmt, block=block)
                 stmts.append(substitute(inner, names))
         return Block(tuple(stmts))
 

@@ -5,17 +5,17 @@
     Operand  = Value | Const
     Stmt     = Op(row, args, attrs) -> outs            one row of the table
              | View(base, path) -> out                 alias of a part of a buffer
-             | Read(base, path) -> out                 one element, copied
+             | Read(base, path) -> out                 one element or item, copied
              | Write(base, path, value) -> out         x[path] = value; consumes base
              | Accumulate(base, path, value) -> out    x[path] += value, repeats add up
              | Take(base, path) -> value, out          read and clear: adjoint of Write
-             | Push(base, value) -> out                append to a list
+             | Push(base, value) -> out                append a number, or array copied
              | For(var, start, stop, step, carries, body, exit?, trips?)
              | While(test, cond, carries, body, exit?, trips?)
              | If(cond, then, orelse, merges)
-             | Assert(cond, exception, message)
+             | Assert(cond, exception, message)        raise it unless cond holds
     Carry    = init, inn, yld, out                     a value handed from turn to turn
-    Merge    = out, then, orelse
+    Merge    = out, then, orelse                       a value of the arm that was run
     Step     = Index(items) | Permute(axes) | Reshape(shape)
     Item     = Operand | Slice(start?, stop?, step?) | None
 
@@ -32,14 +32,6 @@ from itertools import count
 
 from srcgrad.errors import Location as Loc
 from srcgrad.types import ListOf, Scalar, Type
-
-__all__ = [
-    "NOWHERE", "Accumulate", "Assert", "Block", "Carry", "Const", "For", "Function",
-    "If", "Index", "Item", "Loc", "Loop", "Merge", "Op", "Operand", "Path", "Permute",
-    "Push", "Read", "Reshape", "Slice", "Step", "Stmt", "Take", "Update", "Value",
-    "View", "While", "Write", "gathered_at", "gathers", "owned",
-]  # fmt: skip
-
 
 NOWHERE = Loc("", 0, 0, 0, 0)
 
@@ -69,13 +61,10 @@ class Const:
     value: float | int | bool
     type: Scalar
 
-    @property
-    def name(self) -> str:
-        """The literal as text."""
-        return repr(self.value)
-
     def __repr__(self) -> str:
         return repr(self.value)
+
+    name = property(__repr__)
 
 
 Operand = Value | Const
@@ -137,8 +126,6 @@ class Op:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Name a part of a buffer; neither copies nor owns."""
-
     base: Value
     path: Path
     out: Value
@@ -147,8 +134,6 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """Copy one element of an array, or one item of a list."""
-
     base: Value
     path: Path
     out: Value
@@ -169,8 +154,6 @@ class Write:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Accumulate:
-    """Add `value` at `path`; repeated indices add up."""
-
     base: Value
     path: Path
     value: Operand
@@ -191,8 +174,6 @@ class Take:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Push:
-    """Append a scalar, or a copy of an array, to a list."""
-
     base: Value
     value: Operand
     out: Value
@@ -201,8 +182,6 @@ class Push:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assert:
-    """Raise `exception(message)` unless `cond` holds."""
-
     cond: Operand
     exception: str
     message: str
@@ -211,15 +190,11 @@ class Assert:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A straight sequence of statements."""
-
     stmts: tuple[Stmt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Carry:
-    """A value handed from one turn of a loop to the next."""
-
     init: Operand
     inn: Value
     yld: Operand
@@ -228,8 +203,6 @@ class Carry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merge:
-    """A value that comes from either arm of an If."""
-
     out: Value
     then: Operand
     orelse: Operand
@@ -237,8 +210,6 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class For:
-    """Run `body` for `var` in range(start, stop, step)."""
-
     var: Value
     start: Operand
     stop: Operand
@@ -252,8 +223,6 @@ class For:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class While:
-    """Run `body` while the block `test` computes a true `cond`."""
-
     test: Block
     cond: Operand
     carries: tuple[Carry, ...]
@@ -265,8 +234,6 @@ class While:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class If:
-    """Run one of two blocks; each merge picks that arm's value."""
-
     cond: Operand
     then: Block
     orelse: Block
@@ -298,12 +265,8 @@ def owned(type: Type) -> bool:
 
 def gathers(path: Path) -> bool:
     """Tell whether a path picks by index arrays or masks: reading it copies."""
-    return any(
-        isinstance(item, Value) and item.type.rank > 0
-        for step in path
-        if isinstance(step, Index)
-        for item in step.items
-    )
+    items = [i for step in path if isinstance(step, Index) for i in step.items]
+    return any(isinstance(i, Value) and i.type.rank > 0 for i in items)
 
 
 def gathered_at(items: tuple[Item, ...]) -> int:
@@ -315,6 +278,5 @@ def gathered_at(items: tuple[Item, ...]) -> int:
     >>> gathered_at((part, i, i)), gathered_at((i, part, i))
     (1, 0)
     """
-    places = [k for k, item in enumerate(items)
-              if item is not None and not isinstance(item, Slice)]  # fmt: skip
-    return places[0] if places[-1] - places[0] < len(places) else 0
+    picks = [k for k, i in enumerate(items) if isinstance(i, Operand)]
+    return picks[0] if picks[-1] - picks[0] < len(picks) else 0

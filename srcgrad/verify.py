@@ -6,9 +6,9 @@ overwritten or handed on before; a view does not outlive its version; a region t
 changes an outer buffer hands the new version out if anything still looks at it; types
 agree where a value is handed on.
 
-The checker runs the IR over memory: `state` says for each piece of memory which version
-it holds, or that it was handed on. A loop body is run once, with all memory of the
-outside frozen; the two arms of an `if` are run from one state and then compared.
+The checker runs the IR and knows which versions are alive: those that memory holds now.
+A loop body is run once, with all versions of the outside frozen; the two arms of an
+`if` are run from one state, and what either has ended is dead after it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
 from srcgrad.ops import ROWS
 from srcgrad.text import print_lines
 from srcgrad.types import Array, ListOf, Scalar, Type
-from srcgrad.walk import inner_outs, operands, outs
+from srcgrad.walk import handed, inner_outs, operands, outs
 
 _AROUND = 2
 
@@ -60,17 +60,17 @@ def verify(function: Function) -> None:
 
 
 class _Checker:
-    """Runs the IR over memory; a piece of memory is called by its first version."""
+    """Runs the IR; `alive` are the versions that memory holds now, and views."""
 
     def __init__(self, function: Function) -> None:
         self.function = function
         self.at: Stmt | None = None
         self.defined: set[Operand] = set()
         self.scope: set[Operand] = set()
-        self.memory: dict[Any, Value] = {}
+        self.alive: set[Operand] = set()
+        self.frozen: set[Operand] = set()
+        # What a view looks at: a version, or what it gathered itself.
         self.base: dict[Operand, Value] = {}
-        self.state: dict[Any, Value | None] = {}
-        self.frozen: frozenset[Value] = frozenset()
         self.ended: dict[Operand | None, Stmt | None] = {}
 
     def require(self, holds: bool, message: str, value: Operand | None = None) -> None:
@@ -98,16 +98,13 @@ class _Checker:
 
     # values
 
-    def define(
-        self, value: Value, memory: Value | None = None, view: bool = False
-    ) -> None:
-        """Bring a value into scope; an owner is the version that its memory holds."""
+    def define(self, value: Value) -> None:
+        """Bring a value into scope."""
         self.require(value not in self.defined, f"{_show(value)} is defined twice")
         self.defined.add(value)
         self.scope.add(value)
-        if owned(value.type) and not view:
-            self.memory[value] = memory or value
-            self.state[self.memory[value]] = value
+        if owned(value.type):
+            self.alive.add(value)
 
     def see(self, x: Operand) -> None:
         """Check that an operand is defined here."""
@@ -123,29 +120,23 @@ class _Checker:
         what = _show(x) if root is x else f"{_show(x)}, a view of {_show(root)},"
         written = isinstance(self.ended.get(root), ir.Update)
         fate = "overwritten" if written else "handed on or changed on some path"
-        same = self.state.get(self.memory.get(root), root) is root
-        self.require(same, f"{what} is read after it was {fate}", root)
+        there = not owned(root.type) or root in self.alive
+        self.require(there, f"{what} is read after it was {fate}", root)
 
-    def consume(self, x: Operand) -> None:
-        """Check that an operand is a current version, and end it."""
-        self.read(x)
-        owns = x in self.memory
-        self.require(owns, f"{_show(x)} is no version of a buffer of its own")
-        self.require(
-            self.memory[x] not in self.frozen,
-            f"{_show(x)} lies outside the loop: every turn would take it again",
-        )
-        self.state[self.memory[x]] = None
-        self.ended[x] = self.at
-
-    def take(self, xs: Sequence[Operand], what: str) -> None:
-        """Check values that are handed on together: read numbers, consume owners."""
-        taken = [self.memory[x] for x in xs if x in self.memory]
-        for x in xs:
-            twice = taken.count(self.memory.get(x)) > 1  # type: ignore[arg-type]
-            self.require(not twice, f"{_show(x)} is handed on twice {what}")
-        for x in xs:
-            (self.consume if owned(x.type) else self.read)(x)
+    def hand_on(self, xs: Sequence[Operand], what: str = "") -> None:
+        """Check values that are handed on together; owners of buffers end."""
+        for k, x in enumerate(xs):
+            if not owned(x.type):
+                self.read(x)
+                continue
+            self.require(x not in xs[:k], f"{_show(x)} is handed on twice {what}")
+            self.read(x)
+            owns = x not in self.base
+            self.require(owns, f"{_show(x)} is no version of a buffer of its own")
+            again = f"{_show(x)} lies outside the loop: every turn would take it again"
+            self.require(x not in self.frozen, again)
+            self.alive.discard(x)
+            self.ended[x] = self.at
 
     # statements
 
@@ -161,27 +152,31 @@ class _Checker:
                     self.loop(stmt)
                 case ir.Assert():
                     self.test(stmt.cond, "a check")
-                    ends = ends and not (
-                        isinstance(stmt.cond, Const) and not stmt.cond.value
-                    )
+                    fails = isinstance(stmt.cond, Const) and not stmt.cond.value
+                    ends = ends and not fails
                 case ir.Op():
                     row = ROWS[stmt.row]
                     for k, arg in enumerate(stmt.args):
                         shape = row.param(k) in row.shape_only
                         whole = not shape or not isinstance(arg.type, Array)
                         (self.read if whole else self.see)(arg)
-                    for out in stmt.outs:
-                        self.define(out)
                 case ir.View() | ir.Read():
                     rank = self.place(stmt.base, stmt.path)
                     more = f"{_show(stmt.out)} has more axes than its place"
                     self.require(stmt.out.type.rank <= rank, more)
-                    view = isinstance(stmt, ir.View)
-                    self.define(stmt.out, view=view)
-                    if view and owned(stmt.out.type) and not ir.gathers(stmt.path):
-                        self.base[stmt.out] = self.base.get(stmt.base, stmt.base)
                 case _:
                     self.update(stmt)
+            for source, target in handed(stmt):
+                one, other = (f"{_show(v)} is {v.type}" for v in (source, target))
+                same = _kind(source.type) == _kind(target.type)
+                self.require(same, f"{one} where {other}")
+            for value in outs(stmt):
+                self.define(value)
+            if isinstance(stmt, ir.View) and owned(stmt.out.type):
+                root = stmt.out if ir.gathers(stmt.path) else stmt.base
+                self.base[stmt.out] = self.base.get(root, root)
+            if isinstance(stmt, ir.Loop) and stmt.trips is not None:
+                self.test(stmt.trips, "a bound of a loop", "int")
         return ends
 
     def place(self, base: Value, path: ir.Path) -> int:
@@ -196,9 +191,10 @@ class _Checker:
 
     def update(self, stmt: ir.Update) -> None:
         """Check a statement that makes a new version of a buffer."""
+        value = stmt.value.type
         if isinstance(stmt, ir.Push):
             self.read(stmt.value)
-            listed, value = stmt.base.type, stmt.value.type
+            listed = stmt.base.type
             self.require(isinstance(listed, ListOf), "push into what is no list")
             same = isinstance(listed, ListOf) and _kind(listed.item) == _kind(value)
             self.require(same, f"{_show(stmt.value)} is no item of this list")
@@ -206,17 +202,12 @@ class _Checker:
             rank = self.place(stmt.base, stmt.path)
             if not isinstance(stmt, ir.Take):
                 self.read(stmt.value)
-                value = stmt.value.type
                 what = f"{_show(stmt.value)} has rank {value.rank}"
                 # Leading axes of one may be more than those of the place.
                 extra = value.dims[: max(value.rank - rank, 0)]
                 room = all(d.known == 1 for d in extra)
                 self.require(room, f"{what}, its place rank {rank}")
-        self.consume(stmt.base)
-        self.agree(stmt.base, stmt.out)
-        self.define(stmt.out, self.memory[stmt.base])
-        if isinstance(stmt, ir.Take):
-            self.define(stmt.value)
+        self.hand_on([stmt.base])
 
     def test(self, x: Operand, what: str, dtype: str = "bool") -> None:
         """Check that a condition or a bound is a number of its kind."""
@@ -225,12 +216,6 @@ class _Checker:
         verb = "tests" if dtype == "bool" else "is"
         self.require(good, f"{what} {verb} {_show(x)}, which is {x.type}")
 
-    def agree(self, first: Operand, *others: Operand) -> None:
-        """Check that what is handed on keeps its kind, rank and dtype."""
-        for x in others:
-            one, other = (f"{_show(v)} is {v.type}" for v in (x, first))
-            self.require(_kind(first.type) == _kind(x.type), f"{one} where {other}")
-
     # regions
 
     @contextmanager
@@ -238,7 +223,7 @@ class _Checker:
         """Forget at the end what was defined inside; nothing outside may change."""
         scope, outside = set(self.scope), self.frozen
         if frozen:
-            self.frozen = frozenset(self.state)
+            self.frozen = set(self.alive)
         yield
         self.scope, self.frozen, self.at = scope, outside, stmt
 
@@ -247,8 +232,8 @@ class _Checker:
         if isinstance(stmt, ir.For):
             for bound in (stmt.start, stmt.stop, stmt.step):
                 self.test(bound, "a bound of a loop", "int")
-        self.take([c.init for c in stmt.carries], "into the loop")
-        outside = dict(self.state)
+        self.hand_on([c.init for c in stmt.carries], "into the loop")
+        outside = set(self.alive)
         with self.region(stmt, frozen=True):
             for value in inner_outs(stmt):
                 self.define(value)
@@ -262,40 +247,26 @@ class _Checker:
             self.at = stmt
             if stmt.exit is not None:
                 self.test(stmt.exit, "the exit")
-            self.take([c.yld for c in stmt.carries], "to the next turn")
-        self.state = outside
-        for c in stmt.carries:
-            self.agree(c.inn, c.init, c.yld, c.out)
-        for value in outs(stmt):
-            self.define(value)
-        if stmt.trips is not None:
-            self.test(stmt.trips, "a bound of a loop", "int")
+            self.hand_on([c.yld for c in stmt.carries], "to the next turn")
+        self.alive = outside
 
     def branch(self, stmt: ir.If) -> bool:
         """Check both arms and what they hand out; tell whether either is left."""
         self.test(stmt.cond, "an if")
-        before, ends, states = dict(self.state), [], []
+        before, left = self.alive, []
         for arm, inner in enumerate((stmt.then, stmt.orelse)):
-            self.state = dict(before)
+            self.alive = set(before)
             with self.region(stmt):
-                ends.append(self.block(inner))
+                ends = self.block(inner)
                 self.at = stmt
                 sources = [m.orelse if arm else m.then for m in stmt.merges]
-                self.take(sources, f"out of arm {arm}")
-            states.append(self.state)
-        self.state = dict(before)
-        alive = [s for s, end in zip(states, ends, strict=True) if end] or states
-        for memory, version in before.items():
-            found = {s[memory] for s in alive}
-            self.state[memory] = found.pop() if len(found) == 1 else None
-            if version is not None and self.state[memory] is not version:
-                self.ended.setdefault(version, stmt)
-        for m in stmt.merges:
-            self.agree(m.out, m.then, m.orelse)
-            # Two versions of one buffer are merged in place.
-            one, other = self.memory.get(m.then), self.memory.get(m.orelse)
-            self.define(m.out, one if one is other else None)
-        return any(ends)
+                self.hand_on(sources, f"out of arm {arm}")
+            left.append((ends, self.alive))
+        alive = [versions for ends, versions in left if ends]
+        self.alive = before.intersection(*(alive or [v for _, v in left]))
+        for version in before - self.alive:
+            self.ended.setdefault(version, stmt)
+        return bool(alive)
 
 
 def _show(x: Operand) -> str:

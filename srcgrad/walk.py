@@ -4,57 +4,15 @@ What each kind of node holds is said once, in a table, so that passes need not k
 grammar.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain, product
+from itertools import product
 from operator import is_
 from typing import Any, TypeVar
 
-from srcgrad.ir import (
-    Accumulate,
-    Assert,
-    Block,
-    Carry,
-    Const,
-    For,
-    Function,
-    If,
-    Index,
-    Merge,
-    Op,
-    Operand,
-    Path,
-    Push,
-    Read,
-    Reshape,
-    Slice,
-    Stmt,
-    Take,
-    Value,
-    View,
-    While,
-    Write,
-    owned,
-)
-
-__all__ = [
-    "blocks",
-    "consumed",
-    "every",
-    "free_values",
-    "inner_operands",
-    "inner_outs",
-    "named",
-    "operands",
-    "outs",
-    "rebuild",
-    "rewrite",
-    "substitute",
-    "uses",
-]
+from srcgrad import ir
+from srcgrad.ir import Block, Const, Operand, Path, Stmt, Value
 
 Node = TypeVar("Node")
 Names = Mapping[Value, Operand]
@@ -68,27 +26,27 @@ def _holds(**roles: str) -> dict[str, str]:
 # what follows, values made for its blocks, operands read at the end of a block, blocks.
 # Its parts are nodes that hold some of these themselves.
 _FIELDS: dict[type, dict[str, str]] = {
-    Op: _holds(reads="args", makes="outs"),
-    View: _holds(reads="base path", makes="out"),
-    Read: _holds(reads="base path", makes="out"),
-    Write: _holds(reads="base path value", makes="out"),
-    Accumulate: _holds(reads="base path value", makes="out"),
-    Take: _holds(reads="base path", makes="value out"),
-    Push: _holds(reads="base value", makes="out"),
-    Assert: _holds(reads="cond"),
-    For: _holds(inner="var", reads="start stop step", parts="carries", blocks="body",
-                ends="exit", makes="trips"),
-    While: _holds(parts="carries", blocks="test body", ends="exit cond", makes="trips"),
-    If: _holds(reads="cond", blocks="then orelse", parts="merges"),
-    Carry: _holds(reads="init", inner="inn", ends="yld", makes="out"),
-    Merge: _holds(ends="then orelse", makes="out"),
-    Index: _holds(reads="items"),
-    Slice: _holds(reads="start stop step"),
-    Reshape: _holds(reads="shape"),
-    Block: _holds(parts="stmts"),
-    Function: _holds(inner="params", blocks="body", ends="results"),
+    ir.Op: _holds(reads="args", makes="outs"),
+    ir.View: _holds(reads="base path", makes="out"),
+    ir.Read: _holds(reads="base path", makes="out"),
+    ir.Write: _holds(reads="base path value", makes="out"),
+    ir.Accumulate: _holds(reads="base path value", makes="out"),
+    ir.Take: _holds(reads="base path", makes="value out"),
+    ir.Push: _holds(reads="base value", makes="out"),
+    ir.Assert: _holds(reads="cond"),
+    ir.For: _holds(inner="var", reads="start stop step", parts="carries", blocks="body",
+                   ends="exit", makes="trips"),
+    ir.While: _holds(parts="carries", blocks="test body", ends="exit cond",
+                     makes="trips"),
+    ir.If: _holds(reads="cond", blocks="then orelse", parts="merges"),
+    ir.Carry: _holds(reads="init", inner="inn", ends="yld", makes="out"),
+    ir.Merge: _holds(ends="then orelse", makes="out"),
+    ir.Index: _holds(reads="items"),
+    ir.Slice: _holds(reads="start stop step"),
+    ir.Reshape: _holds(reads="shape"),
+    ir.Block: _holds(parts="stmts"),
+    ir.Function: _holds(inner="params", blocks="body", ends="results"),
 }  # fmt: skip
-
 
 # Where to look for what a node holds in a role: there, and in its parts.
 _NAMES = {
@@ -142,20 +100,19 @@ def blocks(stmt: Stmt) -> tuple[Block, ...]:
 
 def handed(stmt: Stmt) -> list[tuple[Operand, Value]]:
     """Return what goes on as what: as a new version, through carries and merges."""
-    match stmt:
-        case For() | While():
-            pairs = [product((c.init, c.yld), (c.inn, c.out)) for c in stmt.carries]
-            return [*chain(*pairs)]
-        case If():
-            return [(x, m.out) for m in stmt.merges for x in (m.then, m.orelse)]
-        case Write() | Accumulate() | Take() | Push():
-            return [(stmt.base, stmt.out)]
-    return []
+    if isinstance(stmt, ir.Update):
+        return [(stmt.base, stmt.out)]
+    pairs = [
+        (x, m.out) for m in getattr(stmt, "merges", ()) for x in (m.then, m.orelse)
+    ]
+    for c in getattr(stmt, "carries", ()):
+        pairs += product((c.init, c.yld), (c.inn, c.out))
+    return pairs
 
 
 def consumed(stmt: Stmt) -> list[Any]:
     """Return the versions of buffers that a statement updates or hands on."""
-    return [source for source, _ in handed(stmt) if owned(source.type)]
+    return [source for source, _ in handed(stmt) if ir.owned(source.type)]
 
 
 def every(block: Block) -> Iterator[Stmt]:
@@ -189,7 +146,7 @@ def rewrite(
         gone: The statements, carries and merges that are left out.
         block: How to rewrite inner blocks instead.
     """
-    known = {"makes": makes or {}, "inner": makes or {}}
+    known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
 
     def field(x: Any, role: str) -> Any:
         if isinstance(x, Value):
@@ -197,30 +154,21 @@ def rewrite(
         if isinstance(x, tuple):
             kept = [y for y in x if y not in gone] if role == "parts" else x
             new = tuple(field(y, role) for y in kept)
-            same = len(new) == len(x) and all(map(is_, new, x))
-            return x if same else new
-        if block is not None and role == "blocks":
-            return block(x)
-        return whole(x)
+            return x if len(new) == len(x) and all(map(is_, new, x)) else new
+        return block(x) if block and role == "blocks" else whole(x)
 
     def whole(x: Any) -> Any:
         changed = {}
         for name, role in _FIELDS.get(type(x), {}).items():
-            old = getattr(x, name)
-            new = field(old, role)
-            if new is not old:
+            new = field(getattr(x, name), role)
+            if new is not getattr(x, name):
                 changed[name] = new
-        if isinstance(x, Function) and x.cut is not None and "body" in changed:
+        if isinstance(x, ir.Function) and x.cut is not None and "body" in changed:
             changed["cut"] = sum(s not in gone for s in x.body.stmts[: x.cut])
         return replace(x, **changed) if changed else x
 
     done: Node = whole(node)
     return done
-
-
-def rebuild(stmt: Stmt, block: Callable[[Block], Block]) -> Stmt:
-    """Return the statement with its inner blocks rewritten."""
-    return rewrite(stmt, block=block)
 
 
 def substitute(node: Node, names: Names) -> Node:

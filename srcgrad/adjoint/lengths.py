@@ -13,7 +13,7 @@ from dataclasses import replace
 from srcgrad.builder import INT
 from srcgrad.ir import Block, Function, Op, Stmt, Value
 from srcgrad.types import Array, Dim
-from srcgrad.walk import inner_outs, outs, rebuild
+from srcgrad.walk import inner_outs, outs, rewrite
 
 __all__ = ["measure_lengths"]
 
@@ -55,7 +55,7 @@ class _Scope:
             scope = _Scope(self.settled, set(self.defined), dict(self.lengths))
             return Block(tuple(scope.block(inner_outs(stmt), block.stmts)))
 
-        return rebuild(stmt, inside)
+        return rewrite(stmt, block=inside)
 
     def define(self, values: Sequence[Value], made: list[Stmt]) -> None:
         self.defined.update(values)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from itertools import product
 
 from srcgrad.analyses.activity import active_values, between
-from srcgrad.ir import Function, Loc, Op, owned
+from srcgrad.errors import Location
+from srcgrad.ir import Function, Op, owned
 from srcgrad.ops import ROWS
 from srcgrad.walk import every, inner_operands, inner_outs, operands, outs
 
 
-def find_cut(function: Function, wrt: Sequence[int]) -> tuple[str, Loc] | None:
+def find_cut(function: Function, wrt: Sequence[int]) -> tuple[str, Location] | None:
     """Return the operation that cuts the last path, and its place; None if none does.
 
     An input that the result does not depend on at all is no cut: its gradient is zero.
