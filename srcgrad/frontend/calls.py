@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from srcgrad.builder import const
 from srcgrad.errors import SrcgradError, suggest
 from srcgrad.frontend import expressions, library, stacks
+from srcgrad.frontend.state import convert
 from srcgrad.frontend.values import (
     Bound,
     Cell,
@@ -22,6 +23,7 @@ from srcgrad.frontend.values import (
     Poison,
     Record,
     Ref,
+    Refused,
     Static,
     Thing,
     Tuple,
@@ -30,7 +32,7 @@ from srcgrad.frontend.values import (
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.source import Place, read_source, unbound
 from srcgrad.trees import opened, spec_of
-from srcgrad.types import Array, ListOf, Scalar, promote
+from srcgrad.types import Array, ListOf, Scalar, join, promote
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Frame, Reader
@@ -209,8 +211,6 @@ def apply(
 ) -> Thing:  # fmt: skip
     """Call a thing."""
     if isinstance(callee, Poison) or any(isinstance(a, Poison) for a in args):
-        from srcgrad.frontend.build import Refused
-
         raise Refused
     if isinstance(callee, Closure):
         return inline_closure(reader, callee, args, kwargs, node)
@@ -468,14 +468,16 @@ def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
     """Append one item to a list."""
     contents = reader.state.heap[cell]
     if isinstance(contents, Ref):
-        push(reader, contents, value, node)
+        push(reader, cell, contents, value, node)
     elif isinstance(contents, dict):
         stacks.push(reader, cell, value, node)
     else:
         reader.state.heap[cell] = (*contents, value)
 
 
-def push(reader: Reader, contents: Ref, value: Thing, node: ast.AST) -> None:
+def push(
+    reader: Reader, cell: ListCell, contents: Ref, value: Thing, node: ast.AST
+) -> None:
     """Append one item to a list that grows at run time."""
     if not isinstance(contents.type, ListOf):
         raise reader.problem(
@@ -485,8 +487,9 @@ def push(reader: Reader, contents: Ref, value: Thing, node: ast.AST) -> None:
     operand = reader.operand(value, node)
     item = contents.type.item
     if isinstance(item, Scalar) and isinstance(operand.type, Scalar):
-        from srcgrad.frontend.state import convert
-
+        wide = join(item, operand.type)
+        if wide != item:
+            raise stacks.widen(reader, cell, wide)
         operand = convert(reader.build, operand, item)
     elif isinstance(value, Ref) and isinstance(item, Array):
         if not isinstance(operand.type, Array) or operand.type.rank != item.rank:

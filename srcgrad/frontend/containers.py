@@ -10,7 +10,6 @@ from srcgrad.frontend.values import (
     Cell,
     DictCell,
     ListCell,
-    Ref,
     Static,
     Thing,
     Tuple,
@@ -19,8 +18,6 @@ from srcgrad.frontend.values import (
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
-
-__all__ = ["make_array", "method"]
 
 
 def method(
@@ -109,13 +106,3 @@ def _dict(
         reader.state.heap[owner] = contents | reader.state.heap[args[0]]
         return Static(None)
     return None
-
-
-def make_array(reader: Reader, cell: ListCell, node: ast.AST) -> Ref:
-    """Keep a list of numbers as an array, so that it can be indexed by data."""
-    packed = calls.pack(reader, cell, node)
-    assert isinstance(packed, Ref)
-    packed.root.listlike = True
-    packed.root.name = cell.name
-    reader.state.heap[cell] = packed
-    return packed

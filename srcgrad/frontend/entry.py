@@ -17,8 +17,9 @@ from typing import Any
 import srcgrad.frontend.arrays
 import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
 from srcgrad.builder import INT, Meeting, const
-from srcgrad.frontend.build import NeedStatic, Reader, TestWrites
+from srcgrad.frontend.build import NeedStatic, Reader
 from srcgrad.frontend.calls import lift
+from srcgrad.frontend.iteration import TestWrites
 from srcgrad.frontend.values import (
     DictCell,
     ListCell,

@@ -175,7 +175,7 @@ def _from_sequence(
             return Tuple(chosen)
         return expressions.new_list(reader, list(chosen))
     if isinstance(owner, ListCell):
-        return get(reader, reader.make_array(owner, node), index, node)
+        return get(reader, stacks.make_array(reader, owner), index, node)
     packed = reader.operand(owner, node)
     return at(reader, reader.allocate(packed), reader.operand(index, node))  # type: ignore[arg-type]
 
@@ -286,7 +286,7 @@ def put(
             items[int(index.value)] = value
             reader.state.heap[owner] = tuple(items)
             return
-        owner = reader.make_array(owner, node)
+        owner = stacks.make_array(reader, owner)
     if is_point(owner):
         _whole_point(reader, index, node)
         reader.store(owner, stored(reader, owner, value, node), node)

@@ -1,62 +1,153 @@
-"""Lists that are popped at run time.
+"""Lists whose length is known at run time only: growing lists, arrays, and stacks.
 
-Nothing is ever taken out: every item that was pushed stays in a list that only grows,
-with the place of the item below it. The stack is then two numbers, the place of its top
-and its height, so its adjoint is that of a growing list.
+Nothing is ever taken out of a stack: every item that was pushed stays in a list that
+only grows, with the place of the item below it. The stack is then two numbers, the
+place of its top and its height, so its adjoint is that of a growing list.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 from typing import TYPE_CHECKING, Any
 
+from srcgrad import ir
 from srcgrad.builder import INT, const
-from srcgrad.frontend.values import Cell, ListCell, Ref, Root, Thing
-from srcgrad.ir import Assert, Block, Carry, Const, For, Index, Operand, Value
-from srcgrad.types import ListOf
+from srcgrad.frontend import state
+from srcgrad.frontend import values as v
+from srcgrad.types import Array, ListOf, Scalar, join
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
-__all__ = ["is_stack", "item", "make_stack", "pop", "push", "unordered"]
+
+def common_form(
+    reader: Reader, cell: v.Cell, before: Any, *ends: Any
+) -> tuple[str, Any] | None:
+    """Return how a list must be kept at run time, if its ends have no common form."""
+    if not isinstance(cell, v.ListCell) or isinstance(before, dict):
+        return None
+    stack = any(isinstance(end, dict) for end in ends)
+    grown = any(isinstance(end, v.Ref) for end in ends)
+    if isinstance(before, v.Ref) and not stack:
+        return None
+    if not stack and not grown and len({len(end) for end in ends}) == 1:
+        return None
+    types: list[Any] = []
+    for end in ends:
+        if isinstance(end, tuple):
+            types += [getattr(item, "type", None) for item in end]
+        else:
+            kept = end["values"] if isinstance(end, dict) else end
+            if not isinstance(kept.type, ListOf):
+                return "array", None
+            types.append(kept.type.item)
+    item = item_type(reader, types)
+    return None if item is None else ("stack" if stack else "list", item)
 
 
-def is_stack(cell: Thing, contents: Any) -> bool:
+def reform(reader: Reader, cell: Any, form: tuple[str, Any]) -> None:
+    """Bring a list into a form of run time, if it is not in one."""
+    kind, item = form
+    if isinstance(reader.state.heap[cell], tuple):
+        if kind == "array":
+            make_array(reader, cell)
+        else:
+            make_growable(reader, cell, item)
+    if kind == "stack":
+        make_stack(reader, cell)
+
+
+def item_type(reader: Reader, types: list[Any]) -> Scalar | Array | None:
+    """Return the one type of a growing list's items, or None."""
+    if types and all(isinstance(t, Scalar) for t in types):
+        wide: Scalar = functools.reduce(join, types)
+        return wide
+    arrays = [t for t in types if isinstance(t, Array)]
+    if (
+        not arrays
+        or len(arrays) < len(types)
+        or len({(t.dtype, t.rank) for t in arrays}) > 1
+    ):
+        return None
+    dims = tuple(reader.build.resolve(d) for d in arrays[0].dims)
+    if any(a not in reader.outer_atoms for d in dims for a, _ in d.terms):
+        raise reader.problem(
+            "SG407", "the arrays in a growing list must have lengths that are "
+            "known before the loop",
+            helps=("store them in the rows of one array",),
+        )  # fmt: skip
+    return Array(arrays[0].dtype, dims)
+
+
+def make_growable(reader: Reader, cell: v.Cell, item: Scalar | Array) -> None:
+    """Turn a list of known length into one that grows at run time."""
+    version: ir.Value = reader.build.op("new_list", item=item, name=cell.name)
+    for thing in reader.state.heap[cell]:
+        value = reader.operand(thing)
+        if isinstance(item, Scalar):
+            value = state.convert(reader.build, value, item)
+        version = reader.build.push(version, value)
+    root = v.Root(cell.name, ListOf(item))
+    reader.state.ver[root] = version
+    reader.state.heap[cell] = v.Ref(root, (), root.type)
+
+
+def make_array(reader: Reader, cell: v.ListCell) -> v.Ref:
+    """Keep a list of numbers as an array, so that data can index it."""
+    from srcgrad.frontend import calls
+
+    packed = calls.pack(reader, cell, None)
+    assert isinstance(packed, v.Ref)
+    packed.root.listlike = True
+    packed.root.name = cell.name
+    reader.state.heap[cell] = packed
+    return packed
+
+
+def widen(reader: Reader, cell: v.Cell, item: Scalar) -> v.Refused:
+    """Let the loop that made a list grow do it for items of a wider type."""
+    for plan in reader.plans:
+        if ("form", cell) in plan:
+            plan["form", cell] = (plan["form", cell][0], item)
+            raise state.Retry(plan)
+    return reader.problem(
+        "SG402", f"the list holds items of type {item}",
+        helps=("begin with an item of this type",),
+    )  # fmt: skip
+
+
+def is_stack(cell: v.Thing, contents: Any) -> bool:
     """Tell whether a container is a list kept as a stack."""
-    return isinstance(cell, ListCell) and isinstance(contents, dict)
+    return isinstance(cell, v.ListCell) and isinstance(contents, dict)
 
 
-def make_stack(reader: Reader, cell: Cell) -> None:
+def make_stack(reader: Reader, cell: v.Cell) -> None:
     """Turn a list into a stack, if it is none."""
     build, heap = reader.build, reader.state.heap
     if isinstance(heap[cell], dict):
         return
-    if isinstance(heap[cell], tuple):
-        kind = reader.item_type(cell, heap[cell])
-        if kind is None:
-            raise unordered(reader, None)
-        reader.make_growable(cell, kind)
-    values: Ref = heap[cell]
+    values: v.Ref = heap[cell]
     if not isinstance(values.type, ListOf):
         raise unordered(reader, None)
     count = build.op("length", reader.version(values.root))
     type = ListOf(INT)
     empty = build.op("new_list", item=INT)
-    turn, inn = Value("i", INT), Value("", type)
+    turn, inn = ir.Value("i", INT), ir.Value("", type)
     with build.block() as stmts:
         longer = build.push(inn, build.op("sub", turn, const(1)))
-    below = Root(f"{cell.name or 'item'}_below", type)
-    filled = Value(below.name, type)
-    carry = Carry(empty, inn, longer, filled)
-    body = Block(tuple(stmts))
-    build.emit(For(turn, const(0), count, const(1), (carry,), body, loc=build.loc))
+    below = v.Root(f"{cell.name or 'item'}_below", type)
+    filled = ir.Value(below.name, type)
+    carry = ir.Carry(empty, inn, longer, filled)
+    body = ir.Block(tuple(stmts))
+    build.emit(ir.For(turn, const(0), count, const(1), (carry,), body, loc=build.loc))
     reader.state.ver[below] = filled
     top = build.op("sub", count, const(1))
-    below_ref = Ref(below, (), type)
+    below_ref = v.Ref(below, (), type)
     heap[cell] = {"values": values, "below": below_ref, "top": top, "count": count}
 
 
-def push(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
+def push(reader: Reader, cell: v.ListCell, value: v.Thing, node: ast.AST) -> None:
     """Put an item on top."""
     from srcgrad.frontend import calls
 
@@ -64,13 +155,13 @@ def push(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
     stack: dict[str, Any] = reader.state.heap[cell]
     values, below = stack["values"], stack["below"]
     place = build.op("length", reader.version(values.root))
-    calls.push(reader, values, value, node)
+    calls.push(reader, cell, values, value, node)
     reader.state.ver[below.root] = build.push(reader.version(below.root), stack["top"])
     count = build.op("add", stack["count"], const(1))
     reader.state.heap[cell] = {**stack, "top": place, "count": count}
 
 
-def pop(reader: Reader, cell: ListCell) -> Thing:
+def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     """Take the topmost item off."""
     make_stack(reader, cell)
     thing = item(reader, cell, const(-1), None)
@@ -81,27 +172,29 @@ def pop(reader: Reader, cell: ListCell) -> Thing:
     return thing
 
 
-def item(reader: Reader, cell: ListCell, index: Thing, node: ast.AST | None) -> Thing:
+def item(
+    reader: Reader, cell: v.ListCell, index: v.Thing, node: ast.AST | None
+) -> v.Thing:
     """Return an item counted from the top: `stack[-1]`."""
     from srcgrad.frontend import indexing
 
-    if not isinstance(index, Const) or index.value >= 0:
+    if not isinstance(index, ir.Const) or index.value >= 0:
         raise unordered(reader, node)
     build = reader.build
     stack: dict[str, Any] = reader.state.heap[cell]
     depth = -int(index.value)
     enough = build.op("ge", stack["count"], const(depth))
-    build.emit(Assert(enough, "IndexError", "list index out of range", build.loc))
+    build.emit(ir.Assert(enough, "IndexError", "list index out of range", build.loc))
     place = stack["top"]
     for _ in range(depth - 1):
         place = _below(reader, stack, place)
     return indexing.at(reader, stack["values"], place)
 
 
-def _below(reader: Reader, stack: dict[str, Any], place: Operand) -> Operand:
+def _below(reader: Reader, stack: dict[str, Any], place: ir.Operand) -> ir.Operand:
     """Return the place of the item below another."""
     version = reader.version(stack["below"].root)
-    return reader.build.read(version, (Index((place,)),))
+    return reader.build.read(version, (ir.Index((place,)),))
 
 
 def unordered(reader: Reader, node: ast.AST | None) -> Exception:

@@ -1,52 +1,40 @@
-"""Names, buffers and containers while a function is read; merging at an `if`.
+"""Names, buffers and containers while a function is read, and how they are joined.
 
 Three maps hold everything that can change: `names` of the current frame, `ver` (the
-current version of each buffer), and `heap` (the contents of containers).
+current version of each buffer), and `heap` (the contents of containers). What a name
+means at two points of the program (the ends of two arms; the head of a loop and the end
+of a turn) is taken apart into `parts`: pairs of numbers and of arrays, each with a key.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Any
 
+from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.frontend import stacks
-from srcgrad.frontend.places import alike, explicit, with_operands
-from srcgrad.frontend.values import (
-    Cell,
-    ListCell,
-    Maybe,
-    Poison,
-    Ref,
-    Root,
-    Static,
-    Thing,
-    Tuple,
-    Unbound,
-    is_operand,
-    is_point,
-    kind_of,
-    roots_of,
-)
-from srcgrad.ir import Block, Const, If, Merge, Operand, Value
-from srcgrad.types import Array, ListOf, Scalar, Type, join
+from srcgrad.frontend import values as v
+from srcgrad.types import Array, Scalar, Type, join
 from srcgrad.walk import operands
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
-__all__ = ["Joiner", "State", "Unjoinable", "branch", "convert"]
+Key = tuple[Any, ...]
+Plan = dict[tuple[Any, ...], Any]  # see `loops`
 
 
 @dataclass(slots=True)
 class State:
     """A copy of the three maps."""
 
-    names: dict[str, Thing]
-    ver: dict[Root, Value]
-    heap: dict[Cell, Any]
+    names: dict[str, v.Thing]
+    ver: dict[v.Root, ir.Value]
+    heap: dict[v.Cell, Any]
 
     def copy(self) -> State:
         """Return an independent copy."""
@@ -56,236 +44,356 @@ class State:
 class Unjoinable(Exception):
     """Two things that no common type describes."""
 
-    def __init__(self, one: Thing, other: Thing) -> None:
-        super().__init__(f"{kind_of(one)} and {kind_of(other)}")
+    def __init__(self, one: v.Thing, other: v.Thing) -> None:
+        super().__init__(f"{v.kind_of(one)} and {v.kind_of(other)}")
         self.one, self.other = one, other
 
 
-def convert(build: Builder, x: Operand, type: Scalar) -> Operand:
+class Retry(Exception):
+    """A plan has learnt something: read its loop again."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__("read the loop again")
+        self.plan = plan
+
+
+def convert(build: Builder, x: ir.Operand, type: Scalar) -> ir.Operand:
     """Return a scalar as a `type`, by a cast if it is not one."""
     if x.type == type:
         return x
-    if isinstance(x, Const) and type.python and x.type.python:
+    if isinstance(x, ir.Const) and type.python and x.type.python:
         kinds: dict[str, Callable[[Any], Any]] = {"float64": float, "int64": int}
-        return Const(kinds.get(type.dtype, bool)(x.value), type)
-    out: Operand = build.op("cast", x, dtype=type.dtype, python=type.python)
+        return ir.Const(kinds.get(type.dtype, bool)(x.value), type)
+    out: ir.Operand = build.op("cast", x, dtype=type.dtype, python=type.python)
     return out
 
 
-class Joiner:
+# Parts of things, by key: a name or container, then where the part is inside it.
+
+
+def label(key: Key) -> str:
+    """Return the name that a joined number or array prints under."""
+    name: str = key[0] if isinstance(key[0], str) else key[0].name
+    if key[-1] == "bound":
+        return f"{name}_bound"
+    return "i" if "path" in key else name
+
+
+def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
+    """Do something to the parts of things that have parts; return None for others.
+
+    Raises:
+        Unjoinable: The things have different parts.
+    """
+    first = things[0]
+    if any(isinstance(t, v.Poison) for t in things):
+        return v.Poison()
+    if any(isinstance(t, v.Maybe) for t in things):
+        inner = [t.thing if isinstance(t, v.Maybe) else t for t in things]
+        flags = [t.bound if isinstance(t, v.Maybe) else const(True) for t in things]
+        return v.Maybe(again(key, *inner), again((*key, "bound"), *flags))
+    if len({type(t) for t in things}) > 1:
+        return None
+    match first:
+        case v.Tuple():
+            if len({(t.cls, len(t.items)) for t in things}) > 1:
+                raise Unjoinable(*things)
+            return v.Tuple(parts(again, key, *(t.items for t in things)), first.cls)
+        case tuple():
+            if any(len(t) != len(first) for t in things):
+                raise Unjoinable(*things)
+            items = enumerate(zip(*things, strict=True))
+            return tuple(again((*key, k), *item) for k, item in items)
+        case dict():
+            if any(list(t) != list(first) for t in things):
+                raise Unjoinable(*things)
+            return {k: again((*key, k), *(t[k] for t in things)) for k in first}
+    return None
+
+
+def blank(reader: Reader, thing: v.Thing) -> v.Thing:
+    """Return what stands for a thing where it is not bound."""
+
+    def like(_: Key, thing: v.Thing) -> v.Thing:
+        whole: v.Thing | None = parts(like, (), thing)
+        if whole is not None or isinstance(thing, v.Static):
+            return thing if whole is None else whole
+        if not isinstance(thing, ir.Const | ir.Value | v.Ref):
+            raise Unjoinable(thing, v.Unbound())
+        made = reader.build.placeholder(thing.type)
+        return made if isinstance(made, ir.Const) else reader.allocate(made)
+
+    return v.Maybe(
+        like((), thing.thing if isinstance(thing, v.Maybe) else thing), const(False)
+    )
+
+
+# Places: paths into one buffer whose numbers differ.
+
+
+def places(build: Builder, again: Callable[..., Any], key: Key, *refs: v.Ref) -> v.Ref:
+    """Do something to the numbers in the paths of views that are alike."""
+    paths = [explicit(build, ref) for ref in refs]
+    numbers = enumerate(zip(*map(operands, paths), strict=True))
+    new = iter([again((*key, "path", k), *number) for k, number in numbers])
+    return v.Ref(refs[0].root, with_operands(paths[0], new), refs[0].type)
+
+
+def alike(build: Builder, a: v.Ref, b: v.Ref) -> bool:
+    """Tell whether two parts of one buffer differ in the numbers of a path only."""
+    if a.root is not b.root or a.type.rank != b.type.rank:
+        return False
+    lengths = zip(a.type.dims, b.type.dims, strict=True)
+    if any(build.resolve(x) != build.resolve(y) for x, y in lengths):
+        return False
+    one, two = (with_operands(explicit(build, r), repeat(const(0))) for r in (a, b))
+    return one == two
+
+
+def explicit(build: Builder, ref: v.Ref) -> ir.Path:
+    """Return a path whose slices have a start and a stop."""
+
+    def ends(item: Any, type: Any, axis: int) -> Any:
+        if not isinstance(item, ir.Slice) or item.step is not None:
+            return item
+        stop = item.stop
+        if stop is None:
+            stop = build.length(build.resolve(type.dims[axis]))
+        return ir.Slice(const(0) if item.start is None else item.start, stop, None)
+
+    steps: list[Any] = []
+    type: Any = ref.root.type
+    for step in ref.path:
+        if isinstance(step, ir.Index) and isinstance(type, Array):
+            used = accumulate((i is not None for i in step.items), initial=0)
+            steps.append(ir.Index(tuple(map(ends, step.items, repeat(type), used))))
+        else:
+            steps.append(step)
+        type = build.place(type, (step,))
+    return tuple(steps)
+
+
+def with_operands(path: ir.Path, numbers: Iterator[ir.Operand]) -> ir.Path:
+    """Return a path with other numbers, in the order of `operands`."""
+
+    def other(item: Any) -> Any:
+        match item:
+            case ir.Index():
+                return ir.Index(tuple(map(other, item.items)))
+            case ir.Slice():
+                return ir.Slice(other(item.start), other(item.stop), other(item.step))
+            case ir.Reshape():
+                return ir.Reshape(tuple(map(other, item.shape)))
+            case ir.Const() | ir.Value():
+                return next(numbers)
+        return item
+
+    return tuple(map(other, path))
+
+
+# Arrays and lists.
+
+
+def check_kinds(a: v.Ref, b: v.Ref) -> None:
+    """Require that one buffer can be either of two arrays or lists.
+
+    Raises:
+        Unjoinable: Their types differ in more than lengths and layout.
+    """
+    kinds = [(type(r.type), r.type.rank, r.type.dtype) for r in (a, b)]
+    if kinds[0] != kinds[1] or v.is_point(a):
+        raise Unjoinable(a, b)
+
+
+def hand_over(
+    reader: Reader, ref: v.Ref, owner: Any, kept: set[v.Root], given: dict[v.Root, Any]
+) -> tuple[ir.Value, set[Any]]:
+    """Return the version of an array that a new owner gets, and who shares its memory.
+
+    It is the array's own version if nothing else reaches it, else that of a copy.
+
+    Args:
+        reader: The reader.
+        ref: The array.
+        owner: Who gets it.
+        kept: Buffers that are still reached.
+        given: Buffers that were handed over, and to whom.
+    """
+    root, ver = ref.root, reader.state.ver
+    shares = {given.get(r, r) for r in root.shares}
+    if not ref.path and root in ver and root not in kept and root not in given:
+        given[root] = owner
+        return ver[root], shares
+    copy: ir.Value = reader.build.op("copy", reader.operand(ref), name=root.name)
+    return copy, {*shares, given.get(root.memory, root.memory)}
+
+
+class _Branch:
     """Join the states at the ends of two arms, and collect the merges."""
 
-    def __init__(self, reader: Reader, arms: tuple[Block | list[Any], ...]) -> None:
-        self.reader = reader
-        self.build = reader.build
-        self.arms: tuple[list[Any], list[Any]] = arms  # type: ignore[assignment]
-        self.merges: list[Merge] = []
-        self.given: tuple[set[Root], set[Root]] = (set(), set())
-        self.kept: set[Root] = set()
-        self.pairs: dict[tuple[Root, Root], Root] = {}
+    def __init__(
+        self, reader: Reader, ends: list[State], arms: list[list[ir.Stmt]]
+    ) -> None:
+        self.reader, self.build, self.ends, self.arms = reader, reader.build, ends, arms
+        self.merges: list[ir.Merge] = []
+        self.given: tuple[dict[v.Root, v.Root], dict[v.Root, v.Root]] = ({}, {})
+        self.kept: set[v.Root] = set()
+        self.pairs: dict[tuple[v.Root, v.Root], v.Ref] = {}
 
-    def inside(self, arm: int, make: Callable[[], Any]) -> Any:
-        """Emit what `make` needs at the end of an arm."""
+    @contextmanager
+    def at_end(self, arm: int) -> Iterator[None]:
+        """Go on at the end of an arm."""
+        outer, self.reader.state = self.reader.state, self.ends[arm]
         with self.build.block() as stmts:
-            result = make()
-        self.arms[arm].extend(stmts)
-        return result
+            yield
+        self.arms[arm] += stmts
+        self.reader.state = outer
 
-    def merge(self, a: Operand, b: Operand, type: Type, name: str) -> Operand:
+    def merge(self, a: ir.Operand, b: ir.Operand, type: Type, name: str) -> ir.Operand:
         """Return the value that is `a` after one arm and `b` after the other."""
-        if a is b or (isinstance(a, Const) and a == b):
+        if a is b or (isinstance(a, ir.Const) and a == b):
             return a
         for m in self.merges:
             if m.then is a and m.orelse is b:
                 return m.out
-        out = Value(name, type)
-        self.merges.append(Merge(out, a, b))
+        out = ir.Value(name, type)
+        self.merges.append(ir.Merge(out, a, b))
         return out
 
-    def scalars(self, a: Operand, b: Operand, name: str) -> Operand:
-        """Join two numbers."""
-        if a is b:
-            return a
-        assert isinstance(a.type, Scalar)
-        assert isinstance(b.type, Scalar)
-        type = join(a.type, b.type)
-        a = self.inside(0, lambda: convert(self.build, a, type))
-        b = self.inside(1, lambda: convert(self.build, b, type))
-        return self.merge(a, b, type, name)
-
-    def things(self, a: Thing, b: Thing, name: str) -> Thing:
-        """Join what a name means after either arm.
+    def join(self, key: Key, a: Any, b: Any) -> Any:
+        """Join what something means after either arm.
 
         Raises:
             Unjoinable: No common type describes both.
         """
-        if a is b or (isinstance(a, Static) and a == b):
+        if a is b or (isinstance(a, v.Static) and a == b):
             return a
-        if isinstance(a, Poison) or isinstance(b, Poison):
-            return Poison()
-        if isinstance(a, Maybe) or isinstance(b, Maybe):
-            return self.maybes(a, b, name)
-        if is_operand(a) and is_operand(b):
-            return self.scalars(a, b, name)  # type: ignore[arg-type]
-        if (is_point(a) and is_operand(b)) or (is_operand(a) and is_point(b)):
-            return self.scalars(self.number(a, 0), self.number(b, 1), name)
-        if isinstance(a, Ref) and isinstance(b, Ref):
-            return self.refs(a, b, name)
-        if isinstance(a, Tuple) and isinstance(b, Tuple):
-            if len(a.items) == len(b.items) and a.cls is b.cls:
-                pairs = zip(a.items, b.items, strict=True)
-                return Tuple(tuple(self.things(x, y, name) for x, y in pairs), a.cls)
-        if isinstance(a, Cell) and isinstance(b, Cell) and type(a) is type(b):
-            return self.cells(a, b, name)  # type: ignore[no-any-return]
-        raise Unjoinable(a, b)
+        whole = parts(self.join, key, a, b)
+        if whole is not None:
+            return whole
+        if isinstance(a, v.Cell) and type(a) is type(b):
+            contents = self.ends[0].heap[a], self.ends[1].heap[b]
+            self.reader.state.heap[a] = self.join((a,), *contents)
+            return a
+        if isinstance(a, v.Ref) and isinstance(b, v.Ref):
+            return self.refs(key, a, b)
+        numbers: list[Any] = []
+        for arm, x in enumerate((a, b)):
+            if not v.is_operand(x) and not (v.is_point(x) and x.root not in self.kept):
+                raise Unjoinable(a, b)
+            with self.at_end(arm):
+                numbers.append(self.reader.operand(x))
+        type_ = join(*(x.type for x in numbers))
+        for arm, x in enumerate(numbers):
+            with self.at_end(arm):
+                numbers[arm] = convert(self.build, x, type_)
+        return self.merge(numbers[0], numbers[1], type_, label(key))
 
-    def number(self, thing: Thing, arm: int) -> Operand:
-        """Return the value of an array of rank 0 that nothing else reaches."""
-        if not is_point(thing):
-            return thing  # type: ignore[return-value]
-        if thing.root in self.kept:
-            raise Unjoinable(thing, const(0.0))
-        base = self.reader.arm_version(arm, thing.root)
-        read: Operand = self.inside(arm, lambda: self.build.read(base, thing.path))
-        return read
-
-    def cells(self, a: Cell, b: Cell, name: str) -> Any:
-        """Join two containers made in different arms."""
-        heaps = self.reader.arm_heaps
-        x, y = heaps[0][a], heaps[1][b]
-        joined = self.contents(x, y, name)
-        self.reader.state.heap[a] = joined
-        return a
-
-    def contents(self, x: Any, y: Any, name: str) -> Any:
-        """Join the contents of two containers item by item."""
-        if isinstance(x, dict):
-            if list(x) != list(y):
-                raise Unjoinable(Static(x), Static(y))
-            return {k: self.things(x[k], y[k], name) for k in x}
-        if len(x) != len(y):
-            raise Unjoinable(Static(list(x)), Static(list(y)))
-        return tuple(self.things(p, q, name) for p, q in zip(x, y, strict=True))
-
-    def maybes(self, a: Thing, b: Thing, name: str) -> Thing:
-        """Join a name that is bound on some paths only."""
-        flags = [
-            x.bound if isinstance(x, Maybe) else const(not isinstance(x, Poison))
-            for x in (a, b)
-        ]
-        one = a.thing if isinstance(a, Maybe) else a
-        two = b.thing if isinstance(b, Maybe) else b
-        return Maybe(self.things(one, two, name), self.scalars(flags[0], flags[1], ""))
-
-    def unbound(self, thing: Thing, arm: int, name: str) -> Thing | None:
-        """Join a name that only one arm binds; None if that cannot be."""
-        flag = self.scalars(const(arm == 0), const(arm == 1), f"{name}_bound")
-        inner, bound = (
-            (thing.thing, thing.bound) if isinstance(thing, Maybe) else (thing, flag)
-        )
-        if isinstance(thing, Maybe):
-            never: Operand = const(False)
-            one, two = (bound, never) if arm == 0 else (never, bound)
-            bound = self.scalars(one, two, f"{name}_bound")
-        if isinstance(inner, Static):
-            return Maybe(inner, bound)
-        if not isinstance(inner, Ref | Const | Value):
-            return None
-        if isinstance(inner, Ref):
-            inner = self.owner(inner, arm)
-        other = self.inside(1 - arm, lambda: self.build.placeholder(inner.type))
-        mine = (
-            self.reader.arm_version(arm, inner.root)
-            if isinstance(inner, Ref)
-            else inner
-        )
-        then, orelse = (mine, other) if arm == 0 else (other, mine)
-        if isinstance(inner, Ref):
-            root = Root(name, self.build.loosen(inner.type))
-            self.reader.state.ver[root] = self.merge(then, orelse, root.type, name)  # type: ignore[assignment]
-            return Maybe(Ref(root, (), root.type), bound)
-        return Maybe(self.scalars(then, orelse, name), bound)
-
-    def owner(self, ref: Ref, arm: int) -> Ref:
-        """Return a buffer that may be handed on: the root itself, or a copy."""
-        root = ref.root
-        whole = not ref.path and root.of is None
-        if whole and root not in self.given[arm] and root not in self.kept:
-            self.given[arm].add(root)
-            return ref
-        return self.copied(ref, arm)
-
-    def copied(self, ref: Ref, arm: int) -> Ref:
-        """Copy a part into a buffer of its own, and let neither be written again."""
-        versions = self.reader.arm_ver[arm]
-
-        def copy() -> Value:
-            base = self.reader.arm_version(arm, ref.root)
-            view = self.build.view(base, ref.path) if ref.path else base
-            out: Value = self.build.op("copy", view, name=ref.root.name)
-            return out
-
-        value = self.inside(arm, copy)
-        fresh = Root(ref.root.name, value.type)
-        self.reader.share(fresh, ref.root)
-        versions[fresh] = value
-        self.given[arm].add(fresh)
-        return Ref(fresh, (), value.type)
-
-    def refs(self, a: Ref, b: Ref, name: str) -> Thing:
-        """Join two arrays."""
-        if a.root is b.root:
-            if a.path == b.path:
-                return a
-            if alike(self.build, a, b):
-                here, there = explicit(self.build, a), explicit(self.build, b)
-                pairs = zip(operands(here), operands(there), strict=True)
-                numbers = [self.scalars(p, q, "i") for p, q in pairs]
-                return Ref(a.root, with_operands(here, numbers), a.type)
-        if is_point(a) or is_point(b):
-            raise Unjoinable(a, b)
-        if (a.root, b.root) in self.pairs and not a.path and not b.path:
-            root = self.pairs[a.root, b.root]
-            return Ref(root, (), root.type)
-        if type(a.type) is not type(b.type) or a.type.rank != b.type.rank:
-            raise Unjoinable(a, b)
-        if a.type.dtype != b.type.dtype:
-            raise Unjoinable(a, b)
-        plain = not a.path and not b.path
-        one, two = self.owner(a, 0), self.owner(b, 1)
-        type_ = self.array_type(one.type, two.type)
-        root = Root(name, type_, listlike=a.root.listlike and b.root.listlike)
-        for side in (one.root, two.root):
-            for other in list(side.shares):
+    def refs(self, key: Key, a: v.Ref, b: v.Ref) -> v.Ref:
+        """Join two arrays: they become one buffer, if they are not places in one."""
+        if alike(self.build, a, b):
+            return a if a.path == b.path else places(self.build, self.join, key, a, b)
+        pair = None if a.path or b.path else (a.root, b.root)
+        if pair in self.pairs:
+            return self.pairs[pair]
+        check_kinds(a, b)
+        root = v.Root(label(key), a.root.type, a.root.listlike and b.root.listlike)
+        ends: list[Any] = []
+        for arm, ref in enumerate((a, b)):
+            with self.at_end(arm):
+                value, links = hand_over(
+                    self.reader, ref, root, self.kept, self.given[arm]
+                )
+            ends.append(value)
+            for other in links:
                 self.reader.share(root, other)
-        then = self.reader.arm_version(0, one.root)
-        orelse = self.reader.arm_version(1, two.root)
-        value = Value(name, type_)
-        self.merges.append(Merge(value, then, orelse))
-        self.reader.state.ver[root] = value
-        if plain:
-            self.pairs[a.root, b.root] = root
-        return Ref(root, (), type_)
+        root.type = ends[0].type
+        if isinstance(root.type, Array):
+            pairs = enumerate(zip(root.type.dims, ends[1].type.dims, strict=True))
+            resolve = self.build.resolve
+            apart = [k for k, (x, y) in pairs if resolve(x) != resolve(y)]
+            plain = all(end.type.contiguous for end in ends)
+            root.type = replace(self.build.loosen(root.type, apart), contiguous=plain)
+        out = self.reader.state.ver[root] = ir.Value(root.name, root.type)
+        self.merges.append(ir.Merge(out, *ends))
+        joined = v.Ref(root, (), root.type)
+        if pair is not None:
+            self.pairs[pair] = joined
+        return joined
 
-    def array_type(self, a: Type, b: Type) -> Any:
-        """Return the type of an array that is one or the other."""
-        if not isinstance(a, Array) or not isinstance(b, Array):
-            return a
-        pairs = enumerate(zip(a.dims, b.dims, strict=True))
-        resolve = self.build.resolve
-        apart = [k for k, (x, y) in pairs if resolve(x) != resolve(y)]
-        return replace(
-            self.build.loosen(a, apart), contiguous=a.contiguous and b.contiguous
-        )
+    def states(self, live: frozenset[str] | None, results: list[Any]) -> v.Thing | None:
+        """Set the reader's state to the join of both ends; join the arms' results."""
+        reader, (one, two) = self.reader, self.ends
+        names = [n for n in {**one.names, **two.names} if live is None or n in live]
+        self.kept = self.unchanged(names)
+        state = reader.state = State({}, {}, {**one.heap, **two.heap})
+        for name in names:
+            a, b = (end.names.get(name, v.Unbound()) for end in self.ends)
+            loose = [isinstance(t, v.Unbound) for t in (a, b)]
+            try:
+                if all(loose):
+                    state.names[name] = v.Unbound()
+                    continue
+                if any(loose):
+                    with self.at_end(loose.index(True)):
+                        a, b = (
+                            (blank(reader, b), b) if loose[0] else (a, blank(reader, a))
+                        )
+                state.names[name] = self.join((name,), a, b)
+            except Unjoinable as clash:
+                if not any(loose):
+                    state.names[name] = reader.clash(name, clash)
+        for cell in one.heap:
+            if cell in two.heap and one.heap[cell] is not two.heap[cell]:
+                try:
+                    state.heap[cell] = self.join(
+                        (cell,), one.heap[cell], two.heap[cell]
+                    )
+                except Unjoinable as clash:
+                    reader.clash(cell.name, clash)
+        result = None
+        if results[0] is not None and results[1] is not None:
+            result = self.join(("",), *results)
+        for root, a in one.ver.items():
+            if root in two.ver and not any(root in given for given in self.given):
+                merged = self.merge(a, two.ver[root], root.type, root.name)
+                state.ver[root] = merged  # type: ignore[assignment]
+        return result
+
+    def unchanged(self, names: list[str]) -> set[v.Root]:
+        """Return the buffers reached by something that both arms leave as it was."""
+        reader = self.reader
+        one, two = (reached(end.names, names, end.heap) for end in self.ends)
+        kept = {
+            leaf.root.memory
+            for key, leaf in one.items()
+            if key in two and leaf.root is two[key].root
+        }
+        for thing in reader.elsewhere():
+            kept.update(v.roots_of(thing, self.ends[0].heap))
+        return kept
+
+
+def reached(
+    things: Mapping[str, v.Thing], names: Iterable[str], heap: dict[v.Cell, Any]
+) -> dict[Key, v.Ref]:
+    """Return the arrays that some names reach, by key."""
+    return {
+        key: leaf
+        for name in names
+        if name in things
+        for key, leaf in v.leaves(things[name], heap, (name,))
+        if isinstance(leaf, v.Ref)
+    }
 
 
 def branch(
     reader: Reader,
-    cond: Operand,
-    then: Callable[[], Thing | None],
-    orelse: Callable[[], Thing | None],
+    cond: ir.Operand,
+    then: Callable[[], v.Thing | None],
+    orelse: Callable[[], v.Thing | None],
     live: frozenset[str] | None,
-) -> Thing | None:
+) -> v.Thing | None:
     """Run both arms under a condition and join what they leave.
 
     Args:
@@ -295,154 +403,40 @@ def branch(
         orelse: Builds the second arm.
         live: The names of the frame that are alive afterwards; None means all.
     """
-    before = reader.snapshot()
-    found = len(reader.problems)
+    build, back = reader.build, reader.checkpoint()
     ends, results, arms, dead = [], [], [], []
     for arm in (then, orelse):
-        reader.restore(before)
-        reader.dead = False
-        with reader.build.block() as stmts:
+        reader.state, reader.dead = reader.state.copy(), False
+        outer = reader.state.copy()
+        with build.block() as stmts:
             results.append(arm())
-        ends.append(reader.snapshot())
+        ends.append(reader.state)
         arms.append(stmts)
         dead.append(reader.dead)
-    reader.restore(before)
-    reader.dead = all(dead)
-    if not any(dead) and _grow(reader, ends[0], ends[1]):
-        del reader.problems[found:]
-        return branch(reader, cond, then, orelse, live)
+        reader.state = outer
     if any(dead):
-        return _one_sided(reader, cond, (then, orelse), arms, dead)
-    joiner = Joiner(reader, (arms[0], arms[1]))
-    result = _join(reader, joiner, ends[0], ends[1], live, (results[0], results[1]))
-    _emit_if(reader, cond, joiner)
-    return result
-
-
-def _grow(reader: Reader, one: State, two: State) -> bool:
-    """Turn lists that the arms leave with different lengths into growable ones."""
-    grown = False
-    for cell, contents in reader.state.heap.items():
-        a, b = one.heap[cell], two.heap[cell]
-        if a is b or isinstance(contents, dict):
-            continue
-        if isinstance(a, dict) or isinstance(b, dict):
-            stacks.make_stack(reader, cell)
-            grown = True
-            continue
-        if not isinstance(contents, tuple):
-            continue
-        changed = [x for x in (a, b) if isinstance(x, Ref)]
-        if changed and isinstance(cell, ListCell):
-            if isinstance(changed[0].type, ListOf):
-                reader.make_growable(cell, changed[0].type.item)
-            else:
-                reader.make_array(cell, ast.Pass())
-            grown = True
-            continue
-        if isinstance(a, tuple) and isinstance(b, tuple) and len(a) != len(b):
-            item = reader.item_type(cell, a if len(a) > len(b) else b)
-            if item is not None:
-                reader.make_growable(cell, item)
-                grown = True
-    return grown
-
-
-def _one_sided(
-    reader: Reader, cond: Operand, makers: tuple[Callable[[], Thing | None], ...],
-    arms: list[list[Any]], dead: list[bool],
-) -> Thing | None:  # fmt: skip
-    """Keep the arm that raises inside the `if`; what follows is the other arm."""
-    build = reader.build
-    first = Block(tuple(arms[0])) if dead[0] else Block()
-    second = Block(tuple(arms[1])) if dead[1] else Block()
-    build.emit(If(cond, first, second, (), build.loc))
-    if all(dead):
-        return None
-    return makers[0 if dead[1] else 1]()
-
-
-def _emit_if(reader: Reader, cond: Operand, joiner: Joiner) -> None:
-    build = reader.build
-    then, orelse = (Block(tuple(a)) for a in joiner.arms)
-    build.emit(If(cond, then, orelse, tuple(joiner.merges), build.loc))
+        # The arm that raises stays inside the `if`; what follows is the other arm.
+        blocks = [
+            ir.Block(tuple(a) if d else ()) for a, d in zip(arms, dead, strict=True)
+        ]
+        build.emit(ir.If(cond, blocks[0], blocks[1], (), build.loc))
+        reader.dead = all(dead)
+        return None if all(dead) else (orelse if dead[0] else then)()
+    forms = {}
+    for cell, before in reader.state.heap.items():
+        contents = [end.heap[cell] for end in ends]
+        if contents[0] is not contents[1]:
+            forms[cell] = stacks.common_form(reader, cell, before, *contents)
+    if any(forms.values()):
+        back()
+        for cell, form in forms.items():
+            if form is not None:
+                stacks.reform(reader, cell, form)
+        return branch(reader, cond, then, orelse, live)
+    joiner = _Branch(reader, ends, arms)
+    result = joiner.states(live, results)
+    blocks = [ir.Block(tuple(a)) for a in arms]
+    build.emit(ir.If(cond, blocks[0], blocks[1], tuple(joiner.merges), build.loc))
     for merge in joiner.merges:
         build.measure(merge.out)
-
-
-def _join(
-    reader: Reader, joiner: Joiner, one: State, two: State,
-    live: frozenset[str] | None, results: tuple[Thing | None, Thing | None],
-) -> Thing | None:  # fmt: skip
-    """Set the reader's state to the join of the ends of two arms."""
-    reader.arm_ver = (one.ver, two.ver)
-    reader.arm_heaps = (one.heap, two.heap)
-    names = [n for n in {**one.names, **two.names} if live is None or n in live]
-    joiner.kept = _kept(reader, one, two, names)
-    state = reader.state
-    state.heap = {**one.heap, **two.heap}
-    state.ver = {}
-    joined: dict[str, Thing] = {}
-    for name in names:
-        a, b = (_bound(s.names.get(name)) for s in (one, two))
-        if a is None and b is None:
-            joined[name] = Unbound()
-            continue
-        if a is None or b is None:
-            present, arm = (b, 1) if a is None else (a, 0)
-            assert present is not None
-            maybe = joiner.unbound(present, arm, name)
-            if maybe is not None:
-                joined[name] = maybe
-            continue
-        try:
-            joined[name] = joiner.things(a, b, name)
-        except Unjoinable as clash:
-            joined[name] = reader.clash(name, clash)
-    state.names = joined
-    _join_cells(reader, joiner, one, two)
-    result = None
-    if results[0] is not None and results[1] is not None:
-        result = joiner.things(results[0], results[1], "")
-    for root in one.ver:
-        if root not in two.ver or root in joiner.given[0] | joiner.given[1]:
-            continue
-        a_ver, b_ver = one.ver[root], two.ver[root]
-        merged = joiner.merge(a_ver, b_ver, root.type, root.name)
-        assert isinstance(merged, Value)
-        state.ver[root] = merged
-    # What only one arm allocated may still be reached through a copy it handed on.
     return result
-
-
-def _join_cells(reader: Reader, joiner: Joiner, one: State, two: State) -> None:
-    heap = reader.state.heap
-    for cell in one.heap:
-        if cell in two.heap and one.heap[cell] is not two.heap[cell]:
-            try:
-                heap[cell] = joiner.contents(one.heap[cell], two.heap[cell], cell.name)
-            except Unjoinable as clash:
-                heap[cell] = reader.clash_cell(cell, clash)
-
-
-def _kept(reader: Reader, one: State, two: State, names: Iterable[str]) -> set[Root]:
-    """Return the buffers reached by something that both arms leave as it was."""
-    kept: set[Root] = set()
-    for name in names:
-        a, b = one.names.get(name), two.names.get(name)
-        if a is not None and b is not None and _same(a, b):
-            kept.update(roots_of(a, one.heap))
-    outer = [t for frame in reader.frames[:-1] for t in frame.names.values()]
-    for thing in outer + reader.held:
-        kept.update(roots_of(thing, one.heap))
-    return kept
-
-
-def _bound(thing: Thing | None) -> Thing | None:
-    return None if isinstance(thing, Unbound) else thing
-
-
-def _same(a: Thing, b: Thing) -> bool:
-    if isinstance(a, Ref) and isinstance(b, Ref):
-        return a.root is b.root
-    return a is b

@@ -17,11 +17,9 @@ from srcgrad.ir import Const, Operand, Path, Value
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, ListOf, Scalar, Type
 
-__all__ = [
-    "Bound", "Cell", "Closure", "DictCell", "Iter", "ListCell", "Maybe", "Poison",
-    "Record", "Ref", "Root", "SliceValue", "Static", "Thing", "Tuple", "Unbound",
-    "is_operand", "is_point", "kind_of", "leaves", "roots_of",
-]  # fmt: skip
+
+class Refused(Exception):
+    """A problem was noted; the statement around it is given up."""
 
 
 @dataclass(eq=False, slots=True)
@@ -166,41 +164,39 @@ def is_point(thing: object) -> TypeGuard[Ref]:
     return isinstance(thing, Ref) and isinstance(thing.type, Scalar)
 
 
-def leaves(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Thing]:
-    """Yield the numbers and arrays inside a thing, in order."""
+def leaves(
+    thing: Any, heap: dict[Cell, Any], key: tuple[Any, ...] = ()
+) -> Iterator[tuple[tuple[Any, ...], Thing]]:
+    """Yield the numbers and arrays inside a thing with their keys, in order."""
+    items: Any = ()
     match thing:
-        case Tuple():
-            for item in thing.items:
-                yield from leaves(item, heap)
-        case ListCell():
-            contents = heap.get(thing, ())
-            if isinstance(contents, dict):
-                contents = tuple(contents.values())
-            for item in (contents,) if isinstance(contents, Ref) else contents:
-                yield from leaves(item, heap)
-        case DictCell() | Record():
-            for item in heap.get(thing, {}).values():
-                yield from leaves(item, heap)
-        case Maybe():
-            yield from leaves(thing.thing, heap)
-        case Iter():
-            for item in thing.parts:
-                yield from leaves(item, heap)
-        case Bound():
-            yield from leaves(thing.owner, heap)
-        case Closure():
-            for item in thing.names.values():
-                if not isinstance(item, Closure):
-                    yield from leaves(item, heap)
         case Const() | Value() | Ref():
-            yield thing
-        case _:
-            return
+            yield key, thing
+        case Cell():
+            key, contents = (thing,), heap.get(thing, ())
+            if isinstance(contents, Ref):
+                yield key, contents
+            elif isinstance(contents, dict):
+                items = contents.items()
+            else:
+                items = enumerate(contents)
+        case Tuple():
+            items = enumerate(thing.items)
+        case Iter():
+            items = enumerate(thing.parts)
+        case Closure():
+            items = [i for i in thing.names.items() if not isinstance(i[1], Closure)]
+        case Maybe():
+            yield from leaves(thing.thing, heap, key)
+        case Bound():
+            yield from leaves(thing.owner, heap, key)
+    for k, item in items:
+        yield from leaves(item, heap, (*key, k))
 
 
 def roots_of(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Root]:
     """Yield the buffers a thing reaches."""
-    for leaf in leaves(thing, heap):
+    for _, leaf in leaves(thing, heap):
         if isinstance(leaf, Ref):
             yield leaf.root.memory
 
@@ -217,7 +213,7 @@ def kind_of(thing: Thing) -> str:
             return f"{thing.type.dtype} array of rank {thing.type.rank}"
         case Tuple():
             return "tuple"
-        case ListCell():
+        case ListCell() | tuple():
             return "list"
         case DictCell():
             return "dict"

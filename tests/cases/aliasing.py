@@ -354,3 +354,56 @@ def rows_from_previous_rows(x, k):
         new[1:-1] += k * (old[2:] - 2 * old[1:-1] + old[:-2]) * old[1:-1]
         new[0] = new[1] * old[0]
     return (U * U).sum()
+
+
+# Two names of one array after one arm, of two after the other: a write is seen in one.
+@case(lambda rng: (rng.normal(size=3), 1), refused="one memory on one path")
+def two_names_on_one_path(x, c):
+    if c > 0:
+        p = x * 2
+        q = p
+    else:
+        p = x * 3
+        q = x * 4
+    p[0] = 5.0
+    return q.sum() + p.sum()
+
+
+# A turn leaves two carried names with one array.
+@case(lambda rng: (rng.normal(size=3), 3), refused="one memory on one path")
+def two_names_after_a_turn(x, n):
+    a = x * 1.0
+    b = x * 2.0
+    for i in range(n):
+        a[0] = 7.0 + i
+        b = b * 2.0
+        t = a + b
+        a = t
+        b = t
+    return (a * b).sum()
+
+
+# What was appended in one turn is written in the next.
+@case(lambda rng: (rng.normal(size=3), 3), refused="one memory on one path")
+def written_after_it_was_appended(x, n):
+    rows = []
+    x = x * 1.0
+    for i in range(n):
+        x[0] = 0.5 * i
+        x = x * 1.5
+        rows.append(x)
+    s = 0.0
+    for k in range(n):
+        s = s + rows[k].sum()
+    return s
+
+
+# Both names of an array are bound anew by each turn.
+@case(lambda rng: (rng.normal(size=4), 3))
+def two_names_bound_anew(x, n):
+    a = x * 1.0
+    b = a
+    for _ in range(n):
+        a = a + 1.0
+        b = b * 2.0
+    return (a * b).sum()

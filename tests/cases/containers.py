@@ -361,3 +361,50 @@ def array_of_active_scalars(angle, p):
     q = R @ p
     t = np.array([q[0], 1.0, angle * q[1]])
     return (t * t).sum() + q[0]
+
+
+# The first items of a growing list are integers, later ones are not.
+@case(lambda rng: (rng.normal(size=4), 4))
+def list_of_wider_items(x, n):
+    s = 0
+    out = []
+    for i in range(n):
+        out.append(i)
+        for _ in range(2):
+            out.append(s)
+            s = s + x[i]
+    t = 0.0
+    for k in range(len(out)):
+        t = t + out[k] * k
+    return t
+
+
+# Arms that append another number of items, of another type.
+@case(lambda rng: (near(rng, 0.4, 0.7), 1))
+def lists_of_two_arms(x, n):
+    out = []
+    if n > 2:
+        out.append(1)
+        out.append(2)
+    else:
+        out.append(x[0])
+    s = 0.0
+    for k in range(len(out)):
+        s = s + out[k]
+    return s * x[1]
+
+
+# A tuple bound by one arm only, and one bound by a turn for the next.
+@case(lambda rng: (near(rng, 0.4, 0.7, 0.6), 3))
+def tuples_bound_on_one_path(x, n):
+    if n > 2:
+        t = (x * 2, x[0])
+    for i in range(n):
+        if i > 0:
+            y = y + pair[0] * x[i] + pair[1][0]
+        else:
+            y = x[0]
+        pair = (y * y, x * y)
+    if n > 2:
+        y = y + (t[0] * t[1]).sum()
+    return y

@@ -387,3 +387,12 @@ def first_and_last_differ(x):
         else:
             y[i] = x[i - 1] - 2.0 * x[i] + x[i + 1]
     return (y * y).sum()
+
+
+# Nothing is special about any name.
+@case(lambda rng: (near(rng, 0.4, 0.7), 3))
+def a_name_called_root(x, n):
+    root = x[0]
+    for _ in range(n):
+        root = root * x[1]
+    return root
