@@ -1,8 +1,9 @@
 """The object behind every door: a function with its value, gradient and source.
 
-A `Differentiated` binds arguments, finds what was made for their kind, takes containers
-apart, and runs it. Whatever goes wrong inside, the user's own function is run on the
-arguments as they were, so that the exception is the one plain Python raises.
+A call binds its arguments, finds what was made for their kind, takes containers apart,
+runs generated code, and puts the results together. Whatever goes wrong inside, the
+user's own function is run on the arguments as they were, so that the exception is the
+one plain Python raises.
 """
 
 from __future__ import annotations
@@ -11,39 +12,64 @@ import functools
 import importlib
 import inspect
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from srcgrad.arguments import Signature, as_floats, named_leaves, state_of
+from srcgrad.arguments import Signature, Specs, Values, state_of
 from srcgrad.errors import SrcgradError, internal_error, make_error
-from srcgrad.meetings import MadeAgain, Meetings, made_again
+from srcgrad.ir import Function
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, exact, make_plan
 from srcgrad.results import (
-    Gradient,
-    cotangent,
-    fit,
-    flat_results,
-    not_finite,
-    one_of,
-    ready,
-    result_of,
-    shown,
-    tangent,
-    tree_copy,
+    direction, into, named_leaves, ready, result_of, shown, tree_copy,
 )  # fmt: skip
+from srcgrad.runtime.readable import keep_layout
 from srcgrad.source import FunctionSource, read_source, unbound
-from srcgrad.specialise import Specialisation, specialise
-from srcgrad.trees import Tree, fill, is_float_leaf, leaves, spec_of
+from srcgrad.specialise import NONE, Ones, Specialisation, specialise
+from srcgrad.text import print_function
+from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, spec_of
 
-__all__ = ["Differentiated"]
-
-Values = dict[str, Any]
+Program = Callable[[Specialisation], tuple[Function, list[Any], int]]
 _VARIANTS = 64  # what is kept for one kind of arguments
 _PLANS = 256
+_ATTEMPTS = 30
+
+
+@dataclass(slots=True)
+class Call:
+    """Arguments and their specs by parameter, their leaves by name.
+
+    `names` are the arguments to differentiate with respect to.
+    """
+
+    values: Values
+    specs: Specs
+    names: tuple[str, ...]
+    leaves: Values
+
+    def floats(self, made: Specialisation) -> list[tuple[str, Any]]:
+        """Return the dtypes and values of the floats to differentiate."""
+        raw, params = list(self.leaves.values()), made.reading.function.params
+        return [(params[k].type.dtype, raw[k]) for k in made.wrt(self.names)]
+
+    def directions(self, made: Specialisation, tangents: Values) -> list[Any]:
+        """Return the float leaves of tangents by argument; None stands for zeros."""
+        given = [
+            value
+            for name, spec in made.arguments.items()
+            if name in tangents
+            for _, leaf, value in leaves(spec, tangents[name])
+            if is_float_leaf(leaf)
+        ]
+        return [
+            ready(np.array(v) if isinstance(x, np.ndarray) else v, False)
+            for (dtype, x), t in zip(self.floats(made), given, strict=True)
+            for v in [direction("tangent", t, dtype, np.shape(x))]
+        ]
 
 
 class Differentiated:
@@ -61,8 +87,7 @@ class Differentiated:
 
     def __init__(self, fun: Callable[..., Any], kind: str, options: Options) -> None:
         """Wrap a function; nothing is read before the first call."""
-        self.primal: Callable[..., Any]
-        self.kind: str = kind
+        self.kind = kind
         self.inner: Differentiated | None = None
         if isinstance(fun, Differentiated):
             deeper = fun.kind != "value" or fun.inner is not None
@@ -72,14 +97,15 @@ class Differentiated:
             read_source(fun)  # says what is wrong with it
         plain, self._held, self._kept = unbound(fun)
         functools.update_wrapper(self, plain, updated=())
-        self.primal = fun
-        self.options = options
+        self.primal, self.options = fun, options
         self.grad = Gradient(self)
         self._sources: tuple[FunctionSource, Signature] | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
-        self._plans: dict[Any, Plan] = {}
-        self._meetings = Meetings()
+        self._plans: dict[str, dict[Any, Plan]] = defaultdict(dict)
+        # What calls have taught about lengths that meet, for each kind of arguments.
+        self._ones: dict[Any, Ones] = {}
         self._last: Specialisation | None = None
+        self.example: Call | None = None  # see embedded.py
         self._lock = threading.RLock()
         try:
             self.__signature__ = inspect.signature(fun)
@@ -104,7 +130,7 @@ class Differentiated:
         bound = object.__new__(Differentiated)
         vars(bound).update(vars(self))  # what was made is shared
         bound._held, bound._sources = (instance, *self._held), None
-        bound.grad, bound._plans = Gradient(bound), {}
+        bound.grad = Gradient(bound)
         return bound
 
     # what was made
@@ -133,231 +159,216 @@ class Differentiated:
         """The parameters of the plain function."""
         return self._read()[1]
 
-    def _bind(
-        self, args: tuple[Any, ...], kwargs: Values, names: Sequence[str] | None = None
-    ) -> tuple[Values, tuple[str, ...], Specialisation]:
-        """Return arguments by name, the names chosen, and what was made for them."""
-        source, signature = self._read()
-        values = signature.bind(args, kwargs)
+    def levels(self) -> Iterator[Differentiated]:
+        """Yield the gradients that this is a gradient of."""
         level = self.inner
         while level is not None:
-            as_floats(values, signature.chosen(values, level.options), source.name)
+            yield level
             level = level.inner
-        if names is None:
-            names = signature.chosen(values, self.options)
-            as_floats(values, names, source.name)
-        return values, tuple(names), self._specialise(values, tuple(names))
 
-    def _specialise(self, values: Values, names: tuple[str, ...]) -> Specialisation:
+    def bind(
+        self, args: Sequence[Any], kwargs: Values, names: Sequence[str] | None = None
+    ) -> Call:
+        """Bind arguments; without names, those that the options choose are floats."""
+        return self._call(self.signature.bind(args, kwargs), names)
+
+    def _call(self, values: Values, names: Sequence[str] | None) -> Call:
+        signature = self.signature
         specs = {n: spec_of(v, n) for n, v in values.items()}
-        present = functools.cache(
-            lambda: {name: v for name, _, v in named_leaves(specs, values)}
-        )
-        self._last = self.make(specs, names, lambda name: present()[name])
-        return self._last
+        for level in self.levels():
+            specs = signature.floats(specs, signature.chosen(specs, level.options))
+        if names is None:
+            names = signature.chosen(specs, self.options)
+            specs = signature.floats(specs, names)
+        return Call(values, specs, tuple(names), dict(named_leaves(specs, values)))
 
     def make(
-        self, specs: dict[str, Tree], names: tuple[str, ...], leaf: Callable[[str], Any]
+        self, specs: Specs, names: Sequence[str], leaf: Callable[[str], Any]
     ) -> Specialisation:
         """Return what was made for arguments of these kinds.
 
         Args:
-            specs: The kind of every argument.
-            names: The arguments differentiated with respect to.
+            specs: The kind of every argument, by parameter.
+            names: The arguments to differentiate with respect to, for messages.
             leaf: Returns the present value of a number among the arguments.
         """
-        key = (tuple(specs.items()), names, self._meetings.known(specs))
+        key = tuple(specs.items())
+        ones = self._ones.get(key, ())
+        with self._lock:
+            variants = self._made.get((key, ones), ())
+            made = next((m for m in variants if m.fresh(leaf)), None)
+            if made is None and self.inner is not None:
+                from srcgrad.nested import derived
 
-        def known() -> Specialisation | None:
-            variants = self._made.get(key, ())
-            return next((m for m in variants if m.fresh(leaf)), None)
+                made = derived(self, self.inner, specs, leaf)
+            elif made is None:
+                source, signature = self._read()
+                arguments = signature.spread(specs)
+                made = specialise(
+                    source, specs, arguments, names, self.options, leaf, ones
+                )
+            if made not in variants:
+                self._made[key, ones] = (made, *variants)[:_VARIANTS]
+            return made
 
-        made = known()
-        if made is None:
-            with self._lock:
-                made = known() or self._new(specs, names, key, leaf)
-        return made
+    def find(self, call: Call) -> Specialisation:
+        self._last = self.make(call.specs, call.names, call.leaves.__getitem__)
+        return self._last
 
-    def _new(
-        self, specs: dict[str, Tree], names: tuple[str, ...], key: Any,
-        leaf: Callable[[str], Any],
-    ) -> Specialisation:  # fmt: skip
-        if self.inner is not None:
-            from srcgrad.nested import derived
-
-            made = derived(self, self.inner, specs, names, leaf)
-        else:
-            read = self._read()
-            made = specialise(*read, specs, names, self.options, leaf, key[2])
-        self._made[key] = (made, *self._made.get(key, ()))[:_VARIANTS]
-        return made
+    def checked_adjoint(
+        self, made: Specialisation, names: tuple[str, ...], values: Values | None = None
+    ) -> Function:
+        """Return the IR of the gradient, once the function is seen to have one."""
+        form = made.reading.result
+        if values and not isinstance(form, Node) and form[0] == "static":
+            self._plain(values)  # it may well raise
+        made.check(names, self.options.has_aux, self.inner is None)
+        return made.adjoint(made.wrt(names))
 
     # running
 
-    def bound(self, *args: Any) -> tuple[tuple[str, ...], list[Any], Specialisation]:
-        """Return names, leaves and what was made for arguments, or for the last."""
-        made = self._last
-        if args:
-            values, names, made = self._bind(args, {})
-            made.made["example"] = names, self._ready(made, values)
-        if made is None or "example" not in made.made:
-            what = "no arguments were seen yet"
-            raise make_error("SG305", what, helps=("call `f.numba(*example)` first",))
-        return *made.made["example"], made
+    def _inputs(
+        self, call: Call, made: Specialisation, in_place: bool = False
+    ) -> list[Any] | None:
+        """Return what generated code takes, once nothing stands against running it.
 
-    def _leaves(self, made: Specialisation, values: Values) -> list[Any]:
-        """Return the numbers and arrays in arguments and captures, as they are."""
-        found = list(named_leaves(made.specs, values))
-        for c in made.reading.captures:
-            found += leaves(c.spec, c.place.fetch())
-        return [value for _, _, value in found]
-
-    def _ready(
-        self, made: Specialisation, values: Values, gradient: bool = True
-    ) -> list[Any]:
-        """Return what generated code takes, once nothing stands against running it."""
-        raw = self._leaves(made, values)
-        written = [raw[k] for k in made.written if isinstance(raw[k], np.ndarray)]
-        if made.reading.effects or any(not x.flags.writeable for x in written):
-            self._plain(values)  # for what it prints, or raises at a read-only array
-        if gradient:
-            self._check_shared(made, raw)
-        return [ready(value, self.backend == "numba") for value in raw]
-
-    def _check_shared(self, made: Specialisation, raw: list[Any]) -> None:
-        """Refuse arguments that share memory with one that the function writes."""
-        other = made.shared(raw)
-        if other is not None:
-            one, two = (made.reading.leaves[k] for k in other)
+        None says that plain Python must run, in place: where the caller's arrays end up
+        is decided at run time.
+        """
+        raw = made.raw(call.leaves)
+        clash = made.shared(raw)
+        if in_place and (clash or made.reading.lost):
+            return None
+        frozen = any(
+            not raw[k].flags.writeable
+            for k in made.written
+            if isinstance(raw[k], np.ndarray)
+        )
+        if made.reading.effects or frozen:
+            self._plain(call.values)  # for what it prints, or raises
+        if clash:
+            one, two = (made.reading.leaves[k] for k in clash)
             name = made.source.name
             what = f"`{one}` and `{two}` may share memory, and `{name}` writes to it"
             helps = (f"pass a copy: `{two}.copy()`",)
             raise make_error("SG403", what, helps=helps, function=name)
+        return made.ready(raw)
 
-    def _run(
-        self, made: Specialisation, function: Any, ready: list[Any], values: Values,
-        in_place: bool = False,
-    ) -> tuple[Any, ...]:  # fmt: skip
-        """Run generated code; on any exception let plain Python raise its own."""
-        code = made.code(function)
-        try:
-            with np.errstate(all="ignore"):
-                return flat_results(code(*ready), function)
-        except (SrcgradError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            plain = self._plain_in_place if in_place else self._plain
-            self._meetings.learn(made, error, plain(values))
-            if isinstance(error, OverflowError) and error.args:
-                raise OverflowError(
-                    f"`{made.source.name}`, line {error.args[0]}: an int is beyond 64 "
-                    "bits; use a float, or backend='python'"
-                ) from None
-            raise internal_error(
-                f"generated code raised {type(error).__name__}: {error}",
-                function=made.source.name,
-            ) from error
+    def _compute(
+        self, call: Call, program: Program, in_place: bool = False
+    ) -> tuple[Specialisation | None, list[Any], Any]:
+        """Return what was made, what went in, and flat results.
 
-    def _plain_in_place(self, values: Values) -> Any:
-        """Run the user's function on the caller's own arrays."""
-        source, signature = self._read()
-        args, kwargs = signature.gathered(values)
+        If generated code raises, plain Python raises its own; if that does not, it is
+        returned as None and its result (in place), or the lengths were taken for
+        equal and are not: the function is made again.
+        """
+        for _ in range(_ATTEMPTS):
+            made = self.find(call)
+            function, seeds, slopes = program(made)
+            inputs = self._inputs(call, made, in_place)
+            if inputs is None:
+                return None, [], self._plain(call.values, in_place)
+            try:
+                out = made.run(function, [*inputs, *seeds], slopes)
+            except SrcgradError:
+                raise
+            except Exception as error:
+                result = self._plain(call.values, in_place)
+                if not self._learn(made, error):
+                    raise _failure(made, error) from error
+                if in_place:
+                    return None, inputs, result
+            else:
+                return made, inputs, out
+        raise internal_error("no lengths fit this call", function=self.__name__)
+
+    def _plain(self, values: Values, in_place: bool = False) -> Any:
+        """Run the user's function on copies, or on the caller's own arrays."""
+        if not in_place:
+            values = {name: tree_copy(value) for name, value in values.items()}
         with np.errstate(all="ignore"):
-            return source.function(*args, **kwargs)
+            return self.signature.call(values)
 
-    def _plain(self, values: Values) -> Any:
-        """Run the user's function on copies."""
-        return self._plain_in_place({n: tree_copy(v) for n, v in values.items()})
+    def _learn(self, made: Specialisation, error: Exception) -> bool:
+        """Tell whether lengths that met differ, which plain Python does not mind.
+
+        Generated code takes two lengths that meet in a broadcast and are not known
+        while compiling for equal, and checks it. Where they differ the first is tried
+        as one, then the second, then none again.
+        """
+        word, _, number = str(error).partition(" ")
+        if not isinstance(error, AssertionError) or word != "meeting":
+            return False
+        place, key = made.reading.meetings[int(number)], tuple(made.specs.items())
+        ones = dict(self._ones.get(key, ()))
+        side = ones.pop(place, -1) + 1
+        if side < 2:
+            ones[place] = side
+        self._ones[key] = tuple(sorted(ones.items()))
+        return True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the value, the gradient or both, as the object was made."""
-        if self.kind == "value":
-            return self.value(*args, **kwargs)
-        plan = None if kwargs else self._plans.get(exact(args))
-        found = None if plan is None else plan(args)
-        value, gradient = found or self.value_and_grad(*args, **kwargs)
-        if self.kind == "value_and_grad":
-            return value, gradient
-        return (gradient, value[1]) if self.options.has_aux else gradient
+        return self.run(self.kind, args, kwargs)
 
     def value(self, *args: Any, **kwargs: Any) -> Any:
         """Return the value; arrays that the function writes are written."""
-        original = self.signature.bind(args, kwargs)
-        try:
-            values, _, made = self._bind(args, kwargs)
-        except SrcgradError as error:
-            if error.problems[0].code not in ("SG301", "SG303"):
-                raise
-            values, _, made = self._bind(args, kwargs, ())  # only gradients need more
-        raw = self._leaves(made, original)
-        if made.reading.lost or made.shared(raw) is not None:
-            # Where the caller's arrays end up is decided at run time: Python decides.
-            return self._plain_in_place(original)
-        leaves = self._ready(made, values, gradient=False)
-        try:
-            results = self._run(made, made.primal, leaves, original, True)
-        except MadeAgain as again:
-            return again.result
-        for k, position in enumerate(made.reading.written):
-            new = results[made.reading.results + k]
-            raw[position][...] = new.reshape(raw[position].shape)
-        return result_of(made.reading.result, results)
+        return self.run("value", args, kwargs)
 
-    @made_again
     def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
         """Return `(value, gradient)`, with `has_aux` `((value, aux), gradient)`."""
-        plan = None if kwargs else self._plans.get(exact(args))
-        found = None if plan is None else plan(args)
-        if found is not None:
-            return found
-        values, names, made = self._bind(args, kwargs)
-        adjoint = self.checked_adjoint(made, names, values)
-        full = [*self._ready(made, values), one_of(made)]
-        out = self._run(made, adjoint, full, values)
-        gradients = self._gradients(made, names, values, adjoint, out)
-        if self.options.check_nan:
-            not_finite(made, adjoint, full, names, gradients)
-        value, single = result_of(made.reading.result, out), self.options.single
-        plan = make_plan(made, self.signature, names, single, args, gradients)
-        if plan is not None and not kwargs:
-            if len(self._plans) >= _PLANS:
-                self._plans.clear()
-            self._plans[exact(args)] = plan
-        return value, gradients[0] if single else gradients
+        return self.run("value_and_grad", args, kwargs)
 
-    def checked_adjoint(
-        self, made: Specialisation, names: Sequence[str], values: Values | None = None
-    ) -> Any:
-        """Return the IR of the gradient, once the function is seen to have one."""
-        run = None if values is None else functools.partial(self._plain, values)
-        first = self.inner is None  # a second derivative may well be zero
-        return made.checked_adjoint(names, self.options.has_aux, run, first)
-
-    def _gradients(
-        self, made: Specialisation, names: Sequence[str], values: Values,
-        function: Any, out: Sequence[Any],
-    ) -> tuple[Any, ...]:  # fmt: skip
-        """Return gradients in the form of the arguments, in the order of the names.
-
-        They are the last of the results `out` of a function of the IR.
-        """
-        first = len(out) - len(made.wrt)
-        own = made.own(function)[first:] if function else [True] * len(made.wrt)
-        parts = iter(zip(out[first:], own, strict=True))
-        trees: Values = {}
-        for name, spec in made.specs.items():
-            if name in names:
-                found = iter(
-                    [
-                        fit(*next(parts), argument)
-                        for _, leaf, argument in leaves(spec, values[name])
-                        if is_float_leaf(leaf)
-                    ]
+    def run(self, kind: str, args: tuple[Any, ...], kwargs: Values) -> Any:
+        """Return the value, the gradient or both."""
+        if not kwargs:
+            plan = self._plans[kind].get(exact(args))
+            found = None if plan is None else plan(args)
+            if found is not None:
+                return found
+        valued = kind == "value"
+        call = self.bind(args, kwargs, () if valued else None)
+        program = functools.partial(self.program, call, valued)
+        made, inputs, out = self._compute(call, program, valued)
+        if made is None:
+            return out
+        raw = list(call.leaves.values())
+        for k, position in enumerate(made.reading.written if valued else ()):
+            new = out[made.reading.results + k]
+            raw[position][...] = new.reshape(raw[position].shape)
+        function, seeds, slopes = program(made)
+        for k, slope in zip(made.wrt(call.names), out[-slopes:], strict=False):
+            if self.options.check_nan and not np.all(np.isfinite(slope)):
+                name = made.source.name
+                what = f"the gradient with respect to `{made.reading.leaves[k]}`"
+                raise make_error(
+                    "SG701", f"{what} is not finite", function=name, names=call.names
                 )
-                trees[name] = fill(spec, functools.partial(_take, found))
-        return tuple(trees[name] for name in names)
+        form = made.form(kind, call.names, self.options)
+        plan = None if kwargs else make_plan(
+            made, self.signature, function, slopes, seeds, form, args, call.values,
+            inputs,
+        )  # fmt: skip
+        if plan is not None:
+            if len(self._plans[kind]) >= _PLANS:
+                self._plans[kind].clear()
+            self._plans[kind][exact(args)] = plan
+        return result_of(form, out)
 
-    @made_again
+    def program(
+        self, call: Call, valued: bool, made: Specialisation
+    ) -> tuple[Function, list[Any], int]:
+        """Return what computes the value or the gradient, its seeds, and how many."""
+        if valued:
+            return made.primal, [], 0
+        function = self.checked_adjoint(made, call.names, call.values)
+        return function, [made.one], len(made.wrt(call.names))
+
+    def _positional(self, args: Sequence[Any], kwargs: Values) -> list[str]:
+        values = self.signature.bind(args, kwargs)
+        return self.signature.positional(values)[: len(args)]
+
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
         """Return the value and a pullback from a cotangent to the arguments.
 
@@ -366,31 +377,48 @@ class Differentiated:
                 each, None for what is no float.
             **kwargs: Arguments that are not differentiated.
         """
-        signature = self.signature
-        chosen = signature.positional(signature.bind(args, kwargs))[: len(args)]
-        values, names, made = self._bind(args, kwargs, chosen)
-        self._check_shared(made, self._leaves(made, values))
-        values = {n: tree_copy(v) for n, v in values.items()}
-        ready = self._ready(made, values)
-        moves = made.seeds and made.wrt
-        forward, backward = (made.split() if moves else None) or (made.primal, None)
-        results = self._run(made, forward, ready, values)
-        kept = ready if backward is None else results[made.reading.results :]
-        shapes = {k: np.shape(results[k]) for k in made.seeds}
-        adjoint = backward or (made.adjoint(made.seeds) if moves else None)
+
+        def sweeps(made: Specialisation) -> tuple[Function, Function | None]:
+            wrt = made.wrt(call.names)
+            both = made.split(wrt) if made.seeds and wrt else None
+            return both or (made.primal, None)
+
+        call = self.bind(args, kwargs, self._positional(args, kwargs))
+        made, kept, results = self._compute(call, lambda m: (sweeps(m)[0], [], 0))
+        assert made is not None
+        form, wrt, backward = made.reading.result, made.wrt(call.names), sweeps(made)[1]
+        arrays = [x for x in kept if isinstance(x, np.ndarray)]
+        if backward is not None:
+            kept = results[made.reading.results :]
+        elif made.seeds and wrt:
+            backward = made.adjoint(wrt, made.seeds)
+        kept = [
+            keep_layout(x)
+            if isinstance(x, np.ndarray)
+            and any(np.may_share_memory(x, other) for other in arrays)
+            else x
+            for x in kept
+        ]
+        due = {k: (made.dtype(k), np.shape(results[k])) for k in made.seeds}
+        floats = call.floats(made)
+        zeros = [direction("", None, dtype, np.shape(x)) for dtype, x in floats]
 
         def pullback(given: Any) -> tuple[Any, ...]:
-            form = made.reading.result
             parts = {leaf[1]: value for _, leaf, value in leaves(form, given)}
-            seeds = [cotangent(made, k, parts.get(k), shapes[k]) for k in shapes]
-            out: Sequence[Any] = [np.zeros_like(ready[p])[()] for p in made.wrt]
-            if adjoint is not None:
-                out = self._run(made, adjoint, [*kept, *seeds], values)
-            return self._gradients(made, names, values, adjoint, out)
+            seeds = [direction("cotangent", parts.get(k), *due[k]) for k in due]
+            out = zeros
+            if backward is not None:
+                try:
+                    out = made.run(backward, [*kept, *seeds], len(wrt))
+                except SrcgradError:
+                    raise
+                except Exception as error:
+                    raise _failure(made, error) from error
+            first = len(out) - len(wrt)
+            return result_of(made.gradients(call.names, first, False), out)
 
-        return result_of(made.reading.result, results), pullback
+        return result_of(form, results), pullback
 
-    @made_again
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Return the value and its derivative in a direction.
 
@@ -409,36 +437,27 @@ class Differentiated:
         if len(primals) != len(tangents):
             raise ValueError(f"{len(primals)} arguments, but {len(tangents)} tangents")
         pairs = zip(primals, tangents, strict=True)
-        args = tuple(float(p) if _is_int(p) and t is not None else p for p, t in pairs)
-        signature = self.signature
-        chosen = signature.positional(signature.bind(args, {}))[: len(args)]
-        values, names, made = self._bind(args, {}, chosen)
-        ready = self._ready(made, values)
-        moved = self._directions(made, values, dict(zip(names, tangents, strict=True)))
-        function = made.tangent()
-        out = self._run(made, function, [*ready, *moved], values)
-        count = made.reading.results
-        full: list[Any] = [None] * count
-        for place, k in enumerate(made.seeds):
-            own = made.own(function)[count + place]
-            full[k] = fit(out[count + place], own, out[k])
-        return result_of(made.reading.result, out), result_of(made.reading.result, full)
+        args = [float(p) if type(p) is int and t is not None else p for p, t in pairs]
 
-    def _directions(
-        self, made: Specialisation, values: Values, tangents: Values
-    ) -> list[Any]:
-        """Return the float leaves of tangents in the order of the parameters."""
-        return [
-            tangent(direction, argument, leaf)
-            for name, spec in made.specs.items()
-            if name in tangents
-            for (_, leaf, argument), (_, _, direction) in zip(
-                leaves(spec, values[name]), leaves(spec, tangents[name]), strict=True
-            )
-            if is_float_leaf(leaf)
-        ]
+        def program(made: Specialisation) -> tuple[Function, list[Any], int]:
+            moved = call.directions(made, dict(zip(call.names, tangents, strict=True)))
+            return made.tangent(made.wrt(call.names)), moved, len(made.seeds)
 
-    @made_again
+        call = self.bind(args, {}, self._positional(args, {}))
+        made, _, out = self._compute(call, program)
+        assert made is not None
+        first = made.reading.results
+        places = {k: first + place for place, k in enumerate(made.seeds)}
+
+        def moved(leaf: Tree) -> Tree:
+            if leaf[0] == "static":
+                return leaf
+            place = places.get(leaf[1])
+            return NONE if place is None else ("leaf", place, *leaf[2:])
+
+        form = made.reading.result
+        return result_of(form, out), result_of(relabel(form, moved), out)
+
     def hvp(self, x: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the Hessian in one argument times a direction.
 
@@ -452,15 +471,18 @@ class Differentiated:
         if not isinstance(k, int) or self.options.argnames:
             helps = ("choose it: `argnums=0`",)
             raise make_error("SG303", "`hvp` needs one argument", helps=helps)
+
+        def program(made: Specialisation) -> tuple[Function, list[Any], int]:
+            _, seeds, slopes = self.program(call, False, made)
+            moved = call.directions(made, dict.fromkeys(call.names, v))
+            return made.second(made.wrt(call.names)), [*seeds, *moved], slopes
+
         place = k if k >= 0 else k + len(args) + 1
-        full = (*args[:place], x, *args[place:])
-        values, names, made = self._bind(full, kwargs)
-        self.checked_adjoint(made, names, values)
-        moved = self._directions(made, values, dict.fromkeys(names, v))
-        ready = [*self._ready(made, values), one_of(made), *moved]
-        second = made.second()
-        out = self._run(made, second, ready, values)
-        return self._gradients(made, names, values, second, out)[0]
+        call = self.bind((*args[:place], x, *args[place:]), kwargs)
+        made, _, out = self._compute(call, program)
+        assert made is not None
+        first = len(out) - len(made.wrt(call.names))
+        return result_of(made.gradients(call.names, first, True), out)
 
     # text
 
@@ -471,7 +493,8 @@ class Differentiated:
         Raises:
             ArgumentError: Nothing was called yet, and not all parameters are `float`.
         """
-        if self._last is None:
+        made = self._last
+        if made is None:
             parameters = inspect.signature(self.primal).parameters.values()
             if all(p.annotation in (float, "float") for p in parameters):
                 return self.source(*[1.0] * len(parameters))
@@ -479,7 +502,11 @@ class Differentiated:
                 "SG305", "nothing is generated yet: call the function once, or use "
                 "`source(*args)`", function=self.function_source.name,
             )  # fmt: skip
-        return self._last.text(self._last.adjoint()).text
+        names = self.signature.chosen(made.specs, self.options)
+        specs = self.signature.floats(made.specs, names)
+        if specs != made.specs:  # only the value was asked for
+            made = self.make(specs, names, made.fixed.__getitem__)
+        return made.text(made.adjoint(made.wrt(names))).text
 
     def source(self, *args: Any, stage: str = "backward", **kwargs: Any) -> str:
         """Return generated text for arguments of these kinds.
@@ -495,25 +522,28 @@ class Differentiated:
         if stage not in ("forward", "backward", "kernel", "ir"):
             helps = ("stages are 'forward', 'backward', 'kernel' and 'ir'",)
             raise make_error("SG306", f"there is no stage {stage!r}", helps=helps)
-        values, names, made = self._bind(args, kwargs)
+        call = self.bind(args, kwargs)
+        made = self.find(call)
         if stage == "forward":
             return made.text(made.primal).text
-        adjoint = self.checked_adjoint(made, names, values)
+        adjoint = self.checked_adjoint(made, call.names, call.values)
         if stage == "backward":
             return made.text(adjoint).text
         if stage == "kernel":
             from srcgrad.compile.numba import kernel_text
 
             return kernel_text(made.final(adjoint), **made.flags)
-        from srcgrad.text import print_function
-
         return print_function(adjoint)
 
     def compile(self, *args: Any, **kwargs: Any) -> Differentiated:
         """Make value and gradient for arguments of these kinds; return the object."""
-        values, names, made = self._bind(args, kwargs)
-        made.code(made.primal)
-        made.code(self.checked_adjoint(made, names, values))
+        for valued in (True, False):
+            call = self.bind(args, kwargs, () if valued else None)
+            made = self.find(call)
+            function, seeds, _ = self.program(call, valued, made)
+            code = made.code(function)
+            if self.backend == "numba":
+                code.compile([*made.ready(made.raw(call.leaves)), *seeds])
         return self
 
     def show(self, *args: Any, **kwargs: Any) -> None:
@@ -524,24 +554,18 @@ class Differentiated:
         return str(importlib.import_module("srcgrad.show").as_html(self))
 
     def explain(self, *args: Any, **kwargs: Any) -> Any:
-        """Say for each line what is kept for the backward sweep (not available yet)."""
-        raise make_error("SG306", "`explain` is not available yet")
+        """Say more about the gradient (not available yet)."""
+        raise make_error("SG306", "this is not available yet")
 
-    def graph(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the drawing of operations and values (not available yet)."""
-        raise make_error("SG306", "`graph` is not available yet")
-
-    def export(self, path: Any, *args: Any, **kwargs: Any) -> Any:
-        """Write one file that needs NumPy and Numba only (not available yet)."""
-        raise make_error("SG306", "`export` is not available yet")
+    graph = export = explain
 
     @property
     def numba(self) -> Any:
         """What calling this computes, compiled, to call from your own `@njit` code.
 
         `f.numba(*example)` returns the function for arguments of these types; `f.numba`
-        itself, used in compiled code, is the one of the last call. It takes numbers and
-        contiguous arrays.
+        itself, used in compiled code, is the one of the last example. It takes numbers
+        and contiguous arrays.
 
         Raises:
             ArgumentError: The function takes or returns more than numbers and arrays.
@@ -554,8 +578,11 @@ class Differentiated:
     @property
     def specializations(self) -> tuple[str, ...]:
         """The kinds of arguments that something was made for."""
-        variants = list(self._made.values())
-        return tuple(shown(made.specs) for found in variants for made in found)
+        return tuple(
+            ", ".join(f"{name}: {shown(spec)}" for name, spec in made.specs.items())
+            for variants in list(self._made.values())
+            for made in variants
+        )
 
     def cache_info(self) -> CacheInfo:
         """Return how many kinds are kept in memory, and the backend."""
@@ -588,9 +615,31 @@ class Differentiated:
         return splice_call(self, reader, args, kwargs, node)
 
 
-def _take(parts: Iterator[Any], leaf: Any) -> Any:
-    return next(parts) if is_float_leaf(leaf) else None
+class Gradient:
+    """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
+
+    def __init__(self, of: Differentiated) -> None:
+        """Belong to a function."""
+        self.of = of
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the gradient, with `has_aux` `(gradient, aux)`."""
+        return self.of.run("grad", args, kwargs)
+
+    def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
+        """Write the gradient into arrays and return them."""
+        value, gradient = self.of.value_and_grad(*args, **kwargs)
+        into(out, gradient)
+        return (out, value[1]) if self.of.options.has_aux else out
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _failure(made: Specialisation, error: Exception) -> Exception:
+    """Return what to raise where plain Python raises nothing."""
+    name = made.source.name
+    if isinstance(error, OverflowError) and error.args:
+        return OverflowError(
+            f"`{name}`, line {error.args[0]}: an int is beyond 64 bits; use a float, "
+            "or backend='python'"
+        )
+    what = f"generated code raised {type(error).__name__}: {error}"
+    return internal_error(what, function=name)

@@ -5,30 +5,14 @@ from __future__ import annotations
 import functools
 import importlib.util
 from dataclasses import dataclass, fields
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from srcgrad.errors import make_error, suggest
 
-__all__ = ["CacheInfo", "Chosen", "Options", "make_options"]
-
-# Names that the interface promises and what they may be until they do more.
-_LATER: dict[str, tuple[Any, ...]] = {"memory_budget": (None,), "parallel": (False,)}
-
-
-class Chosen(TypedDict, total=False):
-    """The options as keywords of `grad` and its relatives."""
-
-    argnames: str | tuple[str, ...] | list[str] | None
-    has_aux: bool
-    backend: str
-    memory_budget: int | str | None
-    parallel: bool
-    fastmath: bool
-    cache: bool
-    boundscheck: bool | None
-    check_nan: bool
+# Names that the interface promises and what they must be until they do more.
+_LATER: dict[str, Any] = {"memory_budget": None, "parallel": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +41,7 @@ class Options:
         return isinstance(self.argnums, int)
 
 
-@dataclass(frozen=True, slots=True)
-class CacheInfo:
+class CacheInfo(NamedTuple):
     """What a function keeps in memory: kinds of arguments, and who runs them."""
 
     specializations: int
@@ -73,22 +56,24 @@ def make_options(values: dict[str, Any]) -> Options:
     """
     values = dict(values)
     for name, allowed in _LATER.items():
-        if name in values and values.pop(name) not in allowed:
+        if values.pop(name, allowed) != allowed:
             raise _unknown(f"the option `{name}` is not available yet", "leave it out")
     known = [f.name for f in fields(Options)]
     for name in sorted(values.keys() - known):
         options = ", ".join(f"`{option}`" for option in sorted(known))
         helps = *suggest(name, known), f"the options are {options}"
         raise _unknown(f"there is no option `{name}`", *helps)
-    names = values.get("argnames")
-    values["argnames"] = (names,) if isinstance(names, str) else tuple(names or ())
-    numbers = values.get("argnums", 0)
+    names, numbers = values.get("argnames"), values.get("argnums", 0)
     if names and numbers in (0, None):
         numbers = ()  # names instead of positions, not beside the default one
-    values["argnums"] = _positions(numbers)
+    values["argnames"] = (names,) if isinstance(names, str) else tuple(names or ())
+    several = isinstance(numbers, tuple | list)
+    for k in numbers if several else (numbers,):
+        if isinstance(k, bool) or not isinstance(k, int | np.integer):
+            helps = ("positions are ints; names go into `argnames`",)
+            raise make_error("SG303", f"argnums is {numbers!r}", helps=helps)
+    values["argnums"] = tuple(map(int, numbers)) if several else int(numbers)
     backend = values.get("backend", "auto")
-    if backend == "warm":
-        raise _unknown("the backend 'warm' is not available yet", "use 'auto'")
     if backend not in ("auto", "numba", "python"):
         backends = "backends are 'auto', 'numba' and 'python'"
         raise _unknown(f"there is no backend {backend!r}", backends)
@@ -100,16 +85,6 @@ def make_options(values: dict[str, Any]) -> Options:
 
 def _unknown(what: str, *helps: str) -> Exception:
     return make_error("SG306", what, helps=helps)
-
-
-def _positions(argnums: Any) -> int | tuple[int, ...]:
-    numbers = argnums if isinstance(argnums, tuple | list) else (argnums,)
-    for k in numbers:
-        if isinstance(k, bool) or not isinstance(k, int | np.integer):
-            helps = ("positions are ints; names go into `argnames`",)
-            raise make_error("SG303", f"argnums is {argnums!r}", helps=helps)
-    plain = tuple(int(k) for k in numbers)
-    return plain if isinstance(argnums, tuple | list) else plain[0]
 
 
 @functools.cache

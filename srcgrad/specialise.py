@@ -7,7 +7,9 @@ what was made.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -19,66 +21,83 @@ from srcgrad.adjoint.tangent import tangent
 from srcgrad.adjoint.tapes import Unkept
 from srcgrad.analyses.cuts import find_cut
 from srcgrad.analyses.regions import Regions
-from srcgrad.arguments import Signature, float_parameters
+from srcgrad.arguments import Specs
+from srcgrad.builder import Meeting
 from srcgrad.clone import expand
 from srcgrad.compile import plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import NeedStatic, Reading, identifier, read
 from srcgrad.ir import Function, Op, Value, owned
-from srcgrad.meetings import Ones
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, drop_entry_checks, run_passes
 from srcgrad.passes.elide_copies import MAY_ALIAS
+from srcgrad.results import fit, ready
 from srcgrad.source import FunctionSource, location
-from srcgrad.trees import Known, Node, Tree, leaves, spec_of
+from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
 from srcgrad.types import is_float
 from srcgrad.walk import every
 
-__all__ = ["BODIES", "Specialisation", "specialise"]
-
-T = TypeVar("T")
+M = TypeVar("M", bound=Callable[..., Any])
+Ones = tuple[tuple[Meeting, int], ...]
+NONE = ("static", Known(None))
 
 # What the rows of functions with rules of the user's stand for, see rules.py.
 BODIES: dict[str, Function] = {}
 
 
-@dataclass(slots=True)
+def once(method: M) -> M:
+    """Keep what a method returns, for each of its arguments."""
+
+    @functools.wraps(method)
+    def call(self: Specialisation, *args: Any) -> Any:
+        key = (method.__name__, *args)
+        if key not in self.made:
+            self.made[key] = method(self, *args)
+        return self.made[key]
+
+    return call  # type: ignore[return-value]
+
+
+@dataclass(slots=True, eq=False)
 class Specialisation:
     """A function for one kind of arguments.
 
-    `wrt` are the positions of the parameters that gradients belong to, `fixed` the
-    leaves whose values are compiled in, `written` the parameters that are written to.
+    `specs` are the kinds by parameter, `arguments` by argument; `fixed` are the leaves
+    whose values are compiled in, `written` the parameters that are written to.
     """
 
     source: FunctionSource
-    specs: dict[str, Tree]
+    specs: Specs
+    arguments: Specs
     reading: Reading
-    wrt: tuple[int, ...]
     options: Options
     fixed: dict[str, Any]
     written: Sequence[int]
     made: dict[Any, Any] = field(default_factory=dict)
 
-    def once(self, key: Any, make: Callable[[], T]) -> T:
-        """Make a thing the first time it is asked for."""
-        if key not in self.made:
-            self.made[key] = make()
-        made: T = self.made[key]
-        return made
+    def captured(self) -> Iterator[tuple[str, Any]]:
+        """Yield the numbers and arrays that are captured, by name."""
+        for c in self.reading.captures:
+            found = leaves(c.spec, c.place.fetch(), c.leaf)
+            yield from ((name, value) for name, _, value in found)
+
+    def raw(self, leaves: dict[str, Any]) -> list[Any]:
+        """Return the numbers and arrays in arguments and captures, as they are."""
+        return [*leaves.values(), *(value for _, value in self.captured())]
+
+    def ready(self, raw: Sequence[Any]) -> list[Any]:
+        """Return numbers and arrays as generated code takes them."""
+        return [ready(value, self.options.runner == "numba") for value in raw]
 
     def fresh(self, leaf: Callable[[str], Any]) -> bool:
         """Tell whether what was compiled in, and the kind of captures, still holds."""
         if any(place.fetch() is not value for place, value in self.reading.statics):
             return False
-        present: dict[str, Any] = {}
         for capture in self.reading.captures:
-            value = capture.place.fetch()
-            if spec_of(value, capture.leaf) != capture.spec:
+            if spec_of(capture.place.fetch(), capture.leaf) != capture.spec:
                 return False
-            if self.fixed:
-                found = leaves(capture.spec, value, capture.leaf)
-                present.update((name, v) for name, _, v in found)
+        present = dict(self.captured()) if self.fixed else {}
         return all(
             (present[name] if name in present else leaf(name)) == value
             for name, value in self.fixed.items()
@@ -87,10 +106,9 @@ class Specialisation:
     def shared(self, leaves: Sequence[Any]) -> tuple[int, int] | None:
         """Return the places of two arrays that may be one, if one is written to."""
         arrays = [k for k, x in enumerate(leaves) if isinstance(x, np.ndarray)]
-        for k in self.written:
-            for other in arrays:
-                if k != other and np.may_share_memory(leaves[k], leaves[other]):
-                    return k, other
+        for k, other in itertools.product(self.written, arrays):
+            if k != other and np.may_share_memory(leaves[k], leaves[other]):
+                return k, other
         return None
 
     @property
@@ -105,55 +123,95 @@ class Specialisation:
         results = self.reading.function.results[: self.reading.results]
         return tuple(k for k, r in enumerate(results) if is_float(r.type))
 
+    @property
+    def one(self) -> Any:
+        """The cotangent of a scalar result."""
+        return np.dtype(self.dtype(0)).type(1.0)
+
+    def dtype(self, k: int) -> str:
+        """Return the dtype of a result."""
+        return str(self.reading.function.results[k].type.dtype)
+
+    @once
+    def wrt(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the positions of the parameters that are floats of these arguments."""
+        chosen = [
+            name in names and is_float_leaf(leaf)
+            for name, spec in self.arguments.items()
+            for _, leaf, _ in leaves(spec)
+        ]
+        return tuple(k for k, is_chosen in enumerate(chosen) if is_chosen)
+
+    # the forms of what is returned, over flat results
+
+    def gradients(self, names: Sequence[str], first: int, single: bool) -> Tree:
+        """Return gradients in the form of arguments; `first` is where they begin."""
+        count = itertools.count(first)
+
+        def gradient(leaf: Tree) -> Tree:
+            if not is_float_leaf(leaf):
+                return NONE
+            point = leaf[0] == "array" and not leaf[2]
+            return ("leaf", next(count), *["array of rank 0"] * point)
+
+        specs = self.arguments.items()
+        found = {name: relabel(s, gradient) for name, s in specs if name in names}
+        return found[names[0]] if single else pair(*(found[name] for name in names))
+
+    def form(self, kind: str, names: Sequence[str], options: Options) -> Tree:
+        """Return the form of a value, a gradient or both over the adjoint's results."""
+        value = self.reading.result
+        if kind == "value":
+            return value
+        found = self.gradients(names, self.reading.results, options.single)
+        if kind == "value_and_grad":
+            return pair(value, found)
+        return pair(found, value.items[1]) if options.has_aux else found
+
     # IR
 
     @property
+    @once
     def primal(self) -> Function:
         """The IR of the function itself."""
-        return self.once("primal", lambda: run_passes(self.reading.function))
+        return run_passes(self.reading.function)
 
     @property
+    @once
     def pure(self) -> Function:
         """The IR without the final versions of the arrays that are written."""
         results = self.reading.function.results[: self.reading.results]
-        whole = replace(self.reading.function, results=results)
-        return self.once("pure", lambda: run_passes(whole))
+        return run_passes(replace(self.reading.function, results=results))
 
-    def adjoint(self, seeds: tuple[int, ...] = (0,)) -> Function:
+    @once
+    def adjoint(self, wrt: tuple[int, ...], seeds: tuple[int, ...] = (0,)) -> Function:
         """Return the IR that computes results and gradients."""
-        name = f"{self.primal.name}_grad"
-        return self.once(
-            ("adjoint", seeds), lambda: self._reversed(self.pure, seeds, name)
-        )
+        return self._reversed(self.pure, wrt, seeds, f"{self.primal.name}_grad")
 
-    def split(self) -> tuple[Function, Function] | None:
+    @once
+    def split(self, wrt: tuple[int, ...]) -> tuple[Function, Function] | None:
         """Return forward sweep and pullback apart; None if one function must do."""
-        joint, count = self.adjoint(self.seeds), len(self.pure.params)
+        joint, count = self.adjoint(wrt, self.seeds), len(self.pure.params)
+        found = split(joint, count, self.reading.results)
+        return found and (run_passes(found[0]), run_passes(found[1]))
 
-        def make() -> tuple[Function, Function] | None:
-            found = split(joint, count, self.reading.results)
-            return found and (run_passes(found[0]), run_passes(found[1]))
-
-        return self.once("split", make)
-
-    def second(self) -> Function:
+    @once
+    def second(self, wrt: tuple[int, ...]) -> Function:
         """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
-        first, name = self.adjoint(), f"{self.primal.name}_hvp"
-        seeds = tuple(self.reading.results + k for k in range(len(self.wrt)))
-        return self.once("second", lambda: self._reversed(first, seeds, name))
+        seeds = tuple(self.reading.results + k for k in range(len(wrt)))
+        name = f"{self.primal.name}_hvp"
+        return self._reversed(self.adjoint(wrt), wrt, seeds, name)
 
-    def tangent(self) -> Function:
+    @once
+    def tangent(self, wrt: tuple[int, ...]) -> Function:
         """Return the IR that computes results and tangents."""
-        name = f"{self.primal.name}_jvp"
-        return self.once(
-            "tangent", lambda: run_passes(tangent(self.pure, self.wrt, name))
-        )
+        return run_passes(tangent(self.pure, wrt, f"{self.primal.name}_jvp"))
 
     def _reversed(
-        self, function: Function, seeds: tuple[int, ...], name: str
+        self, function: Function, wrt: Sequence[int], seeds: Sequence[int], name: str
     ) -> Function:
         try:
-            return run_passes(differentiate(function, self.wrt, seeds, name))
+            found = run_passes(differentiate(function, wrt, seeds, name))
         except Unkept as unkept:
             raise make_error(
                 "SG205",
@@ -161,82 +219,114 @@ class Specialisation:
                 helps=("store its items in an array made before the loop",),
                 function=self.source.name,
             ) from unkept
+        self.made["wrt", found] = [identifier(self.reading.leaves[k]) for k in wrt]
+        return found
 
-    def checked_adjoint(
-        self, names: Sequence[str], has_aux: bool,
-        run: Callable[[], Any] | None = None, first: bool = True,
-    ) -> Function:  # fmt: skip
-        """Return the IR of the gradient, once the function is seen to have one."""
-
-        def check() -> bool:
-            form = self.reading.result
-            if run is not None and not isinstance(form, Node) and form[0] == "static":
-                run()
-            what, *helps = _flaw(form, self.reading.function, has_aux)
-            about: dict[str, Any] = {"function": self.source.name, "names": names}
-            if what:
-                what = f"`{self.source.name}` {what}"
-                place = _return_line(self.source)
-                raise make_error("SG302", what, place, helps=helps, **about)
-            cut = find_cut(self.pure, self.wrt) if first else None
-            if cut is not None:
-                what = f"every path from `{', '.join(names)}` to the result is cut by "
-                note = "its derivative is zero everywhere"
-                raise make_error(
-                    "SG502", f"{what}`{cut[0]}`", cut[1], note=note, **about
-                )
-            return True
-
-        self.once(("checked", has_aux), check)
-        return self.adjoint()
+    @once
+    def check(self, names: tuple[str, ...], has_aux: bool, first: bool) -> None:
+        """Refuse a function that has no gradient."""
+        source, wrt = self.source, self.wrt(names)
+        what, *helps = _flaw(self.reading.result, self.reading.function, has_aux)
+        about: dict[str, Any] = {"function": source.name, "names": names}
+        if what:
+            place = location(source, _last_return(source.node))
+            what = f"`{source.name}` {what}"
+            raise make_error("SG302", what, place, helps=helps, **about)
+        # A second derivative may well be zero.
+        cut = find_cut(self.pure, wrt) if first else None
+        if cut is not None:
+            what = f"every path from `{', '.join(names)}` to the result is cut by "
+            note = "its derivative is zero everywhere"
+            raise make_error("SG502", f"{what}`{cut[0]}`", cut[1], note=note, **about)
 
     # text and code
 
+    @once
     def text(self, function: Function) -> ModuleText:
         """Return a function's readable text."""
+        shown = run_passes(drop_entry_checks(self.final(function)), FINAL)
+        wrt = self.made.get(("wrt", function), ())
+        return python_module(shown, self.source, self.reading, wrt)
 
-        def make() -> ModuleText:
-            shown = run_passes(drop_entry_checks(self.final(function)), FINAL)
-            wrt = [identifier(self.reading.leaves[k]) for k in self.wrt]
-            return python_module(shown, self.source, self.reading, wrt)
-
-        return self.once(("text", function), make)
-
+    @once
     def final(self, function: Function) -> Function:
         """Return a function without the lengths that only its adjoint would ask for."""
-        return self.once(
-            ("final", function), lambda: run_passes(expand(function, BODIES), FINAL)
-        )
+        return run_passes(expand(function, BODIES), FINAL)
 
-    def own(self, function: Function) -> tuple[bool, ...]:
-        """Tell for each result whether it is memory that nobody else holds."""
-        return self.once(("own", function), lambda: _own(self.final(function)))
-
-    def code(self, function: Function) -> Callable[..., Any]:
+    @once
+    def code(self, function: Function) -> Any:
         """Return a function of the IR as something to call."""
+        if self.options.runner == "python":
+            return plain.load(self.text(function), self.options.cache)
+        from srcgrad.compile import numba
 
-        def make() -> Callable[..., Any]:
-            if self.options.runner == "python":
-                return plain.load(self.text(function), self.options.cache)
-            from srcgrad.compile import numba
+        return numba.load(self.final(function), self.options.cache, **self.flags)
 
-            return numba.load(self.final(function), self.options.cache, **self.flags)
+    @once
+    def converters(self, function: Function, slopes: int) -> list[Any]:
+        """Return what makes NumPy's types of results; the last are gradients."""
+        own, kernel = self._own(function), self.options.runner == "numba"
+        first, found = len(function.results) - slopes, []
+        for k, result in enumerate(function.results):
+            to: Any = None
+            if result.type.rank and k >= first and not (own[k] and kernel):
+                to = functools.partial(fit, own[k])
+            elif not result.type.rank and (k >= first or not result.type.python):
+                to = np.dtype(result.type.dtype).type
+            found.append(to)
+        return found
 
-        return self.once(("code", function), make)
+    def run(
+        self, function: Function, inputs: Sequence[Any], slopes: int = 0
+    ) -> list[Any]:
+        """Return the results of generated code as one flat list, in NumPy's types."""
+        code = self.code(function)
+        with np.errstate(all="ignore"):
+            out = code(*inputs)
+        parts = [
+            item
+            for part in (out if isinstance(out, tuple) else (out,))
+            for item in (part if isinstance(part, tuple) else (part,))
+        ]
+        pairs = zip(parts, self.converters(function, slopes), strict=True)
+        return [part if to is None else to(part) for part, to in pairs]
+
+    def _own(self, function: Function) -> list[bool]:
+        """Tell for each result whether it is memory that nobody else holds."""
+        function = self.final(function)
+        regions, found = Regions(function), []
+        lent = [p for p in function.params if owned(p.type)]
+        for stmt in every(function.body):
+            if isinstance(stmt, Op) and stmt.row in MAY_ALIAS:
+                lent += [o for o in stmt.outs if owned(o.type)]
+        taken = {regions.buffer[value].family() for value in lent}
+        for result in function.results:
+            here = regions.buffer.get(result) if isinstance(result, Value) else None
+            found.append(here is not None and here.family() not in taken)
+            if here is not None:
+                taken.add(here.family())
+        return found
 
 
 def specialise(
-    source: FunctionSource, signature: Signature, specs: dict[str, Tree],
-    names: Sequence[str], options: Options, leaf: Callable[[str], Any],
-    ones: Ones = (),
+    source: FunctionSource, specs: Specs, arguments: Specs, names: Sequence[str],
+    options: Options, leaf: Callable[[str], Any], ones: Ones = (),
 ) -> Specialisation:  # fmt: skip
-    """Read a function for one kind of arguments; `ones`: see meetings.py."""
-    kinds = signature.grouped(specs)
+    """Read a function for one kind of arguments.
+
+    Args:
+        source: The function.
+        specs: The kinds of the arguments, by parameter.
+        arguments: The same by argument.
+        names: The arguments to differentiate with respect to, for messages.
+        options: What the user chose.
+        leaf: Returns the present value of a number among the arguments.
+        ones: Which lengths that meet in a broadcast are one.
+    """
     fixed: dict[str, Any] = {}
     for _ in range(20):
         try:
-            reading = read(source, kinds, tuple(names), fixed, dict(ones))
-            break
+            reading = read(source, specs, tuple(names), fixed, dict(ones))
         except NeedStatic as need:
             present = {
                 name: value
@@ -247,26 +337,16 @@ def specialise(
             }
             known = need.leaf in present
             fixed[need.leaf] = present[need.leaf] if known else leaf(need.leaf)
-    else:
-        raise make_error("SG205", "too many arguments must be known while compiling")
-    wrt = float_parameters(specs, names)
-    return Specialisation(source, specs, reading, wrt, options, fixed, reading.written)
+        else:
+            return Specialisation(
+                source, specs, arguments, reading, options, fixed, reading.written
+            )
+    raise make_error("SG205", "too many arguments must be known while compiling")
 
 
-def _own(function: Function) -> tuple[bool, ...]:
-    regions = Regions(function)
-    lent = [p for p in function.params if owned(p.type)]
-    for stmt in every(function.body):
-        if isinstance(stmt, Op) and stmt.row in MAY_ALIAS:
-            lent += [o for o in stmt.outs if owned(o.type)]
-    taken = {regions.buffer[value].family() for value in lent}
-    found: list[bool] = []
-    for result in function.results:
-        here = regions.buffer.get(result) if isinstance(result, Value) else None
-        found.append(here is not None and here.family() not in taken)
-        if here is not None:
-            taken.add(here.family())
-    return tuple(found)
+def pair(*items: Tree) -> Tree:
+    """Return the form of a tuple."""
+    return Node("tuple", None, tuple(range(len(items))), items)
 
 
 # does it have a gradient?
@@ -274,22 +354,20 @@ def _own(function: Function) -> tuple[bool, ...]:
 
 def _flaw(form: Tree, function: Function, has_aux: bool) -> tuple[str, ...]:
     """Return what is wrong with a result that must be a real scalar, and advice."""
-    pair = isinstance(form, Node) and form.kind == "tuple" and len(form.items) == 2
+    is_pair = isinstance(form, Node) and form.kind == "tuple" and len(form.items) == 2
     if has_aux:
-        if not pair:
+        if not is_pair:
             kind = _kind(form, function)
             return (f"must return `(value, aux)` because of has_aux, not {kind}",)
         form = form.items[0]
     if not isinstance(form, Node) and form[0] == "leaf":
         type = function.results[form[1]].type
-        if type.rank == 0 and is_float(type):
-            return ("",)
         if type.rank == 0:
-            return (f"returns a {type.dtype}, not a float",)
+            return ("" if is_float(type) else f"returns a {type.dtype}, not a float",)
     what = f"must return a real scalar, not {_kind(form, function)}"
-    if form == ("static", Known(None)):
+    if form == NONE:
         return what, "`return` the number that is to be differentiated"
-    if pair and not has_aux:
+    if is_pair and not has_aux:
         return what, "`has_aux=True` differentiates the first and returns the second"
     return what, "return one number: `[0]`, `.sum()`", "or use `jacobian`"
 
@@ -304,26 +382,19 @@ def _kind(form: Tree, function: Function) -> str:
         shape = f"({', '.join(dims)}{',' * (len(dims) == 1)})"
         return f"an array of shape {shape}" if type.rank else f"a {type.dtype}"
     value = form[1].value
-    return "None" if value is None else f"a {type_name(value)}"
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
-def type_name(value: Any) -> str:
-    """Return the name of a value's class."""
-    return type(value).__name__
-
-
-def _return_line(source: FunctionSource) -> Any:
-    """Return the place of the last return of the function itself."""
-    node = source.node
+def _last_return(node: ast.AST) -> ast.AST:
+    """Return the last return of the function itself."""
     if isinstance(node, ast.Lambda):
-        return location(source, node.body)
-    stack: list[ast.AST] = list(node.body)
-    last: ast.AST = node
-    while stack:
-        stmt = stack.pop()
-        if isinstance(stmt, ast.Return):
-            if last is node or stmt.lineno > last.lineno:  # type: ignore[attr-defined]
-                last = stmt
-        if not isinstance(stmt, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-            stack.extend(ast.iter_child_nodes(stmt))
-    return location(source, last)
+        return node.body
+
+    def returns(inner: ast.AST) -> Iterator[ast.Return]:
+        for child in ast.iter_child_nodes(inner):
+            if isinstance(child, ast.Return):
+                yield child
+            elif not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+                yield from returns(child)
+
+    return max(returns(node), key=lambda stmt: stmt.lineno, default=node)
