@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srcgrad import errors as errors
-    from srcgrad.api import Differentiated as Differentiated
     from srcgrad.api import differentiable as differentiable
     from srcgrad.api import grad as grad
     from srcgrad.api import hvp as hvp
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from srcgrad.check import check_grads as check_grads
     from srcgrad.check import verify as verify
     from srcgrad.compile.files import clear_cache as clear_cache
+    from srcgrad.differentiated import Differentiated as Differentiated
     from srcgrad.rules import custom_vjp as custom_vjp
     from srcgrad.rules import register_vjp as register_vjp
     from srcgrad.show import show as show
@@ -28,7 +28,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives; it is imported when it is first used.
 _HOMES = {
-    "Differentiated": "api",
+    "Differentiated": "differentiated",
     "check_grads": "check",
     "clear_cache": "compile.files",
     "custom_vjp": "rules",

@@ -8,18 +8,15 @@ from typing import Any, overload
 import numpy as np
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.options import CacheInfo, Options, make_options
+from srcgrad.options import CacheInfo as CacheInfo
+from srcgrad.options import Options as Options
+from srcgrad.options import make_options
 
-__all__ = [
-    "CacheInfo", "Differentiated", "Options", "differentiable", "grad", "hvp", "jvp",
-    "stop_gradient", "value_and_grad", "vjp",
-]  # fmt: skip
-
-
-Decorator = Callable[[Callable[..., Any]], Differentiated]
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Differentiated]
 
 
-def door(kind: str, fun: Callable[..., Any] | None, options: dict[str, Any]) -> Any:
+def _door(kind: str, fun: Function | None, options: dict[str, Any]) -> Any:
     """Return a `Differentiated`, or the decorator that makes it if `fun` is None."""
     made = make_options(options)
     if fun is None:
@@ -28,18 +25,10 @@ def door(kind: str, fun: Callable[..., Any] | None, options: dict[str, Any]) -> 
 
 
 @overload
-def grad(
-    fun: Callable[..., Any], argnums: Any = 0, **options: Any
-) -> Differentiated: ...
-
-
+def grad(fun: Function, argnums: Any = 0, **options: Any) -> Differentiated: ...
 @overload
 def grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
-
-
-def grad(
-    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Any
-) -> Any:
+def grad(fun: Function | None = None, argnums: Any = 0, **options: Any) -> Any:
     """Return the function that computes the gradient of `fun`.
 
     Args:
@@ -53,75 +42,54 @@ def grad(
 
     Returns:
         A `Differentiated`: call it for the gradient, which has the structure, shapes
-        and dtypes of the argument.
-
-    Raises:
-        SrcgradError: When called, if the function cannot be differentiated.
+        and dtypes of the argument. Calls raise `SrcgradError` if the function cannot be
+        differentiated.
 
     >>> def f(x):
     ...     return (3 * x + 2) ** 2
     >>> float(grad(f, backend="python")(1.0))
     30.0
     """
-    return door("grad", fun, {"argnums": argnums, **options})
+    return _door("grad", fun, {"argnums": argnums, **options})
 
 
 @overload
 def value_and_grad(
-    fun: Callable[..., Any], argnums: Any = 0, **options: Any
+    fun: Function, argnums: Any = 0, **options: Any
 ) -> Differentiated: ...
-
-
 @overload
 def value_and_grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
-
-
 def value_and_grad(
-    fun: Callable[..., Any] | None = None, argnums: Any = 0, **options: Any
+    fun: Function | None = None, argnums: Any = 0, **options: Any
 ) -> Any:
     """Return the function that computes `(value, gradient)` in one pass.
 
-    Args:
-        fun: As for `grad`.
-        argnums: As for `grad`.
-        **options: As for `grad`; with `has_aux` the result is `((value, aux), grad)`.
-
-    Raises:
-        SrcgradError: When called, if the function cannot be differentiated.
+    Everything is as for `grad`; with `has_aux` the result is `((value, aux), grad)`.
 
     >>> value, slope = value_and_grad(lambda x: x * x, backend="python")(3.0)
     >>> float(value), float(slope)
     (9.0, 6.0)
     """
-    return door("value_and_grad", fun, {"argnums": argnums, **options})
+    return _door("value_and_grad", fun, {"argnums": argnums, **options})
 
 
 @overload
-def differentiable(fun: Callable[..., Any], **options: Any) -> Differentiated: ...
-
-
+def differentiable(fun: Function, **options: Any) -> Differentiated: ...
 @overload
 def differentiable(fun: None = None, **options: Any) -> Decorator: ...
-
-
-def differentiable(fun: Callable[..., Any] | None = None, **options: Any) -> Any:
+def differentiable(fun: Function | None = None, **options: Any) -> Any:
     """Return the function itself at compiled speed, with `.grad` and its relatives.
 
-    Args:
-        fun: As for `grad`.
-        **options: `argnums` and the options of `grad`.
-
-    Raises:
-        SrcgradError: When called, if the function is outside the language.
+    The options are those of `grad`, `argnums` among them.
 
     >>> f = differentiable(lambda x: x * x, backend="python")
     >>> float(f(3.0)), float(f.grad(3.0))
     (9.0, 6.0)
     """
-    return door("value", fun, options)
+    return _door("value", fun, options)
 
 
-def vjp(fun: Callable[..., Any], *primals: Any, **options: Any) -> tuple[Any, Any]:
+def vjp(fun: Function, *primals: Any, **options: Any) -> tuple[Any, Any]:
     """Return `(value, pullback)`; the pullback maps a cotangent to the arguments.
 
     Args:
@@ -130,21 +98,16 @@ def vjp(fun: Callable[..., Any], *primals: Any, **options: Any) -> tuple[Any, An
             each: None for what is no float, in the argument's structure and dtype.
         **options: The options of `grad` but `argnums`.
 
-    Raises:
-        SrcgradError: The function cannot be differentiated.
-
     >>> value, pullback = vjp(lambda x: 3 * x, 2.0, backend="python")
     >>> float(pullback(1.0)[0])
     3.0
     """
-    f: Differentiated = differentiable(fun, **options)
-    return f.vjp(*primals)
+    return differentiable(fun, **options).vjp(*primals)
 
 
 def jvp(
-    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any],
-    **options: Any,
-) -> tuple[Any, Any]:  # fmt: skip
+    fun: Function, primals: Sequence[Any], tangents: Sequence[Any], **options: Any
+) -> tuple[Any, Any]:
     """Return `(value, tangent)`: the derivative in the direction `tangents`.
 
     Args:
@@ -155,20 +118,16 @@ def jvp(
         **options: The options of `grad` but `argnums`.
 
     Raises:
-        SrcgradError: The function cannot be differentiated.
         ValueError: A tangent does not fit its argument.
 
     >>> value, tangent = jvp(lambda x: x * x, (3.0,), (1.0,), backend="python")
     >>> float(value), float(tangent)
     (9.0, 6.0)
     """
-    f: Differentiated = differentiable(fun, **options)
-    return f.jvp(primals, tangents)
+    return differentiable(fun, **options).jvp(primals, tangents)
 
 
-def hvp(
-    fun: Callable[..., Any], argnums: int = 0, **options: Any
-) -> Callable[..., Any]:
+def hvp(fun: Function, argnums: int = 0, **options: Any) -> Function:
     """Return `h(x, v, *args)`: the Hessian of `fun` in `x` times `v`.
 
     Args:
@@ -176,15 +135,11 @@ def hvp(
         argnums: The position of `x`; `args` are the other arguments in their order.
         **options: The options of `grad`.
 
-    Raises:
-        SrcgradError: When called, if the function cannot be differentiated twice.
-
     >>> product = hvp(lambda x: x * x * x, backend="python")
     >>> float(product(2.0, 1.0))
     12.0
     """
-    f: Differentiated = differentiable(fun, argnums=argnums, **options)
-    return f.hvp
+    return differentiable(fun, argnums=argnums, **options).hvp
 
 
 def stop_gradient(x: Any) -> Any:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import Any
 
 from srcgrad.errors import make_error, suggest
 from srcgrad.options import Options
+from srcgrad.source import FunctionSource
 from srcgrad.trees import Node, Tree, is_float_leaf, opened
 
 Values = dict[str, Any]
@@ -24,20 +24,29 @@ class Signature:
     """The parameters of a function, and the arguments that a partial or method holds.
 
     Attributes:
+        source: The function.
         kinds: The kind of each parameter.
         held: The positional arguments that a method or partial holds.
         kept: Its keyword arguments.
-        state: What of the function a reload may change in place.
     """
 
     def __init__(
-        self, function: FunctionType, held: Sequence[Any] = (), kept: Any = None
+        self, source: FunctionSource, held: Sequence[Any] = (), kept: Any = None
     ) -> None:
         """Read a signature; `held` and `kept` come before the arguments of a call."""
-        self.function, self.state = function, state_of(function)
+        self.source, self.function = source, source.function
         self.held, self.kept = tuple(held), dict(kept or {})
-        self._whole = inspect.signature(function)
+        self._whole, self._state = inspect.signature(self.function), self._present()
         self.kinds = {name: p.kind for name, p in self._whole.parameters.items()}
+
+    def _present(self) -> tuple[Any, ...]:
+        f = self.function
+        return f.__code__, id(f.__defaults__), id(f.__kwdefaults__)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a reload has changed the function in place."""
+        return self._present() != self._state
 
     @property
     def simple(self) -> bool:
@@ -145,8 +154,3 @@ class Signature:
 
 def _is_starred(kind: Any) -> bool:
     return kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD)
-
-
-def state_of(function: FunctionType) -> tuple[Any, ...]:
-    """Return the code and default values of a function, by identity."""
-    return function.__code__, id(function.__defaults__), id(function.__kwdefaults__)

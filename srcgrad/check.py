@@ -71,7 +71,7 @@ def verify(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> None:
     >>> verify(lambda x: 3.0 * x, (2.0,), backend="python")
     """
     made = Differentiated(f, "value", make_options(options))
-    name = made.function_source.name
+    name = made.signature.source.name
     mine, plain = tree_copy(_checked(args)), tree_copy(tuple(args))
     with np.errstate(all="ignore"):
         got = made.value(*mine)
@@ -100,7 +100,7 @@ def plain_value(made: Differentiated) -> Callable[..., Any]:
 class _Check:
     def __init__(self, f: Any, args: tuple[Any, ...], options: Options) -> None:
         self.made = Differentiated(f, "value", options)
-        self.name = self.made.function_source.name
+        self.name = self.made.signature.source.name
         self.plain = plain_value(self.made)
         signature = self.made.signature
         names = signature.positional(signature.bind(args, {}))[: len(args)]
@@ -231,7 +231,7 @@ class _Check:
 
     def fail(self, mode: str, what: str, got: Any, want: Any, error: float) -> None:
         """Raise the error of a derivative that is off."""
-        source = self.made.function_source
+        source = self.made.signature.source
         helps = ["differences are wrong at kinks: check at another point"]
         if error > 0:
             helps.append(f"the differences are certain to {error:.1g}")

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from srcgrad.builder import INT, Builder
-from srcgrad.ir import Assert, Block, Function, Op, Operand, Stmt, Value, View
+from srcgrad.builder import Builder
+from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value, View
 from srcgrad.types import Array, Dim, put_lengths
 from srcgrad.walk import every, inner_outs, named, outs, rewrite, substitute
-
-__all__ = ["expand", "result_type", "splice"]
 
 
 def splice(
@@ -22,7 +20,14 @@ def splice(
     args = [build.op("copy", a) if a in parts else a for a in args]
     names: dict[Value, Operand] = dict(zip(function.params, args, strict=True))
     dims: dict[Any, Dim] = {}
-    kept = [s for s in function.body.stmts if not _measured(build, s, names, dims)]
+    kept: list[Stmt] = []
+    for stmt in function.body.stmts:
+        if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in names:
+            dim = build.resolve(_measured(stmt, names[stmt.args[0]].type))
+            if not any(atom in build.unmeasured for atom, _ in dim.terms):
+                names[stmt.out], dims[stmt.out] = build.length(dim), dim
+                continue
+        kept.append(stmt)
     fresh: dict[Value, Value] = {}
     block = Block(tuple(kept))
     for stmt in every(block):
@@ -32,49 +37,41 @@ def splice(
     for new in fresh.values():
         new.type = put_lengths(new.type, dims)
     names.update(fresh)
-    block = _fitted(rewrite(block, names, fresh), dims, set())
-    for stmt in block.stmts:
-        build.emit(stmt)
+    build.open[-1] += _fitted(rewrite(block, names, fresh), dims).stmts
     found: list[Operand] = []
-    seen: set[Operand] = set(args)
     for result in function.results:
         operand = named(result, names)
-        if operand.type.rank and operand in seen:
+        if operand.type.rank and operand in (*args, *found):
             operand = build.op("copy", operand)
-        seen.add(operand)
         found.append(operand)
     return found
 
 
-def _fitted(block: Block, dims: dict[Any, Dim], certain: set[Operand]) -> Block:
-    """Return new statements, without checks that lengths equal themselves."""
-    stmts: list[Stmt] = []
-    for stmt in block.stmts:
-        if isinstance(stmt, Op):
-            equal = stmt.row == "eq" and stmt.args[0] == stmt.args[1]
-            if equal and all(a.type == INT for a in stmt.args):
-                certain.add(stmt.out)
-            attrs = {k: put_lengths(v, dims) for k, v in stmt.attrs.items()}
-            stmts.append(replace(stmt, attrs=attrs))
-        elif not isinstance(stmt, Assert) or stmt.cond not in certain:
-            inner = rewrite(stmt, block=lambda b: _fitted(b, dims, certain))
-            stmts.append(replace(inner))
-    return Block(tuple(stmts))
+def _measured(stmt: Op, type: Any) -> Dim:
+    dim: Dim = type.dims[stmt.attrs["axis"]]
+    return dim
+
+
+def _fitted(block: Block, dims: dict[Any, Dim]) -> Block:
+    """Return new statements, with lengths put into their attributes."""
+
+    def one(stmt: Stmt) -> Stmt:
+        if not isinstance(stmt, Op):
+            return replace(rewrite(stmt, block=lambda inner: _fitted(inner, dims)))
+        attrs = {name: put_lengths(v, dims) for name, v in stmt.attrs.items()}
+        return replace(stmt, attrs=attrs)
+
+    return Block(tuple(map(one, block.stmts)))
 
 
 def result_type(shapes: Any, function: Function, types: Sequence[Any]) -> Any:
     """Return the type of a function's only result for parameters of these types."""
-    dims: dict[Any, Dim] = {}
-    for stmt in function.body.stmts:
-        if (
-            isinstance(stmt, Op)
-            and stmt.row == "dim"
-            and stmt.args[0] in function.params
-        ):
-            type = types[function.params.index(stmt.args[0])]
-            axis = stmt.attrs["axis"]
-            assert isinstance(axis, int)
-            dims[stmt.out] = type.dims[axis]
+    given = dict(zip(function.params, types, strict=True))
+    dims: dict[Any, Dim] = {
+        stmt.out: _measured(stmt, given[stmt.args[0]])
+        for stmt in function.body.stmts
+        if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in given
+    }
     type = function.results[0].type
     if not isinstance(type, Array):
         return type
@@ -90,45 +87,23 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
     if not any(isinstance(s, Op) and s.row in bodies for s in every(function.body)):
         return function
     names: dict[Value, Operand] = {}
-    cut = function.cut
 
-    def block(body: Block, top: bool = False) -> Block:
-        nonlocal cut
-        stmts: list[Stmt] = []
-        for place, stmt in enumerate(body.stmts):
+    def block(body: Block) -> Block:
+        build = Builder(trusting=True)
+        (stmts,) = build.open
+        for stmt in body.stmts:
             if isinstance(stmt, Op) and stmt.row in bodies:
-                build = Builder(trusting=True)
-                given = [named(a, names) for a in stmt.args]
-                build.open = [stmts]
-                before = len(stmts)
                 called = bodies[stmt.row]
-                own = given[: len(called.params)]
-                (names[stmt.out],) = splice(build, called, own)
-                if top and function.cut is not None and place < function.cut:
-                    cut = (cut or 0) + len(stmts) - before - 1
+                given = [named(a, names) for a in stmt.args[: len(called.params)]]
+                (names[stmt.out],) = splice(build, called, given)
             else:
-                inner = rewrite(stmt, block=block)
-                stmts.append(substitute(inner, names))
+                stmts.append(substitute(rewrite(stmt, block=block), names))
         return Block(tuple(stmts))
 
-    body = block(function.body, top=True)
-    results = tuple(named(r, names) for r in function.results)
-    return replace(function, body=body, results=results, cut=cut)
-
-
-def _measured(
-    build: Builder, stmt: Stmt, names: dict[Value, Operand], dims: dict[Any, Dim]
-) -> bool:
-    """Put known lengths of the arguments in place of those the function asks for."""
-    if not isinstance(stmt, Op) or stmt.row != "dim" or stmt.args[0] not in names:
-        return False
-    array = names[stmt.args[0]]
-    assert isinstance(array.type, Array)
-    axis = stmt.attrs["axis"]
-    assert isinstance(axis, int)
-    dim = build.resolve(array.type.dims[axis])
-    if any(atom in build.unmeasured for atom, _ in dim.terms):
-        return False
-    names[stmt.out] = build.length(dim)
-    dims[stmt.out] = dim
-    return True
+    cut, whole = function.cut, function.body.stmts
+    head, tail = block(Block(whole[: cut or 0])), block(Block(whole[cut or 0 :]))
+    return replace(
+        function, body=Block((*head.stmts, *tail.stmts)),
+        results=tuple(named(r, names) for r in function.results),
+        cut=None if cut is None else len(head.stmts),
+    )  # fmt: skip

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import operator
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -19,24 +20,24 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.arguments import Signature, Specs, Values, state_of
+from srcgrad import results
+from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.ir import Function
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, exact, make_plan
-from srcgrad.results import (
-    direction, into, named_leaves, ready, result_of, shown, tree_copy,
-)  # fmt: skip
-from srcgrad.runtime.readable import keep_layout
-from srcgrad.source import FunctionSource, read_source, unbound
-from srcgrad.specialise import NONE, Ones, Specialisation, specialise
+from srcgrad.source import read_source, unbound
+from srcgrad.specialise import NONE, Ones, Program, Specialisation, specialise
 from srcgrad.text import print_function
 from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, spec_of
 
-Program = Callable[[Specialisation], tuple[Function, list[Any], int]]
 _VARIANTS = 64  # what is kept for one kind of arguments
 _PLANS = 256
 _ATTEMPTS = 30
+
+
+class PlainRun(Exception):
+    """Plain Python ran in place; its result, the only argument, is the value."""
 
 
 @dataclass(slots=True)
@@ -65,11 +66,12 @@ class Call:
             for _, leaf, value in leaves(spec, tangents[name])
             if is_float_leaf(leaf)
         ]
-        return [
-            ready(np.array(v) if isinstance(x, np.ndarray) else v, False)
-            for (dtype, x), t in zip(self.floats(made), given, strict=True)
-            for v in [direction("tangent", t, dtype, np.shape(x))]
-        ]
+        found = []
+        for (dtype, x), value in zip(self.floats(made), given, strict=True):
+            moved = results.direction("tangent", value, dtype, np.shape(x))
+            point = isinstance(x, np.ndarray) and not x.ndim
+            found.append(np.reshape(moved, 1) if point else moved)
+        return found
 
 
 class Differentiated:
@@ -87,6 +89,7 @@ class Differentiated:
 
     def __init__(self, fun: Callable[..., Any], kind: str, options: Options) -> None:
         """Wrap a function; nothing is read before the first call."""
+        self.primal: Callable[..., Any]
         self.kind = kind
         self.inner: Differentiated | None = None
         if isinstance(fun, Differentiated):
@@ -99,7 +102,7 @@ class Differentiated:
         functools.update_wrapper(self, plain, updated=())
         self.primal, self.options = fun, options
         self.grad = Gradient(self)
-        self._sources: tuple[FunctionSource, Signature] | None = None
+        self._signature: Signature | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
         self._plans: dict[str, dict[Any, Plan]] = defaultdict(dict)
         # What calls have taught about lengths that meet, for each kind of arguments.
@@ -129,7 +132,7 @@ class Differentiated:
             return self
         bound = object.__new__(Differentiated)
         vars(bound).update(vars(self))  # what was made is shared
-        bound._held, bound._sources = (instance, *self._held), None
+        bound._held, bound._signature = (instance, *self._held), None
         bound.grad = Gradient(bound)
         return bound
 
@@ -140,28 +143,18 @@ class Differentiated:
         """The backend that runs: "numba", or "python" where Numba is absent."""
         return self.options.runner
 
-    def _read(self) -> tuple[FunctionSource, Signature]:
-        """Return source and signature, read again if the code was replaced."""
-        found = self._sources
-        if found is None or found[1].state != state_of(found[0].function):
-            source = read_source(self.primal)
-            signature = Signature(source.function, self._held, self._kept)
-            found = self._sources = source, signature
-        return found
-
-    @property
-    def function_source(self) -> FunctionSource:
-        """The source of the plain function."""
-        return self._read()[0]
-
     @property
     def signature(self) -> Signature:
-        """The parameters of the plain function."""
-        return self._read()[1]
+        """The plain function and its parameters, read again if it was reloaded."""
+        found = self._signature
+        if found is None or found.stale:
+            source = read_source(self.primal)
+            found = self._signature = Signature(source, self._held, self._kept)
+        return found
 
     def levels(self) -> Iterator[Differentiated]:
-        """Yield the gradients that this is a gradient of."""
-        level = self.inner
+        """Yield this and the gradients that it is a gradient of."""
+        level: Differentiated | None = self
         while level is not None:
             yield level
             level = level.inner
@@ -170,17 +163,16 @@ class Differentiated:
         self, args: Sequence[Any], kwargs: Values, names: Sequence[str] | None = None
     ) -> Call:
         """Bind arguments; without names, those that the options choose are floats."""
-        return self._call(self.signature.bind(args, kwargs), names)
-
-    def _call(self, values: Values, names: Sequence[str] | None) -> Call:
         signature = self.signature
+        values = signature.bind(args, kwargs)
         specs = {n: spec_of(v, n) for n, v in values.items()}
         for level in self.levels():
-            specs = signature.floats(specs, signature.chosen(specs, level.options))
-        if names is None:
-            names = signature.chosen(specs, self.options)
-            specs = signature.floats(specs, names)
-        return Call(values, specs, tuple(names), dict(named_leaves(specs, values)))
+            if level is not self or names is None:
+                chosen = signature.chosen(specs, level.options)
+                specs = signature.floats(specs, chosen)
+                names = chosen if names is None else names
+        found = dict(results.named_leaves(specs, values))
+        return Call(values, specs, tuple(names or ()), found)
 
     def make(
         self, specs: Specs, names: Sequence[str], leaf: Callable[[str], Any]
@@ -197,21 +189,20 @@ class Differentiated:
         with self._lock:
             variants = self._made.get((key, ones), ())
             made = next((m for m in variants if m.fresh(leaf)), None)
-            if made is None and self.inner is not None:
+            if made is not None:
+                return made
+            if self.inner is not None:
                 from srcgrad.nested import derived
 
                 made = derived(self, self.inner, specs, leaf)
-            elif made is None:
-                source, signature = self._read()
-                arguments = signature.spread(specs)
-                made = specialise(
-                    source, specs, arguments, names, self.options, leaf, ones
-                )
-            if made not in variants:
-                self._made[key, ones] = (made, *variants)[:_VARIANTS]
+            else:
+                given = self.signature, specs, names, self.options, leaf, ones
+                made = specialise(*given)
+            self._made[key, ones] = (made, *variants)[:_VARIANTS]
             return made
 
     def find(self, call: Call) -> Specialisation:
+        """Return what was made for a call."""
         self._last = self.make(call.specs, call.names, call.leaves.__getitem__)
         return self._last
 
@@ -225,26 +216,24 @@ class Differentiated:
         made.check(names, self.options.has_aux, self.inner is None)
         return made.adjoint(made.wrt(names))
 
+    def program(self, kind: str, call: Call, made: Specialisation) -> Program:
+        """Return what computes the value or the gradient."""
+        if kind == "value":
+            return made.primal, [], 0
+        adjoint = self.checked_adjoint(made, call.names, call.values)
+        return adjoint, [made.one], len(made.wrt(call.names))
+
     # running
 
-    def _inputs(
-        self, call: Call, made: Specialisation, in_place: bool = False
-    ) -> list[Any] | None:
-        """Return what generated code takes, once nothing stands against running it.
-
-        None says that plain Python must run, in place: where the caller's arrays end up
-        is decided at run time.
-        """
+    def _inputs(self, call: Call, made: Specialisation, in_place: bool) -> list[Any]:
+        """Return what generated code takes, once nothing stands against running it."""
         raw = made.raw(call.leaves)
         clash = made.shared(raw)
         if in_place and (clash or made.reading.lost):
-            return None
-        frozen = any(
-            not raw[k].flags.writeable
-            for k in made.written
-            if isinstance(raw[k], np.ndarray)
-        )
-        if made.reading.effects or frozen:
+            # Where the caller's arrays end up is decided at run time: Python decides.
+            raise PlainRun(self._plain(call.values, True))
+        written = [raw[k] for k in made.written if isinstance(raw[k], np.ndarray)]
+        if made.reading.effects or not all(x.flags.writeable for x in written):
             self._plain(call.values)  # for what it prints, or raises
         if clash:
             one, two = (made.reading.leaves[k] for k in clash)
@@ -255,42 +244,38 @@ class Differentiated:
         return made.ready(raw)
 
     def _compute(
-        self, call: Call, program: Program, in_place: bool = False
-    ) -> tuple[Specialisation | None, list[Any], Any]:
+        self, call: Call, program: Callable[[Specialisation], Program],
+        in_place: bool = False,
+    ) -> tuple[Specialisation, list[Any], list[Any]]:  # fmt: skip
         """Return what was made, what went in, and flat results.
 
-        If generated code raises, plain Python raises its own; if that does not, it is
-        returned as None and its result (in place), or the lengths were taken for
-        equal and are not: the function is made again.
+        If generated code raises, plain Python raises its own. If that does not, lengths
+        were taken for equal that are not: the function is made again.
         """
         for _ in range(_ATTEMPTS):
             made = self.find(call)
-            function, seeds, slopes = program(made)
+            function, extra, derivatives = program(made)
             inputs = self._inputs(call, made, in_place)
-            if inputs is None:
-                return None, [], self._plain(call.values, in_place)
             try:
-                out = made.run(function, [*inputs, *seeds], slopes)
+                return made, inputs, made.run(function, [*inputs, *extra], derivatives)
             except SrcgradError:
                 raise
             except Exception as error:
                 result = self._plain(call.values, in_place)
-                if not self._learn(made, error):
+                if not self.learn(made, error):
                     raise _failure(made, error) from error
                 if in_place:
-                    return None, inputs, result
-            else:
-                return made, inputs, out
+                    raise PlainRun(result) from None
         raise internal_error("no lengths fit this call", function=self.__name__)
 
     def _plain(self, values: Values, in_place: bool = False) -> Any:
         """Run the user's function on copies, or on the caller's own arrays."""
         if not in_place:
-            values = {name: tree_copy(value) for name, value in values.items()}
+            values = {name: results.tree_copy(v) for name, v in values.items()}
         with np.errstate(all="ignore"):
             return self.signature.call(values)
 
-    def _learn(self, made: Specialisation, error: Exception) -> bool:
+    def learn(self, made: Specialisation, error: Exception) -> bool:
         """Tell whether lengths that met differ, which plain Python does not mind.
 
         Generated code takes two lengths that meet in a broadcast and are not known
@@ -322,60 +307,45 @@ class Differentiated:
 
     def run(self, kind: str, args: tuple[Any, ...], kwargs: Values) -> Any:
         """Return the value, the gradient or both."""
+        plans = self._plans[kind]
         if not kwargs:
-            plan = self._plans[kind].get(exact(args))
+            plan = plans.get(exact(args))
             found = None if plan is None else plan(args)
             if found is not None:
                 return found
-        valued = kind == "value"
-        call = self.bind(args, kwargs, () if valued else None)
-        program = functools.partial(self.program, call, valued)
-        made, inputs, out = self._compute(call, program, valued)
-        if made is None:
-            return out
-        raw = list(call.leaves.values())
-        for k, position in enumerate(made.reading.written if valued else ()):
-            new = out[made.reading.results + k]
-            raw[position][...] = new.reshape(raw[position].shape)
-        function, seeds, slopes = program(made)
-        for k, slope in zip(made.wrt(call.names), out[-slopes:], strict=False):
-            if self.options.check_nan and not np.all(np.isfinite(slope)):
-                name = made.source.name
-                what = f"the gradient with respect to `{made.reading.leaves[k]}`"
-                raise make_error(
-                    "SG701", f"{what} is not finite", function=name, names=call.names
-                )
+        is_value = kind == "value"
+        call = self.bind(args, kwargs, () if is_value else None)
+        program = functools.partial(self.program, kind, call)
+        try:
+            made, inputs, out = self._compute(call, program, is_value)
+        except PlainRun as plain:
+            return plain.args[0]
+        if is_value:
+            raw = list(call.leaves.values())
+            new = out[made.reading.results :]
+            for place, final in zip(made.reading.written, new, strict=True):
+                raw[place][...] = final.reshape(raw[place].shape)
+        elif self.options.check_nan:
+            made.check_finite(call.names, out, [*inputs, made.one])
         form = made.form(kind, call.names, self.options)
-        plan = None if kwargs else make_plan(
-            made, self.signature, function, slopes, seeds, form, args, call.values,
-            inputs,
-        )  # fmt: skip
-        if plan is not None:
-            if len(self._plans[kind]) >= _PLANS:
-                self._plans[kind].clear()
-            self._plans[kind][exact(args)] = plan
-        return result_of(form, out)
+        taken = all(map(operator.is_, made.raw(call.leaves), inputs))
+        if taken and self.signature.simple and not kwargs:
+            plan = make_plan(made, program(made), form, args, call.values)
+            if plan is not None:
+                if len(plans) >= _PLANS:
+                    plans.clear()
+                plans[exact(args)] = plan
+        return results.result_of(form, out)
 
-    def program(
-        self, call: Call, valued: bool, made: Specialisation
-    ) -> tuple[Function, list[Any], int]:
-        """Return what computes the value or the gradient, its seeds, and how many."""
-        if valued:
-            return made.primal, [], 0
-        function = self.checked_adjoint(made, call.names, call.values)
-        return function, [made.one], len(made.wrt(call.names))
-
-    def _positional(self, args: Sequence[Any], kwargs: Values) -> list[str]:
-        values = self.signature.bind(args, kwargs)
-        return self.signature.positional(values)[: len(args)]
+    def _positional(self, args: Sequence[Any], kwargs: Values) -> Call:
+        """Bind arguments, to differentiate with respect to those by position."""
+        names = self.signature.positional(self.signature.bind(args, kwargs))
+        return self.bind(args, kwargs, names[: len(args)])
 
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
-        """Return the value and a pullback from a cotangent to the arguments.
+        """Return the value and a pullback, as `srcgrad.vjp`.
 
-        Args:
-            *args: The arguments; the pullback returns a tuple with one cotangent for
-                each, None for what is no float.
-            **kwargs: Arguments that are not differentiated.
+        What is given by keyword is not differentiated.
         """
 
         def sweeps(made: Specialisation) -> tuple[Function, Function | None]:
@@ -383,106 +353,80 @@ class Differentiated:
             both = made.split(wrt) if made.seeds and wrt else None
             return both or (made.primal, None)
 
-        call = self.bind(args, kwargs, self._positional(args, kwargs))
-        made, kept, results = self._compute(call, lambda m: (sweeps(m)[0], [], 0))
-        assert made is not None
+        call = self._positional(args, kwargs)
+        made, kept, out = self._compute(call, lambda m: (sweeps(m)[0], [], 0))
         form, wrt, backward = made.reading.result, made.wrt(call.names), sweeps(made)[1]
-        arrays = [x for x in kept if isinstance(x, np.ndarray)]
+        given = kept
         if backward is not None:
-            kept = results[made.reading.results :]
+            kept = out[made.reading.results :]
         elif made.seeds and wrt:
             backward = made.adjoint(wrt, made.seeds)
-        kept = [
-            keep_layout(x)
-            if isinstance(x, np.ndarray)
-            and any(np.may_share_memory(x, other) for other in arrays)
-            else x
-            for x in kept
-        ]
-        due = {k: (made.dtype(k), np.shape(results[k])) for k in made.seeds}
+        kept = [results.tree_copy(x) if results.touches(x, given) else x for x in kept]
+        due = {k: (made.dtype(k), np.shape(out[k])) for k in made.seeds}
         floats = call.floats(made)
-        zeros = [direction("", None, dtype, np.shape(x)) for dtype, x in floats]
+        zeros = [results.direction("", None, dtype, np.shape(x)) for dtype, x in floats]
 
-        def pullback(given: Any) -> tuple[Any, ...]:
-            parts = {leaf[1]: value for _, leaf, value in leaves(form, given)}
-            seeds = [direction("cotangent", parts.get(k), *due[k]) for k in due]
-            out = zeros
-            if backward is not None:
-                try:
-                    out = made.run(backward, [*kept, *seeds], len(wrt))
-                except SrcgradError:
-                    raise
-                except Exception as error:
-                    raise _failure(made, error) from error
-            first = len(out) - len(wrt)
-            return result_of(made.gradients(call.names, first, False), out)
+        def pullback(cotangents: Any) -> tuple[Any, ...]:
+            parts = {leaf[1]: value for _, leaf, value in leaves(form, cotangents)}
+            seeds = [results.direction("cotangent", parts.get(k), *due[k]) for k in due]
+            found = zeros
+            try:
+                if backward is not None:
+                    found = made.run(backward, [*kept, *seeds], len(wrt))
+            except SrcgradError:
+                raise
+            except Exception as error:
+                raise _failure(made, error) from error
+            first = len(found) - len(wrt)
+            gradients = made.gradients(call.names, first, single=False)
+            pulled: tuple[Any, ...] = results.result_of(gradients, found)
+            return pulled
 
-        return result_of(form, results), pullback
+        return results.result_of(form, out), pullback
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-        """Return the value and its derivative in a direction.
-
-        Args:
-            primals: The arguments by position.
-            tangents: A direction for each; None stands for zeros, and belongs to what
-                is no float.
-
-        Raises:
-            ValueError: There are more or fewer tangents, or one has another shape.
-        """
+        """Return the value and its derivative in a direction, as `srcgrad.jvp`."""
         for given in (primals, tangents):
             if not isinstance(given, tuple | list):
                 what = f"jvp takes a tuple of arguments, not {type(given).__name__}"
                 raise make_error("SG305", what, helps=("jvp(f, (x,), (v,))",))
         if len(primals) != len(tangents):
             raise ValueError(f"{len(primals)} arguments, but {len(tangents)} tangents")
-        pairs = zip(primals, tangents, strict=True)
-        args = [float(p) if type(p) is int and t is not None else p for p, t in pairs]
 
-        def program(made: Specialisation) -> tuple[Function, list[Any], int]:
+        def program(made: Specialisation) -> Program:
             moved = call.directions(made, dict(zip(call.names, tangents, strict=True)))
             return made.tangent(made.wrt(call.names)), moved, len(made.seeds)
 
-        call = self.bind(args, {}, self._positional(args, {}))
-        made, _, out = self._compute(call, program)
-        assert made is not None
-        first = made.reading.results
-        places = {k: first + place for place, k in enumerate(made.seeds)}
-
         def moved(leaf: Tree) -> Tree:
-            if leaf[0] == "static":
-                return leaf
-            place = places.get(leaf[1])
-            return NONE if place is None else ("leaf", place, *leaf[2:])
+            if leaf[0] == "static" or leaf[1] not in made.seeds:
+                return leaf if leaf[0] == "static" else NONE
+            return ("leaf", first + made.seeds.index(leaf[1]), *leaf[2:])
 
-        form = made.reading.result
-        return result_of(form, out), result_of(relabel(form, moved), out)
+        pairs = zip(primals, tangents, strict=True)
+        args = [float(p) if type(p) is int and t is not None else p for p, t in pairs]
+        call = self._positional(args, {})
+        made, _, out = self._compute(call, program)
+        form, first = made.reading.result, made.reading.results
+        both = form, relabel(form, moved)
+        return results.result_of(both[0], out), results.result_of(both[1], out)
 
     def hvp(self, x: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the Hessian in one argument times a direction.
-
-        Args:
-            x: The argument that `argnums` chooses.
-            v: The direction, in the structure of `x`.
-            *args: The other arguments in their order.
-            **kwargs: Likewise.
-        """
+        """Return the Hessian in one argument times a direction, as `srcgrad.hvp`."""
         k = self.options.argnums
         if not isinstance(k, int) or self.options.argnames:
             helps = ("choose it: `argnums=0`",)
             raise make_error("SG303", "`hvp` needs one argument", helps=helps)
 
-        def program(made: Specialisation) -> tuple[Function, list[Any], int]:
-            _, seeds, slopes = self.program(call, False, made)
+        def program(made: Specialisation) -> Program:
+            _, one, derivatives = self.program("grad", call, made)
             moved = call.directions(made, dict.fromkeys(call.names, v))
-            return made.second(made.wrt(call.names)), [*seeds, *moved], slopes
+            return made.second(made.wrt(call.names)), [*one, *moved], derivatives
 
         place = k if k >= 0 else k + len(args) + 1
         call = self.bind((*args[:place], x, *args[place:]), kwargs)
         made, _, out = self._compute(call, program)
-        assert made is not None
         first = len(out) - len(made.wrt(call.names))
-        return result_of(made.gradients(call.names, first, True), out)
+        return results.result_of(made.gradients(call.names, first, single=True), out)
 
     # text
 
@@ -498,10 +442,9 @@ class Differentiated:
             parameters = inspect.signature(self.primal).parameters.values()
             if all(p.annotation in (float, "float") for p in parameters):
                 return self.source(*[1.0] * len(parameters))
-            raise make_error(
-                "SG305", "nothing is generated yet: call the function once, or use "
-                "`source(*args)`", function=self.function_source.name,
-            )  # fmt: skip
+            what = "nothing is generated yet: call the function once, or use "
+            name = self.signature.source.name
+            raise make_error("SG305", f"{what}`source(*args)`", function=name)
         names = self.signature.chosen(made.specs, self.options)
         specs = self.signature.floats(made.specs, names)
         if specs != made.specs:  # only the value was asked for
@@ -527,23 +470,21 @@ class Differentiated:
         if stage == "forward":
             return made.text(made.primal).text
         adjoint = self.checked_adjoint(made, call.names, call.values)
-        if stage == "backward":
-            return made.text(adjoint).text
         if stage == "kernel":
             from srcgrad.compile.numba import kernel_text
 
             return kernel_text(made.final(adjoint), **made.flags)
-        return print_function(adjoint)
+        return print_function(adjoint) if stage == "ir" else made.text(adjoint).text
 
     def compile(self, *args: Any, **kwargs: Any) -> Differentiated:
         """Make value and gradient for arguments of these kinds; return the object."""
-        for valued in (True, False):
-            call = self.bind(args, kwargs, () if valued else None)
+        for kind, names in (("value", ()), ("grad", None)):
+            call = self.bind(args, kwargs, names)
             made = self.find(call)
-            function, seeds, _ = self.program(call, valued, made)
+            function, extra, _ = self.program(kind, call, made)
             code = made.code(function)
             if self.backend == "numba":
-                code.compile([*made.ready(made.raw(call.leaves)), *seeds])
+                code.compile([*made.ready(made.raw(call.leaves)), *extra])
         return self
 
     def show(self, *args: Any, **kwargs: Any) -> None:
@@ -566,9 +507,6 @@ class Differentiated:
         `f.numba(*example)` returns the function for arguments of these types; `f.numba`
         itself, used in compiled code, is the one of the last example. It takes numbers
         and contiguous arrays.
-
-        Raises:
-            ArgumentError: The function takes or returns more than numbers and arrays.
         """
         from srcgrad.compile.numba import Compiled
         from srcgrad.embedded import embedded
@@ -578,10 +516,12 @@ class Differentiated:
     @property
     def specializations(self) -> tuple[str, ...]:
         """The kinds of arguments that something was made for."""
+        made = [m for variants in list(self._made.values()) for m in variants]
         return tuple(
-            ", ".join(f"{name}: {shown(spec)}" for name, spec in made.specs.items())
-            for variants in list(self._made.values())
-            for made in variants
+            ", ".join(
+                f"{name}: {results.shown(spec)}" for name, spec in m.specs.items()
+            )
+            for m in made
         )
 
     def cache_info(self) -> CacheInfo:
@@ -596,11 +536,7 @@ class Differentiated:
             self._last = None
 
     def with_options(self, **options: Any) -> Differentiated:
-        """Return the same function with other options.
-
-        Raises:
-            ArgumentError: An option is unknown.
-        """
+        """Return the same function with other options."""
         if "argnames" in options:
             options.setdefault("argnums", ())
         merged = make_options({**asdict(self.options), **options})
@@ -628,9 +564,10 @@ class Gradient:
 
     def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
         """Write the gradient into arrays and return them."""
-        value, gradient = self.of.value_and_grad(*args, **kwargs)
-        into(out, gradient)
-        return (out, value[1]) if self.of.options.has_aux else out
+        found = self(*args, **kwargs)
+        has_aux = self.of.options.has_aux
+        results.into(out, found[0] if has_aux else found)
+        return (out, found[1]) if has_aux else out
 
 
 def _failure(made: Specialisation, error: Exception) -> Exception:

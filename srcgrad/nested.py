@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from srcgrad.arguments import Specs
+from srcgrad.builder import const
 from srcgrad.clone import splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
 from srcgrad.frontend.entry import Reading, contained, flatten
 from srcgrad.frontend.values import Ref, Thing
-from srcgrad.ir import Block, Const, Op, Operand, Value
+from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import Known, Node, Tree, leaves, relabel, type_of_leaf
-from srcgrad.types import Array
+from srcgrad.types import Array, Scalar
 from srcgrad.walk import every, substitute
 
 
@@ -53,20 +54,27 @@ def _read(
     """Return the gradient as a function with a form of its own."""
     adjoint = inner.checked_adjoint(made, names)
     *params, seed = adjoint.params
-    unit: dict[Any, Operand] = {seed: Const(1.0, seed.type)}
+    one = Const(1.0, seed.type)  # type: ignore[arg-type]
+    unit: dict[Any, Operand] = {seed: one}
     used: list[Operand] = []  # results that the form never names are left out
+    reads: list[Stmt] = []
 
     def keep(leaf: Any) -> Any:
         if leaf[0] == "static":
             return leaf
         result = adjoint.results[leaf[1]]
+        if len(leaf) > 2 and result.type.rank:  # an array of rank 0, held by another
+            number = Value(result.name, Scalar(result.type.dtype))
+            reads.append(Read(result, (Index((const(0),)),), number))
+            result = number
         used.append(unit.get(result, result))
         return ("leaf", len(used) - 1, *leaf[2:])
 
     form = relabel(made.form(inner.kind, names, inner.options), keep)
+    body = Block((*substitute(adjoint.body, unit).stmts, *reads))
     function = replace(
         adjoint, params=tuple(params), results=tuple(used), cut=None,
-        body=_without_units(substitute(adjoint.body, unit)),
+        body=_without_units(body),
     )  # fmt: skip
     return replace(
         made.reading, function=function, result=form, written=[], results=len(used),
@@ -106,9 +114,11 @@ class Call:
 
     def array(self, thing: Thing) -> Operand:
         """Return an array; what is only a part of one is copied."""
+        if not isinstance(thing, Ref):
+            what = "a gradient taken inside takes numbers, arrays and containers"
+            raise self.reader.problem("SG205", what, self.node)
         value: Operand = self.reader.operand(thing, self.node)
-        part = isinstance(thing, Ref) and thing.path
-        return self.reader.build.op("copy", value) if part else value
+        return self.reader.build.op("copy", value) if thing.path else value
 
 
 def bound_call(
@@ -116,31 +126,33 @@ def bound_call(
     node: Any,
 ) -> Call:  # fmt: skip
     """Bind the arguments of a call, ints at differentiated places as floats."""
-    source, signature = inner.function_source, inner.signature
+    signature, source = inner.signature, inner.signature.source
     args = [*(calls.lift(reader, value, node) for value in signature.held), *args]
-    kept = {k: calls.lift(reader, value, node) for k, value in signature.kept.items()}
+    named = {k: calls.lift(reader, v, node) for k, v in signature.kept.items()}
     things = calls.bind_arguments(
-        reader, source.node.args, args, {**kept, **kwargs},
+        reader, source.node.args, args, {**named, **kwargs},
         calls.default_things(reader, source, node), source.name, node,
     )  # fmt: skip
     call = Call(reader, node, {}, {})
     found: list[Operand] = []
+    kept: list[Operand] = []
 
     def kind(leaf: Tree) -> Tree:
         if leaf[0] == "static":
             return leaf
-        type = found[leaf[1]].type
+        value = found[leaf[1]]
+        if isinstance(value, Const) and value.type.dtype == "bool":
+            return ("static", Known(bool(value.value)))
+        kept.append(value)
+        type = value.type
         if isinstance(type, Array):
             type = replace(type, dims=tuple(map(reader.build.resolve, type.dims)))
         return type_of_leaf(type)
 
     for name in signature.kinds:
         form = flatten(reader, things[name], found, call.array)
-        if form is None:
-            what = "a gradient that is taken inside takes numbers, arrays and containers"
-            raise reader.problem("SG205", what, node)
         call.specs[name] = relabel(form, kind)
-    for level in (inner, *inner.levels()):
+    for level in inner.levels():
         if level.kind != "value":
             names = signature.chosen(call.specs, level.options)
             try:
@@ -149,9 +161,9 @@ def bound_call(
                 raise reader.problem("SG301", error.problems[0].message) from None
     for name, spec in call.specs.items():
         for full, leaf, _ in leaves(spec, None, name):
-            value = found[len(call.leaves)]
+            value = kept[len(call.leaves)]
             if leaf[1] != value.type.dtype and isinstance(value, Const):
-                value = Const(float(value.value), replace(value.type, dtype=leaf[1]))
+                value = Const(float(value.value), Scalar(leaf[1], leaf[2]))
             elif leaf[1] != value.type.dtype:
                 value = reader.build.op("cast", value, dtype=leaf[1], python=leaf[2])
             call.leaves[full] = value

@@ -10,83 +10,55 @@ import linecache
 import sys
 import textwrap
 import types
-from dataclasses import asdict
 from typing import Any
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.options import make_options
 from srcgrad.source import read_globals, read_source
-
-__all__ = ["reduce_differentiated"]
 
 
 def reduce_differentiated(made: Differentiated) -> Any:
     """Return what `__reduce__` returns."""
-    name: str = getattr(made, "__qualname__", "")
-    if _found(made.__module__, name) is made:
-        return name
-    options = asdict(made.options)
-    fun: Any = made.inner if made.inner is not None else made.primal
-    if made.inner is None and not _named(fun):
-        fun = _by_source(fun)
-        return _from_source, (made.kind, options, *fun)
-    return _restore, (made.kind, options, fun)
+    if _is_named(made):
+        return made.__qualname__
+    fun: Any = made.primal if made.inner is None else made.inner
+    return Differentiated, (_portable(fun), made.kind, made.options)
 
 
-def _found(module: str, name: str) -> Any:
-    """Return what a dotted name in a module leads to, or None."""
-    owner: Any = sys.modules.get(module)
-    for part in name.split("."):
+class _Result:
+    """Pickles as the result of a call."""
+
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce__(self) -> Any:
+        return self.call[0], self.call[1:]
+
+
+def _is_named(function: Any) -> bool:
+    """Tell whether the name of a function leads to it."""
+    owner: Any = sys.modules.get(function.__module__)
+    for part in function.__qualname__.split("."):
         owner = getattr(owner, part, None)
-    return owner
+    return owner is function
 
 
-def _named(function: Any) -> bool:
-    return _found(function.__module__, function.__qualname__) is function
+def _portable(value: Any) -> Any:
+    """Return modules and local functions as something that pickles.
 
-
-def _restore(kind: str, options: dict[str, Any], fun: Any) -> Differentiated:
-    return Differentiated(fun, kind, make_options(options))
-
-
-def _by_source(function: Any) -> tuple[Any, ...]:
-    """Return a function's text and everything its text refers to."""
-    source = read_source(function)
-    plain = source.function
+    A function becomes its text and all that its text refers to.
+    """
+    if isinstance(value, types.ModuleType):
+        return _Result(importlib.import_module, value.__name__)
+    if not isinstance(value, types.FunctionType) or _is_named(value):
+        return value
+    source = read_source(value)
     text = source.text
     if isinstance(source.node, ast.FunctionDef):
         text = textwrap.dedent(text)
     outer = {**read_globals(source), **source.closure()}
-    values = {name: _portable(value) for name, value in outer.items()}
-    defaults = (plain.__defaults__, plain.__kwdefaults__)
-    return text, source.name, function.__module__, values, defaults
-
-
-def _portable(value: Any) -> Any:
-    """Return modules and local functions as something that pickles."""
-    if isinstance(value, types.ModuleType):
-        return _Module(value.__name__)
-    if isinstance(value, types.FunctionType) and not _named(value):
-        return _Function(_by_source(value))
-    return value
-
-
-class _Module:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class _Function:
-    def __init__(self, parts: tuple[Any, ...]) -> None:
-        self.parts = parts
-
-
-def _from_source(
-    kind: str, options: dict[str, Any], text: str, name: str, module: str,
-    values: dict[str, Any], defaults: Any,
-) -> Differentiated:  # fmt: skip
-    fun = _rebuilt(text, name, module, values, defaults)
-    return Differentiated(fun, kind, make_options(options))
+    space = {name: _portable(inner) for name, inner in outer.items()}
+    defaults = value.__defaults__, value.__kwdefaults__
+    return _Result(_rebuilt, text, value.__name__, value.__module__, space, defaults)
 
 
 def _rebuilt(
@@ -94,18 +66,13 @@ def _rebuilt(
 ) -> Any:
     """Return a function made from its text, with the values it refers to."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    is_lambda = name == "<lambda>"
-    code = f"__srcgrad_lambda__ = ({text})\n" if is_lambda else text
+    if name == "<lambda>":
+        name = "__srcgrad_lambda__"
+        text = f"{name} = ({text})\n"
     file = f"<srcgrad pickle {digest}>"
-    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"__builtins__": builtins, "__name__": module}
-    for key, value in values.items():
-        if isinstance(value, _Module):
-            value = importlib.import_module(value.name)
-        elif isinstance(value, _Function):
-            value = _rebuilt(*value.parts)
-        space[key] = value
-    exec(compile(code, file, "exec"), space)
-    function = space["__srcgrad_lambda__" if is_lambda else name]
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    space = {"__builtins__": builtins, "__name__": module, **values}
+    exec(compile(text, file, "exec"), space)
+    function: Any = space[name]
     function.__defaults__, function.__kwdefaults__ = defaults
     return function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,13 @@ def ready(value: Any, contiguous: bool) -> Any:
             return value
     native = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
     return native if native.flags.writeable else native.copy()
+
+
+def touches(value: Any, others: Iterable[Any]) -> bool:
+    """Tell whether an array may share memory with others; numbers never do."""
+    return isinstance(value, np.ndarray) and any(
+        isinstance(x, np.ndarray) and np.may_share_memory(value, x) for x in others
+    )
 
 
 def tree_copy(value: Any) -> Any:

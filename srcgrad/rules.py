@@ -20,15 +20,14 @@ from srcgrad.errors import make_error
 from srcgrad.frontend import calls
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
+from srcgrad.ir import Function
 from srcgrad.nested import bound_call
 from srcgrad.ops.table import ROWS, Row
-from srcgrad.options import make_options
+from srcgrad.options import Options
 from srcgrad.source import read_source
 from srcgrad.specialise import BODIES
 from srcgrad.trees import Node, type_of_leaf
 from srcgrad.walk import free_values
-
-__all__ = ["CustomVjp", "custom_vjp", "register_vjp"]
 
 _COUNT = itertools.count()
 _RULES: dict[int, CustomVjp] = {}
@@ -45,10 +44,9 @@ class CustomVjp:
         """Wrap a function; `defvjp` gives it its rule."""
         functools.update_wrapper(self, function, updated=())
         self.primal = function
-        self._value = Differentiated(function, "value", make_options({}))
+        self._value = Differentiated(function, "value", Options())
         self._rule: Differentiated | None = None
         self._rows: dict[Any, str] = {}
-        self._kept: list[Any] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the plain function."""
@@ -63,7 +61,7 @@ class CustomVjp:
                 there are several, None for what is not differentiated.
         """
         read_source(rule)
-        self._rule = Differentiated(rule, "value", make_options({}))
+        self._rule = Differentiated(rule, "value", Options())
         self._rows = {}
         return rule
 
@@ -71,49 +69,53 @@ class CustomVjp:
         self, reader: Any, args: list[Thing], kwargs: dict[str, Thing], node: Any
     ) -> Thing:
         """Write the function as a row of its own where it is called."""
-        name = self._value.function_source.name
+        name = self._value.signature.source.name
+
+        def refuse(what: str) -> Exception:
+            what = f"a function with a rule of its own {what}: `{name}`"
+            problem: Exception = reader.problem("SG205", what, node)
+            return problem
+
         if self._rule is None:
-            raise reader.problem(
-                "SG204", f"`{name}` has no rule: call its `defvjp`", node
-            )
+            what = f"`{name}` has no rule: call its `defvjp`"
+            raise reader.problem("SG204", what, node)
         call = bound_call(self._value, reader, args, kwargs, node)
         if any(isinstance(s, Node) for s in call.specs.values()):
-            raise self._refuse(reader, name, "takes numbers and arrays only", node)
+            raise refuse("takes numbers and arrays only")
         made = self._value.make(call.specs, (), call.static)
         if made.reading.result != ("leaf", 0) or made.reading.written:
-            what = "returns one number or array, and writes no argument"
-            raise self._refuse(reader, name, what, node)
+            raise refuse("returns one number or array, and writes no argument")
         out = type_of_leaf(made.reading.function.results[0].type)
         cotangent = (*out[:2], False) if out[0] == "scalar" else out
-        parameters = list(self._rule.signature.parameters)
         kinds = [cotangent, out, *call.specs.values()]
+        parameters = list(self._rule.signature.kinds)
         if len(parameters) != len(kinds):
             count = len(parameters)
-            what = f"has a rule of {count} arguments: g, z and its own belong there"
-            raise self._refuse(reader, name, what, node)
+            raise refuse(
+                f"has a rule of {count} arguments: g, z and its own belong there"
+            )
         specs = dict(zip(parameters, kinds, strict=True))
         leaf_of = dict(zip(parameters[2:], call.specs, strict=True))
         rule = self._rule.make(specs, (), lambda n: call.static(leaf_of[n]))
-        parts = _cotangents(rule.reading.result, call.specs)
-        if parts is None:
-            what = "has a rule that must return one cotangent for each argument"
-            raise self._refuse(reader, name, what, node)
+        form = rule.reading.result
+        forms = form.items if isinstance(form, Node) else (form,)
+        if len(forms) != len(call.specs) or any(isinstance(f, Node) for f in forms):
+            raise refuse("has a rule that must return one cotangent for each argument")
+        # The place of each operand's cotangent among the results of the rule.
+        places = [
+            one[1] if one[0] == "leaf" else None
+            for one, spec in zip(forms, call.specs.values(), strict=True)
+            if spec[0] != "static"
+        ]
         operands = call.operands(made.reading, rule.reading)
-        key = (id(made), id(rule), len(operands))
+        key = (made, rule, len(operands))
         if key not in self._rows:
-            own = len(made.reading.leaves)
-            row = _row(name, made.reading.function, rule.reading.function, parts,
-                       len(call.leaves), own, len(operands))  # fmt: skip
-            self._rows[key] = row
-            self._kept.append((made, rule))  # and with them their identities
+            own, total = len(made.reading.leaves), len(operands)
+            places += [None] * (total - len(places))
+            functions = made.reading.function, rule.reading.function
+            self._rows[key] = _row(name, *functions, places, len(call.leaves), own)
         thing: Thing = reader.thing(reader.build.op(self._rows[key], *operands))
         return thing
-
-    def _refuse(self, reader: Any, name: str, what: str, node: Any) -> Exception:
-        problem: Exception = reader.problem(
-            "SG205", f"a function with a rule of its own {what}: `{name}`", node
-        )
-        return problem
 
 
 def custom_vjp(function: Callable[..., Any]) -> CustomVjp:
@@ -161,53 +163,29 @@ def register_vjp(function: Callable[..., Any], rule: Callable[..., Any]) -> None
     calls.HOOKS[id(function)] = made.__srcgrad__
 
 
-def _cotangents(form: Any, specs: dict[str, Any]) -> list[int | None] | None:
-    """Return the result of a rule for each operand; None if they do not fit."""
-    forms = form.items if isinstance(form, Node) else (form,)
-    if len(forms) != len(specs):
-        return None
-    parts: list[int | None] = []
-    for one, spec in zip(forms, specs.values(), strict=True):
-        if isinstance(one, Node):
-            return None
-        if spec[0] != "static":
-            parts.append(one[1] if one[0] == "leaf" else None)
-    return parts
-
-
 def _row(
-    name: str, function: Any, rule: Any, parts: Sequence[int | None],
-    count: int, own: int, total: int,
+    name: str, function: Function, rule: Function, places: Sequence[int | None],
+    count: int, own: int,
 ) -> str:  # fmt: skip
     """Enter a row for one kind of arguments and return its name.
 
     Of its operands the first `count` are arguments, those up to `own` are what the
-    function captures, and the rest up to `total` what the rule captures.
+    function captures, and the rest what the rule captures; `places` says for each where
+    its cotangent is among the rule's results.
     """
     row = f"custom_{name if name.isidentifier() else 'function'}_{next(_COUNT)}"
-    needs_value = rule.params[1] in free_values(rule.body.stmts, rule.results)
-
-    def infer(shapes: Any, types: Sequence[Any], attrs: Any) -> Any:
-        return result_type(shapes, function, types[:own])
 
     def pull(g: Term, z: Term, x: Sequence[Term]) -> list[Term | None]:
         given = [g.value, z.value, *(t.value for t in (*x[:count], *x[own:]))]
-        found: list[Term | None] = [None] * total
         results = splice(g.build, rule, given)
-        for k, part in enumerate(parts):
-            if part is not None:
-                found[k] = Term(results[part], g.build)
-        return found
+        return [None if k is None else Term(results[k], g.build) for k in places]
 
-    def with_value(g: Term, z: Term, x: Sequence[Term]) -> list[Term | None]:
-        return pull(g, z, x)
-
-    def without_value(g: Term, x: Sequence[Term]) -> list[Term | None]:
-        return pull(g, g, x)
-
-    chosen = with_value if needs_value else without_value
+    needs_value = rule.params[1] in free_values(rule.body.stmts, rule.results)
     ROWS[row] = Row(
-        row, ("*x",), "custom", infer, vjp={"x": chosen}, spell=name, cost=50
-    )
+        row, ("*x",), "custom",
+        lambda shapes, types, attrs: result_type(shapes, function, types[:own]),
+        vjp={"x": pull if needs_value else lambda g, x: pull(g, g, x)},
+        spell=name, cost=50,
+    )  # fmt: skip
     BODIES[row] = function
     return row

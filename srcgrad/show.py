@@ -41,7 +41,7 @@ def _texts(
 ) -> tuple[str, str]:
     """Return the user's text and the generated one."""
     backward = made.source(*args, **kwargs) if args or kwargs else made.backward_source
-    return textwrap.dedent(made.function_source.text).rstrip(), backward
+    return textwrap.dedent(made.signature.source.text).rstrip(), backward
 
 
 def as_html(made: Differentiated) -> str:

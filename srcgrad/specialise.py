@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -21,18 +22,18 @@ from srcgrad.adjoint.tangent import tangent
 from srcgrad.adjoint.tapes import Unkept
 from srcgrad.analyses.cuts import find_cut
 from srcgrad.analyses.regions import Regions
-from srcgrad.arguments import Specs
+from srcgrad.arguments import Signature, Specs
 from srcgrad.builder import Meeting
 from srcgrad.clone import expand
 from srcgrad.compile import plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
-from srcgrad.frontend.entry import NeedStatic, Reading, identifier, read
+from srcgrad.frontend.entry import Capture, NeedStatic, Reading, identifier, read
 from srcgrad.ir import Function, Op, Value, owned
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, drop_entry_checks, run_passes
 from srcgrad.passes.elide_copies import MAY_ALIAS
-from srcgrad.results import fit, ready
+from srcgrad.results import fit, ready, touches
 from srcgrad.source import FunctionSource, location
 from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
 from srcgrad.types import is_float
@@ -41,6 +42,9 @@ from srcgrad.walk import every
 M = TypeVar("M", bound=Callable[..., Any])
 Ones = tuple[tuple[Meeting, int], ...]
 NONE = ("static", Known(None))
+# A function of the IR, what it takes besides the leaves, how many derivatives it ends
+# with.
+Program = tuple[Function, list[Any], int]
 
 # What the rows of functions with rules of the user's stand for, see rules.py.
 BODIES: dict[str, Function] = {}
@@ -76,15 +80,9 @@ class Specialisation:
     written: Sequence[int]
     made: dict[Any, Any] = field(default_factory=dict)
 
-    def captured(self) -> Iterator[tuple[str, Any]]:
-        """Yield the numbers and arrays that are captured, by name."""
-        for c in self.reading.captures:
-            found = leaves(c.spec, c.place.fetch(), c.leaf)
-            yield from ((name, value) for name, _, value in found)
-
     def raw(self, leaves: dict[str, Any]) -> list[Any]:
         """Return the numbers and arrays in arguments and captures, as they are."""
-        return [*leaves.values(), *(value for _, value in self.captured())]
+        return [*leaves.values(), *_present(self.reading.captures).values()]
 
     def ready(self, raw: Sequence[Any]) -> list[Any]:
         """Return numbers and arrays as generated code takes them."""
@@ -97,17 +95,16 @@ class Specialisation:
         for capture in self.reading.captures:
             if spec_of(capture.place.fetch(), capture.leaf) != capture.spec:
                 return False
-        present = dict(self.captured()) if self.fixed else {}
+        held = _present(self.reading.captures) if self.fixed else {}
         return all(
-            (present[name] if name in present else leaf(name)) == value
+            (held[name] if name in held else leaf(name)) == value
             for name, value in self.fixed.items()
         )
 
     def shared(self, leaves: Sequence[Any]) -> tuple[int, int] | None:
         """Return the places of two arrays that may be one, if one is written to."""
-        arrays = [k for k, x in enumerate(leaves) if isinstance(x, np.ndarray)]
-        for k, other in itertools.product(self.written, arrays):
-            if k != other and np.may_share_memory(leaves[k], leaves[other]):
+        for k, (other, x) in itertools.product(self.written, enumerate(leaves)):
+            if k != other and touches(leaves[k], [x]):
                 return k, other
         return None
 
@@ -142,8 +139,6 @@ class Specialisation:
         ]
         return tuple(k for k, is_chosen in enumerate(chosen) if is_chosen)
 
-    # the forms of what is returned, over flat results
-
     def gradients(self, names: Sequence[str], first: int, single: bool) -> Tree:
         """Return gradients in the form of arguments; `first` is where they begin."""
         count = itertools.count(first)
@@ -167,8 +162,6 @@ class Specialisation:
         if kind == "value_and_grad":
             return pair(value, found)
         return pair(found, value.items[1]) if options.has_aux else found
-
-    # IR
 
     @property
     @once
@@ -229,8 +222,11 @@ class Specialisation:
         what, *helps = _flaw(self.reading.result, self.reading.function, has_aux)
         about: dict[str, Any] = {"function": source.name, "names": names}
         if what:
-            place = location(source, _last_return(source.node))
-            what = f"`{source.name}` {what}"
+            whole = getattr(source.node, "body", None)  # of a lambda the expression
+            whole = whole if isinstance(whole, ast.expr) else source.node
+            returns = [n for n in ast.walk(whole) if isinstance(n, ast.Return)]
+            last = max(returns, key=lambda stmt: stmt.lineno, default=whole)
+            what, place = f"`{source.name}` {what}", location(source, last)
             raise make_error("SG302", what, place, helps=helps, **about)
         # A second derivative may well be zero.
         cut = find_cut(self.pure, wrt) if first else None
@@ -239,7 +235,22 @@ class Specialisation:
             note = "its derivative is zero everywhere"
             raise make_error("SG502", f"{what}`{cut[0]}`", cut[1], note=note, **about)
 
-    # text and code
+    def check_finite(
+        self, names: tuple[str, ...], out: Sequence[Any], args: Sequence[Any]
+    ) -> None:
+        """Refuse gradients that are not finite, and name the statement to blame."""
+        wrt = self.wrt(names)
+        for k, slope in zip(wrt, out[len(out) - len(wrt) :], strict=True):
+            if np.all(np.isfinite(slope)):
+                continue
+            find = importlib.import_module("srcgrad.nonfinite").find_culprit
+            text = self.text(self.adjoint(wrt))
+            place, note = find(text, self.source, args) or (None, "")
+            what = f"the gradient with respect to `{self.reading.leaves[k]}`"
+            raise make_error(
+                "SG701", f"{what} is not finite", place, note=note, names=names,
+                function=self.source.name,
+            )  # fmt: skip
 
     @once
     def text(self, function: Function) -> ModuleText:
@@ -309,39 +320,34 @@ class Specialisation:
 
 
 def specialise(
-    source: FunctionSource, specs: Specs, arguments: Specs, names: Sequence[str],
-    options: Options, leaf: Callable[[str], Any], ones: Ones = (),
+    signature: Signature, specs: Specs, names: Sequence[str], options: Options,
+    leaf: Callable[[str], Any], ones: Ones = (),
 ) -> Specialisation:  # fmt: skip
     """Read a function for one kind of arguments.
 
-    Args:
-        source: The function.
-        specs: The kinds of the arguments, by parameter.
-        arguments: The same by argument.
-        names: The arguments to differentiate with respect to, for messages.
-        options: What the user chose.
-        leaf: Returns the present value of a number among the arguments.
-        ones: Which lengths that meet in a broadcast are one.
+    `names` are for messages, `leaf` returns the present value of a number among the
+    arguments, `ones` says which lengths that meet in a broadcast are one.
     """
     fixed: dict[str, Any] = {}
+    source, arguments = signature.source, signature.spread(specs)
     for _ in range(20):
         try:
             reading = read(source, specs, tuple(names), fixed, dict(ones))
         except NeedStatic as need:
-            present = {
-                name: value
-                for capture in need.captures
-                for name, _, value in leaves(
-                    capture.spec, capture.place.fetch(), capture.leaf
-                )
-            }
-            known = need.leaf in present
-            fixed[need.leaf] = present[need.leaf] if known else leaf(need.leaf)
+            name, held = need.leaf, _present(need.captures)
+            fixed[name] = held[name] if name in held else leaf(name)
         else:
+            written = reading.written
             return Specialisation(
-                source, specs, arguments, reading, options, fixed, reading.written
+                source, specs, arguments, reading, options, fixed, written
             )
     raise make_error("SG205", "too many arguments must be known while compiling")
+
+
+def _present(captures: Sequence[Capture]) -> dict[str, Any]:
+    """Return the numbers and arrays that are captured, by name."""
+    found = (leaves(c.spec, c.place.fetch(), c.leaf) for c in captures)
+    return {name: value for part in found for name, _, value in part}
 
 
 def pair(*items: Tree) -> Tree:
@@ -349,16 +355,13 @@ def pair(*items: Tree) -> Tree:
     return Node("tuple", None, tuple(range(len(items))), items)
 
 
-# does it have a gradient?
-
-
 def _flaw(form: Tree, function: Function, has_aux: bool) -> tuple[str, ...]:
     """Return what is wrong with a result that must be a real scalar, and advice."""
     is_pair = isinstance(form, Node) and form.kind == "tuple" and len(form.items) == 2
     if has_aux:
         if not is_pair:
-            kind = _kind(form, function)
-            return (f"must return `(value, aux)` because of has_aux, not {kind}",)
+            what = "must return `(value, aux)` because of has_aux, not"
+            return (f"{what} {_kind(form, function)}",)
         form = form.items[0]
     if not isinstance(form, Node) and form[0] == "leaf":
         type = function.results[form[1]].type
@@ -383,18 +386,3 @@ def _kind(form: Tree, function: Function) -> str:
         return f"an array of shape {shape}" if type.rank else f"a {type.dtype}"
     value = form[1].value
     return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _last_return(node: ast.AST) -> ast.AST:
-    """Return the last return of the function itself."""
-    if isinstance(node, ast.Lambda):
-        return node.body
-
-    def returns(inner: ast.AST) -> Iterator[ast.Return]:
-        for child in ast.iter_child_nodes(inner):
-            if isinstance(child, ast.Return):
-                yield child
-            elif not isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
-                yield from returns(child)
-
-    return max(returns(node), key=lambda stmt: stmt.lineno, default=node)

@@ -224,6 +224,8 @@ def test_zero_dimensional_array_gets_one() -> None:
     assert isinstance(got, np.ndarray)
     assert got.shape == ()
     assert got == 6.0
+    assert grad(grad(lambda x: x**3, **PYTHON), **PYTHON)(np.array(2.0)) == 12.0
+    assert differentiable(grad(square), **PYTHON)(np.array(3.0)).shape == ()
 
 
 def test_big_endian_is_read() -> None:
@@ -254,6 +256,7 @@ def test_int_at_argnums_is_a_float() -> None:
     got = grad(square, **PYTHON)(3)
     assert got == 6.0
     assert isinstance(got, float)
+    assert type(grad(square, **PYTHON).value(3)) is int
 
 
 @pytest.mark.parametrize("x", [np.arange(3), np.array([True])])
@@ -752,6 +755,41 @@ def test_the_short_way_gives_what_the_long_way_gives() -> None:
     f.value(x3(), 1.0)
     with pytest.raises(ValueError, match="broadcast"):
         f(x3(), np.ones(2))
+
+
+def test_the_short_way_takes_containers_apart() -> None:
+    """Call with dicts whose keys, flags, shapes, dtypes and kinds of numbers differ."""
+
+    def f(p: Any, k: Any = 2.0) -> Any:
+        b = p["l"][1] if p["s"] == "b" else 1.0
+        return np.sum(p["w"] ** 2) * p["l"][0] * b * k + p["pt"].x * p["m"].w
+
+    def params(**changed: Any) -> dict[str, Any]:
+        model = Model(4.0, 6)
+        whole = {"w": x3(), "l": [2.0, 5.0], "pt": Point(1.0, 2.0), "m": model}
+        return {**whole, "s": "a", **changed}
+
+    calls: list[tuple[Any, ...]] = [
+        (params(),), (params(), 3.0), (params(s="b"),), (params(w=np.ones(4)), 3.0),
+        (params(w=x3().astype(np.float32)),), (params(w=x3()[::-1]),),
+        (params(l=(2.0, 5.0)),), (params(m=Model(np.float64(4.0), 6)),),
+    ]  # fmt: skip
+    for door in (value_and_grad, differentiable):
+        made: Any = door(f, backend="numba")
+        plain: Any = door(f, **PYTHON)
+        for args in calls * 2:
+            got, want = made(*args), plain(*args)
+            if door is differentiable:
+                assert got == want
+                assert type(got) is type(want)
+                continue
+            assert got[0] == want[0]
+            assert list(got[1]) == list(want[1])
+            assert got[1]["w"].tolist() == want[1]["w"].tolist()
+            assert got[1]["w"].dtype == want[1]["w"].dtype
+            for key in ("l", "pt", "m", "s"):
+                assert got[1][key] == want[1][key]
+                assert type(got[1][key]) is type(want[1][key])
 
 
 def test_numba_is_called_from_compiled_code() -> None:

@@ -4,7 +4,6 @@
 prints their texts too.
 """
 
-import contextlib
 import inspect
 import math
 import re
@@ -20,16 +19,11 @@ import pytest
 
 import srcgrad
 import srcgrad.runtime as runtime
-from srcgrad.arguments import Signature, named_leaves
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.emit.python import emit_python
 from srcgrad.ir import Function
-from srcgrad.meetings import MadeAgain, Meetings
-from srcgrad.options import Options
 from srcgrad.runtime import readable
-from srcgrad.source import read_source
-from srcgrad.specialise import Specialisation, specialise
-from srcgrad.trees import leaves, spec_of
+from srcgrad.specialise import Specialisation
 from tests.cases import CASES, Case
 
 Lines = list[tuple[str, int]]
@@ -100,32 +94,20 @@ def as_compiled(function: Function) -> Callable[..., Any]:
     return compiled
 
 
-def special(case: Case) -> tuple[Specialisation, list[Any]]:
-    """Return a case read for its arguments, and the leaves of those."""
-    source = read_source(case.function)
-    args = case.make(np.random.default_rng(1))
-    signature = Signature(source.function)
-    values = signature.bind(args, {})
-    specs = {name: spec_of(value, name) for name, value in values.items()}
-    found = {n: v for n, _, v in named_leaves(specs, values)}
-    names = signature.chosen(values, Options(argnums=case.argnums))
-    options, meetings = Options(backend="python"), Meetings()
+def special(case: Case) -> tuple[Specialisation, list[Any], tuple[int, ...]]:
+    """Return a case read for its arguments, their leaves, and which are chosen."""
+    f = srcgrad.differentiable(case.function, argnums=case.argnums, backend="python")
+    call = f.bind(case.make(np.random.default_rng(1)), {})
     while True:
-        made = specialise(
-            source, signature, specs, names, options, found.__getitem__,
-            meetings.known(specs),
-        )  # fmt: skip
-        flat = list(found.values())
-        for capture in made.reading.captures:
-            flat += [v for _, _, v in leaves(capture.spec, capture.place.fetch())]
+        made = f.find(call)
+        flat = made.raw(call.leaves)
         try:
             run(as_readable(made.final(made.primal)), flat)
         except AssertionError as error:
-            with contextlib.suppress(MadeAgain):
-                meetings.learn(made, error, None)
+            if not f.learn(made, error):
                 raise
             continue
-        return made, flat
+        return made, flat, made.wrt(call.names)
 
 
 def fresh(leaves: Sequence[Any]) -> list[Any]:
@@ -150,12 +132,12 @@ def run(function: Callable[..., Any], leaves: Sequence[Any]) -> list[Any]:
 
 
 def functions(
-    made: Specialisation, leaves: list[Any]
+    made: Specialisation, leaves: list[Any], wrt: tuple[int, ...]
 ) -> Iterator[tuple[Function, list[Any]]]:
     """Yield the IR of the value and of the gradient, with arguments."""
     value = made.final(made.primal)
     yield value, leaves
-    if made.wrt and made.seeds:
+    if wrt and made.seeds:
         results = run(as_readable(value), leaves)
         rng = np.random.default_rng(0)
         given = []
@@ -164,7 +146,7 @@ def functions(
             dtype = np.dtype(made.reading.function.results[k].type.dtype)
             noise = rng.normal(size=shape) if shape else rng.normal()
             given.append(np.asarray(noise, dtype) if shape else dtype.type(noise))
-        yield made.final(made.adjoint(made.seeds)), [*leaves, *given]
+        yield made.final(made.adjoint(wrt, made.seeds)), [*leaves, *given]
 
 
 def differs(due: list[Any], found: list[Any], rtol: float, exact: bool = True) -> str:
@@ -187,8 +169,7 @@ def differs(due: list[Any], found: list[Any], rtol: float, exact: bool = True) -
 
 def problems(case: Case, numba: bool = False) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a case, and where."""
-    made, leaves = special(case)
-    for function, args in functions(made, leaves):
+    for function, args in functions(*special(case)):
         wanted = run(as_readable(function), args)
         try:
             runner = as_compiled(function) if numba else as_plain(function)
@@ -274,8 +255,9 @@ def counted(a: Any, n: int) -> Any:
 
 
 def test_lengths_and_counts_are_not_checked() -> None:
-    made, _ = special(Case("counted", counted, lambda rng: (rng.normal(size=3), 2)))
-    text = text_of(emit_kernel(made.final(made.adjoint(made.seeds))))
+    case = Case("counted", counted, lambda rng: (rng.normal(size=3), 2))
+    made, _, wrt = special(case)
+    text = text_of(emit_kernel(made.final(made.adjoint(wrt, made.seeds))))
     assert not used_runtime([(text, 0)]) & {"rt_add", "rt_subtract", "rt_multiply"}
 
 
@@ -304,8 +286,7 @@ def main(arguments: list[str]) -> None:
     counts = {"right": 0, "wrong": 0}
     for case in chosen:
         if names:
-            made, leaves = special(case)
-            for function, _ in functions(made, leaves):
+            for function, _ in functions(*special(case)):
                 print(text_of(emit_python(function)))
                 print(text_of(emit_kernel(function)))
         found = list(problems(case, numba))

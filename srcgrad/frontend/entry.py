@@ -10,7 +10,7 @@ import ast
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,7 +130,7 @@ class _Entry:
         result = reader.function(self.source, things)
         reader.problems.raise_if_any()
         operands: list[Operand] = []
-        form = self.form(result, operands)
+        form = flatten(reader, result, operands, self.own)
         reader.problems.raise_if_any()
         body, results, written = self.finish(operands)
         name = self.source.name if self.source.name.isidentifier() else "function"
@@ -209,45 +209,13 @@ class _Entry:
 
     # results
 
-    def form(self, thing: Thing, operands: list[Operand]) -> Any:
-        """Return the form of a result over a flat list of operands."""
-        reader = self.reader
-        heap = reader.state.heap
-        if isinstance(thing, Maybe):
-            thing = reader.bound(thing, "the result", None)
-        kind, cls, parts = "", None, {}
-        match thing:
-            case Tuple():
-                kind, cls, parts = "tuple", thing.cls, dict(enumerate(thing.items))
-            case ListCell() if not isinstance(heap[thing], Ref):
-                kind, parts = "list", dict(enumerate(heap[thing]))
-            case DictCell():
-                kind, parts = "dict", heap[thing]
-            case Record():
-                kind, cls, parts = "record", thing.cls, heap[thing]
-            case Static():
-                return ("static", Known(thing.value))
-            case Poison():
-                return ("static", Known(None))
-        if is_point(thing):
-            operands.append(reader.operand(thing))
-            return ("leaf", len(operands) - 1, "array of rank 0")
-        if kind:
-            items = tuple(self.form(t, operands) for t in parts.values())
-            return Node(kind, cls, tuple(parts), items)
-        if is_operand(thing):
-            operands.append(thing)  # type: ignore[arg-type]
-            return ("leaf", len(operands) - 1)
-        if isinstance(thing, Ref) or isinstance(thing, ListCell):
-            operands.append(self.own(thing))
-            return ("leaf", len(operands) - 1)
-        reader.problem("SG302", f"the result is a {kind_of(thing)}")
-        return ("static", Known(None))
-
-    def own(self, thing: Ref | ListCell) -> Operand:
+    def own(self, thing: Thing) -> Operand:
         """Return an array result as a new array of its own."""
-        value = self.reader.operand(thing)
-        out: Operand = self.reader.build.op("copy", value)
+        reader = self.reader
+        if not isinstance(thing, Ref | ListCell):
+            reader.problem("SG302", f"the result is a {kind_of(thing)}")
+            return const(0)
+        out: Operand = reader.build.op("copy", reader.operand(thing))
         return out
 
     def finish(self, operands: list[Operand]) -> tuple[Block, list[Operand], list[int]]:
@@ -306,6 +274,39 @@ def contained(reader: Reader, node: Node, parts: list[Thing], name: str = "") ->
     cell = Record(name, node.cls) if node.cls else DictCell(name)
     heap[cell] = dict(zip(node.keys, parts, strict=True))
     return cell
+
+
+def flatten(
+    reader: Reader, thing: Thing, operands: list[Operand],
+    array: Callable[[Thing], Operand],
+) -> Any:  # fmt: skip
+    """Return the form of a thing over a flat list of operands, which it adds to.
+
+    Arrays, and all that is no container of numbers, become operands by `array`.
+    """
+    heap = reader.state.heap
+    if isinstance(thing, Maybe):
+        thing = reader.bound(thing, "the result", None)
+    kind, cls, parts = "", None, {}
+    match thing:
+        case Tuple():
+            kind, cls, parts = "tuple", thing.cls, dict(enumerate(thing.items))
+        case ListCell() if not isinstance(heap[thing], Ref):
+            kind, parts = "list", dict(enumerate(heap[thing]))
+        case DictCell():
+            kind, parts = "dict", heap[thing]
+        case Record():
+            kind, cls, parts = "record", thing.cls, heap[thing]
+        case Static():
+            return ("static", Known(thing.value))
+        case Poison():
+            return ("static", Known(None))
+    if kind:
+        items = tuple(flatten(reader, t, operands, array) for t in parts.values())
+        return Node(kind, cls, tuple(parts), items)
+    scalar = is_operand(thing) or is_point(thing)
+    operands.append(reader.operand(thing) if scalar else array(thing))
+    return ("leaf", len(operands) - 1, *["array of rank 0"] * is_point(thing))
 
 
 def identifier(name: str) -> str:
