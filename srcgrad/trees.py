@@ -8,9 +8,9 @@ what an argument is, and is the key of a specialisation; its leaves are
                                 fourth item marks one that is not contiguous
     ("static", Known(value))    anything else, known while compiling
 
-A *form* says what a result is; its leaves are ("leaf", place in the flat results), with
-a third item for arrays of rank 0, and
-("static", Known(value)). The order of the leaves is that of the parameters of the IR.
+A *form* says what a result is; its leaves are ("static", Known(value)) and ("leaf",
+place in the flat results), with a third item for arrays of rank 0. The order of the
+leaves is that of the parameters of the IR.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ import numpy as np
 
 from srcgrad.errors import make_error
 
-__all__ = [
-    "Known", "Node", "Tree", "closed", "fill", "is_float_leaf", "leaves", "opened",
-    "relabel", "spec_of", "tree_leaves", "tree_map", "type_of_leaf",
-]  # fmt: skip
+Tree = Any
 
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
                "M": "dates", "m": "time spans"}  # fmt: skip
@@ -42,27 +39,20 @@ class Node(NamedTuple):
     items: tuple[Any, ...]
 
 
-Tree = Any
-
-
 class Known:
     """A Python object in a key: names and flags by value, all else by identity."""
 
-    __slots__ = ("value",)
+    __slots__ = ("key", "value")
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        by_value = isinstance(value, str | bool)
+        self.value, self.key = value, (type(value), value if by_value else id(value))
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Known):
-            return NotImplemented
-        mine, theirs = self.value, other.value
-        by_value = type(mine) is type(theirs) and isinstance(mine, str | bool)
-        return mine is theirs or (by_value and bool(mine == theirs))
+        return isinstance(other, Known) and self.key == other.key
 
     def __hash__(self) -> int:
-        by_value = isinstance(self.value, str | bool)
-        return hash(self.value) if by_value else id(self.value)
+        return hash(self.key)
 
 
 def opened(value: Any) -> Node | None:
@@ -94,9 +84,10 @@ def closed(node: Node, like: Any = None) -> Any:
         return dict(zip(node.keys, node.items, strict=True))
     if node.kind == "list":
         return list(node.items)
+    if node.cls is None:
+        return node.items
     if node.kind == "tuple":
-        return tuple(node.items) if node.cls is None else node.cls(*node.items)
-    assert node.cls is not None
+        return node.cls(*node.items)
     record = object.__new__(node.cls) if like is None else copy.copy(like)
     for name, item in zip(node.keys, node.items, strict=True):
         object.__setattr__(record, name, item)
@@ -117,8 +108,7 @@ def tree_leaves(value: Any) -> Iterator[Any]:
     node = opened(value)
     if node is None:
         yield value
-        return
-    for item in node.items:
+    for item in node.items if node else ():
         yield from tree_leaves(item)
 
 
@@ -131,16 +121,12 @@ def spec_of(value: Any, name: str = "") -> Tree:
     >>> spec_of((1.0, 2)).items
     (('scalar', 'float64', True), ('scalar', 'int64', True))
     """
-    kind = type(value)
-    if kind is float:
-        return ("scalar", "float64", True)
     if isinstance(value, np.ndarray | np.generic):
         _check_array(value, name)
-        dtype = value.dtype.name
         if isinstance(value, np.generic):
-            return ("scalar", dtype, False)
+            return ("scalar", value.dtype.name, False)
         ones = tuple(int(n == 1) for n in value.shape)
-        return _array_leaf(dtype, ones, value.flags.c_contiguous)
+        return _array_leaf(value.dtype.name, ones, value.flags.c_contiguous)
     if isinstance(value, bool | str):
         return ("static", Known(value))
     if isinstance(value, int):
@@ -152,15 +138,15 @@ def spec_of(value: Any, name: str = "") -> Tree:
         return ("scalar", "float64", True)
     if isinstance(value, complex):
         raise _complex(name)
-    node = opened(value)
-    if node is None:
-        opaque = kind.__hash__ is None and not hasattr(value, "__dict__")
-        if opaque and kind.__module__ in sys.stdlib_module_names:
-            # It may change, and nothing would tell.
-            what = f"`{name}` is a {kind.__name__}, which is not read"
-            raise make_error("SG305", what, helps=("pass a tuple or an array",))
-        return ("static", Known(value))
-    return node._replace(items=tuple(spec_of(item, name) for item in node.items))
+    node, kind = opened(value), type(value)
+    if node is not None:
+        return node._replace(items=tuple(spec_of(item, name) for item in node.items))
+    opaque = kind.__hash__ is None and not hasattr(value, "__dict__")
+    if opaque and kind.__module__ in sys.stdlib_module_names:
+        # It may change, and nothing would tell.
+        what = f"`{name}` is a {kind.__name__}, which is not read"
+        raise make_error("SG305", what, helps=("pass a tuple or an array",))
+    return ("static", Known(value))
 
 
 def _check_array(value: Any, name: str) -> None:
@@ -214,13 +200,13 @@ def leaves(tree: Tree, value: Any = None, name: str = "") -> Iterator[Any]:
         if tree[0] != "static":
             yield name, tree, value
         return
-    items: dict[Any, Any] = dict.fromkeys(tree.keys)
-    if value is not None:
-        node = opened(value)
-        if node is None or set(node.keys) != set(tree.keys):
-            got = type(value).__name__ if node is None else _says(node)
-            raise ValueError(f"a {_says(tree)} belongs here, not a {got}")
-        items = dict(zip(node.keys, node.items, strict=True))
+    node = opened(value)
+    items = dict(zip(node.keys, node.items, strict=True)) if node else {}
+    if value is None:
+        items = dict.fromkeys(tree.keys)
+    elif node is None or items.keys() != set(tree.keys):
+        got = type(value).__name__ if node is None else _says(node)
+        raise ValueError(f"a {_says(tree)} belongs here, not a {got}")
     for key, inner in zip(tree.keys, tree.items, strict=True):
         yield from leaves(inner, items[key], f"{name}.{key}")
 

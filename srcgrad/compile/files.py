@@ -8,7 +8,7 @@ One specialisation is one folder, ``<root>/<version>/<key>/``::
 
 - The key digests all that the text and the machine code depend on, and is in the
   module's name: stale code cannot be addressed.
-- A folder appears whole, by one rename, after the compile; every process builds in a
+- A folder appears whole, by one rename, after the compile; every process writes a
   temporary folder of its own.
 - A folder is code that will be run. It is used only if it and all its files belong to
   this user or to root, nobody else may write there, no symbolic link is among them and
@@ -28,8 +28,6 @@ import shutil
 import stat
 import sys
 import time
-import weakref
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -43,33 +41,25 @@ _CODEGEN += "SLP_VECTORIZE DISABLE_JIT DEBUGINFO_DEFAULT"
 
 
 class Entry:
-    """One generated module and its machine code.
+    """One generated module and its machine code, in memory until `commit`.
 
-    Made by `open_entry`, and in one of three states. Found: taken whole from disk, with
-    its machine code in memory. Building: `folder` is temporary and private; machine
-    code is written into it until `commit` moves it. Else, and after `commit`, all is in
-    memory.
+    Made by `open_entry`. One that was found came whole from disk and stays as it is.
     """
 
     def __init__(
-        self, key: str, name: str, text: str, home: Path | None = None,
-        folder: Path | None = None, files: Mapping[str, bytes] | None = None,
-    ) -> None:  # fmt: skip
-        """Take a text; where it lies or will lie; where it is built; what was found."""
-        self.text, self.name = text, f"{name}_{key}"
-        self.found, self.files = bool(files), files or {}
-        # Tracebacks show the final path from the beginning: code objects keep it, and
-        # it holds after the rename.
-        self.path = str(home / f"{self.name}.py") if home else f"<srcgrad {self.name}>"
-        self.folder, self._home, self._process = folder, home, os.getpid()
+        self, key: str, name: str, text: str, home: Path | None = None
+    ) -> None:
+        """Take a text called `name`, and where it belongs on disk, if anywhere."""
+        self.name, self.text, self._home = name, text, home
+        self._full = full = f"{name}_{key}"
+        # Tracebacks show the final path from the beginning: code objects keep it.
+        self.path = str(home / f"{full}.py") if home else f"<srcgrad {full}>"
+        own = {f"{full}.py": text.encode("utf-8", "surrogatepass")}
+        files = _read_folder(home) if home else {}
+        self.found = own.items() <= files.items()
+        self.building = home is not None and not self.found
+        self.files = files if self.found else own
         self._module: ModuleType | None = None
-        if folder is not None:
-            weakref.finalize(self, _delete_own, folder, self._process)
-
-    @property
-    def building(self) -> bool:
-        """Whether machine code may be written: not by a forked copy of the builder."""
-        return self.folder is not None and self._process == os.getpid()
 
     def load(self) -> ModuleType:
         """Return the module, executed once.
@@ -79,86 +69,66 @@ class Entry:
         """
         if self._module is None:
             # Without a time linecache.checkcache never drops it: tracebacks and
-            # getsource work before the rename, in memory, and after an eviction.
+            # getsource work before the commit, in memory, and after an eviction.
             lines = self.text.splitlines(keepends=True)
             linecache.cache[self.path] = (len(self.text), None, lines, self.path)
-            module = ModuleType(self.name)
+            module = ModuleType(self._full)
             module.__file__ = self.path
             code = compile(self.text, self.path, "exec", dont_inherit=True)
-            sys.modules[self.name] = module
+            sys.modules[self._full] = module
             try:
                 exec(code, module.__dict__)
             except BaseException:
-                sys.modules.pop(self.name, None)
+                sys.modules.pop(self._full, None)
                 raise
             self._module = module
         return self._module
 
-    def write(self, name: str, data: bytes) -> None:
-        """Keep machine code; if that fails, the entry will not be on disk."""
-        if self.building and self.folder is not None:
-            try:
-                (self.folder / name).write_bytes(data)
-            except BaseException as error:  # interrupted: half of it is there
-                self.discard()
-                if not isinstance(error, OSError):
-                    raise
-
-    def discard(self) -> None:
-        """Give up building: remove the temporary folder. What is loaded keeps on."""
-        folder, self.folder = self.folder, None
-        if folder is not None:
-            _delete_own(folder, self._process)
-
     def commit(self) -> None:
-        """Move what was built to its place, with its manifest. Call it once, compiled.
+        """Write what was built to its place, if there is one. Call it once, compiled.
 
-        If another process was quicker, its folder stays and ours is removed. An OSError
-        (a full disk) leaves nothing behind. Either way what is loaded keeps working,
-        and without the disk. On an entry that is not being built it does nothing.
+        The folder appears whole, by one rename. If another process was quicker, its
+        folder stays. An OSError (a full disk) leaves nothing behind. What is loaded
+        keeps working, and without the disk.
         """
-        if self.building and self.folder is not None and self._home is not None:
-            try:
-                files = sorted(self.folder.iterdir())
-                digests = {path.name: digest(path.read_bytes()) for path in files}
-                manifest = self.folder / _MANIFEST
-                manifest.write_text(json.dumps(digests, indent=1))
-                for path in (*files, manifest, self.folder):
-                    _flush(path)
-                _publish(self.folder, self._home)
-                _make_room(self._home)
-            except OSError:
-                pass  # the folder is removed below, and nobody else ever saw it
-        self.discard()
+        home = self._home
+        if home is None or not self.building:
+            return
+        self.building = False
+        folder = home.with_name(f"{_BUILDING}{os.urandom(8).hex()}")
+        try:
+            home.parent.mkdir(mode=0o700, exist_ok=True)
+            _check_folder(home.parent)
+            folder.mkdir(mode=0o700)
+            digests = {name: digest(data) for name, data in self.files.items()}
+            self.files[_MANIFEST] = json.dumps(digests, indent=1).encode()
+            for name, data in self.files.items():
+                _write(folder / name, data)
+            if not _read_folder(home):  # not there, damaged, or not ours
+                _remove(home)
+                os.rename(folder, home)
+            _make_room(home)
+        except OSError:
+            pass  # nobody else ever saw the folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            self.files = {}
 
 
 def open_entry(key: str, name: str, text: str) -> Entry:
     """Return the entry of this key from disk, or one to build: load, compile, commit.
 
     `key` digests all that the text and its machine code depend on: one key is one
-    specialisation. A folder that holds another text is built anew.
+    specialisation.
     """
-    root, data = cache_root(), text.encode("utf-8", "surrogatepass")
-    if root is None:
-        return Entry(key, name, text)
-    home = root / _version() / key
-    files = _files(home)
-    if files.get(f"{name}_{key}.py") == data:
+    root = cache_root()
+    entry = Entry(key, name, text, root / _version() / key if root else None)
+    if entry.found:
         try:
-            os.utime(home)  # the least recently used is evicted first
+            os.utime(Path(entry.path).parent)  # the least recently used goes first
         except OSError:
             pass  # a cache that can only be read serves all the same
-        return Entry(key, name, text, home, files=files)
-    try:
-        home.parent.mkdir(mode=0o700, exist_ok=True)
-        _check_folder(home.parent)
-        folder = home.with_name(f"{_BUILDING}{os.urandom(8).hex()}")
-        folder.mkdir(mode=0o700)
-        entry = Entry(key, name, text, home, folder)
-        (folder / f"{entry.name}.py").write_bytes(data)
-        return entry
-    except OSError:
-        return Entry(key, name, text)  # the folder goes with the entry it was made for
+    return entry
 
 
 def cache_root() -> Path | None:
@@ -199,7 +169,8 @@ def clear_cache() -> None:
     """
     root = cache_root()
     for folder in _folders(root) if root else ():
-        _remove(folder)
+        if not folder.name.startswith(_BUILDING):
+            _remove(folder)
 
 
 def digest(*parts: str | bytes) -> str:
@@ -283,7 +254,7 @@ def _read(path: Path) -> bytes:
         return file.read()
 
 
-def _files(home: Path) -> dict[str, bytes]:
+def _read_folder(home: Path) -> dict[str, bytes]:
     """Return an entry's files, none unless all of them are as the manifest says."""
     try:
         _check_folder(home.parent)
@@ -295,29 +266,13 @@ def _files(home: Path) -> dict[str, bytes]:
     return files if manifest == {n: digest(d) for n, d in files.items()} else {}
 
 
-def _flush(path: Path) -> None:
-    """Force a file, or the names in a folder, to disk; only we may write to it."""
-    if path.is_file():
-        path.chmod(0o600)  # the umask may let the group write
-    if os.name == "nt":
-        return  # a folder cannot be opened; a torn file is found by its digest
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _publish(temporary: Path, home: Path) -> None:
-    """Rename a finished folder to its place, unless another process was quicker."""
-    try:
-        os.rename(temporary, home)
-    except OSError:
-        if _files(home).items() & _files(temporary).items():
-            return  # at least the text is the same
-        _remove(home)  # damaged, or not ours
-        os.rename(temporary, home)
-    _flush(home.parent)
+def _write(path: Path, data: bytes) -> None:
+    """Write a new file that only we may read, and force it to disk."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags, mode=0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _remove(path: Path) -> None:
@@ -326,19 +281,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def _delete_own(temporary: Path, process: int) -> None:
-    """Delete a temporary folder, unless called in a forked copy of its process."""
-    if process == os.getpid():
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _folders(root: Path, prefix: str = "") -> list[Path]:
-    """Return the folders of the entries of all versions, or of those being built."""
-    name = re.compile(prefix + "[0-9a-f]+")
-    found = (path for path in root.glob("*/*") if name.fullmatch(path.name))
-    return [path for path in found if path.is_dir() and not path.is_symlink()]
 
 
 def _make_room(home: Path) -> None:
@@ -352,22 +294,27 @@ def _make_room(home: Path) -> None:
     if stamp.exists() and now - stamp.stat().st_mtime < 60:
         return
     stamp.touch()
-    for folder in _folders(root, _BUILDING):
-        if now - folder.stat().st_mtime > 24 * 3600:
+    entries = []
+    for folder in _folders(root):
+        try:
+            size = sum(item.stat().st_size for item in os.scandir(folder))
+            used = folder.stat().st_mtime
+        except OSError:  # another process removes it
+            continue
+        if not folder.name.startswith(_BUILDING):
+            entries.append((used, size, folder))
+        elif now - used > 24 * 3600:
             _remove(folder)
-    entries = [(_used(folder), folder) for folder in _folders(root)]
-    total = sum(size for (_, size), _ in entries)
+    total = sum(size for _, size, _ in entries)
     cap = int(wanted) if wanted.isdecimal() else 1 << 30
-    for (_, size), folder in sorted(entries):
+    for _, size, folder in sorted(entries):
         if total > cap and folder != home:
             _remove(folder)
             total -= size
 
 
-def _used(folder: Path) -> tuple[float, int]:
-    """Return when an entry was last found and the bytes of its files, 0 if gone."""
-    try:
-        size = sum(item.stat().st_size for item in os.scandir(folder))
-        return folder.stat().st_mtime, size
-    except OSError:
-        return 0.0, 0
+def _folders(root: Path) -> list[Path]:
+    """Return the folders of the entries of all versions, and of those being written."""
+    ours = re.compile(f"({re.escape(_BUILDING)})?[0-9a-f]+")
+    found = (path for path in root.glob("*/*") if ours.fullmatch(path.name))
+    return [path for path in found if path.is_dir() and not path.is_symlink()]

@@ -20,11 +20,15 @@ from srcgrad.compile.files import Entry, digest
 
 
 class EntryCache(caching.NullCache):
-    """Read from an entry that was found, write into one being built, never raise."""
+    """Read from an entry that was found, write into one being built, never raise.
+
+    The entry is committed when the function is compiled that it is named after.
+    """
 
     def __init__(self, function: Any, entry: Entry) -> None:
         """Serve one function of the module of an entry."""
         self._entry = entry
+        self._last = entry.name == function.__name__
         self._place = f"{function.__qualname__} {function.__code__.co_firstlineno}"
 
     def _name(self, sig: Any) -> str:
@@ -33,7 +37,7 @@ class EntryCache(caching.NullCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled overload, None if it is not there or cannot be used."""
         try:
-            data = pickle.loads(self._entry.files[self._name(sig)])
+            data = pickle.loads(self._entry.files.pop(self._name(sig)))
             target_context.refresh()
             rebuild: Any = compiler.CompileResult._rebuild
             return rebuild(target_context, *data)
@@ -44,7 +48,9 @@ class EntryCache(caching.NullCache):
         """Keep a compiled overload, unless it holds addresses of this process."""
         if self._entry.building and not data.library.has_dynamic_globals:
             dumps: Any = serialize.dumps
-            self._entry.write(self._name(sig), dumps(data._reduce()))
+            self._entry.files[self._name(sig)] = dumps(data._reduce())
+        if self._last:
+            self._entry.commit()
 
 
 @functools.cache

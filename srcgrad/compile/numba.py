@@ -1,13 +1,11 @@
 """Load the kernel of a function through Numba; with the runtime, all that knows it.
 
 A kernel is a module of its own in the cache folder. Its key covers the text, the
-runtime and the versions, so one key is one specialisation; the entry is committed after
-the first call has compiled it.
+runtime and the versions, so one key is one specialisation.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,52 +30,34 @@ def kernel_text(function: Function, **flags: bool) -> str:
     return "\n".join([*head, *(text for text, _ in lines)]) + "\n"
 
 
-class Kernel:
-    """A compiled function; it is compiled, and kept on disk, at its first call.
+def load(function: Function, cache: bool = True, **flags: bool) -> Callable[..., Any]:
+    """Return the kernel of a function, from disk if it is there.
 
-    Attributes:
-        dispatcher: What Numba made of the text.
+    It is compiled, and kept on disk, at its first call; `dispatcher` is what Numba made
+    of it.
     """
+    from numba.core.errors import NumbaError
 
-    def __init__(self, dispatcher: Any, entry: Entry, name: str) -> None:
-        """Take a function of an entry; what was found on disk is compiled already."""
-        self.dispatcher, self._entry, self._name = dispatcher, entry, name
-        self._lock, self._ready = threading.Lock(), entry.found
-
-    def __call__(self, *args: Any) -> Any:
-        """Run the kernel."""
-        if not self._ready:
-            self.compile(args)
-        return self.dispatcher(*args)
-
-    def compile(self, args: Sequence[Any]) -> None:
-        """Compile for arguments of these types."""
-        import numba
-
-        typeof: Any = numba.typeof
-        with self._lock:
-            if self._ready:
-                return
-            try:
-                self.dispatcher.compile(tuple(typeof(a) for a in args))
-            except Exception as error:
-                what = f"Numba refused the kernel: {type(error).__name__}"
-                text = 'the text is what `.source(..., stage="kernel")` returns'
-                raise internal_error(
-                    what, code="SG901", function=self._name, helps=[text]
-                ) from error
-            self._entry.commit()
-            self._ready = True
-
-
-def load(function: Function, cache: bool = True, **flags: bool) -> Kernel:
-    """Return the kernel of a function, from disk if it is there."""
     from srcgrad.compile.machine import load_compiled
 
     text, name = kernel_text(function, **flags), f"{function.name}_kernel"
     key = digest("numba", text, *environment(native=True))
-    entry = (open_entry if cache else Entry)(key, name, text)
-    return Kernel(getattr(load_compiled(entry), name), entry, function.name)
+    module = load_compiled((open_entry if cache else Entry)(key, name, text))
+    dispatcher = getattr(module, name)
+
+    def kernel(*args: Any) -> Any:
+        try:
+            return dispatcher(*args)
+        except NumbaError as error:
+            what = f"Numba refused the kernel: {type(error).__name__}"
+            helps = ['its text is what `.source(..., stage="kernel")` returns']
+            shown = function.name
+            raise internal_error(
+                what, code="SG901", function=shown, helps=helps
+            ) from error
+
+    vars(kernel)["dispatcher"] = dispatcher
+    return kernel
 
 
 class Compiled:
@@ -104,14 +84,13 @@ class Compiled:
 
 
 def wrapped(
-    kernel: Kernel, name: str, ones: dict[str, tuple[int, ...]], example: Sequence[Any],
+    kernel: Any, name: str, ones: dict[str, tuple[int, ...]], example: Sequence[Any],
     seeds: Sequence[Any], shown: str,
 ) -> Any:  # fmt: skip
     """Return a compiled function around a kernel, for these types of arguments only."""
     import numba
 
     params, typeof = ", ".join(ones), numba.typeof
-    kernel.compile([*example, *seeds])
     lines = [f"def {name}({params}):"]
     for parameter, axes in ones.items():
         for axis, one in enumerate(axes):
