@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import srcgrad
-from srcgrad.adjoint import control, cotangents, statement, storage, tapes
+from srcgrad.adjoint import control, statement, storage, tapes
 from srcgrad.builder import Builder, const
 from srcgrad.compile import plain
 from srcgrad.emit import names, nest
@@ -97,8 +97,8 @@ MUTATIONS = (
         ("pairwise_distances",),
     ),
     Mutation(
-        "accumulate", cotangents.Cotangents, "give_number",
-        'self.build.op("add", old, g, name=name)', "g",
+        "accumulate", statement.Statements, "give",
+        'self.build.op("add", old, g, name=d_name(owner))', "g",
         ("operators_broadcast",),
     ),
     Mutation(
@@ -107,24 +107,24 @@ MUTATIONS = (
         ("delay_line",),
     ),
     Mutation(
-        "save", tapes._Recorder, "keep",
-        "Index(tuple(self.numbers[loop] for loop in tape.loops))",
-        "Index(tuple(const(0) for loop in tape.loops))",
+        "save", tapes.Recorder, "keep",
+        "tuple(self.numbers[loop] for loop in tape.loops)",
+        "tuple(const(0) for loop in tape.loops)",
         ("logistic_map",),
     ),
     Mutation(
         "view", storage.Storage, "need_path",
-        "(i.start, i.stop, i.step)", "(i.start, i.stop, None)",
+        "for step in path)", "for step in path[:-1])",
         ("overlap_with_own_reverse",),
     ),
     Mutation(
-        "merge", control.Control, "leave_branch",
-        "a, b = (", "b, a = (",
+        "merge", control.Control, "joined",
+        "Merge(out, a, b)", "Merge(out, b, a)",
         ("continue_on_data",),
     ),
     Mutation(
-        "carry", control.Control, "close",
-        "slot.yld = self.numbers.pop(carry.inn, zero)", "slot.yld = slot.inn",
+        "carry", control.Control, "loop",
+        "end = self.cotangent(slot.first)", "end = slot.inn",
         ("logistic_map",),
     ),
     Mutation(
@@ -148,8 +148,8 @@ MUTATIONS = (
         ("closure_writes_captured_array",),
     ),
     Mutation(
-        "clearing", statement.Statements, "reverse_write",
-        "self.buffers[buffer] = left", "self.buffers[buffer] = version",
+        "clearing", statement.Statements, "reverse_store",
+        "g, self.buffers[owner] = self", "g, _ = self",
         ("constant_store_then_square",),
     ),
     Mutation(

@@ -1,58 +1,44 @@
 """The adjoints of branches and loops.
 
 A loop is reversed by a loop that runs the turns backward. What it hands from turn to
-turn is found by over-estimating and pruning: accumulators for numbers of the outside,
-one slot for each buffer, yields permuted as the forward loop permuted them.
+turn is found by over-estimating and pruning: one slot for whatever is read inside, one
+for each carried value, yields permuted as the forward loop permuted them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from srcgrad.adjoint.statement import Statements
+from srcgrad import ir
+from srcgrad.adjoint.statement import Statements, d_name
 from srcgrad.adjoint.storage import Region
 from srcgrad.adjoint.tapes import number
 from srcgrad.analyses.regions import Buffer
 from srcgrad.builder import INT, const
-from srcgrad.ir import (
-    Block,
-    Carry,
-    Const,
-    For,
-    If,
-    Loop,
-    Merge,
-    Operand,
-    Stmt,
-    Value,
-    While,
-    owned,
-)
-from srcgrad.types import ListOf, Scalar
-from srcgrad.walk import free_values, substitute
+from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
+from srcgrad.types import ListOf
+from srcgrad.walk import free_values, handed, outs, substitute
 
-__all__ = ["Control"]
+_TABLES = ("plain", "buffers", "content", "current")
+Known = dict[str, dict[Any, Any]]
 
 
 @dataclass(slots=True)
 class Slot:
-    """One value that the reverse loop hands from turn to turn."""
+    """One value that the reverse loop hands from turn to turn.
+
+    It is the cotangent of `last` when a forward turn has ended, of `first` when it
+    begins, and of `before` when the loop begins; or it is the content of these.
+    """
 
     init: Operand
     inn: Value
-    out: Value
-    yld: Operand | None = None
-
-
-@dataclass(slots=True)
-class Known:
-    """A copy of all that the backward sweep knows at one point."""
-
-    numbers: dict[Value, Operand]
-    whole: dict[Buffer, Operand]
-    buffers: dict[Buffer, Value]
-    content: dict[Buffer, Value]
-    current: dict[Buffer, Value]
+    out: Any
+    last: Operand
+    first: Value
+    before: Operand
+    content: bool = False
 
 
 class Control(Statements):
@@ -61,302 +47,210 @@ class Control(Statements):
     def block(self, block: Block) -> None:
         """Reverse the statements of a block."""
         for stmt in reversed(block.stmts):
-            if isinstance(stmt, If):
-                self.build.loc = stmt.loc
-                self.conditional(stmt)
-            elif isinstance(stmt, For | While):
-                self.build.loc = stmt.loc
-                self.loop(stmt)
-            else:
+            self.build.loc = stmt.loc
+            if not isinstance(stmt, Loop | ir.If):
                 self.simple(stmt)
+            elif any(o in self.active and self.wanted(o) for o in outs(stmt)) or any(
+                stmt in dict(self.regions.site[u].chain) for u in self.plan.restores
+            ):
+                if isinstance(stmt, ir.If):
+                    self.branch(stmt)
+                else:
+                    self.loop(stmt)
 
     def know(self) -> Known:
-        """Return a copy of what is known."""
-        return Known(
-            dict(self.numbers), dict(self.whole), dict(self.buffers),
-            dict(self.content), dict(self.current),
-        )  # fmt: skip
+        """Return a copy of all that is known here."""
+        return {table: dict(getattr(self, table)) for table in _TABLES}
 
     def recall(self, known: Known) -> None:
         """Go back to a copy."""
-        self.numbers, self.whole = dict(known.numbers), dict(known.whole)
-        self.buffers = dict(known.buffers)
-        self.content, self.current = dict(known.content), dict(known.current)
+        for table, content in known.items():
+            setattr(self, table, dict(content))
 
-    def arrays_inside(self, stmt: Stmt) -> list[Value]:
-        """Return the active arrays of the outside that a region reads."""
-        handed = {
-            source
-            for m in getattr(stmt, "merges", ())
-            for source in (m.then, m.orelse)
-            if owned(m.out.type)
-            and self.regions.buffer[source] is not self.regions.buffer[m.out]
-        }
-        return [
-            v
-            for v in free_values([stmt])
-            if owned(v.type)
-            and v in self.active
-            and v in self.regions.buffer
-            and v not in handed
-        ]
+    def passed(self, stmt: Stmt) -> set[Operand]:
+        """Return the arrays that a region passes on as other buffers."""
+        of, pairs = self.regions.buffer, handed(stmt)
+        return {x for x, out in pairs if owned(out.type) and of[x] is not of[out]}
 
-    def needed(self, stmt: If | For | While) -> bool:
-        """Tell whether reversing a region can matter."""
-        outs: list[Value]
-        if isinstance(stmt, If):
-            outs = [m.out for m in stmt.merges]
-            restored = any(
-                any(s is stmt for s, _ in self.regions.site[u].chain)
-                for u in self.plan.restores
-            )
-        else:
-            outs = [c.out for c in stmt.carries]
-            restored = bool(self.restored_in(stmt))
-        return restored or any(o in self.active and self.wanted(o) for o in outs)
+    def outside(self, stmt: Stmt) -> list[Value]:
+        """Return the active values of the outside that a region only reads."""
+        passed, found = self.passed(stmt), dict[Value | Buffer, Value]()
+        for x in free_values([stmt]):
+            while owned(x.type) and x not in self.regions.buffer:
+                view = self.regions.definition[x]
+                assert isinstance(view, ir.View | ir.Read)
+                x = view.base
+            if x in self.active and x not in passed:
+                found.setdefault(self.owner(x), x)
+        return list(found.values())
+
+    def withdraw(self, x: Value) -> Operand:
+        """Take the cotangent of what a region made."""
+        g = self.cotangent(x)
+        self.pop(x)
+        return g
+
+    def hand(self, target: Operand, g: Operand, content: bool = False) -> None:
+        """Hand what belongs to the result of a region to what it came from."""
+        if not isinstance(target, Value) or not owned(target.type):
+            if not isinstance(g, Const) or g.value != 0.0:
+                self.give(target, g)
+        elif content:
+            buffer = self.regions.buffer[target]
+            self.current[buffer], self.content[buffer] = g, target  # type: ignore[assignment]
+        elif target in self.active:
+            self.buffers[self.owner(target)] = g  # type: ignore[assignment]
+
+    def enter(self, stmt: Stmt) -> Region:
+        """Open the mirror of a forward region."""
+        self.open.append(Region(stmt, len(self.build.open) - 1))
+        return self.open[-1]
 
     # branches
 
-    def conditional(self, stmt: If) -> None:
+    def branch(self, stmt: ir.If) -> None:
         """Reverse an `if` under the same condition."""
-        if not self.needed(stmt):
-            return
         cond = self.need(stmt.cond)
-        for value in self.arrays_inside(stmt):
-            self.buffer_of(self.regions.buffer[value], value)
-        merged: dict[Value, Operand] = {}
-        handed: dict[Value, Value] = {}
-        for m in stmt.merges:
-            if m.out not in self.active:
-                continue
-            if owned(m.out.type):
-                if self.wanted(m.out):
-                    buffer = self.regions.buffer[m.out]
-                    handed[m.out] = self.buffer_of(buffer, m.out)
-            elif m.out in self.numbers:
-                merged[m.out] = self.numbers.pop(m.out)
+        for value in self.outside(stmt):
+            if owned(value.type):
+                self.buffer_of(value)
+        wanted = [m for m in stmt.merges if m.out in self.active and self.wanted(m.out)]
+        moved = [(m, self.withdraw(m.out)) for m in wanted]
         before = self.know()
         ends: list[Known] = []
         arms: list[list[Stmt]] = []
         for arm, block in enumerate((stmt.then, stmt.orelse)):
             self.recall(before)
             with self.build.block() as stmts:
-                self.enter(stmt, arm)
-                self.enter_merges(stmt, arm, merged, handed)
+                self.enter(stmt)
+                for m in stmt.merges:
+                    if owned(m.out.type):
+                        self.undo_merge(m.out, (m.then, m.orelse)[arm])
+                for m, g in moved:
+                    self.hand((m.then, m.orelse)[arm], g)
                 self.block(block)
                 self.open.pop()
             ends.append(self.know())
             arms.append(stmts)
-        self.recall(before)
-        self.leave_branch(stmt, cond, arms, ends)
-
-    def enter(self, stmt: Stmt, arm: int) -> Region:
-        """Open the mirror of a forward region."""
-        region = Region(stmt, arm, len(self.build.open) - 1)
-        self.open.append(region)
-        return region
-
-    def enter_merges(
-        self, stmt: If, arm: int, merged: dict[Value, Operand],
-        handed: dict[Value, Value],
-    ) -> None:  # fmt: skip
-        """Hand cotangents and buffers of merged values to those of one arm."""
-        moved: list[tuple[Buffer, Value]] = []
-        for m in stmt.merges:
-            source = m.then if arm == 0 else m.orelse
-            if not owned(m.out.type):
-                continue
-            assert isinstance(source, Value)
-            out, buffer = self.regions.buffer[m.out], self.regions.buffer[source]
-            if m.out in handed:
-                self.buffers.pop(out, None)
-                moved.append((buffer, handed[m.out]))
-            known = self.content.get(out) is m.out
-            if out in self.current:
-                present = self.current[out]
-                if buffer is not out:
-                    self.current[buffer] = present
-                self.content.pop(buffer, None)
-                if known:
-                    self.content[buffer] = source
-        self.buffers.update(moved)
-        for m in stmt.merges:
-            if m.out in merged:
-                self.give(m.then if arm == 0 else m.orelse, merged[m.out])
-
-    def leave_branch(
-        self, stmt: If, cond: Operand, arms: list[list[Stmt]], ends: list[Known]
-    ) -> None:
-        """Join what the arms know."""
-        merges: list[Merge] = []
-        level = len(self.open) - 1
-        for value in dict.fromkeys([*ends[0].numbers, *ends[1].numbers]):
-            if len(self.regions.chain[value]) > level:
-                continue
-            zero = Const(0.0, Scalar(value.type.dtype))
-            a, b = (e.numbers.get(value, zero) for e in ends)
-            self.numbers[value] = self.joined(merges, a, b, value)
-        self.join_buffers(merges, arms, ends, level)
-        for buffer in dict.fromkeys([*ends[0].current, *ends[1].current]):
-            if len(self.regions.chain[buffer.first]) > level:
-                continue
-            x, y = (e.current.get(buffer) for e in ends)
-            if x is None or y is None:
-                self.current.pop(buffer, None)
-                self.content.pop(buffer, None)
-                continue
-            out = self.joined(merges, x, y, x)
-            assert isinstance(out, Value)
-            self.current[buffer] = out
-            if ends[0].content.get(buffer) is ends[1].content.get(buffer) is not None:
-                self.content[buffer] = ends[0].content[buffer]
-            else:
-                self.content.pop(buffer, None)
-        self.drop_handed(stmt)
+        merges: list[ir.Merge] = []
+        made = {self.regions.buffer[m.out] for m in stmt.merges if owned(m.out.type)
+                and self.regions.buffer[m.out].first is m.out}  # fmt: skip
+        known = self.joined(ends, arms, merges, made)
+        self.recall({**before, **known})
         then, orelse = (Block(tuple(a)) for a in arms)
-        self.build.emit(If(cond, then, orelse, tuple(merges), stmt.loc))
+        self.build.emit(ir.If(cond, then, orelse, tuple(merges), stmt.loc))
 
-    def drop_handed(self, stmt: If) -> None:
-        """Forget the buffers that exist only after the `if`."""
-        for m in stmt.merges:
-            if owned(m.out.type):
-                out = self.regions.buffer[m.out]
-                if out.first is m.out:
-                    for table in (self.buffers, self.current, self.content):
-                        table.pop(out, None)
-                    self.whole.pop(out, None)
+    def undo_merge(self, out: Value, source: Operand) -> None:
+        """Let the buffer of an arm be what the buffer of a merge is."""
+        made, buffer = self.regions.buffer[out], self.regions.buffer_of(source)
+        known = self.content.get(made) is out
+        if made in self.current:
+            self.current[buffer] = self.current[made]
+            self.content.pop(buffer, None)
+            if known:
+                self.hand(source, self.current[made], content=True)
 
     def joined(
-        self, merges: list[Merge], a: Operand, b: Operand, like: Value
-    ) -> Operand:
-        """Return the value that is `a` after one arm and `b` after the other."""
-        if a is b or (isinstance(a, Const) and a == b):
-            return a
-        kind = a.type if isinstance(a, Value) else b.type
-        name = like.name if like.name.startswith("d_") else f"d_{like.name}"
-        if not isinstance(like.type, Scalar) and not name.startswith("d_d_"):
-            name = like.name
-        out = Value(name, kind)
-        merges.append(Merge(out, a, b))
-        return out
+        self, ends: list[Known], arms: list[list[Stmt]], merges: list[ir.Merge],
+        made: set[Buffer],
+    ) -> Known:  # fmt: skip
+        """Return what is known after a branch, from what is at the ends of its arms."""
+        level, chain = len(self.open) - 1, self.regions.chain
 
-    def join_buffers(
-        self, merges: list[Merge], arms: list[list[Stmt]], ends: list[Known], level: int
-    ) -> None:
-        keys = {}
-        for end in ends:
-            keys.update(dict.fromkeys(end.buffers))
-            keys.update(dict.fromkeys(end.whole))
-        for buffer in keys:
-            if len(self.regions.chain[buffer.first]) > level:
+        def join(a: Any, b: Any, name: str) -> Operand:
+            if a is b or (isinstance(a, Const) and a == b):
+                return a
+            out = Value(name, a.type if isinstance(a, Value) else b.type)
+            merges.append(ir.Merge(out, a, b))
+            return out
+
+        known: Known = {table: {} for table in _TABLES}
+        for owner in [o for t in ("plain", "buffers") for end in ends for o in end[t]]:
+            first = owner if isinstance(owner, Value) else owner.first
+            plain, buffers = known["plain"], known["buffers"]
+            if len(chain[first]) > level or owner in plain or owner in buffers:
                 continue
-            sides: list[Value] = []
-            whole = [e.whole.get(buffer) for e in ends]
-            if whole[0] is whole[1] is not None:
+            sides: list[Any] = [end["plain"].get(owner) for end in ends]
+            if sides[0] is sides[1] is not None:
+                plain[owner] = sides[0]
                 continue
-            for arm, end in enumerate(ends):
-                if buffer in end.buffers:
-                    sides.append(end.buffers[buffer])
-                    continue
-                with self.build.block() as stmts:
-                    keep = self.know()
-                    self.recall(end)
-                    sides.append(self.buffer_of(buffer, buffer.first))
-                    self.recall(keep)
-                arms[arm].extend(stmts)
-            self.whole.pop(buffer, None)
-            out = self.joined(merges, sides[0], sides[1], sides[0])
-            assert isinstance(out, Value)
-            self.buffers[buffer] = out
+            for k, (end, stmts) in enumerate(zip(ends, arms, strict=True)):
+                self.recall(end)
+                with self.build.block() as more:
+                    sides[k] = self.cotangent(first)
+                stmts += more
+            if owned(first.type):
+                buffers[owner] = join(sides[0], sides[1], sides[0].name)
+            else:
+                name = first.name if first.name.startswith("d_") else d_name(first)
+                plain[owner] = join(sides[0], sides[1], name)
+        for buffer, present in ends[0]["current"].items():
+            other = ends[1]["current"].get(buffer)
+            if other is None or buffer in made or len(chain[buffer.first]) > level:
+                continue
+            known["current"][buffer] = join(present, other, present.name)
+            version, same = (end["content"].get(buffer) for end in ends)
+            if version is same is not None:
+                known["content"][buffer] = version
+        return known
 
     # loops
 
     def loop(self, stmt: Loop) -> None:
         """Reverse a loop."""
-        if not self.needed(stmt):
-            return
+        moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
+        outside = self.outside(stmt)
+        hands: list[tuple[Value, Operand, Value, Operand]] = [
+            *((x, x, x, x) for x in outside if not owned(x.type)),
+            *((c.out, c.yld, c.inn, c.init) for c in moving),
+            *((x, x, x, x) for x in outside if owned(x.type)),
+        ]
         slots: list[Slot] = []
-        numbers = self.open_numbers(stmt, slots)
-        carried = self.open_carried(stmt, slots)
-        outside = self.open_outside(stmt, slots)
-        primal = self.open_primal(stmt, slots)
+        for made, last, first, start in hands:
+            init, name = self.withdraw(made), d_name(first)
+            inn, out = Value(name, init.type), Value(name, init.type)
+            slots.append(Slot(init, inn, out, last, first, start))
+        for c in self.undone(stmt):
+            inn, out = Value(c.inn.name, c.inn.type), Value(c.inn.name, c.init.type)
+            init = self.current.pop(self.regions.buffer[c.out])
+            self.content.pop(self.regions.buffer[c.out], None)
+            slots.append(Slot(init, inn, out, c.yld, c.inn, c.init, content=True))
         before = self.know()
-        var, bounds = self.turns(stmt)
+        turns = self.turns(stmt)
         with self.build.block() as stmts:
-            region = self.enter(stmt, 0 if isinstance(stmt, For) else 1)
-            self.set_number(stmt, region, var)
+            region = self.enter(stmt)
+            self.set_number(stmt, region, turns[0])
             region.head = len(stmts)
-            for buffer, slot in outside.items():
-                self.buffers[buffer] = slot.inn
-            for value, slot in numbers.items():
-                self.numbers[value] = slot.inn
-            for slot, carry in carried:
-                if isinstance(carry.inn.type, Scalar):
-                    self.give(carry.yld, slot.inn)
-                else:
-                    self.buffers[self.regions.buffer[carry.yld]] = slot.inn
-            for slot, carry in primal:
-                buffer = self.regions.buffer[carry.yld]
-                self.current[buffer] = slot.inn
-                self.content[buffer] = carry.yld  # type: ignore[assignment]
+            for slot in slots:
+                self.hand(slot.last, slot.inn, slot.content)
             self.block(stmt.body)
-            self.close(numbers, carried, outside, primal)
+            gone: dict[Value, Operand] = {}
+            kept: list[ir.Carry] = []
+            for slot in slots:
+                if slot.content:
+                    buffer = self.regions.buffer[slot.first]
+                    end: Operand = self.current.get(buffer, slot.inn)
+                else:
+                    end = self.cotangent(slot.first)
+                if end is slot.inn or (
+                    isinstance(slot.init, Const) and end == slot.init
+                ):
+                    gone[slot.inn], slot.out = slot.init, slot.init
+                else:
+                    kept.append(ir.Carry(slot.init, slot.inn, end, slot.out))
             self.open.pop()
         self.recall(before)
-        self.finish(stmt, var, bounds, stmts, slots)
-        self.leave_loop(numbers, carried, outside, primal)
+        reverse = For(*turns, tuple(kept), Block(tuple(stmts)), loc=stmt.loc)
+        self.build.emit(substitute(reverse, gone))
+        for slot in slots:
+            self.hand(slot.before, slot.out, slot.content)
 
-    def open_numbers(self, stmt: Loop, slots: list[Slot]) -> dict[Value, Slot]:
-        """Make an accumulator for each active number of the outside."""
-        found: dict[Value, Slot] = {}
-        body = free_values(stmt.body.stmts, [c.yld for c in stmt.carries])
-        own = {c.inn for c in stmt.carries} | {getattr(stmt, "var", None)}
-        for value in body:
-            if owned(value.type) or value not in self.active or value in own:
-                continue
-            zero = Const(0.0, Scalar(value.type.dtype))
-            found[value] = self.slot(slots, self.numbers.get(value, zero), value)
-        return found
-
-    def slot(self, slots: list[Slot], init: Operand, like: Value) -> Slot:
-        name = f"d_{like.name}" if like.name else ""
-        made = Slot(init, Value(name, init.type), Value(name, init.type))
-        slots.append(made)
-        return made
-
-    def open_carried(self, stmt: Loop, slots: list[Slot]) -> list[tuple[Slot, Carry]]:
-        """Make a slot for the cotangent of each active carried value."""
-        found: list[tuple[Slot, Carry]] = []
-        for carry in stmt.carries:
-            if carry.inn not in self.active and carry.out not in self.active:
-                continue
-            init: Operand | None
-            if isinstance(carry.inn.type, Scalar):
-                zero = Const(0.0, Scalar(carry.out.type.dtype))
-                init = self.numbers.pop(carry.out, None) or zero
-            else:
-                buffer = self.regions.buffer[carry.out]
-                init = self.buffer_of(buffer, carry.out)
-                del self.buffers[buffer]
-            found.append((self.slot(slots, init, carry.inn), carry))
-        return found
-
-    def open_outside(self, stmt: Loop, slots: list[Slot]) -> dict[Buffer, Slot]:
-        """Make a slot for the cotangent of each active array that is only read."""
-        found: dict[Buffer, Slot] = {}
-        inits = {c.init for c in stmt.carries}
-        for value in self.arrays_inside(stmt):
-            buffer = self.regions.buffer[value]
-            if value in inits or buffer in found:
-                continue
-            version = self.buffer_of(buffer, value)
-            found[buffer] = self.slot(slots, version, buffer.first)
-        return found
-
-    def open_primal(self, stmt: Loop, slots: list[Slot]) -> list[tuple[Slot, Carry]]:
-        """Make a slot for each buffer in which this loop's writes are undone."""
-        of, families = self.regions.buffer_of, self.restored_in(stmt)
-        undone: list[Carry] = []
+    def undone(self, stmt: Loop) -> list[ir.Carry]:
+        """Return the carries in whose buffers the writes of a loop are undone."""
+        of, site = self.regions.buffer_of, self.regions.site
+        restored = [u for u in self.plan.restores if stmt in dict(site[u].chain)]
+        families = {of(u.base).family() for u in restored}
+        undone: list[ir.Carry] = []
         for carry in stmt.carries:
             if not owned(carry.inn.type) or isinstance(carry.inn.type, ListOf):
                 continue
@@ -375,126 +269,44 @@ class Control(Statements):
             left = {of(c.yld).memory() for c in undone}
             linked = [c for c in undone if of(c.inn).memory() in left]
             if linked == undone:
-                break
+                return undone
             undone = linked
-        found: list[tuple[Slot, Carry]] = []
-        for carry in undone:
-            inn, out = (Value(carry.inn.name, v.type) for v in (carry.inn, carry.init))
-            slot = Slot(self.current[of(carry.out)], inn, out)
-            slots.append(slot)
-            found.append((slot, carry))
-        return found
 
-    def turns(self, stmt: Loop) -> tuple[Value, tuple[Operand, Operand, Operand]]:
+    def turns(self, stmt: Loop) -> tuple[Value, Operand, Operand, Operand]:
         """Return the variable and the bounds of the reverse loop."""
         build = self.build
-        if isinstance(stmt, While) or stmt.exit is not None:
-            if stmt not in self.plan.trips:
-                counted = stmt.trips or Value("trips", INT)
-                self.plan.trips[stmt] = counted
-                self.regions.chain[counted] = self.regions.site[stmt].chain
-                self.new = True
-            trips = self.need(self.plan.trips[stmt])
-            plain = isinstance(stmt, For) and _plain(stmt)
-            name = stmt.var.name if plain else "k"  # type: ignore[union-attr]
-            start = build.op("sub", trips, const(1))
-            return Value(name, INT), (start, const(-1), const(-1))
-        start, stop, step = (self.need(x) for x in (stmt.start, stmt.stop, stmt.step))
-        first = build.op("sub", start, step)
-        if step in (const(1), const(-1)):
-            last = build.op("sub", stop, step)
+        if isinstance(stmt, For) and stmt.exit is None:
+            bounds = (stmt.start, stmt.stop, stmt.step)
+            start, stop, step = map(self.need, bounds)
+            first = build.op("sub", start, step)
+            if step in (const(1), const(-1)):
+                last = build.op("sub", stop, step)
+            else:
+                count = build.op("range_length", start, stop, step)
+                gone = build.op("mul", build.op("sub", count, const(1)), step)
+                last = build.op("add", start, gone)
+            return Value(stmt.var.name, INT), last, first, build.op("neg", step)
+        if stmt.trips is not None:
+            trips = self.need(stmt.trips)
         else:
-            count = build.op("range_length", start, stop, step)
-            gone = build.op("mul", build.op("sub", count, const(1)), step)
-            last = build.op("add", start, gone)
-        return Value(stmt.var.name, INT), (last, first, build.op("neg", step))
+            trips = self.count("trips", stmt, self.regions.site[stmt].chain)
+        plain = isinstance(stmt, For) and (stmt.start, stmt.step) == (
+            const(0),
+            const(1),
+        )
+        name = stmt.var.name if isinstance(stmt, For) and plain else "k"
+        start = build.op("sub", trips, const(1))
+        return Value(name, INT), start, const(-1), const(-1)
 
     def set_number(self, stmt: Loop, region: Region, var: Value) -> None:
         """Set the loop variable and the number of the turn in the reverse loop."""
         build = self.build
         region.number = var
-        if isinstance(stmt, While):
-            return
-        if stmt.exit is None:
+        if isinstance(stmt, For) and stmt.exit is None:
             region.cache[stmt.var] = var
             region.number = number(build, stmt, var, self.need)
-            return
-        region.cache[stmt.var] = var
-        if not _plain(stmt):
-            step = var
+        elif isinstance(stmt, For):
+            gone: Operand = var
             if stmt.step != const(1):
-                step = build.op("mul", var, self.need(stmt.step))
-            region.cache[stmt.var] = build.op("add", self.need(stmt.start), step)
-
-    def close(
-        self, numbers: dict[Value, Slot], carried: list[tuple[Slot, Carry]],
-        outside: dict[Buffer, Slot], primal: list[tuple[Slot, Carry]],
-    ) -> None:  # fmt: skip
-        """Find what each slot hands to the turn before."""
-        for slot, carry in carried:
-            if isinstance(carry.inn.type, Scalar):
-                zero = Const(0.0, Scalar(carry.inn.type.dtype))
-                slot.yld = self.numbers.pop(carry.inn, zero)
-            else:
-                slot.yld = self.buffer_of(self.regions.buffer[carry.inn], carry.inn)
-        for value, slot in numbers.items():
-            slot.yld = self.numbers[value]
-        for buffer, slot in outside.items():
-            slot.yld = self.buffers[buffer]
-        for slot, carry in primal:
-            slot.yld = self.current.get(self.regions.buffer[carry.inn], slot.inn)
-
-    def finish(
-        self, stmt: Loop, var: Value, bounds: tuple[Operand, Operand, Operand],
-        stmts: list[Stmt], slots: list[Slot],
-    ) -> None:  # fmt: skip
-        """Emit the reverse loop with the slots that carry something."""
-        gone: dict[Value, Operand] = {}
-        kept: list[Carry] = []
-        for slot in slots:
-            assert slot.yld is not None
-            nothing = isinstance(slot.init, Const) and slot.yld == slot.init
-            if slot.yld is slot.inn or nothing:
-                gone[slot.inn] = gone[slot.out] = slot.init
-            else:
-                kept.append(Carry(slot.init, slot.inn, slot.yld, slot.out))
-        loop: Stmt = For(
-            var, *bounds, tuple(kept), Block(tuple(stmts)), None, None, stmt.loc
-        )
-        loop = substitute(loop, gone)
-        self.build.emit(loop)
-        for slot in slots:
-            if slot.out in gone:
-                slot.out = slot.init  # type: ignore[assignment]
-
-    def leave_loop(
-        self, numbers: dict[Value, Slot], carried: list[tuple[Slot, Carry]],
-        outside: dict[Buffer, Slot], primal: list[tuple[Slot, Carry]],
-    ) -> None:  # fmt: skip
-        """Set what holds before the forward loop."""
-        for value, slot in numbers.items():
-            self.numbers[value] = slot.out
-        for buffer, slot in outside.items():
-            self.buffers[buffer] = slot.out
-        for slot, carry in carried:
-            if isinstance(carry.inn.type, Scalar):
-                if not (isinstance(slot.out, Const) and slot.out.value == 0.0):
-                    self.give(carry.init, slot.out)
-            elif carry.init in self.active:
-                self.buffers[self.regions.buffer[carry.init]] = slot.out
-        for slot, carry in primal:
-            buffer = self.regions.buffer[carry.init]
-            self.current[buffer] = slot.out
-            self.content[buffer] = carry.init  # type: ignore[assignment]
-            done = self.regions.buffer[carry.out]
-            self.content.pop(done, None)
-            self.current.pop(done, None)
-        for _, carry in carried:
-            if owned(carry.inn.type):
-                done = self.regions.buffer[carry.out]
-                if self.regions.buffer[carry.init] is not done:
-                    self.buffers.pop(done, None)
-
-
-def _plain(stmt: For) -> bool:
-    return stmt.start == const(0) and stmt.step == const(1)
+                gone = build.op("mul", var, self.need(stmt.step))
+            region.cache[stmt.var] = build.op("add", self.need(stmt.start), gone)

@@ -1,70 +1,208 @@
-"""The adjoints of single statements.
+"""Cotangents, and the adjoints of single statements.
 
-Order within one: the cotangent leaves the buffer first, then an overwritten part is put
-back, then the operands receive their contributions.
+`give` is the only place that accumulates. The cotangent of a number, and a whole first
+contribution to an array, is a plain value (which may be of lower rank: it stands for
+its broadcast); that of an array becomes a buffer of its own when a part is added to it,
+when a loop or branch works on it, or when it is returned.
+
+Order within a statement: the cotangent leaves the buffer first, then an overwritten
+part is put back, then the operands receive their contributions.
 """
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
-from srcgrad.adjoint.cotangents import Cotangents
+from srcgrad import ir
+from srcgrad.adjoint.storage import Storage
+from srcgrad.adjoint.tapes import Plan, Unkept
 from srcgrad.adjoint.terms import Names, Term, apply_rule
-from srcgrad.analyses.masks import Mask
-from srcgrad.ir import (
-    Accumulate,
-    Const,
-    Index,
-    Op,
-    Operand,
-    Path,
-    Push,
-    Read,
-    Stmt,
-    Take,
-    Value,
-    View,
-    Write,
-    gathers,
-    owned,
-)
+from srcgrad.analyses.masks import Mask, masks
+from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.builder import INT, const
+from srcgrad.ir import Const, Op, Operand, Path, Stmt, Value, View, owned
 from srcgrad.ops import ROWS
-from srcgrad.types import Scalar, is_full
+from srcgrad.types import Array, ListOf, Scalar, is_full
 
-__all__ = ["Statements"]
+# Rules that hand on the cotangent alone: what is zero there stays zero.
+_PLAIN = {"add", "sub", "neg", "pos", "where", "cast", "copy", "clip"}
 
 
-class Statements(Cotangents):
-    """Reverse everything that is not a region."""
+def d_name(x: Operand | Buffer) -> str:
+    """Return the name that the cotangent of a value would like."""
+    return f"d_{x.name}" if x.name and not isinstance(x, Const) else ""
 
-    masks: dict[Value, Mask]
+
+class Statements(Storage):
+    """Cotangents, and the reverse of everything that is not a region.
+
+    `plain` holds the cotangents that are values, `buffers` those that may be added to.
+    """
+
+    def __init__(self, regions: Regions, plan: Plan, active: set[Value]) -> None:
+        super().__init__(regions, plan)
+        self.active, self.masks = active, masks(regions.function)
+        self.plain: dict[Value | Buffer, Operand] = {}
+        self.buffers: dict[Value | Buffer, Value] = {}
+
+    # cotangents
+
+    def owner(self, x: Value) -> Value | Buffer:
+        """Return what the cotangent of a value belongs to."""
+        return self.regions.buffer[x] if owned(x.type) else x
+
+    def wanted(self, x: Value) -> bool:
+        """Tell whether a value has a cotangent."""
+        owner = self.owner(x)
+        return owner in self.buffers or owner in self.plain
+
+    def pop(self, x: Value) -> Operand | None:
+        """Take the cotangent of a value that was made here."""
+        owner = self.owner(x)
+        return self.buffers.pop(owner, None) or self.plain.pop(owner, None)
+
+    def cotangent(self, x: Value) -> Operand:
+        """Return the cotangent of a number, or that of an array as a buffer."""
+        zero = Const(0.0, Scalar(x.type.dtype))
+        return self.buffer_of(x) if owned(x.type) else self.plain.get(x, zero)
+
+    def give(self, target: Operand, g: Operand) -> None:
+        """Add a contribution to the cotangent of a forward value."""
+        if not isinstance(target, Value) or target not in self.active:
+            return
+        if isinstance(target.type, ListOf):
+            self.give_items(target, g)
+            return
+        g = self.build.fit(g, target.type)
+        stmt = self.regions.definition.get(target)
+        if isinstance(stmt, View) and not ir.gathers(stmt.path):
+            self.give_part(stmt.base, stmt.path, g)
+            return
+        owner = self.owner(target)
+        if owner in self.buffers:
+            self.buffers[owner] = self.build.accumulate(self.buffers[owner], (), g)
+            return
+        old = self.plain.get(owner)
+        if old is not None and not (isinstance(old, Const) and old.value == 0.0):
+            g = self.build.op("add", old, g, name=d_name(owner))
+        self.plain[owner] = g
+        if isinstance(g, Value):
+            g.name = g.name or d_name(target)
+
+    def give_items(self, target: Value, g: Operand) -> None:
+        """Add the rows of a stacked cotangent to the items of a list."""
+        build, version, owner = self.build, self.buffer_of(target), self.owner(target)
+        g = self.build.cast(g, target.type.dtype)
+        if isinstance(version.type, Array):
+            self.buffers[owner] = build.accumulate(version, (), g)
+            return
+        assert isinstance(g, Value)
+        var, inn = Value("k", INT), Value(version.name, version.type)
+        with build.block() as stmts:
+            here = (ir.Index((var,)),)
+            end = build.accumulate(inn, here, build.view(g, here))
+        out = self.buffers[owner] = Value(version.name, version.type)
+        count, body = build.op("length", version), ir.Block(tuple(stmts))
+        carry = ir.Carry(version, inn, end, out)
+        loop = ir.For(var, const(0), count, const(1), (carry,), body, loc=build.loc)
+        build.emit(loop)
+
+    def give_part(self, base: Value, path: Path, g: Operand) -> None:
+        if base in self.active:
+            path, version = self.need_path(path), self.buffer_of(base)
+            self.buffers[self.owner(base)] = self.build.accumulate(version, path, g)
+
+    def buffer_of(self, base: Value) -> Value:
+        """Return the cotangent of an array as a buffer that may be added to."""
+        buffer = self.regions.buffer[base]
+        if buffer not in self.buffers:
+            g = self.plain.pop(buffer, None)
+            made = self.zeros(base) if g is None else self.full(g, base)
+            made.name = d_name(buffer) or made.name
+            self.buffers[buffer] = made
+        return self.buffers[buffer]
+
+    def zeros(self, base: Value) -> Value:
+        """Return a new buffer of zeros in the shape of an array."""
+        build, dtype = self.build, base.type.dtype
+        made: Value
+        if isinstance(base.type, ListOf):
+            return self.zero_list(base, base.type.item)
+        like: Operand | None = self.current.get(self.regions.buffer[base])
+        if not self.regions.chain[base] or base in self.current.values():
+            like = base
+        elif like is None and base in self.taped.place:
+            like = self.need_array(base)
+        if like is not None:
+            made = build.op("zeros_like", like, dtype=dtype)
+        else:
+            made = build.op("zeros", *map(build.length, base.type.dims), dtype=dtype)
+        return made
+
+    def zero_list(self, base: Value, item: Scalar | Array) -> Value:
+        """Return the cotangent of a list: an array, or a list of arrays of zeros."""
+        build, buffer, chain = self.build, self.regions.buffer[base], self.regions.chain
+        version = self.current.get(buffer) or self.grown(base)
+        made: Value
+        if self.regions.settled(item.dims):
+            count: Operand
+            if version is not None:
+                count = build.op("length", version)
+            else:
+                # Made in a loop: the forward sweep notes how long it was in the end.
+                around = chain[buffer.first]
+                ends = [v for v, b in self.regions.buffer.items() if b is buffer]
+                last = [v for v in ends if chain[v] == around][-1]
+                count = self.count("at", last, around)
+            lengths = map(build.length, item.dims)
+            made = build.op("zeros", count, *lengths, dtype=item.dtype)
+        elif version is not None:
+            made = build.op("zeros_items", version)
+        else:
+            raise Unkept(base.name)
+        return made
+
+    def full(self, g: Operand, base: Value) -> Value:
+        """Return a cotangent as a new array in the full shape of its owner."""
+        if is_full(g.type, base.type):
+            made: Value = self.build.op("copy", g)
+            return made
+        return self.build.write(self.zeros(base), (), g)
+
+    def spread(self, g: Operand, out: Value) -> Operand:
+        """Return the cotangent of a result in the full shape of that result."""
+        if not isinstance(out.type, Array) or is_full(g.type, out.type):
+            return g
+        return self.full(g, out)
+
+    # statements
 
     def simple(self, stmt: Stmt) -> None:
         """Reverse one statement."""
-        self.build.loc = stmt.loc
         match stmt:
             case Op():
                 self.reverse_op(stmt)
-            case Read():
-                g = self.numbers.pop(stmt.out, None) if _number(stmt) else None
-                if g is not None and stmt.base in self.active:
-                    buffer = self.regions.buffer[stmt.base]
-                    self.give_part(buffer, stmt.base, self.need_path(stmt.path), g)
-            case View() if gathers(stmt.path):
-                picked = self.pop_whole(stmt.out)
-                if picked is not None and stmt.base in self.active:
-                    picked = self.spread(picked, stmt.out)
-                    buffer = self.regions.buffer[stmt.base]
-                    path = self.need_path(stmt.path)
-                    self.give_part(buffer, stmt.base, path, picked)
-            case Write():
-                self.reverse_write(stmt)
-            case Accumulate():
-                self.reverse_accumulate(stmt)
-            case Take():
-                self.reverse_take(stmt)
-            case Push():
-                self.reverse_push(stmt)
+            case ir.Read() | View() if stmt.out in self.active:
+                if isinstance(stmt.out.type, Scalar) or ir.gathers(stmt.path):
+                    g = self.pop(stmt.out)
+                    if g is not None:
+                        g = self.spread(g, stmt.out)
+                        self.give_part(stmt.base, stmt.path, g)
+            case ir.Write() | ir.Accumulate():
+                self.reverse_store(stmt)
+            case ir.Take():
+                g = self.pop(stmt.value)
+                if g is not None or self.wanted(stmt.base):
+                    zero = Const(0.0, Scalar(stmt.base.type.dtype))
+                    version, path = self.buffer_of(stmt.base), self.need_path(stmt.path)
+                    version = self.build.write(version, path, g or zero)
+                    self.buffers[self.owner(stmt.base)] = version
+                self.undo(stmt)
+            case ir.Push() if stmt.value in self.active and self.wanted(stmt.base):
+                at = (ir.Index((self.position(stmt),)),)
+                self.give(stmt.value, self.part(self.buffer_of(stmt.base), at))
             case _:
                 pass
 
@@ -76,24 +214,22 @@ class Statements(Cotangents):
         out = stmt.outs[0] if stmt.outs else None
         if out is None or row.kind == "constant" or out not in self.active:
             return
-        g = self.pop_whole(out) if owned(out.type) else self.numbers.pop(out, None)
+        g = self.pop(out)
         if g is None:
             return
-        if self.must_spread(stmt, out):
+        moving = [a for a in args if isinstance(a, Value) and a in self.active]
+        if row.kind != "elementwise" or not all(
+            is_full(a.type, out.type) for a in moving
+        ):
             g = self.spread(g, out)
         if isinstance(g, Value) and not g.name and not isinstance(g.type, Scalar):
-            g.name = f"d_{out.name}" if out.name else ""
-            g.hint = f"d_{out.hint or 'a'}"
+            g.name, g.hint = d_name(out), f"d_{out.hint or 'a'}"
         names = Names(self.build, stmt, g, self.need)
         masked = row.kind == "elementwise" and out in self.masks
-        starred = row.params[-1].lstrip("*") if row.starred else None
         for k, arg in enumerate(args):
-            param = row.param(k)
-            if param not in row.vjp or arg not in self.active:
+            if row.param(k) not in row.vjp or arg not in self.active:
                 continue
-            result = apply_rule(row, param, names)
-            if param == starred and isinstance(result, list | tuple):
-                result = result[k - len(row.params) + 1]
+            result = apply_rule(row, k, names)
             if result is not None:
                 if masked and row.name not in _PLAIN:
                     result = self.select(self.masks[out], result)
@@ -101,142 +237,70 @@ class Statements(Cotangents):
 
     def select(self, mask: Mask, result: Any) -> Any:
         """Keep a contribution only where its value counts."""
-        chosen: Any = None
-        for way in sorted(
-            mask,
-            key=lambda w: sorted((self.regions.site[s].order, not k) for s, k in w),
-        ):
-            both: Any = None
-            for stmt, first in sorted(way, key=lambda s: self.regions.site[s[0]].order):
-                cond = self.selection(stmt, first)
-                both = cond if both is None else both & cond
-            chosen = both if chosen is None else chosen | both
-        return chosen.where(result, 0)
+
+        def place(selection: tuple[Op, bool]) -> tuple[int, bool]:
+            return self.regions.site[selection[0]].order, not selection[1]
+
+        ways = sorted(
+            (sorted(way, key=place) for way in mask),
+            key=lambda way: list(map(place, way)),
+        )
+        conds = [reduce(and_, [self.selection(*s) for s in way]) for way in ways]
+        return reduce(or_, conds).where(result, 0)
 
     def selection(self, stmt: Op, first: bool) -> Any:
         """Return the condition under which an arm is selected."""
+        x: Any
         if stmt.row == "clip":
-            given: Any = (Term(self.need(a), self.build) for a in stmt.args)
-            x, low, high = given
+            x, low, high = (Term(self.need(a), self.build) for a in stmt.args)
             return (x >= low) & (x <= high)
-        cond: Any = Term(self.need(stmt.args[0]), self.build)
-        return cond if first else ~cond
+        x = Term(self.need(stmt.args[0]), self.build)
+        return x if first else ~x
 
-    def must_spread(self, stmt: Op, out: Value) -> bool:
-        """Tell whether a rule needs the cotangent in its full shape."""
-        row = ROWS[stmt.row]
-        if row.kind != "elementwise":
-            return True
-        return any(
-            a in self.active and not is_full(a.type, out.type)
-            for a in stmt.args
-            if isinstance(a, Value)
-        )
-
-    def undo(self, stmt: Write | Accumulate | Take) -> None:
+    def undo(self, stmt: ir.Write | ir.Accumulate | ir.Take) -> None:
         """Put back what a write replaced, if somebody needs it."""
         buffer = self.regions.buffer[stmt.base]
+        known = self.content.pop(buffer, None) is stmt.out
         if stmt in self.plan.restores and buffer in self.current:
-            old = self.need(self.plan.restores[stmt])
-            path = self.need_path(stmt.path)
-            known = self.content.get(buffer) is stmt.out
+            old, path = self.need(self.plan.restores[stmt]), self.need_path(stmt.path)
             self.current[buffer] = self.build.write(self.current[buffer], path, old)
             if known:
                 self.content[buffer] = stmt.base
-                return
-        self.content.pop(buffer, None)
 
-    def reverse_write(self, stmt: Write) -> None:
-        buffer = self.regions.buffer[stmt.base]
+    def reverse_store(self, stmt: ir.Write | ir.Accumulate) -> None:
+        """Hand on the cotangent of the place; a write had no part in what was there."""
+        value, base, owner = stmt.value, stmt.base, self.owner(stmt.base)
+        clears = isinstance(stmt, ir.Write)
         g: Operand | None = None
-        if stmt.out in self.active and (buffer in self.buffers or buffer in self.whole):
-            if not stmt.path:
-                g = self.pop_whole(stmt.out)
-            elif stmt.once:
-                g = self.part(self.buffers[buffer], self.need_path(stmt.path))
+        if (stmt.out if clears else value) in self.active and self.wanted(base):
+            if not stmt.path and (clears or owner in self.plain):
+                g = self.pop(base) if clears else self.plain[owner]
             else:
-                version = self.buffer_of(buffer, stmt.base)
-                path = self.need_path(stmt.path)
-                name = f"d_{stmt.value.name}" if isinstance(stmt.value, Value) else ""
-                g, left = self.build.take(version, path, name if name != "d_" else "")
-                self.buffers[buffer] = left
+                version, path = self.buffer_of(base), self.need_path(stmt.path)
+                if isinstance(stmt, ir.Write) and not stmt.once:
+                    g, self.buffers[owner] = self.build.take(
+                        version, path, d_name(value)
+                    )
+                else:
+                    g = self.part(version, path)
         self.undo(stmt)
         if g is not None:
-            self.give(stmt.value, self.whole_part(stmt, g))
-
-    def whole_part(self, stmt: Write | Accumulate, g: Operand) -> Operand:
-        """Return a cotangent spread over the place that was written, if it must be."""
-        value = stmt.value
-        if stmt.path or not isinstance(value, Value) or value not in self.active:
-            return g
-        base = stmt.base
-        if is_full(value.type, base.type) or is_full(g.type, base.type):
-            return g
-        return self.full(g, base)
+            if not stmt.path and isinstance(value, Value) and value in self.active:
+                if not is_full(value.type, base.type):
+                    g = self.spread(g, base)
+            self.give(value, g)
 
     def part(self, version: Value, path: Path) -> Operand:
         """Return a copy of a part of a cotangent."""
-        type = self.build.place(version.type, path)
-        if isinstance(type, Scalar):
+        if isinstance(self.build.place(version.type, path), Scalar):
             return self.build.read(version, path)
-        view = self.build.view(version, path) if path else version
-        out: Operand = self.build.op("copy", view)
+        out: Operand = self.build.op("copy", self.build.view(version, path))
         return out
 
-    def reverse_accumulate(self, stmt: Accumulate) -> None:
-        buffer = self.regions.buffer[stmt.base]
-        g: Operand | None = None
-        if stmt.value in self.active:
-            if buffer in self.whole and not stmt.path:
-                g = self.whole[buffer]
-            elif buffer in self.buffers or buffer in self.whole:
-                g = self.part(
-                    self.buffer_of(buffer, stmt.base), self.need_path(stmt.path)
-                )
-        self.undo(stmt)
-        if g is not None:
-            self.give(stmt.value, self.whole_part(stmt, g))
-
-    def reverse_take(self, stmt: Take) -> None:
-        buffer = self.regions.buffer[stmt.base]
-        if owned(stmt.value.type):
-            g = self.pop_whole(stmt.value)
-        else:
-            g = self.numbers.pop(stmt.value, None)
-        here = buffer in self.buffers or buffer in self.whole
-        if here or g is not None:
-            version = self.buffer_of(buffer, stmt.base)
-            path = self.need_path(stmt.path)
-            zero = Const(0.0, Scalar(stmt.base.type.dtype))
-            self.buffers[buffer] = self.build.write(version, path, g or zero)
-        self.undo(stmt)
-
-    def reverse_push(self, stmt: Push) -> None:
-        buffer = self.regions.buffer[stmt.base]
-        if stmt.value not in self.active or buffer not in self.buffers:
-            return
-        position = self.push_position(stmt)
-        self.give(stmt.value, self.part(self.buffers[buffer], (Index((position,)),)))
-
-    def push_position(self, stmt: Push) -> Operand:
+    def position(self, stmt: ir.Push) -> Operand:
         """Return where in its list an item was put."""
-        index = self.counted_position(stmt)
-        if index is not None:
-            return index
-        return self.length_of(stmt.base)
-
-    def counted_position(self, stmt: Push) -> Operand | None:
-        """The only push into an empty list, once a turn: the number of the turn."""
-        pushes = [u for u in self.regions.family_updates(stmt.base)]
-        chain = self.regions.site[stmt].chain
-        if len(pushes) != 1 or len(chain) != 1:
-            return None
-        return self.open[-1].number
-
-
-def _number(stmt: Read) -> bool:
-    return isinstance(stmt.out.type, Scalar)
-
-
-# Rules that hand on the cotangent alone: what is zero there stays zero.
-_PLAIN = {"add", "sub", "neg", "pos", "where", "cast", "copy", "clip"}
+        pushes = self.regions.family_updates(stmt.base)
+        turn = self.open[-1].number
+        if len(pushes) == len(self.regions.site[stmt].chain) == 1 and turn is not None:
+            return turn  # the only push into an empty list, once a turn
+        return self.count("at", stmt.base, self.regions.chain[stmt.base])

@@ -7,43 +7,19 @@ buffer is. Nothing runs backward, so every operand is alive where it is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from srcgrad import ir
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.algebra import Algebra
 from srcgrad.analyses.activity import active_values
-from srcgrad.analyses.regions import Buffer, Regions
-from srcgrad.builder import INT, const
-from srcgrad.ir import (
-    Accumulate,
-    Block,
-    Carry,
-    Const,
-    For,
-    Function,
-    If,
-    Index,
-    Loop,
-    Merge,
-    Op,
-    Operand,
-    Push,
-    Read,
-    Stmt,
-    Take,
-    Value,
-    View,
-    While,
-    Write,
-    owned,
-)
+from srcgrad.analyses.regions import Regions
+from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value, View, owned
 from srcgrad.ops import ROWS, Row
 from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full
-from srcgrad.walk import every, free_values, operands, outs, substitute
-
-__all__ = ["tangent"]
+from srcgrad.walk import free_values, named, operands, outs, rewrite, substitute
 
 
 def tangent(function: Function, wrt: Sequence[int], name: str = "") -> Function:
@@ -62,29 +38,34 @@ def tangent(function: Function, wrt: Sequence[int], name: str = "") -> Function:
 
 class _Tangent:
     def __init__(self, function: Function, wrt: Sequence[int]) -> None:
-        self.function = function
-        self.build = Algebra()
+        self.function, self.build = function, Algebra()
         self.t: dict[Value, Operand] = {}
-        self.regions = Regions(function)
-        self.busy = _busy(function, self.regions)
         self.results = [r for r in function.results if is_float(r.type)]
-        self.seeds = [twin(function.params[k]) for k in wrt]
         inputs = [function.params[k] for k in wrt]
-        for value, seed in zip(inputs, self.seeds, strict=True):
-            if is_float(value.type):
-                self.t[value] = seed
+        self.seeds = [twin(x) for x in inputs]
+        pairs = zip(inputs, self.seeds, strict=True)
+        self.t.update((x, seed) for x, seed in pairs if is_float(x.type))
         self.active = active_values(function, self.t, self.results)
+        # A list has a tangent from the start: what it holds may move later.
+        # What changes, or is handed on or out, shares its tangent with nothing.
+        self.regions = regions = Regions(function)
+        self.busy = {None, *regions.changed(function.body.stmts)}
+        arrays = [r for r in self.results if isinstance(r, Value)]
+        self.busy.update(map(regions.family, arrays))
+        buffers = regions.buffer.items()
+        lists = [(v, b.family()) for v, b in buffers if isinstance(v.type, ListOf)]
+        moving = {family for v, family in lists if v in self.active}
+        self.active.update(v for v, family in lists if family in moving)
 
     def run(self, name: str) -> Function:
         """Build the whole function."""
         f, body = self.function, self.function.body.stmts
-        self.stmts(body[: f.cut])
-        cut = len(self.build.open[-1])
-        self.stmts(body[len(body) if f.cut is None else f.cut :])
-        moved = [self.of(r) for r in self.results]
+        cut = len(body) if f.cut is None else f.cut
+        self.stmts(body[:cut])
+        after = None if f.cut is None else len(self.build.open[-1])
+        self.stmts(body[cut:])
+        results = (*f.results, *map(self.of, self.results))
         params = (*f.params, *self.seeds)
-        results = (*f.results, *moved)
-        after = None if f.cut is None else cut
         return Function(name, params, self.build.close(), results, f.loc, after)
 
     # tangents of values
@@ -98,55 +79,30 @@ class _Tangent:
         return Const(0.0, Scalar((like or x.type).dtype))
 
     def zeros(self, x: Value) -> Value:
-        """Return a new buffer of zeros like an array or a list."""
-        name = tangent_name(x)
-        if isinstance(x.type, Array):
-            out: Value = self.build.op("zeros_like", x, dtype=x.type.dtype, name=name)
-            return out
-        type = kind(x.type)
-        assert isinstance(type, ListOf)
-        empty: Value = self.build.op("new_list", item=type.item, name=name)
-        made = self.regions.definition.get(x)
-        if isinstance(made, Op) and made.row == "new_list":
-            return empty
-        return self.zero_items(x, empty, type)
-
-    def zero_items(self, x: Value, empty: Value, type: ListOf) -> Value:
-        """Return a list with a zero for each item that a list has already."""
-        build = self.build
-        count = build.op("length", x)
-        var, name = Value("i", INT), empty.name
-        inn, out = Value(name, type), Value(name, type)
-        with build.block() as stmts:
-            item: Operand = Const(0.0, Scalar(type.dtype))
-            if isinstance(type.item, Array):
-                found = build.read(x, (Index((var,)),))
-                item = build.op("zeros_like", found, dtype=type.dtype)
-            end = build.push(inn, item)
-        carry = Carry(empty, inn, end, out)
-        body = Block(tuple(stmts))
-        build.emit(For(var, const(0), count, const(1), (carry,), body, loc=build.loc))
-        return out
+        """Return a new buffer of zeros like an array, or a list like an empty one."""
+        build, type, name = self.build, kind(x.type), tangent_name(x)
+        made: Value
+        if isinstance(type, ListOf):
+            made = build.op("new_list", item=type.item, name=name)
+        else:
+            made = build.op("zeros_like", x, dtype=type.dtype, name=name)
+        return made
 
     def settle(self, z: Value, t: Operand, start: int) -> None:
         """Make an expression the tangent of a result, as a buffer of its own."""
         t = self.build.cast(t, z.type.dtype)
         if isinstance(z.type, Array):
+            new = self.build.open[-1][start:]
             if not is_full(t.type, z.type):
                 t = self.build.write(self.zeros(z), (), t)
-            elif not _made(t, self.build.open[-1][start:]) and not self.may_share(z, t):
-                t = self.build.op("copy", t)
+            elif not any(t in outs(s) and not isinstance(s, View) for s in new):
+                owners = [v for v, other in self.t.items() if other is t]
+                families = {self.regions.family(v) for v in (*owners, z)}
+                if not owners or families & self.busy:
+                    t = self.build.op("copy", t)
         if isinstance(t, Value) and not t.name:
             t.name = tangent_name(z)
         self.t[z] = t
-
-    def may_share(self, z: Value, t: Operand) -> bool:
-        """Tell whether a tangent may stand for one more array: none of them changes."""
-        owners = [v for v, other in self.t.items() if other is t]
-        families = {self.regions.buffer.get(v) for v in (*owners, z)}
-        return bool(owners) and all(
-            f is not None and f.family() not in self.busy for f in families
-        )
 
     # statements
 
@@ -156,45 +112,38 @@ class _Tangent:
         while todo:
             stmt = todo.pop()
             self.build.loc = stmt.loc
-            if not isinstance(stmt, Op):
+            if isinstance(stmt, Op):
+                self.build.emit(stmt)
+                # A length known only now is measured before the tangent may need it.
+                while todo and _measures(todo[-1], stmt):
+                    self.build.emit(todo.pop())
+                self.op(stmt)
+            else:
                 self.stmt(stmt)
-                continue
-            self.build.emit(stmt)
-            # A length known only now is measured before the tangent may need it.
-            while todo and _measures(todo[-1], stmt):
-                self.build.emit(todo.pop())
-            self.op(stmt)
 
     def stmt(self, stmt: Stmt) -> None:
         """Keep a statement that is no operation and add its tangent."""
         match stmt:
-            case View() | Read():
+            case View() | ir.Read():
                 self.build.emit(stmt)
                 if stmt.out in self.active and stmt.base in self.t:
                     base, out = self.buffer(stmt.base), twin(stmt.out)
                     self.t[stmt.out] = self.place(replace(stmt, base=base, out=out))
-            case Write() | Accumulate() | Push():
-                self.update(stmt)
-            case Take():
+            case ir.Take():
                 self.build.emit(stmt)
-                if {stmt.out, stmt.value} & self.active and stmt.base in self.t:
-                    base, out, value = self.buffer(stmt.base), stmt.out, stmt.value
-                    self.t[out], self.t[value] = a, b = twin(out), twin(value)
-                    self.build.emit(replace(stmt, base=base, out=a, value=b))
-            case For() | While():
+                if self.active.intersection(outs(stmt)) and stmt.base in self.t:
+                    made = {x: twin(x) for x in outs(stmt)}
+                    self.t.update(made)
+                    base = self.buffer(stmt.base)
+                    self.build.emit(rewrite(stmt, {stmt.base: base}, made))
+            case ir.Write() | ir.Accumulate() | ir.Push():
+                self.update(stmt)
+            case ir.For() | ir.While():
                 self.loop(stmt)
-            case If():
-                self.conditional(stmt)
+            case ir.If():
+                self.branch(stmt)
             case _:
                 self.build.emit(stmt)
-
-    def place(self, stmt: View | Read) -> Value:
-        """Emit a view or an element; a view of a view is one view of the buffer."""
-        base, path = self.build.flat(stmt.base, stmt.path)
-        if not path:
-            return base
-        self.build.emit(replace(stmt, base=base, path=path))
-        return stmt.out
 
     def buffer(self, base: Value) -> Value:
         """Return the tangent of an array or list, which is never a number."""
@@ -202,23 +151,31 @@ class _Tangent:
         assert isinstance(t, Value)
         return t
 
-    def update(self, stmt: Write | Accumulate | Push) -> None:
+    def place(self, stmt: View | ir.Read) -> Value:
+        """Emit a view or an element; a view of a view is one view of the buffer."""
+        base, path = self.build.flat(stmt.base, stmt.path)
+        if not path:
+            return base
+        self.build.emit(replace(stmt, base=base, path=path))
+        return stmt.out
+
+    def update(self, stmt: ir.Write | ir.Accumulate | ir.Push) -> None:
         """Change the tangent buffer where the buffer changes."""
-        moves = stmt.base in self.t or stmt.value in self.t
-        if stmt.out not in self.active or not moves:
+        value, moves = stmt.value, stmt.value in self.t
+        if stmt.out not in self.active or not (moves or stmt.base in self.t):
             self.build.emit(stmt)
             return
         # Zeros take their shape from the version that the statement consumes.
         base = self.buffer(stmt.base)
         self.build.emit(stmt)
-        if isinstance(stmt, Accumulate) and stmt.value not in self.t:
-            self.t[stmt.out] = base
-            return
-        value: Operand = Const(0.0, Scalar(stmt.base.type.dtype))
-        if stmt.value in self.t or isinstance(stmt, Push):
-            value = self.of(stmt.value, stmt.base.type)
-        out = Value(base.name, base.type)
-        self.build.emit(replace(stmt, base=base, value=value, out=out))
+        if moves or isinstance(stmt, ir.Push):
+            value = self.of(value, stmt.base.type)
+        else:
+            value = Const(0.0, Scalar(stmt.base.type.dtype))
+        out = base
+        if moves or not isinstance(stmt, ir.Accumulate):
+            out = Value(base.name, base.type)
+            self.build.emit(replace(stmt, base=base, value=value, out=out))
         self.t[stmt.out] = out
 
     # rows
@@ -226,14 +183,16 @@ class _Tangent:
     def op(self, stmt: Op) -> None:
         """Add the tangent of one row."""
         row = ROWS[stmt.row]
-        if not stmt.outs or row.kind == "constant":
+        if not self.active.intersection(stmt.outs):
             return
         z = stmt.outs[0]
-        pairs = enumerate(stmt.args)
-        moving = [k for k, x in pairs if x in self.t and row.param(k) in row.vjp]
-        if not moving or z not in self.active:
+        if stmt.row == "new_list":
+            self.t[z] = self.zeros(z)
+        moving = [k for k, x in enumerate(stmt.args)
+                  if x in self.t and row.param(k) in row.vjp]  # fmt: skip
+        if row.kind == "constant" or not moving:
             return
-        if any(other in self.active for other in stmt.outs[1:]):
+        if self.active.intersection(stmt.outs[1:]):
             raise NotImplementedError(f"the tangent of every result of {row.name}")
         start = len(self.build.open[-1])
         # What takes a list only lays its items side by side.
@@ -242,7 +201,7 @@ class _Tangent:
             return
         total: Operand | None = None
         for k in moving:
-            part = self.part(stmt, row, k)
+            part = self.slope(stmt, row, k)
             if part is not None:
                 part = self.build.cast(part, z.type.dtype)
                 total = part if total is None else self.plus(total, part)
@@ -251,23 +210,12 @@ class _Tangent:
 
     def plus(self, a: Operand, b: Operand) -> Operand:
         """Return a sum; what was negated just before is subtracted."""
-        last = self.build.open[-1][-1]
-        row = "add"
+        last, row = self.build.open[-1][-1], "add"
         if isinstance(last, Op) and last.row == "neg" and last.out is b:
             self.build.open[-1].pop()
             row, b = "sub", last.args[0]
         out: Operand = self.build.op(row, a, b)
         return out
-
-    def part(self, stmt: Op, row: Row, k: int) -> Operand | None:
-        """Return how a result moves with one of the operands."""
-        t = self.operand(stmt, k)
-        if row.kind == "elementwise":
-            return self.rule(stmt, row, k, t)
-        if row.kind == "bilinear":
-            args = (*stmt.args[:k], t, *stmt.args[k + 1 :])
-            return self.again(stmt, args)
-        return self.transposed(stmt, row, k, t)
 
     def operand(self, stmt: Op, k: int) -> Operand:
         """Return the tangent of an operand; Python numbers give way to the arrays."""
@@ -275,31 +223,35 @@ class _Tangent:
         weak = isinstance(x.type, Scalar) and x.type.python
         return self.of(x, z.type if weak else None)
 
-    def again(self, stmt: Op, args: tuple[Operand, ...]) -> Value:
+    def again(self, stmt: Op, args: Sequence[Operand]) -> Value:
         """Apply the same row to other operands; the result has the same shape."""
         out = Value("", kind(stmt.outs[0].type))
-        self.build.emit(replace(stmt, args=args, outs=(out,)))
+        self.build.emit(replace(stmt, args=tuple(args), outs=(out,)))
         return out
 
     def linear(self, stmt: Op, row: Row) -> Value:
         """Apply a linear row to the tangents of its operands."""
         args = list(stmt.args)
         for k, x in enumerate(stmt.args):
-            if row.param(k) not in row.vjp:
-                continue
-            if isinstance(x.type, Scalar) and x not in self.t:
-                args[k] = Const(0.0 if is_float(x.type) else 0, x.type)
-            else:
-                args[k] = self.operand(stmt, k)
-        return self.again(stmt, tuple(args))
+            if row.param(k) in row.vjp:
+                if isinstance(x.type, Scalar) and x not in self.t:
+                    args[k] = Const(0.0 if is_float(x.type) else 0, x.type)
+                else:
+                    args[k] = self.operand(stmt, k)
+        return self.again(stmt, args)
+
+    def slope(self, stmt: Op, row: Row, k: int) -> Operand | None:
+        """Return how a result moves with one of the operands."""
+        t = self.operand(stmt, k)
+        if row.kind == "elementwise":
+            return self.rule(stmt, row, k, t)
+        if row.kind == "bilinear":
+            return self.again(stmt, (*stmt.args[:k], t, *stmt.args[k + 1 :]))
+        return self.transposed(stmt, row, k, t)
 
     def rule(self, stmt: Op, row: Row, k: int, g: Operand) -> Operand | None:
         """Return what the rule of an operand makes of `g`."""
-        names = Names(self.build, stmt, g)
-        param = row.param(k)
-        found = apply_rule(row, param, names)
-        if row.starred and isinstance(found, list | tuple):
-            found = found[k - len(row.params) + 1]
+        found = apply_rule(row, k, Names(self.build, stmt, g))
         result: Operand | None = found.value if isinstance(found, Term) else None
         # A number that does not depend on `g` can only be zero.
         return None if isinstance(result, Const) else result
@@ -315,72 +267,68 @@ class _Tangent:
             found = self.rule(stmt, row, k, g)
             if found is None:
                 return None
-            found = self.fitted(found, x, stmts)
+            found = self.build.fit(found, x.type)
+            if isinstance(x, Value) and isinstance(x.type, Array):
+                found = self.build.write(self.zeros(x), (), found)
         free = [v for v in free_values(stmts, [found]) if v is not g]
-        body = Block(tuple(stmts))
-        pull = Function("pull", (g, *free), body, (found,), stmt.loc)
+        pull = Function("", (g, *free), Block(tuple(stmts)), (found,), stmt.loc)
         if found not in active_values(pull, [g], [found]):
             raise NotImplementedError(f"the rule of {row.name} hides its cotangent")
         push = differentiate(pull, [0])
-        seed, out = push.params[-1], push.results[-1]
-        assert isinstance(out, Value)
-        needed, out = _slice(push.body.stmts, out, (*stmt.args, z))
-        if _depends(needed, g, out):
+        out = push.results[-1]
+        # What is read for its shape alone gives way to an array at hand.
+        arrays = [v for v in (z, *stmt.args) if isinstance(v.type, Array)]
+        shapes: dict[Type, Operand] = {v.type: v for v in arrays}
+        needed, kept = {out}, list[Stmt]()
+        for s in reversed(push.body.stmts):
+            if needed.intersection(outs(s)):
+                if isinstance(s, Op):
+                    read = _read(s)
+                    args = (x if x in read else shapes.get(x.type, x) for x in s.args)
+                    s = replace(s, args=tuple(args))
+                kept.insert(0, s)
+                needed.update(operands(s))
+        if _depends(kept, g, out):
             raise NotImplementedError(f"the rule of {row.name} is not linear")
         # Only the shape of `g` is left, and `z` has the same.
-        names: dict[Value, Operand] = {seed: t, g: z}
-        for s in needed:
+        names: dict[Value, Operand] = {push.params[-1]: t, g: z}
+        for s in kept:
             for value in outs(s):
                 value.name = ""
             s = substitute(s, names)
-            if isinstance(s, View | Read):
+            if isinstance(s, View | ir.Read):
                 names[s.out] = self.place(s)
             else:
                 self.build.emit(s)
-        return names.get(out, out)
-
-    def fitted(self, r: Operand, x: Operand, stmts: list[Stmt]) -> Operand:
-        """Return what a rule gave in the shape and dtype of its operand."""
-        build = self.build
-        r = build.fit(r, x.type)
-        if not isinstance(x, Value) or not isinstance(x.type, Array):
-            return r
-        if not is_full(r.type, x.type):
-            return build.write(self.zeros(x), (), r)
-        # A result must be an array of its own: neither a view nor an operand.
-        return r if _made(r, stmts) else build.op("copy", r)
+        return named(out, names)
 
     # regions
 
-    def loop(self, stmt: Loop) -> None:
+    def loop(self, stmt: ir.Loop) -> None:
         """Carry the tangents of active values beside the values."""
         moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
         inits = [self.of(c.init, c.inn.type) for c in moving]
-        for c in moving:
-            self.t[c.inn], self.t[c.out] = twin(c.inn), twin(c.out)
+        made = {x: twin(x) for c in moving for x in (c.inn, c.out)}
+        self.t.update(made)
         body, ends = self.inside(stmt.body, [(c.yld, c.inn.type) for c in moving])
-        added: dict[Carry, Carry] = {}
-        for c, init, end in zip(moving, inits, ends, strict=True):
-            inn, out = self.buffer(c.inn), self.buffer(c.out)
-            added[c] = Carry(init, inn, end, out)
-        carries = [x for c in stmt.carries for x in (c, added.get(c)) if x is not None]
-        self.build.emit(replace(stmt, carries=tuple(carries), body=body))
+        added = [
+            ir.Carry(init, made[c.inn], end, made[c.out])
+            for c, init, end in zip(moving, inits, ends, strict=True)
+        ]
+        self.build.emit(replace(stmt, carries=(*stmt.carries, *added), body=body))
 
-    def conditional(self, stmt: If) -> None:
+    def branch(self, stmt: ir.If) -> None:
         """Merge the tangents of active values beside the values."""
         moving = [m for m in stmt.merges if m.out in self.active]
-        sources = [(m.then, m.out.type) for m in moving]
-        then, left = self.inside(stmt.then, sources)
+        then, left = self.inside(stmt.then, [(m.then, m.out.type) for m in moving])
         sources = [(m.orelse, m.out.type) for m in moving]
         orelse, right = self.inside(stmt.orelse, sources)
-        added: dict[Merge, Merge] = {}
+        merges = list(stmt.merges)
         for m, a, b in zip(moving, left, right, strict=True):
-            if a is b or (isinstance(a, Const) and a == b):
-                self.t[m.out] = a
-            else:
+            self.t[m.out] = a
+            if a is not b and not (isinstance(a, Const) and a == b):
                 self.t[m.out] = out = twin(m.out)
-                added[m] = Merge(out, a, b)
-        merges = [x for m in stmt.merges for x in (m, added.get(m)) if x is not None]
+                merges.append(ir.Merge(out, a, b))
         self.build.emit(replace(stmt, then=then, orelse=orelse, merges=tuple(merges)))
 
     def inside(
@@ -419,74 +367,18 @@ def _measures(stmt: Stmt, made: Op) -> bool:
     return isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in made.outs
 
 
-def _busy(function: Function, regions: Regions) -> set[Buffer]:
-    """Return the families that change, or are handed on or out."""
-    found = {regions.buffer[u.base].family() for u in regions.updates}
-
-    def add(xs: Iterable[Operand]) -> None:
-        for x in xs:
-            if isinstance(x, Value) and x in regions.buffer:
-                found.add(regions.buffer[x].family())
-
-    add(function.results)
-    for stmt in every(function.body):
-        if isinstance(stmt, For | While):
-            for c in stmt.carries:
-                add((c.init, c.inn, c.yld, c.out))
-        elif isinstance(stmt, If):
-            for m in stmt.merges:
-                add((m.out, m.then, m.orelse))
-    return found
+def _read(stmt: Stmt) -> set[Operand]:
+    """Return the operands of which more than the shape is read."""
+    if not isinstance(stmt, Op):
+        return set(operands(stmt))
+    row, pairs = ROWS[stmt.row], enumerate(stmt.args)
+    return {x for k, x in pairs if row.param(k) not in row.shape_only}
 
 
-def _made(t: Operand, stmts: Sequence[Stmt]) -> bool:
-    """Tell whether one of the statements made an array: it is nobody else's."""
-    return any(t in outs(s) and not isinstance(s, View) for s in stmts)
-
-
-def _slice(
-    stmts: Sequence[Stmt], out: Value, known: Sequence[Operand]
-) -> tuple[list[Stmt], Value]:
-    """Return the statements that a value needs, and the value.
-
-    What is read for its shape alone gives way to a known array of the same shape.
-    """
-    shapes = [x for x in known if isinstance(x, Value) and isinstance(x.type, Array)]
-    kept: list[Stmt] = []
-    needed: set[Operand] = {out}
-    for s in reversed(stmts):
-        if not needed.intersection(outs(s)):
-            continue
-        if isinstance(s, Op):
-            s = replace(s, args=tuple(_known(s, k, shapes) for k in range(len(s.args))))
-        kept.append(s)
-        needed.update(operands(s))
-    kept.reverse()
-    last = kept[-1] if kept else None
-    if isinstance(last, Op) and last.row == "copy" and isinstance(last.args[0], Value):
-        # The copy keeps two owners apart; here the one that was copied is not used.
-        if any(isinstance(s, Op) and last.args[0] in s.outs for s in kept):
-            return kept[:-1], last.args[0]
-    return kept, out
-
-
-def _known(stmt: Op, k: int, shapes: Sequence[Value]) -> Operand:
-    """Return the operand, or an array known to have its shape if that is enough."""
-    x, row = stmt.args[k], ROWS[stmt.row]
-    if not isinstance(x.type, Array) or row.param(k) not in row.shape_only:
-        return x
-    return next((y for y in shapes if y.type == x.type), x)
-
-
-def _depends(stmts: Sequence[Stmt], g: Value, out: Value) -> bool:
+def _depends(stmts: Sequence[Stmt], g: Value, out: Operand) -> bool:
     """Tell whether a value depends on more of `g` than its shape."""
     tainted: set[Operand] = {g}
     for s in stmts:
-        read: Iterable[Operand] = operands(s)
-        if isinstance(s, Op):
-            row = ROWS[s.row]
-            pairs = enumerate(s.args)
-            read = [x for k, x in pairs if row.param(k) not in row.shape_only]
-        if tainted.intersection(read):
+        if tainted & _read(s):
             tainted.update(outs(s))
     return out in tainted

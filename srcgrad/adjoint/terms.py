@@ -15,8 +15,6 @@ from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value
 from srcgrad.ops import ROWS, Row
 from srcgrad.types import Array, Dim, Type
 
-__all__ = ["Names", "Term", "apply_rule"]
-
 _COMPILED: dict[str, Any] = {}
 Need = Callable[[Value], Operand]
 
@@ -210,13 +208,18 @@ class Names(dict[str, Any]):
         return Term(x, self.build, self.need if isinstance(x, Value) else None)
 
 
-def apply_rule(row: Row, operand: str, names: Names) -> Any:
-    """Return the cotangent that a row's rule gives to one operand, or None."""
-    rule = row.vjp[operand]
+def apply_rule(row: Row, k: int, names: Names) -> Any:
+    """Return the cotangent that a row's rule gives to an operand, or None."""
+    rule = row.vjp[row.param(k)]
     if isinstance(rule, str):
         code = _COMPILED.get(rule)
         if code is None:
             code = _COMPILED[rule] = compile(rule, f"<rule of {row.name}>", "eval")
-        return eval(code, {"__builtins__": {}}, names)
-    wanted = rule.__code__.co_varnames[: rule.__code__.co_argcount]
-    return rule(*(names[n] for n in wanted))
+        found = eval(code, {"__builtins__": {}}, names)
+    else:
+        wanted = rule.__code__.co_varnames[: rule.__code__.co_argcount]
+        found = rule(*(names[n] for n in wanted))
+    first = len(row.params) - 1
+    if row.starred and k >= first and isinstance(found, list | tuple):
+        found = found[k - first]
+    return found
