@@ -26,12 +26,9 @@ np.add(x, y, dtype=np.float32)
 np.sum(x, where=m)
 np.sum(x, initial=1.0)
 np.max(x, initial=0.0)
-np.outer(a, v)
 np.inner(a, v)
 np.inner(t, w)
 np.repeat(v, k)
-np.repeat(a, 3)
-np.tile(a, 3)
 np.linspace(a, b, 5, retstep=True)[1]
 v.tolist()[0]
 v.take(k)

@@ -7,77 +7,57 @@ import inspect
 import math
 import sys
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend.values import (
-    Bound,
-    Cell,
-    Poison,
-    Record,
-    Ref,
-    Static,
-    Thing,
-    Tuple,
-    is_operand,
-    is_point,
-    kind_of,
-)
+from srcgrad.frontend import build, calls
+from srcgrad.frontend import values as v
+from srcgrad.frontend.values import Bound, Ref, Static, Thing, Tuple, is_point
 from srcgrad.ir import Const, Operand, Permute
 from srcgrad.source import Place
 from srcgrad.types import Array, Scalar
 
-if TYPE_CHECKING:
-    from srcgrad.frontend.build import Reader
-
-__all__ = ["attribute", "measured", "shape", "transpose"]
-
-
 _NAMED = (type, FunctionType)  # they know the module they are from
 
 
-def attribute(reader: Reader, node: ast.Attribute) -> Thing:
+def attribute(reader: build.Reader, node: ast.Attribute) -> Thing:
     """Read `value.name`."""
-    from srcgrad.frontend import calls
-
-    owner = reader.expression(node.value)
-    name = node.attr
-    if isinstance(owner, Static):
-        return _static(reader, owner.value, name, node)
-    if isinstance(owner, Record):
-        fields = reader.state.heap[owner]
-        if name in fields:
-            thing: Thing = fields[name]
-            return thing
-        member = inspect.getattr_static(owner.cls, name, None)
-        if isinstance(member, FunctionType):
+    owner, name = reader.expression(node.value), node.attr
+    match owner:
+        case v.Static():
+            return _static(reader, owner.value, name, node)
+        case v.Record():
+            fields: dict[str, Thing] = reader.state.heap[owner]
+            if name in fields:
+                return fields[name]
+            member = inspect.getattr_static(owner.cls, name, None)
+            if isinstance(member, FunctionType):
+                return Bound(owner, name)
+            if isinstance(member, property) and member.fget is not None:
+                return calls.inline(reader, member.fget, [owner], {}, node)
+            if member is not None:
+                return _static(reader, owner.cls, name, node)
+            what = f"`{owner.cls.__name__}` has no field `{name}`"
+            raise reader.problem("SG203", what, node)
+        case v.Tuple() if name in getattr(owner.cls, "_fields", ()):
+            return owner.items[owner.cls._fields.index(name)]  # type: ignore[union-attr]
+        case v.Poison():
+            return owner
+        case v.Cell() | v.Tuple():
             return Bound(owner, name)
-        if isinstance(member, property) and member.fget is not None:
-            found: Thing = calls.inline(reader, member.fget, [owner], {}, node)
-            return found
-        if member is not None:
-            return _static(reader, owner.cls, name, node)
-        raise reader.problem(
-            "SG203", f"`{owner.cls.__name__}` has no field `{name}`", node
-        )
-    if isinstance(owner, Tuple) and owner.cls is not None:
-        names = owner.cls._fields  # type: ignore[attr-defined]
-        if name in names:
-            item: Thing = owner.items[names.index(name)]
-            return item
-    if is_operand(owner) or isinstance(getattr(owner, "type", None), Array | Scalar):
-        return measured(reader, owner, name, node)
-    if isinstance(owner, Cell | Tuple | Ref):
+    if isinstance(getattr(owner, "type", None), Array | Scalar):
+        return measured(reader, owner, name)
+    if isinstance(owner, v.Ref):
         return Bound(owner, name)
-    if isinstance(owner, Poison):
-        return owner
-    raise reader.problem("SG203", f"`.{name}` of a {kind_of(owner)} is not known", node)
+    raise reader.problem(
+        "SG203", f"`.{name}` of a {v.kind_of(owner)} is not known", node
+    )
 
 
-def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
-    from srcgrad.frontend import calls
-
+def _static(reader: build.Reader, value: Any, name: str, node: ast.AST) -> Thing:
     if not hasattr(value, name):
         shown = getattr(value, "__name__", type(value).__name__)
         meant = [n for n in dir(value) if not n.startswith("_")]
@@ -92,78 +72,59 @@ def _static(reader: Reader, value: Any, name: str, node: ast.AST) -> Thing:
     lasting = isinstance(value, (*_NAMED, ModuleType)) or not hasattr(value, "__dict__")
     fixed = home in ("numpy", "scipy") or (lasting and home in sys.stdlib_module_names)
     member = getattr(value, name)
-    if fixed or isinstance(member, MethodType):
-        return calls.lift(reader, member, node)
+    if fixed or isinstance(member, MethodType) or reader.frames[-1].site:
+        return calls.lift(reader, member)
     return calls.captured(reader, Place(value, name, True), name, node)
 
 
-def measured(reader: Reader, owner: Thing, name: str, node: ast.AST) -> Thing:
+def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:
     """Read an attribute of a number or an array."""
-    if isinstance(owner, Ref) and not is_point(owner):
-        return _array(reader, owner, name, node)
-    return _number(reader, owner, name, node)
-
-
-def _array(reader: Reader, owner: Ref, name: str, node: ast.AST) -> Thing:
-    type = owner.type
-    assert isinstance(type, Array)
-    if name == "shape":
-        return Tuple(tuple(shape(reader, owner)))
-    if name == "ndim":
-        return const(type.rank)
-    if name == "size":
-        return product(reader, shape(reader, owner))
-    if name == "T":
-        return transpose(reader, owner, tuple(reversed(range(type.rank))))
-    if name == "dtype":
-        import numpy as np
-
-        return Static(np.dtype(type.dtype))
-    if name == "mT" and type.rank > 1:
-        axes = tuple(range(type.rank))
-        return transpose(reader, owner, (*axes[:-2], axes[-1], axes[-2]))
-    if name == "real":
-        return owner
+    array = isinstance(owner, Ref) and not is_point(owner)
+    rank = owner.type.rank if array else 0  # type: ignore[union-attr]
+    match name:
+        case "ndim":
+            return const(rank)
+        case "shape":
+            return Tuple(tuple(shape(reader, owner)))
+        case "size":
+            return product(reader, shape(reader, owner))
+        case "dtype":
+            return Static(np.dtype(owner.type.dtype))  # type: ignore[union-attr]
+        case "T":
+            return transpose(reader, owner, tuple(reversed(range(rank))))
+        case "mT" if rank > 1:
+            turned = (*range(rank - 2), rank - 1, rank - 2)
+            return transpose(reader, owner, turned)
+        case "real":
+            return owner
     return Bound(owner, name)
 
 
-def _number(reader: Reader, owner: Thing, name: str, node: ast.AST) -> Thing:
-    if name in ("real", "T"):
-        return owner
-    if name == "ndim":
-        return const(0)
-    if name == "size":
-        return const(1)
-    if name == "shape":
-        return Tuple(())
-    if name == "dtype":
-        import numpy as np
-
-        return Static(np.dtype(owner.type.dtype))  # type: ignore[union-attr]
-    return Bound(owner, name)
+def shape(reader: build.Reader, thing: Thing) -> list[Operand]:
+    """Return the lengths of an array's axes; a number has none."""
+    dims = getattr(getattr(thing, "type", None), "dims", ())
+    return [reader.build.length(reader.build.resolve(d)) for d in dims]
 
 
-def shape(reader: Reader, ref: Ref) -> list[Operand]:
-    """Return the lengths of an array's axes."""
-    assert isinstance(ref.type, Array)
-    return [reader.build.length(reader.build.resolve(d)) for d in ref.type.dims]
-
-
-def product(reader: Reader, lengths: list[Operand]) -> Operand:
+def product(reader: build.Reader, lengths: list[Operand]) -> Operand:
     """Return the product of lengths."""
     known = math.prod(int(x.value) for x in lengths if isinstance(x, Const))
-    rest = [x for x in lengths if not isinstance(x, Const)]
-    if not rest:
-        return const(known)
-    total = rest[0]
-    for x in rest[1:]:
+    rest: list[Operand] = [x for x in lengths if not isinstance(x, Const)]
+    total, *others = rest if known == 1 and rest else [const(known), *rest]
+    for x in others:
         total = reader.build.op("mul", total, x)
-    return total if known == 1 else reader.build.op("mul", const(known), total)
+    return total
 
 
-def transpose(reader: Reader, ref: Ref, axes: tuple[int, ...]) -> Ref:
+def part(reader: build.Reader, ref: Ref, step: Any) -> Ref:
+    """Return the view that one step more leads to."""
+    path = (*ref.path, step)
+    return Ref(ref.root, path, reader.build.place(ref.root.type, path))
+
+
+def transpose(reader: build.Reader, thing: Thing, axes: tuple[int, ...]) -> Thing:
     """Return the view with permuted axes."""
     if axes == tuple(range(len(axes))):
-        return ref
-    path = (*ref.path, Permute(axes))
-    return Ref(ref.root, path, reader.build.place(ref.root.type, path))
+        return thing
+    assert isinstance(thing, Ref)
+    return part(reader, thing, Permute(axes))

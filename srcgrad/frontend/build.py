@@ -49,13 +49,17 @@ class NeedStatic(Exception):
 
 @dataclass(slots=True)
 class Frame:
-    """One function being read: its source, names, and what is alive where."""
+    """One function being read: its source, names, and what is alive where.
+
+    `site` is the call that a function of the library is read for.
+    """
 
     source: FunctionSource
     names: dict[str, v.Thing] = field(default_factory=dict)
     live: Liveness | None = None
     outer: dict[str, v.Thing] = field(default_factory=dict)
     result: v.Thing | None = None
+    site: ast.AST | None = None
 
 
 class Reader:
@@ -89,13 +93,23 @@ class Reader:
         helps: Sequence[str] = (), labels: Sequence[tuple[Location, str]] = (),
     ) -> v.Refused:  # fmt: skip
         """Note a problem; the caller raises what this returns."""
-        source = self.frames[-1].source if self.frames else None
+        source, node = self.place(node)
         where = self.build.loc if self.build.loc.line else None
         if source is not None and node:
             where = location(source, node)
-        inner = source.name if source and len(self.frames) > 1 else ""
+        inner = source.name if source and source is not self.frames[0].source else ""
         self.problems.add(Problem(code, message, where, note, helps, labels, inner))
         return v.Refused(message)
+
+    def place(
+        self, node: ast.AST | None
+    ) -> tuple[FunctionSource | None, ast.AST | None]:
+        """Return where a node of the library's stands for the user: at its call."""
+        for frame in reversed(self.frames):
+            if frame.site is None:
+                return frame.source, node
+            node = frame.site
+        return None, node
 
     def clash(self, name: str, clash: Unjoinable) -> v.Thing:
         """Note that a name has two kinds that cannot be joined."""
@@ -290,7 +304,7 @@ class Reader:
 
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""
-        shown = "" if name.startswith(".") else name
+        shown = "" if name.startswith(".") or self.frames[-1].site else name
         if isinstance(thing, ir.Value) and not thing.name:
             thing.name = shown
         if isinstance(thing, v.Ref) and not thing.path and not thing.root.name:
@@ -305,8 +319,9 @@ class Reader:
             if self.dead:
                 return
             outer, met = self.build.loc, self.build.met
-            self.build.loc = location(self.frames[-1].source, stmt)
-            self.build.met = 0
+            if self.frames[-1].site is None:
+                self.build.loc = location(self.frames[-1].source, stmt)
+                self.build.met = 0
             try:
                 self.statement(stmt)
             except v.Refused as refused:
@@ -317,11 +332,12 @@ class Reader:
             except Dead:
                 pass
             except Unsupported as refusal:
-                self.problem("SG205", str(refusal), stmt)
+                self.problem("SG205", str(refusal), stmt, helps=refusal.helps)
             except ShapeError:
                 with contextlib.suppress(Dead):
                     self.raises("ValueError")
-            self.build.loc, self.build.met = outer, met
+            if self.frames[-1].site is None:
+                self.build.loc, self.build.met = outer, met
 
     def statement(self, stmt: ast.stmt) -> None:
         """Read one statement."""
@@ -415,17 +431,21 @@ class Reader:
         try:
             return expressions.evaluate(self, node)
         except Unsupported as refusal:
-            raise self.problem("SG205", str(refusal), node) from None
+            problem = self.problem("SG205", str(refusal), node, helps=refusal.helps)
+            raise problem from None
 
     def function(
         self, source: FunctionSource, names: dict[str, v.Thing],
         outer: dict[str, v.Thing] | None = None, node: Any = None,
+        site: ast.AST | None = None,
     ) -> v.Thing:  # fmt: skip
         """Read a whole function in a frame of its own and return its result."""
         tree = node if node is not None else source.node
         if isinstance(tree, ast.Lambda):
             body: list[ast.stmt] = [ast.copy_location(ast.Return(tree.body), tree.body)]
             live = None
+        elif site is not None:
+            body, live = _prepared(source)
         else:
             check_accepted(source, self.problems, tree)
             tree = normalize_jumps(tree, self.writing)
@@ -433,11 +453,11 @@ class Reader:
             live = Liveness(body)
         if self.frames:
             self.frames[-1].names = self.state.names
-        frame = Frame(source, {}, live, outer or {})
+        frame = Frame(source, {}, live, outer or {}, site=site)
         self.frames.append(frame)
         self.state.names = dict(names)
         for name, thing in names.items():
-            if isinstance(thing, ir.Value) and not (thing.name or thing.hint):
+            if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):
                 thing.hint = name
         if len(self.frames) > 40:
             raise self.problem("SG103", f"`{source.name}` calls itself", tree)
@@ -451,3 +471,11 @@ class Reader:
         if (refused or (self.dead and not dead)) and self.frames:
             return v.Poison()
         return frame.result if frame.result is not None else v.Static(None)
+
+
+@functools.cache
+def _prepared(source: FunctionSource) -> tuple[list[ast.stmt], Liveness]:
+    """Return the regular statements of a function of the library."""
+    assert isinstance(source.node, ast.FunctionDef)
+    body = normalize_jumps(source.node, set()).body
+    return body, Liveness(body)

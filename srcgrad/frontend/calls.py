@@ -5,65 +5,49 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import importlib
+import inspect
 import types as pytypes
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import SrcgradError, suggest
-from srcgrad.frontend import expressions, library, stacks
-from srcgrad.frontend.state import convert
-from srcgrad.frontend.values import (
-    Bound,
-    Cell,
-    Closure,
-    DictCell,
-    Iter,
-    ListCell,
-    Poison,
-    Record,
-    Ref,
-    Refused,
-    Static,
-    Thing,
-    Tuple,
-    kind_of,
-)
+from srcgrad.frontend import build, expressions, iteration, library, stacks, state
+from srcgrad.frontend import values as v
+from srcgrad.frontend.values import ListCell, Ref, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.source import Place, read_source, unbound
 from srcgrad.trees import opened, spec_of
 from srcgrad.types import Array, ListOf, Scalar, join, promote
 
-if TYPE_CHECKING:
-    from srcgrad.frontend.build import Frame, Reader
-
-__all__ = [
-    "call", "closure", "comprehension", "dict_comprehension", "extend", "items_of",
-    "length", "lift", "local_import", "matmul", "outer_name", "pack", "static",
-]  # fmt: skip
-
-
+Kwargs = dict[str, Thing]
 # What `register_vjp` puts in place of plain functions, by identity.
 HOOKS: dict[int, Any] = {}
 
 # names from outside
 
 
-def outer_name(reader: Reader, frame: Frame, name: str, node: ast.AST) -> Thing:
+def outer_name(
+    reader: build.Reader, frame: build.Frame, name: str, node: ast.AST
+) -> Thing:
     """Return what a closure variable, global or builtin means."""
-    source = frame.source
-    place = source.place(name)
+    place = frame.source.place(name)
     if place is not None:
+        if frame.site is not None:
+            return lift(reader, place.fetch())
         return captured(reader, place, name, node)
     if name in vars(builtins):
-        return lift(reader, vars(builtins)[name], node)
+        return lift(reader, vars(builtins)[name])
     if frame.live is not None and not name.startswith("."):
-        helps = suggest(name, [*reader.state.names, *source.module_globals])
+        helps = suggest(name, [*reader.state.names, *frame.source.module_globals])
         raise reader.problem("SG401", f"`{name}` is not bound here", node, helps=helps)
     raise reader.problem("SG401", f"`{name}` is never bound", node)
 
 
-def captured(reader: Reader, place: Place, name: str, node: ast.AST) -> Thing:
+def captured(reader: build.Reader, place: Place, name: str, node: ast.AST) -> Thing:
     """Return a captured value: numbers and arrays are hidden arguments."""
     value = place.fetch()
     if not _is_data(value):
@@ -73,7 +57,7 @@ def captured(reader: Reader, place: Place, name: str, node: ast.AST) -> Thing:
             for part in ("__code__", "__defaults__", "__kwdefaults__"):
                 inner = Place(value, part, True)
                 reader.statics.append((inner, inner.fetch()))
-        return lift(reader, value, node)
+        return lift(reader, value)
     key = (id(place.owner), place.name)
     if key not in reader.captured:
         reader.captured[key] = reader.capture(place, name, value)
@@ -81,101 +65,76 @@ def captured(reader: Reader, place: Place, name: str, node: ast.AST) -> Thing:
 
 
 def _is_data(value: Any) -> bool:
-    import numpy as np
-
     if isinstance(value, bool) or value is None:
         return False
     number = isinstance(value, np.ndarray | np.floating | np.integer | int | float)
     return number or opened(value) is not None
 
 
-def lift(reader: Reader, value: Any, node: ast.AST | None = None) -> Thing:
+def lift(reader: Any, value: Any, node: ast.AST | None = None) -> Thing:
     """Return a Python object as a thing."""
-    import numpy as np
-
     if isinstance(value, bool | int | float) and not isinstance(value, np.generic):
         return const(value)
     if isinstance(value, np.floating | np.integer | np.bool_):
         return Const(value.item(), Scalar(str(value.dtype)))
     if isinstance(value, tuple) and not isinstance(value, type):
         cls = type(value) if hasattr(value, "_fields") else None
-        return Tuple(tuple(lift(reader, v, node) for v in value), cls)
+        return Tuple(tuple(lift(reader, item) for item in value), cls)
+    if isinstance(value, slice):
+        parts = (value.start, value.stop, value.step)
+        return v.SliceValue(*(lift(reader, p) for p in parts))
     return Static(value)
 
 
-def static(reader: Reader, thing: Thing, node: ast.AST | None) -> Any:
+def static(reader: build.Reader, thing: Thing, node: ast.AST | None) -> Any:
     """Return the Python value of a thing that must be known while compiling."""
-    from srcgrad.frontend.build import NeedStatic
-
     match thing:
-        case Const():
-            return thing.value
-        case Static():
+        case Const() | Static():
             return thing.value
         case Tuple():
             return tuple(static(reader, t, node) for t in thing.items)
-        case ListCell():
+        case ListCell() if isinstance(reader.state.heap[thing], tuple):
             return [static(reader, t, node) for t in reader.state.heap[thing]]
+        case v.SliceValue():
+            parts = (thing.start, thing.stop, thing.step)
+            return slice(*(static(reader, p, node) for p in parts))
         case Value() if thing in reader.leaves:
-            raise NeedStatic(thing)
+            raise build.NeedStatic(thing)
     raise reader.problem(
         "SG205", "this must be known while compiling", node,
         helps=("pass a literal, or an argument that is not changed",),
     )  # fmt: skip
 
 
-def local_import(reader: Reader, stmt: ast.Import | ast.ImportFrom) -> None:
+def local_import(reader: build.Reader, stmt: ast.Import | ast.ImportFrom) -> None:
     """Read an import inside a function: modules are known while compiling."""
-    import importlib
-
     for alias in stmt.names:
-        if isinstance(stmt, ast.Import):
-            module = importlib.import_module(alias.name)
-            top = module if alias.asname else importlib.import_module(
-                alias.name.split(".")[0])  # fmt: skip
-            reader.bind(alias.asname or alias.name.split(".")[0], Static(top))
-        else:
+        top = alias.name.partition(".")[0]
+        if isinstance(stmt, ast.ImportFrom):
             module = importlib.import_module(stmt.module or "")
-            value = getattr(module, alias.name)
-            reader.bind(alias.asname or alias.name, lift(reader, value, stmt))
+            found, name = getattr(module, alias.name), alias.asname or alias.name
+        else:
+            found = importlib.import_module(alias.name)
+            name = alias.asname or top
+            found = found if alias.asname else importlib.import_module(top)
+        reader.bind(name, lift(reader, found))
 
 
 # functions
 
 
-def closure(reader: Reader, node: ast.FunctionDef | ast.Lambda) -> Closure:
+def closure(reader: build.Reader, node: ast.FunctionDef | ast.Lambda) -> v.Closure:
     """Read a nested function or a lambda: it sees the names around it."""
-    frame = reader.frames[-1]
-    defaults: dict[str, Any] = {}
-    args = node.args
-    positional = [*args.posonlyargs, *args.args]
-    for arg, value in zip(
-        positional[len(positional) - len(args.defaults) :], args.defaults, strict=True
-    ):
-        defaults[arg.arg] = reader.expression(value)
-    for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
-        if default is not None:
-            defaults[arg.arg] = reader.expression(default)
-    names = {**frame.outer}
-    return Closure(frame.source, node, _Scope(reader, frame, names), defaults)
+    spec, frame = node.args, reader.frames[-1]
+    positional = [*spec.posonlyargs, *spec.args]
+    with_default = positional[len(positional) - len(spec.defaults) :]
+    pairs = [*zip(with_default, spec.defaults, strict=True),
+             *zip(spec.kwonlyargs, spec.kw_defaults, strict=True)]  # fmt: skip
+    defaults = {arg.arg: reader.expression(d) for arg, d in pairs if d is not None}
+    return v.Closure(frame.source, node, dict(frame.outer), defaults, frame)
 
 
-class _Scope(dict[str, Any]):
-    """The names an inner function sees: those around it at the time of the call."""
-
-    def __init__(self, reader: Reader, frame: Frame, outer: dict[str, Any]) -> None:
-        super().__init__(outer)
-        self.reader, self.frame = reader, frame
-
-    def current(self) -> dict[str, Any]:
-        """Return the names around the function as they are now."""
-        frames = self.reader.frames
-        if frames and frames[-1] is self.frame:
-            return {**self, **self.reader.state.names}
-        return {**self, **self.frame.names}
-
-
-def call(reader: Reader, node: ast.Call) -> Thing:
+def call(reader: build.Reader, node: ast.Call) -> Thing:
     """Read a call."""
     callee = reader.expression(node.func)
     depth = len(reader.held)
@@ -186,71 +145,67 @@ def call(reader: Reader, node: ast.Call) -> Thing:
         else:
             args.append(reader.expression(arg))
         reader.held = reader.held[:depth] + args
-    kwargs: dict[str, Thing] = {}
+    kwargs: Kwargs = {}
     for keyword in node.keywords:
         value = reader.expression(keyword.value)
-        if keyword.arg is None:
-            kwargs.update(_spread(reader, value, node))
-        else:
+        if keyword.arg is not None:
             kwargs[keyword.arg] = value
+        elif isinstance(value, v.DictCell):
+            kwargs |= reader.state.heap[value]
+        else:
+            raise reader.problem("SG102", "`**` needs a dict with known keys", node)
     try:
         return apply(reader, callee, args, kwargs, node)
     finally:
         del reader.held[depth:]
 
 
-def _spread(reader: Reader, value: Thing, node: ast.AST) -> dict[str, Thing]:
-    if not isinstance(value, DictCell):
-        raise reader.problem("SG102", "`**` needs a dict with known keys", node)
-    return dict(reader.state.heap[value])
-
-
 def apply(
-    reader: Reader, callee: Thing, args: list[Thing], kwargs: dict[str, Thing],
+    reader: build.Reader, callee: Thing, args: list[Thing], kwargs: Kwargs,
     node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Call a thing."""
-    if isinstance(callee, Poison) or any(isinstance(a, Poison) for a in args):
-        raise Refused
-    if isinstance(callee, Closure):
-        return inline_closure(reader, callee, args, kwargs, node)
-    if isinstance(callee, Bound) and isinstance(callee.owner, Record):
-        function = getattr(callee.owner.cls, callee.name)
-        return inline(reader, function, [callee.owner, *args], kwargs, node)
-    if isinstance(callee, Bound):
-        return library.method(reader, callee.owner, callee.name, args, kwargs, node)
-    if not isinstance(callee, Static):
-        raise reader.problem("SG201", f"a {kind_of(callee)} cannot be called", node)
-    handled = library.known(reader, callee.value, args, kwargs, node)
-    if handled is not None:
-        return handled
-    return inline(reader, callee.value, args, kwargs, node)
+    if any(isinstance(thing, v.Poison) for thing in (callee, *args)):
+        raise v.Refused
+    match callee:
+        case v.Closure():
+            return _apply_closure(reader, callee, args, kwargs, node)
+        case v.Bound(owner=v.Record() as owner):
+            function = getattr(owner.cls, callee.name)
+            return inline(reader, function, [owner, *args], kwargs, node)
+        case v.Bound():
+            return library.method(reader, callee.owner, callee.name, args, kwargs, node)
+        case Static():
+            handled = library.known(reader, callee.value, args, kwargs, node)
+            if handled is not None:
+                return handled
+            return inline(reader, callee.value, args, kwargs, node)
+    raise reader.problem("SG201", f"a {v.kind_of(callee)} cannot be called", node)
 
 
 def inline(
-    reader: Reader, function: Any, args: list[Thing], kwargs: dict[str, Thing],
+    reader: build.Reader, function: Any, args: list[Thing], kwargs: Kwargs,
     node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Read a helper in place."""
     if isinstance(function, type):
-        return construct(reader, function, args, kwargs, node)
+        return _construct(reader, function, args, kwargs, node)
     inner = getattr(function, "__srcgrad__", None) or HOOKS.get(id(function))
     if inner is not None:
-        special = inner(reader, args, kwargs, node)
+        special: Thing | None = inner(reader, args, kwargs, node)
         if special is not None:
-            done: Thing = special
-            return done
+            return special
         function = function.primal
     plainer, held, kept = unbound(function)
     if plainer is not function:
-        args = [*(lift(reader, value, node) for value in held), *args]
-        kept = {name: lift(reader, value, node) for name, value in kept.items()}
-        return apply(reader, Static(plainer), args, {**kept, **kwargs}, node)
+        args = [*(lift(reader, value) for value in held), *args]
+        kwargs = {**{k: lift(reader, value) for k, value in kept.items()}, **kwargs}
+        return apply(reader, Static(plainer), args, kwargs, node)
     module = getattr(function, "__module__", None) or ""
     name = getattr(function, "__qualname__", getattr(function, "__name__", "it"))
     plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
-        raise unknown(reader, function, f"{module}.{name}".lstrip("."), node)
+        raise _unknown(reader, f"{module}.{name}".lstrip("."), node)
     try:
         source = read_source(function)
     except SrcgradError as error:
@@ -268,203 +223,200 @@ def inline(
     return reader.function(source, names)
 
 
-def default_things(reader: Reader, source: Any, node: ast.AST) -> dict[str, Thing]:
+def default_things(reader: build.Reader, source: Any, node: ast.AST) -> Kwargs:
     """Return default values: numbers as they are, what holds several is captured."""
-    found: dict[str, Thing] = {}
-    for name, value in source.defaults.items():
-        if isinstance(value, bool | int | float | str) or not _is_data(value):
-            found[name] = lift(reader, value, node)
-        else:
-            found[name] = captured(
-                reader, Place(source.defaults, name, False), name, node
-            )
-    return found
+    return {
+        name: captured(reader, Place(source.defaults, name, False), name, node)
+        if _is_data(value) and not isinstance(value, int | float)
+        else lift(reader, value)
+        for name, value in source.defaults.items()
+    }
 
 
-def unknown(reader: Reader, function: Any, name: str, node: ast.AST) -> Exception:
+def _unknown(reader: build.Reader, name: str, node: ast.AST) -> Exception:
     """Return the problem of a function that is not in the table."""
     shown = ast.unparse(node.func) if isinstance(node, ast.Call) else name
+    code, what = "SG204", f"`{shown}` has no derivative rule"
+    helps = [library.OTHERWISE, f"or give a rule: srcgrad.register_vjp({shown}, ...)"]
     if name.startswith("numpy.random"):
-        return reader.problem(
-            "SG507", f"`{shown}` draws numbers from a hidden state", node,
-            helps=("draw outside, and pass the numbers as an argument",),
-        )  # fmt: skip
-    if name.startswith("srcgrad."):
-        return reader.problem(
-            "SG206", f"`{shown}` is not called inside a differentiated function", node,
-            helps=(f"make it outside, `slope = {shown}(...)`, and call `slope` here",),
-        )  # fmt: skip
-    helps = [library.OTHERWISE]
-    if name == "ufunc.at":
+        code, what = "SG507", f"`{shown}` draws numbers from a hidden state"
+        helps = ["draw outside, and pass the numbers as an argument"]
+    elif name.startswith("srcgrad."):
+        code = "SG206"
+        what = f"`{shown}` is not called inside a differentiated function"
+        helps = [f"make it outside, `slope = {shown}(...)`, and call `slope` here"]
+    elif name == "ufunc.at":
         helps = ["write the loop: `for k in range(len(i)): y[i[k]] += v[k]`"]
-    else:
-        helps.append(f"or give a rule: srcgrad.register_vjp({shown}, ...)")
-    return reader.problem(
-        "SG204", f"`{shown}` has no derivative rule", node, helps=helps
-    )
+    return reader.problem(code, what, node, helps=helps)
 
 
-def inline_closure(
-    reader: Reader, callee: Closure, args: list[Thing], kwargs: dict[str, Thing],
+def _apply_closure(
+    reader: build.Reader, callee: v.Closure, args: list[Thing], kwargs: Kwargs,
     node: ast.AST,
 ) -> Thing:  # fmt: skip
-    """Read an inner function in place."""
+    """Read an inner function in place; it sees the names around it as they are now."""
     name = getattr(callee.node, "name", "lambda")
     if sum(f.source is callee.source for f in reader.frames) > 20:
         raise reader.problem("SG103", f"`{name}` calls itself", node)
     names = bind_arguments(
         reader, callee.node.args, args, kwargs, callee.defaults, name, node
     )
-    scope = callee.names
-    outer = scope.current() if isinstance(scope, _Scope) else dict(scope)
-    return reader.function(callee.source, names, outer, callee.node)
+    frame = callee.frame
+    around = reader.state.names if reader.frames[-1] is frame else frame.names
+    outer = {**callee.names, **around}
+    return reader.function(callee.source, names, outer, callee.node, frame.site)
 
 
 def bind_arguments(
-    reader: Reader, spec: ast.arguments, args: list[Thing], kwargs: dict[str, Thing],
-    defaults: dict[str, Any], name: str, node: ast.AST,
-) -> dict[str, Thing]:  # fmt: skip
-    """Bind arguments to parameters, as Python does."""
-    positional = [a.arg for a in (*spec.posonlyargs, *spec.args)]
-    keyword_only = [a.arg for a in spec.kwonlyargs]
-    names: dict[str, Thing] = dict(zip(positional, args, strict=False))
-    extra = args[len(positional) :]
-    if spec.vararg is not None:
-        names[spec.vararg.arg] = Tuple(tuple(extra))
-    elif extra:
-        raise reader.problem(
-            "SG201",
-            f"`{name}` takes {len(positional)} arguments, {len(args)} given",
-            node,
-        )
-    rest: dict[str, Thing] = {}
-    for key, value in kwargs.items():
-        if key in positional or key in keyword_only:
-            names[key] = value
-        elif spec.kwarg is not None:
-            rest[key] = value
-        else:
-            raise reader.problem("SG202", f"`{name}` has no argument `{key}`", node)
-    if spec.kwarg is not None:
-        cell = DictCell(spec.kwarg.arg)
-        reader.state.heap[cell] = rest
-        names[spec.kwarg.arg] = cell
-    for key in (*positional, *keyword_only):
-        if key not in names:
-            if key not in defaults:
-                raise reader.problem("SG201", f"`{name}` misses `{key}`", node)
-            names[key] = defaults[key]
+    reader: build.Reader, spec: ast.arguments, args: list[Thing], kwargs: Kwargs,
+    defaults: Mapping[str, Thing], name: str, node: ast.AST,
+) -> Kwargs:  # fmt: skip
+    """Bind arguments to the parameters of a function, as Python does."""
+    P = inspect.Parameter
+    groups: dict[Any, Sequence[ast.arg | None]] = {
+        P.POSITIONAL_ONLY: spec.posonlyargs, P.POSITIONAL_OR_KEYWORD: spec.args,
+        P.VAR_POSITIONAL: [spec.vararg], P.KEYWORD_ONLY: spec.kwonlyargs,
+        P.VAR_KEYWORD: [spec.kwarg],
+    }  # fmt: skip
+    parameters = [
+        P(a.arg, kind, default=defaults.get(a.arg, P.empty))
+        for kind, group in groups.items()
+        for a in group
+        if a is not None
+    ]
+    signature = inspect.Signature(parameters)
+    return named(reader, bound(reader, signature, args, kwargs, node, name))
+
+
+def bound(
+    reader: build.Reader, signature: inspect.Signature, args: list[Thing],
+    kwargs: Kwargs, node: ast.AST, name: str = "",
+) -> inspect.BoundArguments:  # fmt: skip
+    """Bind arguments to a signature."""
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        _, call = reader.place(node)
+        shown = name or (ast.unparse(call.func) if isinstance(call, ast.Call) else "it")
+        unknown = set(kwargs) - set(signature.parameters)
+        what = f"`{shown}`: {error}"
+        if unknown:
+            known = "" if name else " that is known here"
+            what = f"`{shown}` has no argument `{min(unknown)}`{known}"
+        raise reader.problem("SG202" if unknown else "SG201", what, node) from None
+
+
+def named(reader: build.Reader, call: inspect.BoundArguments) -> Kwargs:
+    """Return what the parameters are bound to, defaults included."""
+    call.apply_defaults()
+    names: Kwargs = {}
+    for key, value in call.arguments.items():
+        names[key] = Tuple(value) if isinstance(value, tuple) else value
+        if isinstance(value, dict):
+            names[key] = cell = v.DictCell(key)
+            reader.state.heap[cell] = value
     return names
 
 
-def construct(
-    reader: Reader,
-    cls: type,
-    args: list[Thing],
-    kwargs: dict[str, Thing],
-    node: ast.AST,
+def with_defaults(signature: inspect.Signature) -> inspect.Signature:
+    """Return a signature whose defaults are things."""
+    parameters = [
+        p if p.default is p.empty else p.replace(default=lift(None, p.default))
+        for p in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters)
+
+
+def _construct(
+    reader: build.Reader, cls: Any, args: list[Thing], kwargs: Kwargs, node: ast.AST
 ) -> Thing:
     """Build a namedtuple or a dataclass out of its fields."""
-    if hasattr(cls, "_fields") and issubclass(cls, tuple):
-        named: Any = cls
-        fields = list(named._fields)
-        values = dict(zip(fields, args, strict=False)) | kwargs
-        for key, value in getattr(cls, "_field_defaults", {}).items():
-            values.setdefault(key, lift(reader, value, node))
-        return Tuple(tuple(values[f] for f in fields), cls)
-    if dataclasses.is_dataclass(cls):
-        fields = [f.name for f in dataclasses.fields(cls) if f.init]
-        values = dict(zip(fields, args, strict=False)) | kwargs
-        for f in dataclasses.fields(cls):
-            if f.name not in values and f.default is not dataclasses.MISSING:
-                values[f.name] = lift(reader, f.default, node)
-        cell = Record("", cls)
-        reader.state.heap[cell] = values
-        return cell
-    raise reader.problem("SG201", f"`{cls.__name__}` cannot be called here", node)
+    made = dataclasses.is_dataclass(cls) and "__init__" in vars(cls)
+    if not made and not hasattr(cls, "_fields"):
+        raise reader.problem("SG201", f"`{cls.__name__}` cannot be called here", node)
+    signature = with_defaults(inspect.signature(cls))
+    found = bound(reader, signature, args, kwargs, node, cls.__name__)
+    values = {**named(reader, found)}
+    if not made:
+        return Tuple(tuple(values.values()), cls)
+    for f in dataclasses.fields(cls):
+        if f.default_factory is not dataclasses.MISSING:
+            if isinstance(values.get(f.name), Static):
+                del values[f.name]
+    cell = v.Record("", cls)
+    reader.state.heap[cell] = values
+    if hasattr(cls, "__post_init__"):
+        inline(reader, cls.__post_init__, [cell], {}, node)
+    return cell
 
 
 # containers
 
 
-def length(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
+def length(reader: build.Reader, thing: Thing, node: ast.AST) -> Operand:
     """Return `len(thing)`."""
-    if isinstance(thing, Cell):
-        contents = reader.state.heap[thing]
-        if isinstance(contents, Ref):
-            return length(reader, contents, node)
-        if stacks.is_stack(thing, contents):
-            count: Operand = contents["count"]
-            return count
-        return const(len(contents))
-    if isinstance(thing, Tuple):
-        return const(len(thing.items))
-    if isinstance(thing, Static):
-        return const(len(thing.value))
-    if isinstance(thing, Ref):
-        if isinstance(thing.type, ListOf):
-            out: Operand = reader.build.op("length", reader.version(thing.root))
-            return out
-        return reader.build.length(reader.build.resolve(thing.type.dims[0]))
-    if isinstance(thing, Iter):
-        from srcgrad.frontend.iteration import sequence
-
-        return sequence(reader, thing, node).count
-    raise reader.problem("SG201", f"a {kind_of(thing)} has no length", node)
+    contents = reader.state.heap[thing] if isinstance(thing, v.Cell) else thing
+    if stacks.is_stack(thing, contents):
+        return contents["count"]  # type: ignore[no-any-return, index]
+    match contents:
+        case tuple() | dict():
+            return const(len(contents))
+        case Tuple():
+            return const(len(contents.items))
+        case Static():
+            return const(len(contents.value))
+        case Ref(type=ListOf()):
+            return reader.build.op("length", reader.version(contents.root))  # type: ignore[no-any-return]
+        case Ref(type=Array(dims=dims)):
+            return reader.build.length(reader.build.resolve(dims[0]))
+        case v.Iter():
+            return iteration.sequence(reader, contents, node).count
+    raise reader.problem("SG201", f"a {v.kind_of(thing)} has no length", node)
 
 
 def items_of(
-    reader: Reader, thing: Thing, node: ast.AST, count: int | None = None
+    reader: build.Reader, thing: Thing, node: ast.AST, count: int | None = None
 ) -> list[Thing]:
     """Return the items of a container of known length."""
-    from srcgrad.frontend.iteration import sequence
-
-    items = sequence(reader, thing, node)
-    if items.fixed:
-        return [items.item(const(k)) for k in range(int(items.count.value))]  # type: ignore[union-attr]
+    items = iteration.sequence(reader, thing, node)
     if isinstance(items.count, Const):
-        return [items.item(const(k)) for k in range(int(items.count.value))]
-    if count is not None:
-        build = reader.build
-        build.same(build.dim(items.count), build.dim(const(count)),
-                   "the number of values differs from the number of names")  # fmt: skip
-        return [items.item(const(k)) for k in range(count)]
-    raise reader.problem(
-        "SG102", "how many items this has must be known while compiling", node,
-        helps=("name the items, `f(x[0], x[1])`, or pass the array itself",),
-    )  # fmt: skip
+        count = int(items.count.value)
+    elif count is not None:
+        what = "the number of values differs from the number of names"
+        dims = (reader.build.dim(items.count), reader.build.dim(const(count)))
+        reader.build.same(*dims, what)
+    else:
+        raise reader.problem(
+            "SG102", "how many items this has must be known while compiling", node,
+            helps=("name the items, `f(x[0], x[1])`, or pass the array itself",),
+        )  # fmt: skip
+    return [items.item(const(k)) for k in range(count)]
 
 
-def pack(reader: Reader, thing: Thing, node: ast.AST | None) -> Thing:
+def pack(reader: build.Reader, thing: Thing, node: ast.AST | None) -> Thing:
     """Return a list or tuple of numbers, or of such lists, as an array."""
-    if isinstance(thing, ListCell) and isinstance(reader.state.heap[thing], Ref):
-        ref = reader.state.heap[thing]
-        if isinstance(ref.type, ListOf):
-            out = reader.build.op("pack_list", reader.version(ref.root))
-            return reader.thing(out)
-        listed: Thing = ref
-        return listed
-    heap: dict[Any, Any] = reader.state.heap
-    items = thing.items if isinstance(thing, Tuple) else heap[thing]
+    items = thing.items if isinstance(thing, Tuple) else reader.state.heap[thing]  # type: ignore[index]
+    if isinstance(items, Ref):
+        if isinstance(items.type, ListOf):
+            packed = reader.build.op("pack_list", reader.version(items.root))
+            return reader.thing(packed)
+        return items
     if not items:
         return reader.thing(reader.build.op("zeros", const(0)))
-    parts = [
-        pack(reader, t, node) if isinstance(t, Tuple | ListCell) else t for t in items
-    ]
-    operands = [reader.operand(p, node) for p in parts]
+    operands = [reader.operand(item, node) for item in items]
     if all(isinstance(o.type, Scalar) for o in operands):
         dtype = promote(*[o.type for o in operands])
         return reader.thing(reader.build.op("pack", *operands, dtype=dtype))
     return reader.thing(reader.build.op("stack", *operands, axis=0))
 
 
-def extend(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
+def extend(reader: build.Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
     """Append the items of a container to a list."""
     for item in items_of(reader, value, node):
         append(reader, cell, item, node)
 
 
-def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
+def append(reader: build.Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
     """Append one item to a list."""
     contents = reader.state.heap[cell]
     if isinstance(contents, Ref):
@@ -476,7 +428,7 @@ def append(reader: Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
 
 
 def push(
-    reader: Reader, cell: ListCell, contents: Ref, value: Thing, node: ast.AST
+    reader: build.Reader, cell: ListCell, contents: Ref, value: Thing, node: ast.AST
 ) -> None:
     """Append one item to a list that grows at run time."""
     if not isinstance(contents.type, ListOf):
@@ -490,7 +442,7 @@ def push(
         wide = join(item, operand.type)
         if wide != item:
             raise stacks.widen(reader, cell, wide)
-        operand = convert(reader.build, operand, item)
+        operand = state.convert(reader.build, operand, item)
     elif isinstance(value, Ref) and isinstance(item, Array):
         if not isinstance(operand.type, Array) or operand.type.rank != item.rank:
             raise reader.problem("SG402", "a list holds items of one kind", node)
@@ -503,7 +455,7 @@ def push(
     reader.state.ver[root] = reader.build.push(reader.version(root), operand)
 
 
-def comprehension(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Thing:
+def comprehension(reader: build.Reader, node: ast.ListComp | ast.GeneratorExp) -> Thing:
     """Read a list comprehension as the loop it stands for."""
     cell = ListCell("")
     reader.state.heap[cell] = ()
@@ -526,12 +478,11 @@ def comprehension(reader: Reader, node: ast.ListComp | ast.GeneratorExp) -> Thin
 
 
 def _generate(
-    reader: Reader, generators: list[ast.comprehension], finish: Callable[[], None]
+    reader: build.Reader,
+    generators: list[ast.comprehension],
+    finish: Callable[[], None],
 ) -> None:
     """Run the loops and conditions of a comprehension."""
-    from srcgrad.frontend.iteration import run_items, sequence
-    from srcgrad.frontend.state import branch
-
     first, rest = generators[0], generators[1:]
     over = reader.expression(first.iter)
 
@@ -542,38 +493,36 @@ def _generate(
                 if cond.value:
                     body(conditions[1:])
                 return
-            branch(reader, cond, lambda: body(conditions[1:]), lambda: None, None)
+            state.branch(reader, cond, lambda: body(conditions[1:]), lambda: None, None)
         elif rest:
             _generate(reader, rest, finish)
         else:
             finish()
 
     live = frozenset(reader.state.names)
-    items = sequence(reader, over, first.iter)
-    run_items(
+    items = iteration.sequence(reader, over, first.iter)
+    iteration.run_items(
         reader, items, over, first.target, lambda: body(list(first.ifs)),
         frozenset(), live,
     )  # fmt: skip
 
 
-def dict_comprehension(reader: Reader, node: ast.DictComp) -> Thing:
+def dict_comprehension(reader: build.Reader, node: ast.DictComp) -> Thing:
     """Read a dict comprehension over a container of known length."""
-    from srcgrad.frontend.iteration import sequence
-
     (generator,) = node.generators
     over = reader.expression(generator.iter)
-    items = sequence(reader, over, generator.iter)
+    items = iteration.sequence(reader, over, generator.iter)
     contents: dict[Any, Thing] = {}
     for k in range(len(items_of(reader, over, node))):
         reader.assign(generator.target, items.item(const(k)))
         key = static(reader, reader.expression(node.key), node.key)
         contents[key] = reader.expression(node.value)
-    cell = DictCell("")
+    cell = v.DictCell("")
     reader.state.heap[cell] = contents
     return cell
 
 
-def matmul(reader: Reader, left: Thing, right: Thing, node: ast.AST) -> Thing:
+def matmul(reader: build.Reader, left: Thing, right: Thing, node: ast.AST) -> Thing:
     """Apply `@`."""
     a, b = reader.operand(left, node), reader.operand(right, node)
     if not isinstance(a.type, Array) or not isinstance(b.type, Array):

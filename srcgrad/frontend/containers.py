@@ -1,108 +1,75 @@
-"""Methods of lists, tuples and dicts."""
+"""Methods of lists, tuples and dicts: Python's own, run on what they hold."""
 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from srcgrad.frontend import calls, expressions, stacks
-from srcgrad.frontend.values import (
-    Cell,
-    DictCell,
-    ListCell,
-    Static,
-    Thing,
-    Tuple,
-    kind_of,
-)
+from srcgrad.frontend import build, calls, expressions, stacks
+from srcgrad.frontend import values as v
+from srcgrad.frontend.values import Static, Thing
 
-if TYPE_CHECKING:
-    from srcgrad.frontend.build import Reader
+# Methods that put items in and take them out, without asking what is equal to what;
+# those that change nothing, and those whose first argument is a place.
+_LIST = {"pop", "insert", "reverse", "clear", "copy"}
+_READS = {"get", "copy", "items", "keys", "values"}
+_DICT = {"pop", "setdefault", "update", "clear", *_READS}
+_PLACE = {"pop", "insert", "get", "setdefault"}
 
 
 def method(
-    reader: Reader, owner: Tuple | Cell, name: str, args: list[Thing],
+    reader: build.Reader, owner: v.Tuple | v.Cell, name: str, args: list[Thing],
     kwargs: dict[str, Thing], node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Call a method of a container."""
-    if isinstance(owner, ListCell):
-        found = _list(reader, owner, name, args, node)
-    elif isinstance(owner, DictCell):
-        found = _dict(reader, owner, name, args, node)
-    elif isinstance(owner, Tuple) and name == "_replace":
-        fields = owner.cls._fields  # type: ignore[union-attr]
-        items = dict(zip(fields, owner.items, strict=True)) | kwargs
-        found = Tuple(tuple(items[f] for f in fields), owner.cls)
-    elif isinstance(owner, Tuple) and owner.cls is not None:
-        member = getattr(owner.cls, name, None)
-        found = calls.inline(reader, member, [owner, *args], kwargs, node)
-    else:
-        found = None
-    if found is None:
-        thing: Any = owner
-        raise reader.problem(
-            "SG203", f"method `.{name}()` of a {kind_of(thing)} is not known", node
-        )
-    return found
-
-
-def _list(
-    reader: Reader, owner: ListCell, name: str, args: list[Thing], node: ast.AST
-) -> Thing | None:
-    heap = reader.state.heap
-    if name == "append":
-        calls.append(reader, owner, args[0], node)
-        return Static(None)
-    if name == "extend":
-        calls.extend(reader, owner, args[0], node)
-        return Static(None)
-    contents = heap[owner]
-    if name == "pop" and not args and not isinstance(contents, tuple):
-        return stacks.pop(reader, owner)
-    if not isinstance(contents, tuple):
-        return None
-    if name == "pop":
-        at = int(calls.static(reader, args[0], node)) if args else -1
-        items = list(contents)
-        if not items:
-            return reader.raises("IndexError")
-        item: Thing = items.pop(at)
-        heap[owner] = tuple(items)
-        return item
-    if name == "insert":
-        items = list(contents)
-        items.insert(int(calls.static(reader, args[0], node)), args[1])
-        heap[owner] = tuple(items)
-        return Static(None)
-    if name == "copy":
-        return expressions.new_list(reader, list(contents))
-    if name == "reverse":
-        heap[owner] = tuple(reversed(contents))
-        return Static(None)
-    return None
-
-
-def _dict(
-    reader: Reader, owner: DictCell, name: str, args: list[Thing], node: ast.AST
-) -> Thing | None:
-    contents: dict[Any, Thing] = reader.state.heap[owner]
-    if name == "items":
-        lifted = ((calls.lift(reader, k, node), v) for k, v in contents.items())
-        return Tuple(tuple(Tuple(pair) for pair in lifted))
-    if name == "keys":
-        return Tuple(tuple(calls.lift(reader, k, node) for k in contents))
-    if name == "values":
-        return Tuple(tuple(contents.values()))
-    if name == "get":
-        key = calls.static(reader, args[0], node)
-        default: Thing = args[1] if len(args) > 1 else Static(None)
-        return contents.get(key, default)
-    if name == "copy":
-        cell = DictCell("")
-        reader.state.heap[cell] = dict(contents)
-        return cell
+    if isinstance(owner, v.Tuple) and owner.cls is not None:
+        fields: Any = owner.cls
+        if name == "_replace":
+            items = dict(zip(fields._fields, owner.items, strict=True)) | kwargs
+            return v.Tuple(tuple(items.values()), owner.cls)
+        return calls.inline(reader, getattr(fields, name), [owner, *args], kwargs, node)
+    contents: Any = reader.state.heap.get(owner)  # type: ignore[arg-type]
+    if isinstance(owner, v.ListCell):
+        if name == "append":
+            calls.append(reader, owner, args[0], node)
+            return Static(None)
+        if name == "extend":
+            calls.extend(reader, owner, args[0], node)
+            return Static(None)
+        if name == "pop" and not args and not isinstance(contents, tuple):
+            return stacks.pop(reader, owner)
+    listed = isinstance(owner, v.ListCell) and isinstance(contents, tuple)
+    known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
+    if name not in known or kwargs:
+        kind = v.kind_of(owner)  # type: ignore[arg-type]
+        what = f"method `.{name}()` of a {kind} is not known"
+        raise reader.problem("SG203", what, node)
+    held: Any = list(contents) if listed else dict(contents)
+    given: list[Any] = list(args)
+    if name in _PLACE and args:
+        given[0] = calls.static(reader, args[0], node)
     if name == "update":
-        assert isinstance(args[0], DictCell)
-        reader.state.heap[owner] = contents | reader.state.heap[args[0]]
-        return Static(None)
-    return None
+        given = [reader.state.heap[a] for a in args]  # type: ignore[index]
+    if name in ("get", "setdefault") and len(args) == 1:
+        given.append(Static(None))
+    try:
+        result = getattr(held, name)(*given)
+    except (IndexError, KeyError) as error:
+        return reader.raises(type(error).__name__)
+    if name not in _READS:
+        reader.state.heap[owner] = tuple(held) if listed else held  # type: ignore[index]
+    match name:
+        case "copy" if listed:
+            return expressions.new_list(reader, result)
+        case "copy":
+            cell = v.DictCell("")
+            reader.state.heap[cell] = result
+            return cell
+        case "values":
+            return v.Tuple(tuple(result))
+        case "keys":
+            return v.Tuple(tuple(calls.lift(reader, k) for k in result))
+        case "items":
+            pairs = ((calls.lift(reader, k), thing) for k, thing in result)
+            return v.Tuple(tuple(v.Tuple(pair) for pair in pairs))
+    return Static(None) if result is None else result

@@ -82,6 +82,8 @@ def split(reader: Reader, ref: Ref, before: int, single: int) -> list[Thing]:
 def _extend(ref: Ref, items: tuple[Item, ...]) -> Path:
     """Append a subscript; `A[i][j]` is `A[i, j]`, but not for a list of arrays."""
     path = ref.path
+    if not items:
+        return path
     last = path[-1] if len(path) > isinstance(ref.root.type, ListOf) else None
     if isinstance(last, Index) and all(
         i is not None and not isinstance(i, Slice) and i.type.rank == 0
@@ -186,6 +188,8 @@ def _items(
     """Return one item for each axis, and whether any is an array."""
     assert isinstance(ref.type, Array)
     parts = list(index.items) if isinstance(index, Tuple) else [index]
+    if len(parts) == 1 and _is_ellipsis(index):
+        return (), False
     used = sum(_axes(reader, p) for p in parts)
     rank = ref.type.rank
     if used > rank:

@@ -1,134 +1,94 @@
 """What functions and methods of Python, `math` and NumPy mean to the reader.
 
-Most NumPy functions are rows of the table and need no code here. What has code changes
-how things are named (shapes, views), builds containers, or is Python's own.
+Most are rows of the table, or definitions in plain NumPy (`ops/prelude.py`), and need
+no code here. What has code names things (shapes, views), builds containers, or is
+Python's own.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import importlib
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import calls, expressions
-from srcgrad.frontend.values import (
-    Cell,
-    ListCell,
-    Record,
-    Ref,
-    Static,
-    Thing,
-    Tuple,
-    is_operand,
-    is_point,
-    kind_of,
-)
-from srcgrad.ir import Const, Operand
-from srcgrad.ops import ROWS, Row, find_method
+from srcgrad.frontend import build, calls, containers, expressions
+from srcgrad.frontend import values as v
+from srcgrad.frontend.values import Ref, Static, Thing
+from srcgrad.ir import Const, Operand, Value
+from srcgrad.ops import ROWS, Row, find_method, prelude
+from srcgrad.source import FunctionSource
 from srcgrad.types import Array
-
-if TYPE_CHECKING:
-    from srcgrad.frontend.build import Reader
-
-__all__ = ["HANDLERS", "apply_row", "handles", "known", "known_names", "method",
-           "method_handles"]  # fmt: skip
 
 Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
-METHODS: dict[str, Handler] = {}
 OTHERWISE = "write it with operations that are known, loops included"
-_VIEWS = {"diag", "diagonal"}
+# What of numbers that are known is a number that is known.
+_FOLDED = {getattr(builtins, n) for n in
+           "abs bool divmod float int max min pow round sum".split()}  # fmt: skip
+# Rows that take several axes.
 _MANY_AXES = {"sum", "prod", "max", "min", "mean", "var", "std", "any", "all",
-              "count_nonzero", "norm", "linalg.norm"}  # fmt: skip
+              "count_nonzero", "norm"}  # fmt: skip
 # Parameters that NumPy has behind `axis`, in its order.
 _AFTER_AXIS = {
     **dict.fromkeys(("max", "min", "any", "all", "argmax", "argmin"), ("out",)),
     **dict.fromkeys(("sum", "mean", "prod", "var", "std", "cumsum", "cumprod"),
                     ("dtype", "out")),
 }  # fmt: skip
+_NEUTRAL = (Static(None), Static("C"))
 
 
-def handles(*names: str, takes: str = "") -> Callable[[Handler], Handler]:
-    """Register a handler for functions by dotted name.
+def handles(*names: str) -> Callable[[Handler], Handler]:
+    """Register what reads functions, by dotted name, and methods, by `.name`.
 
-    `takes` are the parameters, in order, as `"a|x axis="`: the handler gets arguments
-    bound to them, by name in `kwargs` and in `args` as far as there is no gap.
+    The parameters of a handler behind the reader and the node are the function's own.
     """
 
     def register(handler: Handler) -> Handler:
-        HANDLERS.update({n: _binding(n, handler, takes) for n in names})
+        HANDLERS.update(dict.fromkeys(names, handler))
         return handler
 
     return register
-
-
-def method_handles(*names: str, takes: str = "") -> Callable[[Handler], Handler]:
-    """Register a handler for array methods."""
-
-    def register(handler: Handler) -> Handler:
-        METHODS.update({n: _binding(n, handler, takes) for n in names})
-        return handler
-
-    return register
-
-
-def _binding(name: str, handler: Handler, takes: str) -> Handler:
-    """Return a handler that is given arguments as its parameters say."""
-    if not takes:
-        return handler
-    params = [p.rstrip("=").split("|") for p in takes.split()]
-    least = sum(not p.endswith("=") for p in takes.split())
-    known = {other: p[0] for p in params for other in p}
-
-    def bound(
-        reader: Reader, args: list[Thing], kwargs: dict[str, Thing], node: ast.AST
-    ) -> Thing:
-        if len(args) > len(params):
-            raise reader.problem("SG202", f"too many arguments for `{name}`", node)
-        given = dict(zip((p[0] for p in params), args, strict=False))
-        for key, value in kwargs.items():
-            if key not in known and isinstance(value, Static):
-                if value.value is None or (key, value.value) == ("order", "C"):
-                    continue  # as if it were not there
-            if key not in known or known[key] in given:
-                text = f"`{name}` has no keyword `{key}` that is known here"
-                raise reader.problem("SG202", text, node)
-            given[known[key]] = value
-        full = [*args]
-        for first, *_ in params[len(args) :]:
-            if first not in given:
-                break
-            full.append(given[first])
-        if len(full) < least:
-            text = f"`{name}` misses `{params[len(full)][0]}`"
-            raise reader.problem("SG201", text, node)
-        return handler(reader, full, given, node)
-
-    return bound
 
 
 @functools.cache
-def _by_identity() -> dict[int, tuple[Any, str, Row | None]]:
+def _by_identity() -> dict[int, tuple[Any, str, Any]]:
     """Return what each known function object is, by its identity."""
-    found: dict[int, tuple[Any, str, Row | None]] = {}
-    names: Iterable[tuple[str, Row | None]] = [
-        *((n, row) for row in ROWS.values() for n in row.callables),
-        *((n, None) for n in HANDLERS),
-    ]
-    for name, row in names:
+    found: dict[int, tuple[Any, str, Any]] = {}
+    entries = {n: row for row in ROWS.values() for n in row.callables}
+    for name, meaning in {**entries, **prelude.DEFINITIONS, **HANDLERS}.items():
         module, _, attribute = name.rpartition(".")
-        try:
-            owner = importlib.import_module(module)
-        except ImportError:
+        if module:
             outer, _, inner = module.rpartition(".")
-            owner = getattr(importlib.import_module(outer), inner)
-        value = getattr(owner, attribute, None)
-        if value is not None:
-            found[id(value)] = (value, name, row)
+            owner = importlib.import_module(outer or module)
+            owner = getattr(owner, inner) if outer else owner
+            value = getattr(owner, attribute, None)
+            if value is not None:
+                found[id(value)] = (value, name, meaning)
+    for definition in _sources().values():
+        function = definition.function
+        found.setdefault(id(function), (function, "", function))
+    return found
+
+
+@functools.cache
+def _sources() -> dict[Any, FunctionSource]:
+    """Return the definitions of the prelude with their text, read once."""
+    file = inspect.getfile(prelude)
+    text = Path(file).read_text()
+    found = {}
+    for node in ast.parse(text).body:
+        function = getattr(prelude, getattr(node, "name", ""), None)
+        if isinstance(node, ast.FunctionDef) and inspect.isfunction(function):
+            found[function] = FunctionSource(
+                file, node.name, node.lineno, "", node, (), function
+            )
     return found
 
 
@@ -138,50 +98,86 @@ def known_names() -> list[str]:
 
 
 def known(
-    reader: Reader, function: Any, args: list[Thing], kwargs: dict[str, Thing],
+    reader: build.Reader, function: Any, args: list[Thing], kwargs: dict[str, Thing],
     node: ast.AST,
 ) -> Thing | None:  # fmt: skip
     """Apply a function of the library; None if it is not one."""
-    entry = _by_identity().get(id(function))
-    if entry is None and getattr(function, "__module__", "") != "math":
-        return None
-    # Of numbers that are known, any function of `math` is.
-    _, name, row = entry or (function, f"math.{function.__name__}", None)
-    fixed = [a.value for a in args if isinstance(a, Const)]
-    if name.startswith("math.") and len(fixed) == len(args) and not kwargs:
+    if isinstance(function, Row):
+        return apply_row(reader, function, args, kwargs, node)
+    of_math = getattr(function, "__module__", "") == "math"
+    plain = [
+        a.value for a in args if isinstance(a, Const) and (of_math or a.type.python)
+    ]
+    if (
+        len(plain) == len(args)
+        and not kwargs
+        and (of_math or (plain and function in _FOLDED))
+    ):
         try:
-            return calls.lift(reader, function(*fixed), node)
-        except (ValueError, OverflowError) as error:
+            return calls.lift(reader, function(*plain))
+        except (ArithmeticError, ValueError) as error:
             return reader.raises(type(error).__name__)
-    if name not in ("numpy.array", "numpy.asarray"):
-        args = [reader.operand(a) if is_point(a) else a for a in args]
-    if name in HANDLERS:
-        return HANDLERS[name](reader, args, kwargs, node)
-    if row is None:
-        return None
-    via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
-    return apply_row(reader, row, args, kwargs, node, via)
+    _, name, meaning = _by_identity().get(id(function), (None, "", None))
+    if isinstance(meaning, Row):
+        via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
+        return apply_row(reader, meaning, args, kwargs, node, via)
+    return None if meaning is None else _apply(reader, meaning, args, kwargs, node)
+
+
+def _apply(
+    reader: build.Reader, meaning: Handler, args: list[Thing], kwargs: dict[str, Thing],
+    node: ast.AST,
+) -> Thing:  # fmt: skip
+    """Apply a definition of the prelude, or what the frontend reads itself."""
+    if meaning in prelude.FIXED:
+        given = [calls.static(reader, a, node) for a in args]
+        named = {k: calls.static(reader, a, node) for k, a in kwargs.items()}
+        try:
+            return calls.lift(reader, meaning(*given, **named))
+        except (ValueError, TypeError, IndexError) as error:
+            raise reader.problem("SG402", str(error), node) from None
+    signature, source = _signature(meaning), _sources().get(meaning)
+    kwargs = {k: a for k, a in kwargs.items()
+              if k in signature.parameters or a not in _NEUTRAL}  # fmt: skip
+    call = calls.bound(reader, signature, args, kwargs, node)
+    if source is None:
+        call.apply_defaults()
+        return meaning(reader, node, *call.args, **call.kwargs)
+    result = reader.function(source, calls.named(reader, call), site=node)
+    if isinstance(result, v.Poison):
+        raise v.Refused
+    return result
+
+
+@functools.cache
+def _signature(meaning: Handler) -> inspect.Signature:
+    """Return the signature of a function as the user calls it."""
+    signature = inspect.signature(meaning)
+    if meaning not in _sources():
+        own = list(signature.parameters.values())[2:]  # not the reader and the node
+        signature = signature.replace(parameters=own)
+    return calls.with_defaults(signature)
 
 
 def apply_row(
-    reader: Reader, row: Row, args: list[Thing], kwargs: dict[str, Thing],
-    node: ast.AST, via: str,
+    reader: build.Reader, row: Row, args: list[Thing], kwargs: dict[str, Thing],
+    node: ast.AST, via: str = "",
 ) -> Thing:  # fmt: skip
-    """Apply a row to arguments bound as its signature says."""
+    """Apply a row to arguments bound as its signature says; `via` says who calls it."""
     operands = [p for p in row.params if not p.startswith("*")]
     order = [*operands, *row.attrs]
-    spot = len(operands) + 1
-    order[spot:spot] = _AFTER_AXIS.get(row.name, ())
+    if via:
+        order[len(operands) + 1 : len(operands) + 1] = _AFTER_AXIS.get(row.name, ())
+    elif row.starred:
+        order = operands
     if len(args) > len(order) and not row.starred:
         raise reader.problem("SG202", f"too many arguments for `{row.name}`", node)
     bound: dict[str, Thing] = dict(zip(order, args, strict=False))
     for key, value in kwargs.items():
-        key = _ALIASES.get(key, key)
-        if key == "a" and operands:
-            key = operands[0]
-        if key not in order or key == "out":
-            if isinstance(value, Static) and value.value is None:
-                continue
+        key = {"x1": "x", "x2": "y", "a": operands[0] if operands else "a"}.get(
+            key, key
+        )
+        if via and (key not in order or key == "out") and value != Static(None):
             raise reader.problem(
                 "SG202", f"`{row.name}` is known without the keyword `{key}`", node,
                 helps=(f"it takes {', '.join(f'`{k}`' for k in order)}",),
@@ -190,32 +186,31 @@ def apply_row(
     missing = [p for p in operands if p not in bound and p not in row.defaults]
     if missing:
         raise reader.problem("SG201", f"`{row.name}` misses `{missing[0]}`", node)
-    given = [
-        reader.operand(bound.get(p, Static(row.defaults.get(p))), node)
-        for p in operands
-    ]
-    if "out" in bound and bound["out"] != Static(None):
+    if bound.get("out", Static(None)) != Static(None):
         raise reader.problem("SG202", f"`out` of `{row.name}` is not known", node)
-    dtype = dtype_of(reader, bound.get("dtype"), node)
-    if dtype is not None and "dtype" not in row.attrs:
-        given[0] = cast(reader, given[0], dtype)
-    attrs = {k: calls.static(reader, bound[k], node) for k in row.attrs if k in bound}
-    if "axis" in row.attrs:
-        attrs["axis"] = axis_of(
-            reader, attrs.get("axis", row.attrs["axis"]), given[0].type.rank, row, node
+    if row.name == "copy" and v.is_point(bound["x"]):
+        return reader.point(reader.operand(bound["x"]))
+    given = [reader.operand(bound.get(p, Static(row.defaults.get(p))), node)
+             for p in operands]  # fmt: skip
+    given += [reader.operand(a, node) for a in args[len(order) :]]
+    attrs = {k: calls.static(reader, bound[k], node)
+             for k in (*row.attrs, "via") if k in bound}  # fmt: skip
+    if via:
+        attrs["via"] = via
+        dtype = dtype_of(reader, bound.get("dtype", Static(None)), node)
+        if dtype is not None and "dtype" not in row.attrs:
+            given[0] = cast(reader, given[0], dtype)
+        if not given[0].type.rank and row.kind != "elementwise":
+            return _of_number(reader, row, given[0], node)
+    if attrs.get("axis", row.attrs.get("axis")) is not None:
+        rank = given[0].type.rank + (row.name == "stack")
+        attrs["axis"] = _axis(
+            reader, row, attrs.get("axis", row.attrs["axis"]), rank, node
         )
-    if not given[0].type.rank and row.kind != "elementwise":
-        return scalar_row(reader, row, given[0], node)
-    if row.name in _VIEWS and given[0].type.rank == 2:
-        whole = array_ref(reader, bound["x"], node)
-        return reader.remade(whole, lambda x: reader.build.op(row.name, x, **attrs))
-    return reader.thing(reader.build.op(row.name, *given, via=via, **attrs))
+    return reader.thing(reader.build.op(row.name, *given, **attrs))
 
 
-_ALIASES = {"x1": "x", "x2": "y"}
-
-
-def scalar_row(reader: Reader, row: Row, x: Operand, node: ast.AST) -> Thing:
+def _of_number(reader: build.Reader, row: Row, x: Operand, node: ast.AST) -> Thing:
     """Apply a reduction to a number: `np.sum(3.0)` is 3.0."""
     if row.name in ("sum", "prod", "max", "min", "mean", "copy"):
         return x
@@ -226,91 +221,93 @@ def scalar_row(reader: Reader, row: Row, x: Operand, node: ast.AST) -> Thing:
     raise reader.problem("SG402", f"`{row.name}` needs an array", node)
 
 
-def axis_of(reader: Reader, axis: Any, rank: int, row: Row, node: ast.AST) -> Any:
+def _axis(reader: build.Reader, row: Row, axis: Any, rank: int, node: ast.AST) -> Any:
     """Return an axis argument with no negative numbers in it."""
-    if axis is None:
-        return None
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    extra = 1 if row.name == "stack" else 0
-    for a in axes:
-        if not isinstance(a, int) or not -(rank + extra) <= a < rank + extra:
-            raise reader.problem(
-                "SG402", f"axis {a} is out of bounds for an array of rank {rank}", node
-            )
-    positive = tuple(a % (rank + extra) for a in axes)
-    if len(positive) > 1 and row.name not in _MANY_AXES:
+    try:
+        axes = prelude.axes_of(axis, rank)
+    except (TypeError, ValueError) as error:
+        raise reader.problem("SG402", str(error), node) from None
+    if row.name in _MANY_AXES:
+        return axes
+    if len(axes) > 1:
         raise reader.problem("SG205", f"`{row.name}` takes one axis here", node)
-    return positive if row.name in _MANY_AXES else positive[0]
+    return axes[0]
 
 
-def dtype_of(reader: Reader, thing: Thing | None, node: ast.AST) -> str | None:
+def dtype_of(reader: build.Reader, thing: Thing, node: ast.AST) -> str | None:
     """Return the name of a dtype argument, None if there is none."""
-    import numpy as np
-
-    if thing is None or (isinstance(thing, Static) and thing.value is None):
-        return None
-    name = str(np.dtype(calls.static(reader, thing, node)))
-    if name not in ("float64", "float32", "int64", "int32", "bool"):
-        raise reader.problem("SG205", f"dtype {name} is not supported", node)
+    name: str | None = prelude.name_of(calls.static(reader, thing, node))
     return name
 
 
 def method(
-    reader: Reader, owner: Thing, name: str, args: list[Thing],
+    reader: build.Reader, owner: Thing, name: str, args: list[Thing],
     kwargs: dict[str, Thing], node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Call a method."""
-    from srcgrad.frontend import containers
-
-    if isinstance(owner, Record):
-        member = getattr(owner.cls, name, None)
-        if member is None:
-            raise reader.problem(
-                "SG203", f"`{owner.cls.__name__}` has no method `{name}`", node
-            )
-        return calls.inline(reader, member, [owner, *args], kwargs, node)
-    if isinstance(owner, Tuple | Cell):
+    if isinstance(owner, v.Tuple | v.Cell):
         return containers.method(reader, owner, name, args, kwargs, node)
-    if is_point(owner):
-        if name == "copy":
-            return reader.point(reader.operand(owner))
-        if name == "fill":
-            reader.store(owner, reader.operand(args[0]), node)
-            return Static(None)
-        owner = reader.operand(owner)
-    if name in METHODS:
-        return METHODS[name](reader, [owner, *args], kwargs, node)
+    meaning = HANDLERS.get(f".{name}") or prelude.DEFINITIONS.get(f".{name}")
+    if meaning is not None:
+        return _apply(reader, meaning, [owner, *args], kwargs, node)
     row = find_method(name)
-    if row is not None and (is_operand(owner) or isinstance(owner, Ref)):
+    if row is not None and isinstance(owner, Const | Value | Ref):
         return apply_row(reader, row, [owner, *args], kwargs, node, "method")
-    methods = [*METHODS, *(m for r in ROWS.values() for m in r.methods)]
+    names = [*HANDLERS, *prelude.DEFINITIONS]
+    methods = [n[1:] for n in names if n[0] == "."]
+    methods += [m for r in ROWS.values() for m in r.methods]
     raise reader.problem(
-        "SG203", f"method `.{name}()` of a {kind_of(owner)} is not known", node,
+        "SG203", f"method `.{name}()` of a {v.kind_of(owner)} is not known", node,
         helps=suggest(name, methods) or (OTHERWISE,),
     )  # fmt: skip
 
 
-def shape_of(reader: Reader, args: list[Thing], node: ast.AST) -> list[Operand]:
-    """Return a shape given as one tuple, or as several numbers."""
-    if len(args) == 1 and isinstance(args[0], Tuple | ListCell):
-        return [reader.operand(t, node) for t in calls.items_of(reader, args[0], node)]
-    return [reader.operand(t, node) for t in args]
-
-
-def array_ref(reader: Reader, thing: Thing, node: ast.AST) -> Ref:
+def array_ref(reader: build.Reader, thing: Thing, node: ast.AST) -> Ref:
     """Return a thing as an array, lists packed."""
+    if isinstance(thing, v.Tuple | v.ListCell):
+        thing = calls.pack(reader, thing, node)
     if isinstance(thing, Ref) and isinstance(thing.type, Array):
         return thing
-    if isinstance(thing, Tuple | ListCell):
-        packed = calls.pack(reader, thing, node)
-        if isinstance(packed, Ref):
-            return packed
-    raise reader.problem("SG402", f"an array is needed, not a {kind_of(thing)}", node)
+    raise reader.problem("SG402", f"an array is needed, not a {v.kind_of(thing)}", node)
 
 
-def cast(reader: Reader, operand: Operand, dtype: str, python: bool = False) -> Operand:
+def cast(
+    reader: build.Reader, operand: Operand, dtype: str, python: bool = False
+) -> Operand:
     """Cast a number or an array."""
     if operand.type.dtype == dtype and operand.type.python == python:
         return operand
     out: Operand = reader.build.op("cast", operand, dtype=dtype, python=python)
     return out
+
+
+_PRELUDE = "srcgrad.ops.prelude"
+
+
+@handles(f"{_PRELUDE}.typed")
+def _typed(reader: build.Reader, node: ast.AST, x: Thing, dtype: Any = None) -> Thing:
+    operand = reader.operand(x, node)
+    name = dtype_of(reader, dtype, node) or operand.type.dtype
+    return reader.thing(cast(reader, operand, name))
+
+
+@handles(f"{_PRELUDE}.viewed")
+def _viewed(reader: build.Reader, node: ast.AST, row: Thing, x: Thing, *args: Thing,
+            **attrs: Thing) -> Thing:  # fmt: skip
+    given = [reader.operand(a, node) for a in args]
+    known = {k: calls.static(reader, a, node) for k, a in attrs.items()}
+    name = calls.static(reader, row, node).name
+    return reader.remade(
+        array_ref(reader, x, node),
+        lambda base: reader.build.op(name, base, *given, **known),
+    )
+
+
+@handles(f"{_PRELUDE}.kind")
+def _kind(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
+    return Static(reader.operand(x, node).type.dtype)
+
+
+@handles(f"{_PRELUDE}.is_fixed")
+def _is_fixed(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
+    return const(isinstance(x, Const | Static))

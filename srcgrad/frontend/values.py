@@ -102,7 +102,8 @@ class Closure:
     source: FunctionSource
     node: ast.FunctionDef | ast.Lambda
     names: dict[str, Any]
-    defaults: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any]
+    frame: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,10 @@ class Row:
 class Unsupported(Exception):
     """What NumPy could compute and no row does; the reader refuses it at its place."""
 
+    def __init__(self, what: str, *helps: str) -> None:
+        super().__init__(what)
+        self.helps = helps
+
 
 ROWS: dict[str, Row] = {}
 _CALLABLES: dict[str, Row] = {}

@@ -1,0 +1,553 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-overload"
+"""What functions of NumPy and Python mean, in plain NumPy.
+
+A definition is read where its function is called, as a helper of the user's would be:
+its signature binds the arguments, tests that are known while compiling leave one arm,
+errors stand at the user's call. Three things are not plain NumPy: `rows.name` is an
+operation of the table, a `fixed` function is run while compiling, and those that the
+frontend reads itself (`typed`, `viewed`, `is_fixed`) have no body here.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from srcgrad.ops.table import ROWS, Row, Unsupported
+
+DEFINITIONS: dict[str, Callable[..., Any]] = {}
+FIXED: set[Any] = set()
+
+
+class _Rows:
+    """The table as a namespace."""
+
+    def __getattr__(self, name: str) -> Row:
+        return ROWS[name]
+
+
+rows: Any = _Rows()
+
+
+def means(*names: str) -> Callable[[Any], Any]:
+    """Enter the definition of functions, by dotted name, and of methods, `.name`."""
+
+    def enter(function: Any) -> Any:
+        DEFINITIONS.update(dict.fromkeys(names, function))
+        return function
+
+    return enter
+
+
+def fixed(function: Any) -> Any:
+    """Mark a function that is run while compiling: it needs values, and gives one."""
+    FIXED.add(function)
+    return function
+
+
+def typed(x, dtype=None):
+    """Return numbers in a dtype; None keeps the dtype they have."""
+
+
+def viewed(row, x, *args, **attrs):
+    """Return a view that may only be read, made by a row."""
+
+
+def kind(x):
+    """Return the name of the dtype of numbers."""
+
+
+def is_fixed(x):
+    """Tell whether a value is known while compiling."""
+
+
+@fixed
+def refused(what, *helps):
+    """Refuse a call."""
+    raise Unsupported(what, *helps)
+
+
+@fixed
+def name_of(dtype, otherwise=None):
+    """Return the name of a dtype argument."""
+    if dtype is None:
+        return otherwise
+    name = str(np.dtype(dtype))
+    if name not in ("float64", "float32", "int64", "int32", "bool"):
+        raise Unsupported(f"dtype {name} is not supported")
+    return name
+
+
+def lengths(shape):
+    return shape if isinstance(shape, (tuple, list)) else (shape,)
+
+
+# arrays of one value, and of evenly spaced ones
+
+
+@means("numpy.zeros")
+def zeros(shape, dtype=float):
+    if not lengths(shape):
+        return np.array(0.0, dtype)
+    return rows.zeros(*lengths(shape), dtype=name_of(dtype, "float64"))
+
+
+@means("numpy.ones")
+def ones(shape, dtype=float):
+    if not lengths(shape):
+        return np.array(1.0, dtype)
+    return rows.ones(*lengths(shape), dtype=name_of(dtype, "float64"))
+
+
+@means("numpy.empty")
+def empty(shape, dtype=float):
+    if not lengths(shape):
+        return np.array(0.0, dtype)
+    return rows.empty(*lengths(shape), dtype=name_of(dtype, "float64"))
+
+
+@means("numpy.zeros_like")
+def zeros_like(a, dtype=None):
+    if not np.ndim(a):
+        return np.array(0.0, name_of(dtype, kind(a)))
+    return rows.zeros_like(a, dtype=name_of(dtype, kind(a)))
+
+
+@means("numpy.ones_like")
+def ones_like(a, dtype=None):
+    if not np.ndim(a):
+        return np.array(1.0, name_of(dtype, kind(a)))
+    return rows.ones_like(a, dtype=name_of(dtype, kind(a)))
+
+
+@means("numpy.empty_like")
+def empty_like(prototype, dtype=None):
+    if not np.ndim(prototype):
+        return np.array(0.0, name_of(dtype, kind(prototype)))
+    return rows.empty_like(prototype, dtype=name_of(dtype, kind(prototype)))
+
+
+@means("numpy.full")
+def full(shape, fill_value, dtype=None):
+    same = dtype is None or kind(fill_value) == name_of(dtype)
+    value = fill_value if same else typed(fill_value, dtype)
+    if not lengths(shape):
+        return np.array(value)
+    if np.ndim(value):
+        return rows.broadcast_to(value, *lengths(shape))
+    return rows.full(value, *lengths(shape))
+
+
+@means("numpy.full_like")
+def full_like(a, fill_value, dtype=None):
+    return np.full(np.shape(a), fill_value, name_of(dtype, kind(a)))
+
+
+@means("numpy.arange")
+def arange(start=None, stop=None, step=1, dtype=None):
+    if stop is None:
+        return np.arange(0, start, step, dtype)
+    first = 0 if start is None else start
+    return rows.arange(first, stop, step, dtype=name_of(dtype))
+
+
+@means("numpy.linspace")
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None):
+    if retstep:
+        return refused("`retstep` is not known here")
+    return rows.linspace(start, stop, num, endpoint=endpoint, dtype=name_of(dtype))
+
+
+@means("numpy.eye")
+def eye(N, M=None, k=0, dtype=float):
+    if M is None:
+        return rows.eye(N, k=k, dtype=name_of(dtype, "float64"))
+    return rows.eye(N, M, k=k, dtype=name_of(dtype, "float64"))
+
+
+@means("numpy.identity")
+def identity(n, dtype=None):
+    return rows.eye(n, dtype=name_of(dtype, "float64"))
+
+
+@means(".astype")
+def astype(a, dtype, copy=True):
+    if not np.ndim(a) or kind(a) != name_of(dtype):
+        return typed(a, dtype)
+    return a.copy() if copy else a
+
+
+@means(".item")
+def item(a, *args):
+    index = (0,) * np.ndim(a) if not args else args
+    array = np.ravel(a) if len(args) == 1 and np.ndim(a) > 1 else a
+    return rows.cast(array[index], dtype=kind(a), python=True)
+
+
+@means("numpy.size")
+def size(a, axis=None):
+    return np.asarray(a).size if axis is None else np.shape(a)[axis]
+
+
+# other shapes
+
+
+@means("numpy.reshape")
+def reshape(a, shape, order="C"):
+    x = np.asarray(a) if np.ndim(a) else rows.full(a, 1)
+    return x.reshape(shape, order=order)
+
+
+@means("numpy.ravel", ".ravel")
+def ravel(a):
+    return np.reshape(a, -1)
+
+
+@means(".flatten")
+def flatten(a):
+    return rows.copy(a, via="method").ravel()
+
+
+@fixed
+def axes_of(axis, rank):
+    """Return the axes meant, none of them negative; None means all."""
+    if axis is None:
+        return tuple(range(rank))
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    for k in axes:
+        if not -rank <= k < rank:
+            what = f"axis {k} is out of bounds for an array of rank {rank}"
+            raise ValueError(what)
+    return tuple(k % rank for k in axes)
+
+
+@fixed
+def moved(rank, source, destination):
+    """Return the order of axes that takes some of them to new places."""
+    sources, places = axes_of(source, rank), axes_of(destination, rank)
+    order = [k for k in range(rank) if k not in sources]
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        order.insert(place, axis)
+    return tuple(order)
+
+
+@means("numpy.transpose")
+def transpose(a, axes=None):
+    return a if not np.ndim(a) else np.asarray(a).transpose(axes)
+
+
+@means("numpy.swapaxes", ".swapaxes")
+def swapaxes(a, axis1, axis2):
+    first, second = axes_of((axis1, axis2), np.ndim(a))
+    return np.transpose(a, moved(np.ndim(a), (first, second), (second, first)))
+
+
+@means("numpy.moveaxis")
+def moveaxis(a, source, destination):
+    return np.transpose(a, moved(np.ndim(a), source, destination))
+
+
+@fixed
+def subscript(rank, axes, chosen, other=slice(None)):
+    """Return a subscript that takes `chosen` at some axes."""
+    return tuple(chosen if k in axes else other for k in range(rank))
+
+
+@fixed
+def width(axis):
+    return len(axis) if isinstance(axis, tuple) else 1
+
+
+@means("numpy.expand_dims")
+def expand_dims(a, axis):
+    rank = np.ndim(a) + width(axis)
+    return np.asarray(a)[subscript(rank, axes_of(axis, rank), None)]
+
+
+@means("numpy.broadcast_to")
+def broadcast_to(array, shape):
+    if not np.ndim(array):
+        return rows.full(array, *lengths(shape))
+    return viewed(rows.broadcast_to, np.asarray(array), *lengths(shape))
+
+
+@means("numpy.diag")
+def diag(v, k=0):
+    if np.ndim(v) == 2:
+        return viewed(rows.diag, np.asarray(v), k=k)
+    return rows.diag(v, k=k)
+
+
+@means("numpy.diagonal", ".diagonal")
+def diagonal(a, offset=0):
+    return viewed(rows.diagonal, np.asarray(a), offset=offset)
+
+
+@means("numpy.atleast_1d")
+def atleast_1d(a):
+    return np.asarray(a) if np.ndim(a) else rows.full(a, 1)
+
+
+@means("numpy.atleast_2d")
+def atleast_2d(a):
+    return np.asarray(a) if np.ndim(a) > 1 else np.atleast_1d(a)[None]
+
+
+# turned around, repeated, put together
+
+
+BACKWARD = slice(None, None, -1)
+
+
+@means("numpy.flip")
+def flip(m, axis=None):
+    rank = np.ndim(m)
+    return np.asarray(m)[subscript(rank, axes_of(axis, rank), BACKWARD)]
+
+
+@means("numpy.flipud")
+def flipud(m):
+    return np.asarray(m)[::-1]
+
+
+@means("numpy.fliplr")
+def fliplr(m):
+    return np.asarray(m)[:, ::-1]
+
+
+@means("numpy.roll")
+def roll(a, shift, axis=None):
+    if not isinstance(shift, tuple):
+        return rows.roll(np.asarray(a), shift, axis=axis)
+    if axis is None or len(shift) != width(axis):
+        return refused("one shift for each axis is known here")
+    out = a
+    for by, k in zip(shift, axis, strict=False):
+        out = np.roll(out, by, k)
+    return out
+
+
+@means("numpy.repeat", ".repeat")
+def repeat(a, repeats, axis=None):
+    if np.ndim(repeats):
+        return refused("one number of repeats is known here")
+    if axis is None:
+        return rows.repeat(np.ravel(a), repeats, axis=0)
+    return rows.repeat(np.asarray(a), repeats, axis=axis)
+
+
+@means("numpy.tile")
+def tile(A, reps):
+    return rows.tile(np.atleast_1d(A), reps=lengths(reps))
+
+
+@means("numpy.concatenate")
+def concatenate(arrays, axis=0):
+    if axis is None:
+        return rows.concatenate(*[np.ravel(a) for a in tuple(arrays)], axis=0)
+    return rows.concatenate(*arrays, axis=axis)
+
+
+@means("numpy.stack")
+def stack(arrays, axis=0):
+    if axis == 0:
+        return np.array(arrays)
+    return rows.stack(*arrays, axis=axis)
+
+
+@means("numpy.hstack")
+def hstack(tup):
+    parts = [np.atleast_1d(a) for a in tuple(tup)]
+    return rows.concatenate(*parts, axis=0 if np.ndim(parts[0]) == 1 else 1)
+
+
+@means("numpy.vstack")
+def vstack(tup):
+    return rows.concatenate(*[np.atleast_2d(a) for a in tuple(tup)], axis=0)
+
+
+@means("numpy.column_stack")
+def column_stack(tup):
+    return rows.concatenate(*[_column(a) for a in tuple(tup)], axis=1)
+
+
+def _column(a):
+    return np.asarray(a) if np.ndim(a) > 1 else np.atleast_1d(a)[:, None]
+
+
+# selected, rounded, multiplied
+
+
+@means("numpy.where")
+def where(condition, x=None, y=None):
+    if x is None or y is None:
+        advice = "use `np.flatnonzero(c)` for indices"
+        return refused("`np.where` is known with three arguments", advice)
+    return rows.where(_mask(condition), x, y, via="np")
+
+
+def _mask(x):
+    return x if kind(x) == "bool" else rows.truth(x)
+
+
+@means("numpy.clip")
+def clip(a, a_min=None, a_max=None, *, min=None, max=None):
+    low = min if a_min is None else a_min
+    high = max if a_max is None else a_max
+    least = -math.inf if low is None else low
+    return rows.clip(a, least, math.inf if high is None else high, via="np")
+
+
+@means(".clip")
+def clip_method(a, min=None, max=None):
+    return np.clip(a, min, max)
+
+
+@means("numpy.round", "numpy.around", ".round")
+def round_array(a, decimals=0):
+    if decimals == 0:
+        return rows.rint(a, via="np")
+    return rows.rint(a * 10.0**decimals, via="np") / 10.0**decimals
+
+
+@means("builtins.round")
+def round_number(number, ndigits=None):
+    if ndigits is not None:
+        return round_array(number, ndigits)
+    return rows.cast(rows.rint(number, via="np"), dtype="int64", python=True)
+
+
+@means("numpy.dot", ".dot")
+def dot(a, b):
+    if not np.ndim(a) or not np.ndim(b):
+        return a * b
+    if np.ndim(b) < 3:
+        return rows.matmul(a, b, via="dot")
+    x, y = np.asarray(a), np.asarray(b)
+    columns = np.moveaxis(y, -2, 0).reshape(y.shape[-2], -1)
+    pairs = (x.reshape(-1, y.shape[-2]) if np.ndim(x) > 1 else x) @ columns
+    return pairs.reshape(x.shape[:-1] + y.shape[:-2] + y.shape[-1:])
+
+
+@means("numpy.outer")
+def outer(a, b):
+    return rows.outer(np.ravel(a), np.ravel(b))
+
+
+@means("numpy.copyto")
+def copyto(dst, src):
+    dst[...] = src
+
+
+@means(".fill")
+def fill(a, value):
+    a[...] = value
+
+
+@means(".sort")
+def sort(a, axis=-1, kind=None):
+    a[...] = np.sort(a, axis=axis)
+
+
+# Python's own
+
+
+@means("numpy.float64")
+def float64(x=0.0):
+    return typed(x, "float64")
+
+
+@means("numpy.float32")
+def float32(x=0.0):
+    return typed(x, "float32")
+
+
+@means("numpy.int64")
+def int64(x=0):
+    return int(x)
+
+
+@means("math.log")
+def log(x, base=None):
+    if base is None:
+        return rows.log(x, via="math")
+    return rows.log(x, via="math") / rows.log(base, via="math")
+
+
+@means("builtins.pow", "math.pow")
+def power(base, exp):
+    return base**exp
+
+
+@means("builtins.divmod")
+def divide(x, y):
+    return x // y, x % y
+
+
+@means("builtins.sum", "math.fsum")
+def sum_items(iterable, start=0):
+    return reduce(_plus, iterable, start)
+
+
+def _plus(total, x):
+    # `0 + x` is x.
+    return x if is_fixed(total) and _is_zero(total) else total + x
+
+
+@fixed
+def _is_zero(x):
+    return isinstance(x, int) and x == 0
+
+
+@means("math.prod")
+def multiply_items(iterable, start=1):
+    return reduce(lambda product, x: product * x, iterable, start)
+
+
+@means("builtins.max")
+def largest(*args):
+    return reduce(_larger, args if len(args) > 1 else args[0])
+
+
+def _larger(x, y):
+    return builtins.max(x, y) if is_fixed(x) and is_fixed(y) else rows.max2(x, y)
+
+
+@means("builtins.min")
+def smallest(*args):
+    return reduce(_smaller, args if len(args) > 1 else args[0])
+
+
+def _smaller(x, y):
+    return builtins.min(x, y) if is_fixed(x) and is_fixed(y) else rows.min2(x, y)
+
+
+@means("builtins.any")
+def is_any(iterable):
+    return reduce(_either, iterable, False)
+
+
+def _either(x, y):
+    if is_fixed(x):
+        return x if x else bool(y)
+    if is_fixed(y):
+        return y if y else x
+    return rows.logical_or(x, bool(y))
+
+
+@means("builtins.all")
+def are_all(iterable):
+    return reduce(_both, iterable, True)
+
+
+def _both(x, y):
+    if is_fixed(x):
+        return bool(y) if x else x
+    if is_fixed(y):
+        return x if y else y
+    return rows.logical_and(x, bool(y))
