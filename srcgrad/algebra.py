@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from srcgrad.builder import Builder, const
-from srcgrad.ir import Const, Operand
+from srcgrad.ir import Const, Operand, Value
 from srcgrad.types import Scalar, is_float
 
 _ROWS = {"neg", "mul", "div", "pow", "add", "sub", "sum"}
@@ -27,8 +27,8 @@ class Algebra(Builder):
         given = tuple(const(a) if isinstance(a, int | float) else a for a in args)
         if row not in _ROWS or not any(is_float(a.type) for a in given):
             return super().op(row, *given, name=name, **attrs)
-        if row == "mul" and isinstance(given[1], Const):
-            given = given[::-1]
+        if row == "mul":
+            given = tuple(sorted(given, key=lambda a: isinstance(a, Value)))
         shorter = self._unit(row, given) or self._sign(row, given, name, attrs)
         shorter = shorter or self._power(row, given, name)
         if shorter is not None:
@@ -38,10 +38,13 @@ class Algebra(Builder):
         return out
 
     def _unit(self, row: str, given: tuple[Operand, ...]) -> Any:
-        """Drop a factor, divisor or exponent of one."""
+        """Drop a factor, divisor or exponent of one; negate a number."""
         first, last = given[0], given[-1]
-        if row == "mul" and isinstance(first, Const) and abs(first.value) == 1:
-            return last if first.value == 1 else self.op("neg", last)
+        for x, y in ((first, last), (last, first)):
+            if row == "mul" and isinstance(x, Const) and abs(x.value) == 1:
+                return y if x.value == 1 else self.op("neg", y)
+        if row == "neg" and isinstance(first, Const):
+            return Const(-first.value, first.type)
         if row in ("div", "pow") and isinstance(last, Const) and last.value == 1:
             return first
         return None

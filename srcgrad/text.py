@@ -3,20 +3,19 @@
 The form of the golden files: every value has a number, so text is unique and stable.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 
 from srcgrad import ir
+from srcgrad.ir import Block, Function, Stmt, Value
 
 
-def print_function(function: ir.Function) -> str:
+def print_function(function: Function) -> str:
     """Return the text of a function's IR."""
     return "".join(f"{line}\n" for line, _ in print_lines(function))
 
 
-def print_lines(function: ir.Function) -> list[tuple[str, ir.Stmt | None]]:
+def print_lines(function: Function) -> list[tuple[str, Stmt | None]]:
     """Return the lines of a function's IR, each with the statement it begins."""
     printer = _Printer()
     params = ", ".join(map(printer.typed, function.params))
@@ -28,103 +27,95 @@ def print_lines(function: ir.Function) -> list[tuple[str, ir.Stmt | None]]:
 
 class _Printer:
     def __init__(self) -> None:
-        self.names: dict[ir.Value, str] = {}
+        self.names: dict[Value, str] = {}
         self.counts: Counter[str] = Counter()
-        self.lines: list[tuple[str, ir.Stmt | None]] = []
+        self.lines: list[tuple[str, Stmt | None]] = []
         self.indent = ""
 
-    def line(self, text: str, stmt: ir.Stmt | None = None) -> None:
+    def line(self, text: str, stmt: Stmt | None = None) -> None:
         self.lines.append((self.indent + text, stmt))
 
-    def name(self, x: ir.Operand | None) -> str:
-        if not isinstance(x, ir.Value):
-            return "" if x is None else repr(x.value)
+    def name(self, x: ir.Item) -> str:
+        if isinstance(x, ir.Slice):
+            ends = [x.start, x.stop, x.step][: 2 if x.step is None else 3]
+            return ":".join("" if e is None else self.name(e) for e in ends)
+        if not isinstance(x, Value):
+            return repr(x)
         if x not in self.names:
             base = x.name or "t"
             self.names[x] = f"{base}.{self.counts[base]}"
             self.counts[base] += 1
         return self.names[x]
 
-    def typed(self, x: ir.Value) -> str:
+    def typed(self, x: Value) -> str:
         return f"{self.name(x)}: {x.type}"
 
-    def all(self, xs: Iterable[ir.Operand]) -> str:
+    def all(self, xs: Iterable[ir.Item]) -> str:
         return ", ".join(map(self.name, xs))
 
-    def item(self, item: ir.Item) -> str:
-        if isinstance(item, ir.Slice):
-            step = "" if item.step is None else f":{self.name(item.step)}"
-            return f"{self.name(item.start)}:{self.name(item.stop)}{step}"
-        return "None" if item is None else self.name(item)
+    def path(self, path: ir.Path) -> str:
+        text = ""
+        for step in path:
+            match step:
+                case ir.Index(items):
+                    text += f"[{self.all(items)}]"
+                case ir.Permute(axes):
+                    text += f".permute{axes}"
+                case ir.Reshape(shape):
+                    text += f".reshape({self.all(shape)})"
+        return text
 
-    def step(self, step: ir.Step) -> str:
-        match step:
-            case ir.Index():
-                return f"[{', '.join(map(self.item, step.items))}]"
-            case ir.Permute():
-                return f".permute{step.axes}"
-        return f".reshape({self.all(step.shape)})"
-
-    def block(self, block: ir.Block) -> None:
+    def block(self, block: Block) -> None:
         outer, self.indent = self.indent, self.indent + "  "
         for stmt in block.stmts:
             self.stmt(stmt)
         self.indent = outer
 
-    def stmt(self, s: ir.Stmt) -> None:
-        name, where = self.name, f"  # {s.loc.line}" if s.loc.line else ""
+    def stmt(self, s: Stmt) -> None:
+        self.line(self.head(s) + (f"  # {s.loc.line}" if s.loc.line else ""), s)
+        if isinstance(s, ir.If):
+            self.block(s.then)
+            self.line("else")
+            self.block(s.orelse)
+            for m in s.merges:
+                merged, sources = self.typed(m.out), (m.then, m.orelse)
+                self.line(f"merge {merged} = {' | '.join(map(self.name, sources))}")
+        elif isinstance(s, ir.Loop):
+            for c in s.carries:
+                self.line(f"  carry {self.typed(c.inn)} = {self.name(c.init)}")
+            if isinstance(s, ir.While):
+                self.block(s.test)
+                self.line(f"test {self.name(s.cond)}")
+            self.block(s.body)
+            for c in s.carries:
+                inn, yld, out = map(self.name, (c.inn, c.yld, c.out))
+                self.line(f"  yield {inn} = {yld} -> {out}")
+            if s.exit is not None:
+                self.line(f"  exit {self.name(s.exit)}")
+            if s.trips is not None:
+                self.line(f"  trips {self.name(s.trips)}")
+
+    def head(self, s: Stmt) -> str:
+        """Return the first line of a statement, or the only one."""
+        verb, name = type(s).__name__.lower(), self.name
         match s:
             case ir.For():
-                bounds = self.all((s.start, s.stop, s.step))
-                self.line(f"for {name(s.var)} in {bounds}{where}", s)
-                self.turns(s)
+                return f"for {name(s.var)} in {self.all((s.start, s.stop, s.step))}"
             case ir.While():
-                self.line(f"while{where}", s)
-                self.turns(s)
+                return "while"
             case ir.If():
-                self.line(f"if {name(s.cond)}{where}", s)
-                self.block(s.then)
-                self.line("else")
-                self.block(s.orelse)
-                for m in s.merges:
-                    sources = f"{name(m.then)} | {name(m.orelse)}"
-                    self.line(f"merge {self.typed(m.out)} = {sources}")
-            case _:
-                self.line(self.simple(s) + where, s)
-
-    def turns(self, s: ir.For | ir.While) -> None:
-        """Print what follows the head of a loop."""
-        name = self.name
-        for c in s.carries:
-            self.line(f"  carry {self.typed(c.inn)} = {name(c.init)}")
-        if isinstance(s, ir.While):
-            self.block(s.test)
-            self.line(f"test {name(s.cond)}")
-        self.block(s.body)
-        for c in s.carries:
-            self.line(f"  yield {name(c.inn)} = {name(c.yld)} -> {name(c.out)}")
-        if s.exit is not None:
-            self.line(f"  exit {name(s.exit)}")
-        if s.trips is not None:
-            self.line(f"  trips {name(s.trips)}")
-
-    def simple(self, s: ir.Op | ir.View | ir.Read | ir.Update | ir.Assert) -> str:
-        if isinstance(s, ir.Assert):
-            return f"assert {self.name(s.cond)}, {s.exception}: {s.message}"
-        if isinstance(s, ir.Op):
-            given = [
-                *map(self.name, s.args),
-                *(f"{k}={v!r}" for k, v in s.attrs.items()),
-            ]
-            results = ", ".join(map(self.typed, s.outs))
-            return f"{results} = {s.row}({', '.join(given)})".removeprefix(" = ")
-        path = () if isinstance(s, ir.Push) else s.path
-        place = type(s).__name__.lower() + f" {self.name(s.base)}"
-        place += "".join(map(self.step, path))
-        match s:
-            case ir.View() | ir.Read():
-                return f"{self.typed(s.out)} = {place}"
-            case ir.Take():
-                return f"{self.typed(s.value)}, {self.name(s.out)} = {place}"
-        value = self.name(s.value)
-        return f"{self.name(s.out)} = {place}, {value}"
+                return f"if {name(s.cond)}"
+            case ir.Assert():
+                return f"assert {name(s.cond)}, {s.exception}: {s.message}"
+            case ir.Op():
+                given = [name(a) for a in s.args]
+                given += [f"{k}={v!r}" for k, v in s.attrs.items()]
+                results = ", ".join(map(self.typed, s.outs))
+                return f"{results} = {s.row}({', '.join(given)})".removeprefix(" = ")
+        place = f"{verb} {name(s.base)}{self.path(getattr(s, 'path', ()))}"
+        if isinstance(s, ir.View | ir.Read):
+            return f"{self.typed(s.out)} = {place}"
+        if isinstance(s, ir.Take):
+            return f"{self.typed(s.value)}, {name(s.out)} = {place}"
+        value = name(s.value)
+        return f"{name(s.out)} = {place}, {value}"

@@ -7,8 +7,7 @@ run backward with nothing on the tape.
 """
 
 import math
-from collections.abc import Sequence
-from itertools import product, takewhile
+from itertools import takewhile
 
 from srcgrad.analyses.regions import Chain, Regions
 from srcgrad.ir import Const, For, Index, Loop, Path, Push, Slice, Stmt, Value
@@ -22,10 +21,10 @@ def is_final(
 
     `own` is a write at this very place that is the source of the value, not a change.
     """
-    wanted, here = _place(regions, path), regions.site[reader]
+    here = regions.site[reader]
+    wanted, around = _place(regions, path), _counted(here.chain)
     if wanted is None:
         return False
-    around = _counted(here.chain)
     for update in regions.family_updates(base):
         if isinstance(update, Push):
             continue
@@ -38,11 +37,10 @@ def is_final(
         place, nest = _place(regions, update.path), _counted(there.chain)
         if place is None or nest is None or around is None:
             return False
-        if len(place) != len(wanted):
-            return False
         # A subscript that may be below zero may count from the end.
-        fronts = [*product(wanted, [around]), *product(place, [nest])]
-        if any(_low(regions, dim, loops) < 0 for dim, loops in fronts):
+        lows = [_low(regions, w, around) for w in wanted]
+        lows += [_low(regions, p, nest) for p in place]
+        if len(place) != len(wanted) or min(lows, default=0) < 0:
             return False
         # The update comes later in so many cases: in each, so many loops around both
         # stand still and the next one has gone on, if that is still one around both.
@@ -63,13 +61,10 @@ def is_final(
 
 def _place(regions: Regions, path: Path) -> list[Dim] | None:
     """Return the subscripts of one element of an array."""
-    if len(path) != 1 or not isinstance(path[0], Index):
-        return None
+    items = path[0].items if len(path) == 1 and isinstance(path[0], Index) else (None,)
     place: list[Dim] = []
-    for item in path[0].items:
+    for item in items:
         if item is None or isinstance(item, Slice) or item.type.rank:
-            return None
-        if isinstance(item, Const) and item.value < 0:
             return None
         place.append(regions.linear(item))
     return place
@@ -87,7 +82,7 @@ def _step(loop: For) -> int:
 
 
 def _least(
-    regions: Regions, dim: Dim, loops: Sequence[For], further: dict[Value, int]
+    regions: Regions, dim: Dim, loops: list[For], further: dict[Value, int]
 ) -> list[Dim]:
     """Return a lower bound of an expression of the variables of loops, if there is one.
 
@@ -107,7 +102,7 @@ def _least(
     return [dim]
 
 
-def _low(regions: Regions, dim: Dim, loops: Sequence[For]) -> float:
+def _low(regions: Regions, dim: Dim, loops: list[For]) -> float:
     """Return a number that an expression is never below."""
     (least,) = _least(regions, dim, loops, {})
     return -math.inf if least.known is None else least.known

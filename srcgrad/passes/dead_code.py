@@ -14,7 +14,7 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.activity import reach
-from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
+from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.walk import blocks, every, handed, inner_outs, operands, outs, rewrite
 
 
@@ -65,38 +65,26 @@ def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
             x = names[x]
         return x
 
+    def stands(x: Operand, y: Operand, place: Value) -> bool:
+        """Tell whether x is y and may be put for a value: 0.0 and -0.0 are two."""
+        weak = not owned(place.type) and x.type != place.type
+        return x == y and repr(x) == repr(y) and not weak
+
     for stmt in reversed([*every(function.body)]):  # inner ones before outer ones
         for c in getattr(stmt, "carries", ()):
             init, yld = given(c.init), given(c.yld)
-            if (yld is c.inn or _same(yld, init)) and _fits(init, c.inn):
+            if stands(init, init if yld is c.inn else yld, c.inn):
                 names[c.inn] = names[c.out] = init
                 gone.add(c)
         for m in getattr(stmt, "merges", ()):
             then, orelse = given(m.then), given(m.orelse)
-            if _same(then, orelse) and _fits(then, m.out):
+            if stands(then, orelse, m.out):
                 names[m.out] = then
-            elif _is_bool(then, True) and _is_bool(orelse, False):
+                gone.add(m)
+            elif (repr(then), repr(orelse)) == ("True", "False"):
                 names[m.out] = stmt.cond  # type: ignore[union-attr]
-            else:
-                continue
-            gone.add(m)
+                gone.add(m)
     return {value: given(value) for value in names}, gone
-
-
-def _same(a: Operand, b: Operand) -> bool:
-    """Tell whether two operands are one; 0.0 and -0.0 are two."""
-    if isinstance(a, Const) and isinstance(b, Const):
-        return a == b and repr(a) == repr(b)
-    return a is b
-
-
-def _fits(x: Operand, place: Value) -> bool:
-    """Tell whether a value may stand for another: a weak number for no strong one."""
-    return owned(place.type) or x.type == place.type
-
-
-def _is_bool(x: Operand, value: bool) -> bool:
-    return isinstance(x, Const) and x.value is value
 
 
 def _live(function: Function, lengths: bool) -> set[Any]:
