@@ -162,10 +162,7 @@ def location(source: FunctionSource, node: ast.AST) -> Location:
 
 def _character(source: FunctionSource, line: int, offset: int) -> int:
     """Return which character of a line stands at this UTF-8 offset."""
-    text = source.lines[line - 1]
-    if text.isascii():
-        return offset
-    return len(text.encode()[:offset].decode(errors="ignore"))
+    return len(source.lines[line - 1].encode()[:offset].decode(errors="ignore"))
 
 
 def statement_text(source: FunctionSource, line: int) -> str:
@@ -177,11 +174,7 @@ def statement_text(source: FunctionSource, line: int) -> str:
     node = source.node
     if isinstance(node, ast.Lambda):
         return ast.unparse(node) if "\n" in source.text else source.text
-    around = [
-        (stmt, _head_end(stmt))
-        for stmt in ast.walk(node)
-        if isinstance(stmt, ast.stmt) and stmt.lineno <= line <= _head_end(stmt)
-    ]
+    around = [(stmt, end) for stmt, end in _heads(node) if stmt.lineno <= line <= end]
     if not around:  # `else:`, or a line of another function
         return without_comment("".join(source.lines[line - 1 : line])).strip()
     stmt, end = max(around, key=lambda pair: pair[0].lineno)
@@ -196,15 +189,20 @@ def statement_text(source: FunctionSource, line: int) -> str:
     return "el" * text.startswith("elif", start) + ast.unparse(head)
 
 
-def _head_end(stmt: ast.stmt) -> int:
-    """Return the last line of a statement, or of the head of a compound one."""
-    if not hasattr(stmt, "body"):
-        return stmt.end_lineno or 0
-    head = (
-        part for part in ast.iter_child_nodes(stmt) if not isinstance(part, ast.stmt)
-    )
-    parts = (inner for part in head for inner in ast.walk(part))
-    return max(stmt.lineno, *(getattr(part, "end_lineno", 0) for part in parts), 0)
+@functools.lru_cache(maxsize=32)
+def _heads(function: ast.FunctionDef) -> list[tuple[ast.stmt, int]]:
+    """Return all statements, each with the last line of its head if it is compound."""
+    heads = []
+    for stmt in ast.walk(function):
+        if isinstance(stmt, ast.stmt):
+            parts = [
+                p for p in ast.iter_child_nodes(stmt) if not isinstance(p, ast.stmt)
+            ]
+            inner = (node for part in parts for node in ast.walk(part))
+            ends = [stmt.lineno, *(getattr(node, "end_lineno", 0) for node in inner)]
+            compound = hasattr(stmt, "body")
+            heads.append((stmt, max(ends) if compound else stmt.end_lineno or 0))
+    return heads
 
 
 def read_globals(source: FunctionSource) -> dict[str, Any]:
@@ -340,21 +338,12 @@ def _candidates(
 
     def starting(stmts: list[ast.stmt]) -> list[Any]:
         nodes = (node for stmt in stmts for node in ast.walk(stmt))
-        return [
-            node
-            for node in nodes
-            if isinstance(node, FunctionNode)
-            and getattr(node, "name", "<lambda>") == wanted.co_name
-            and _first_line(node) == line
-        ]
+        named = (n for n in nodes if isinstance(n, FunctionNode))
+        named = (n for n in named if getattr(n, "name", "<lambda>") == wanted.co_name)
+        return [node for node in named if _first_line(node) == line]
 
-    def is_here(stmt: ast.stmt) -> bool:
-        return _first_line(stmt) <= line <= (stmt.end_lineno or 0)
-
-    here = [stmt for stmt in tree.body if is_here(stmt)]
-    nodes = starting(here)
-    if not nodes:
-        return
+    here = [s for s in tree.body if _first_line(s) <= line <= (s.end_lineno or 0)]
+    nodes, inside = starting(here), set(here)
     if len(nodes) > 1:
         # Lambdas of one line get lines of their own, so that codes and nodes pair.
         here = copy.deepcopy(here)
@@ -363,8 +352,8 @@ def _candidates(
             node.end_lineno += turn * 10**6
     # Other functions do not matter to the code of one, but imports do: CPython compiles
     # `np.sin()` by them.
-    rest = [s for s in tree.body if not isinstance(s, Def | ast.ClassDef)]
-    module = ast.Module([*(s for s in rest if not is_here(s)), *here], [])
+    other = {s for s in tree.body if isinstance(s, Def | ast.ClassDef)} | inside
+    module = ast.Module([*(s for s in tree.body if s not in other), *here], [])
     flags = wanted.co_flags & _FUTURE_FLAGS | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         whole = compile(module, wanted.co_filename, "exec", flags, dont_inherit=True)

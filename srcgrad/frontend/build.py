@@ -114,11 +114,18 @@ class Reader:
     def clash(self, name: str, clash: Unjoinable) -> v.Thing:
         """Note that a name has two kinds that cannot be joined."""
         shown = "the result" if name.startswith(".") else name or "a container"
+        source, bound = self.frames[-1].source, []
+        for n in ast.walk(source.node):
+            match n:
+                case ast.arg(arg=stored) | ast.Name(id=stored, ctx=ast.Store()):
+                    if stored == name:
+                        bound.append((location(source, n), "bound here"))
         self.problem(
             "SG402",
             f"`{shown}` is a {v.kind_of(clash.one)} on one path and a "
             f"{v.kind_of(clash.other)} on another",
             helps=("give it one kind on every path, or use two names",),
+            labels=sorted(bound),
         )
         return v.Poison()
 
