@@ -161,7 +161,6 @@ def location(source: FunctionSource, node: ast.AST) -> Location:
 
 
 def _character(source: FunctionSource, line: int, offset: int) -> int:
-    """Return which character of a line stands at this UTF-8 offset."""
     return len(source.lines[line - 1].encode()[:offset].decode(errors="ignore"))
 
 
@@ -325,9 +324,8 @@ def _find_node(
 
 
 def _head(function: types.FunctionType) -> Location:
-    """Return the line where a function begins."""
-    line = function.__code__.co_firstlineno
-    return Location(function.__code__.co_filename, line, 1, line + 1, 1)
+    file, line = function.__code__.co_filename, function.__code__.co_firstlineno
+    return Location(file, line, 1, line + 1, 1)
 
 
 def _candidates(
@@ -382,7 +380,6 @@ def _parse(text: str) -> ast.Module:
 
 
 def _nested_code(code: types.CodeType) -> Iterator[types.CodeType]:
-    """Yield a code object and all inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -401,5 +398,4 @@ def _bare(code: types.CodeType) -> types.CodeType:
 
 
 def _columns(code: types.CodeType) -> list[tuple[int | None, int | None]]:
-    """Return the columns of all instructions."""
     return [position[2:] for position in code.co_positions()]

@@ -20,6 +20,7 @@ One specialisation is one folder, ``<root>/<version>/<key>/``::
 
 import functools
 import hashlib
+import io
 import json
 import linecache
 import os
@@ -59,30 +60,19 @@ class Entry:
         self.found = own.items() <= files.items()
         self.building = home is not None and not self.found
         self.files = files if self.found else own
-        self._module: ModuleType | None = None
 
     def load(self) -> ModuleType:
-        """Return the module, executed once.
-
-        It is in `sys.modules` before it is executed: machine code names a function by
-        its module. A text with Numba functions is loaded by `machine.load_compiled`.
-        """
-        if self._module is None:
-            # Without a time linecache.checkcache never drops it: tracebacks and
-            # getsource work before the commit, in memory, and after an eviction.
-            lines = self.text.splitlines(keepends=True)
-            linecache.cache[self.path] = (len(self.text), None, lines, self.path)
-            module = ModuleType(self._full)
-            module.__file__ = self.path
-            code = compile(self.text, self.path, "exec", dont_inherit=True)
-            sys.modules[self._full] = module
-            try:
-                exec(code, module.__dict__)
-            except BaseException:
-                sys.modules.pop(self._full, None)
-                raise
-            self._module = module
-        return self._module
+        """Execute the module and return it; Numba's: `machine.load_compiled`."""
+        module = ModuleType(self._full)
+        module.__file__ = self.path
+        # Without a time linecache.checkcache never drops it: tracebacks and getsource
+        # work before the commit, in memory, and after an eviction.
+        lines = io.StringIO(self.text).readlines()
+        linecache.cache[self.path] = (len(self.text), None, lines, self.path)
+        # First in sys.modules: machine code names a function by its module.
+        sys.modules[self._full] = module
+        exec(compile(self.text, self.path, "exec", dont_inherit=True), vars(module))
+        return module
 
     def commit(self) -> None:
         """Write what was built to its place, if there is one. Call it once, compiled.

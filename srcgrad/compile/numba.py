@@ -21,9 +21,14 @@ def kernel_text(function: Function, **flags: bool) -> str:
     names = sorted(used_runtime(lines))
     head = ["import math", "", "import numpy as np", "from numba import njit", ""]
     if names:
-        head += ["from srcgrad.runtime import compiled", "", "rt = compiled()"]
-        head += [f"{name} = rt.{name.removeprefix('rt_')}" for name in names]
-        head.append("")
+        own = [f"{name} = rt.{name.removeprefix('rt_')}" for name in names]
+        head += [
+            "from srcgrad.runtime import compiled",
+            "",
+            "rt = compiled()",
+            *own,
+            "",
+        ]
     chosen = "".join(f", {name}=True" for name, on in flags.items() if on)
     always = 'error_model="numpy", nogil=True, no_cfunc_wrapper=True'
     head += ["", f"@njit({always}{chosen})"]
@@ -51,9 +56,9 @@ def load(function: Function, cache: bool = True, **flags: bool) -> Callable[...,
         except NumbaError as error:
             what = f"Numba refused the kernel: {type(error).__name__}"
             helps = ['its text is what `.source(..., stage="kernel")` returns']
-            shown = function.name
+            of = function.name
             raise internal_error(
-                what, code="SG901", function=shown, helps=helps
+                what, code="SG901", function=of, helps=helps
             ) from error
 
     vars(kernel)["dispatcher"] = dispatcher
