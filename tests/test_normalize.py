@@ -8,22 +8,42 @@ arguments, random skeletons of control flow by what they did and in which order.
 import ast
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from srcgrad.frontend.normalize.jumps import (
-    exit_name,
-    normalize_jumps,
-    to_text,
-)
+from srcgrad.frontend.normalize.jumps import exit_name, normalize_jumps
 from tests.conftest import CompareGolden
 
 PROGRAMS = (Path(__file__).parent / "normalize_programs.txt").read_text()
 LISTS = [[], [0], [1, 2, 3], [3, 2, 1], [2, 2, 5, 0], [4, 1, 3, 1, 2], [0, 1, 2, 3, 4]]
 FUNCTIONS = [s for s in ast.parse(PROGRAMS).body if isinstance(s, ast.FunctionDef)]
+
+
+MADE = re.compile(r"(?<![\w.)\]}\"'])\.((?:exit|ended|skip|returned|value)\d+)")
+
+
+def to_text(function: ast.FunctionDef) -> str:
+    """Return runnable Python for people and tests: dots as `_`, exits as `break`."""
+    return MADE.sub(r"_\1", ast.unparse(with_breaks(function)))
+
+
+def with_breaks(stmt: Any) -> Any:
+    """Return a copy of a statement whose loops say how they are left."""
+    changes: dict[str, list[ast.stmt]] = {
+        part: [with_breaks(inner) for inner in getattr(stmt, part)]
+        for part in ("body", "orelse")
+        if hasattr(stmt, part)
+    }
+    name = getattr(stmt, "exit_name", None)
+    if name:
+        test = ast.Name(name, ast.Load())
+        changes["body"].append(ast.If(test, [ast.Break()], []))
+    new = type(stmt)(**{**dict(ast.iter_fields(stmt)), **changes}) if changes else stmt
+    return ast.copy_location(new, stmt)
 
 
 def made(text: str) -> Callable[..., Any]:
@@ -239,7 +259,7 @@ def f(a, n):
         if x == 0:
             pass
         elif x > n:
-            _value3 = x
+            _value1 = x
             _returned1 = True
             _exit2 = True
         else:
@@ -250,10 +270,12 @@ def f(a, n):
             break
     if not _returned1:
         if n > 3:
-            _value3 = n
+            _value1 = n
+            _returned1 = True
         else:
-            _value3 = 0
-    return _value3
+            _value1 = 0
+            _returned1 = True
+    return _value1
 """
     assert normal_text(text) == expected.strip()
 
