@@ -219,7 +219,7 @@ class Reader:
     def operand(self, thing: v.Thing, node: ast.AST | None = None) -> ir.Operand:
         """Return a number or array as an operand; a part of an array as a view."""
         if v.is_operand(thing):
-            return thing  # type: ignore[return-value]
+            return thing
         if isinstance(thing, v.Ref):
             base = self.version(thing.root)
             if v.is_point(thing):

@@ -155,7 +155,7 @@ Thing = (
 )  # fmt: skip
 
 
-def is_operand(thing: object) -> bool:
+def is_operand(thing: object) -> TypeGuard[Operand]:
     """Tell whether a thing is a number known to the IR."""
     return isinstance(thing, Const | Value)
 
