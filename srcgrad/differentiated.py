@@ -14,7 +14,8 @@ import inspect
 import operator
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,7 +24,6 @@ import numpy as np
 from srcgrad import results
 from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.errors import SrcgradError, internal_error, make_error
-from srcgrad.ir import Function
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, exact, make_plan
 from srcgrad.source import read_source, unbound
@@ -31,8 +31,7 @@ from srcgrad.specialise import NONE, Ones, Program, Specialisation, specialise
 from srcgrad.text import print_function
 from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, spec_of
 
-_VARIANTS = 64  # what is kept for one kind of arguments
-_PLANS = 256
+_KEPT = 256  # plans of one door, and variants of one kind of arguments
 _ATTEMPTS = 30
 
 
@@ -52,11 +51,6 @@ class Call:
     names: tuple[str, ...]
     leaves: Values
 
-    def floats(self, made: Specialisation) -> list[tuple[str, Any]]:
-        """Return the dtypes and values of the floats to differentiate."""
-        raw, params = list(self.leaves.values()), made.reading.function.params
-        return [(params[k].type.dtype, raw[k]) for k in made.wrt(self.names)]
-
     def directions(self, made: Specialisation, tangents: Values) -> list[Any]:
         """Return the float leaves of tangents by argument; None stands for zeros."""
         given = [
@@ -66,11 +60,11 @@ class Call:
             for _, leaf, value in leaves(spec, tangents[name])
             if is_float_leaf(leaf)
         ]
-        found = []
-        for (dtype, x), value in zip(self.floats(made), given, strict=True):
-            moved = results.direction("tangent", value, dtype, np.shape(x))
-            point = isinstance(x, np.ndarray) and not x.ndim
-            found.append(np.reshape(moved, 1) if point else moved)
+        raw, found = list(self.leaves.values()), []
+        for k, value in zip(made.wrt(self.names), given, strict=True):
+            type, shape = made.reading.function.params[k].type, np.shape(raw[k])
+            moved = results.direction("tangent", value, type.dtype, shape)
+            found.append(np.reshape(moved, 1) if type.rank > len(shape) else moved)
         return found
 
 
@@ -101,6 +95,8 @@ class Differentiated:
         plain, self._held, self._kept = unbound(fun)
         functools.update_wrapper(self, plain, updated=())
         self.primal, self.options = fun, options
+        inner = () if self.inner is None else self.inner.levels
+        self.levels: tuple[Differentiated, ...] = (self, *inner)
         self.grad = Gradient(self)
         self._signature: Signature | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
@@ -110,13 +106,10 @@ class Differentiated:
         self._last: Specialisation | None = None
         self.example: Call | None = None  # see embedded.py
         self._lock = threading.RLock()
-        try:
+        with suppress(TypeError, ValueError):
             self.__signature__ = inspect.signature(fun)
-        except (TypeError, ValueError):
-            pass
 
     def __repr__(self) -> str:
-        """Return what it is, and of what."""
         name = getattr(self.primal, "__name__", "function")
         return f"<srcgrad.{self.kind} of {name}>"
 
@@ -133,7 +126,7 @@ class Differentiated:
         bound = object.__new__(Differentiated)
         vars(bound).update(vars(self))  # what was made is shared
         bound._held, bound._signature = (instance, *self._held), None
-        bound.grad = Gradient(bound)
+        bound.grad, bound._plans = Gradient(bound), defaultdict(dict)
         return bound
 
     # what was made
@@ -152,13 +145,6 @@ class Differentiated:
             found = self._signature = Signature(source, self._held, self._kept)
         return found
 
-    def levels(self) -> Iterator[Differentiated]:
-        """Yield this and the gradients that it is a gradient of."""
-        level: Differentiated | None = self
-        while level is not None:
-            yield level
-            level = level.inner
-
     def bind(
         self, args: Sequence[Any], kwargs: Values, names: Sequence[str] | None = None
     ) -> Call:
@@ -166,8 +152,8 @@ class Differentiated:
         signature = self.signature
         values = signature.bind(args, kwargs)
         specs = {n: spec_of(v, n) for n, v in values.items()}
-        for level in self.levels():
-            if level is not self or names is None:
+        for depth, level in enumerate(self.levels):
+            if depth or names is None:
                 chosen = signature.chosen(specs, level.options)
                 specs = signature.floats(specs, chosen)
                 names = chosen if names is None else names
@@ -179,18 +165,15 @@ class Differentiated:
     ) -> Specialisation:
         """Return what was made for arguments of these kinds.
 
-        Args:
-            specs: The kind of every argument, by parameter.
-            names: The arguments to differentiate with respect to, for messages.
-            leaf: Returns the present value of a number among the arguments.
+        `names` are for messages; `leaf` returns the present value of a number.
         """
         key = tuple(specs.items())
         ones = self._ones.get(key, ())
         with self._lock:
             variants = self._made.get((key, ones), ())
-            made = next((m for m in variants if m.fresh(leaf)), None)
-            if made is not None:
-                return made
+            for made in variants:
+                if made.fresh(leaf):
+                    return made
             if self.inner is not None:
                 from srcgrad.nested import derived
 
@@ -198,7 +181,7 @@ class Differentiated:
             else:
                 given = self.signature, specs, names, self.options, leaf, ones
                 made = specialise(*given)
-            self._made[key, ones] = (made, *variants)[:_VARIANTS]
+            self._made[key, ones] = (made, *variants)[:_KEPT]
             return made
 
     def find(self, call: Call) -> Specialisation:
@@ -206,22 +189,18 @@ class Differentiated:
         self._last = self.make(call.specs, call.names, call.leaves.__getitem__)
         return self._last
 
-    def checked_adjoint(
-        self, made: Specialisation, names: tuple[str, ...], values: Values | None = None
-    ) -> Function:
-        """Return the IR of the gradient, once the function is seen to have one."""
-        form = made.reading.result
+    def program(
+        self, kind: str, made: Specialisation, names: tuple[str, ...],
+        values: Values | None = None,
+    ) -> Program:  # fmt: skip
+        """Return what computes the value, or the gradient if there is one."""
+        if kind == "value":
+            return made.primal, [], 0
+        form, wrt = made.reading.result, made.wrt(names)
         if values and not isinstance(form, Node) and form[0] == "static":
             self._plain(values)  # it may well raise
         made.check(names, self.options.has_aux, self.inner is None)
-        return made.adjoint(made.wrt(names))
-
-    def program(self, kind: str, call: Call, made: Specialisation) -> Program:
-        """Return what computes the value or the gradient."""
-        if kind == "value":
-            return made.primal, [], 0
-        adjoint = self.checked_adjoint(made, call.names, call.values)
-        return adjoint, [made.one], len(made.wrt(call.names))
+        return made.adjoint(wrt), [made.one], len(wrt)
 
     # running
 
@@ -294,7 +273,7 @@ class Differentiated:
         return True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the value, the gradient or both, as the object was made."""
+        """Return the value, the gradient or both, as this was made."""
         return self.run(self.kind, args, kwargs)
 
     def value(self, *args: Any, **kwargs: Any) -> Any:
@@ -315,7 +294,10 @@ class Differentiated:
                 return found
         is_value = kind == "value"
         call = self.bind(args, kwargs, () if is_value else None)
-        program = functools.partial(self.program, kind, call)
+
+        def program(made: Specialisation) -> Program:
+            return self.program(kind, made, call.names, call.values)
+
         try:
             made, inputs, out = self._compute(call, program, is_value)
         except PlainRun as plain:
@@ -332,7 +314,7 @@ class Differentiated:
         if taken and self.signature.simple and not kwargs:
             plan = make_plan(made, program(made), form, args, call.values)
             if plan is not None:
-                if len(plans) >= _PLANS:
+                if len(plans) >= _KEPT:
                     plans.clear()
                 plans[exact(args)] = plan
         return results.result_of(form, out)
@@ -348,39 +330,27 @@ class Differentiated:
         What is given by keyword is not differentiated.
         """
 
-        def sweeps(made: Specialisation) -> tuple[Function, Function | None]:
-            wrt = made.wrt(call.names)
-            both = made.split(wrt) if made.seeds and wrt else None
-            return both or (made.primal, None)
+        def program(made: Specialisation) -> Program:
+            return made.split(made.wrt(call.names))[0], [], 0
 
         call = self._positional(args, kwargs)
-        made, kept, out = self._compute(call, lambda m: (sweeps(m)[0], [], 0))
-        form, wrt, backward = made.reading.result, made.wrt(call.names), sweeps(made)[1]
-        given = kept
-        if backward is not None:
-            kept = out[made.reading.results :]
-        elif made.seeds and wrt:
-            backward = made.adjoint(wrt, made.seeds)
+        made, given, out = self._compute(call, program)
+        form, wrt = made.reading.result, made.wrt(call.names)
+        forward, backward = made.split(wrt)
+        kept = given if forward is made.primal else out[made.reading.results :]
         kept = [results.tree_copy(x) if results.touches(x, given) else x for x in kept]
         due = {k: (made.dtype(k), np.shape(out[k])) for k in made.seeds}
-        floats = call.floats(made)
-        zeros = [results.direction("", None, dtype, np.shape(x)) for dtype, x in floats]
 
-        def pullback(cotangents: Any) -> tuple[Any, ...]:
+        def pullback(cotangents: Any) -> Any:
             parts = {leaf[1]: value for _, leaf, value in leaves(form, cotangents)}
             seeds = [results.direction("cotangent", parts.get(k), *due[k]) for k in due]
-            found = zeros
             try:
-                if backward is not None:
-                    found = made.run(backward, [*kept, *seeds], len(wrt))
+                found = made.run(backward, [*kept, *seeds], len(wrt))
             except SrcgradError:
                 raise
             except Exception as error:
                 raise _failure(made, error) from error
-            first = len(found) - len(wrt)
-            gradients = made.gradients(call.names, first, single=False)
-            pulled: tuple[Any, ...] = results.result_of(gradients, found)
-            return pulled
+            return results.result_of(made.gradients(call.names, found), found)
 
         return results.result_of(form, out), pullback
 
@@ -418,15 +388,14 @@ class Differentiated:
             raise make_error("SG303", "`hvp` needs one argument", helps=helps)
 
         def program(made: Specialisation) -> Program:
-            _, one, derivatives = self.program("grad", call, made)
+            _, one, derivatives = self.program("grad", made, call.names, call.values)
             moved = call.directions(made, dict.fromkeys(call.names, v))
             return made.second(made.wrt(call.names)), [*one, *moved], derivatives
 
         place = k if k >= 0 else k + len(args) + 1
         call = self.bind((*args[:place], x, *args[place:]), kwargs)
         made, _, out = self._compute(call, program)
-        first = len(out) - len(made.wrt(call.names))
-        return results.result_of(made.gradients(call.names, first, single=True), out)
+        return results.result_of(made.gradients(call.names, out).items[0], out)
 
     # text
 
@@ -446,9 +415,8 @@ class Differentiated:
             name = self.signature.source.name
             raise make_error("SG305", f"{what}`source(*args)`", function=name)
         names = self.signature.chosen(made.specs, self.options)
-        specs = self.signature.floats(made.specs, names)
-        if specs != made.specs:  # only the value was asked for
-            made = self.make(specs, names, made.fixed.__getitem__)
+        specs = self.signature.floats(made.specs, names)  # other than those of a value
+        made = self.make(specs, names, made.fixed.get)
         return made.text(made.adjoint(made.wrt(names))).text
 
     def source(self, *args: Any, stage: str = "backward", **kwargs: Any) -> str:
@@ -467,21 +435,18 @@ class Differentiated:
             raise make_error("SG306", f"there is no stage {stage!r}", helps=helps)
         call = self.bind(args, kwargs)
         made = self.find(call)
-        if stage == "forward":
-            return made.text(made.primal).text
-        adjoint = self.checked_adjoint(made, call.names, call.values)
+        kind = "value" if stage == "forward" else "grad"
+        function, _, _ = self.program(kind, made, call.names, call.values)
         if stage == "kernel":
-            from srcgrad.compile.numba import kernel_text
-
-            return kernel_text(made.final(adjoint), **made.flags)
-        return print_function(adjoint) if stage == "ir" else made.text(adjoint).text
+            return made.kernel_text(function)
+        return print_function(function) if stage == "ir" else made.text(function).text
 
     def compile(self, *args: Any, **kwargs: Any) -> Differentiated:
         """Make value and gradient for arguments of these kinds; return the object."""
         for kind, names in (("value", ()), ("grad", None)):
             call = self.bind(args, kwargs, names)
             made = self.find(call)
-            function, extra, _ = self.program(kind, call, made)
+            function, extra, _ = self.program(kind, made, call.names)
             code = made.code(function)
             if self.backend == "numba":
                 code.compile([*made.ready(made.raw(call.leaves)), *extra])
@@ -555,7 +520,6 @@ class Gradient:
     """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
 
     def __init__(self, of: Differentiated) -> None:
-        """Belong to a function."""
         self.of = of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -565,9 +529,9 @@ class Gradient:
     def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
         """Write the gradient into arrays and return them."""
         found = self(*args, **kwargs)
-        has_aux = self.of.options.has_aux
-        results.into(out, found[0] if has_aux else found)
-        return (out, found[1]) if has_aux else out
+        if not self.of.options.has_aux:
+            return results.into(out, found)
+        return results.into(out, found[0]), found[1]
 
 
 def _failure(made: Specialisation, error: Exception) -> Exception:

@@ -52,7 +52,7 @@ def _read(
     inner: Differentiated, made: Specialisation, names: tuple[str, ...]
 ) -> Reading:
     """Return the gradient as a function with a form of its own."""
-    adjoint = inner.checked_adjoint(made, names)
+    adjoint, _, _ = inner.program("grad", made, names)
     *params, seed = adjoint.params
     one = Const(1.0, seed.type)  # type: ignore[arg-type]
     unit: dict[Any, Operand] = {seed: one}
@@ -152,7 +152,7 @@ def bound_call(
     for name in signature.kinds:
         form = flatten(reader, things[name], found, call.array)
         call.specs[name] = relabel(form, kind)
-    for level in inner.levels():
+    for level in inner.levels:
         if level.kind != "value":
             names = signature.chosen(call.specs, level.options)
             try:

@@ -34,6 +34,11 @@ class Options:
         return _installed() if self.backend == "auto" else self.backend
 
     @property
+    def flags(self) -> dict[str, bool]:
+        """What was chosen for the kernel."""
+        return {"fastmath": self.fastmath, "boundscheck": bool(self.boundscheck)}
+
+    @property
     def single(self) -> bool:
         """Whether one argument was asked for, not a tuple of them."""
         if self.argnames:

@@ -79,8 +79,8 @@ def point(value: Any) -> Any:
     return np.array(np.reshape(value, ()))
 
 
-def into(out: Any, gradient: Any) -> None:
-    """Write a gradient into the arrays of another tree."""
+def into(out: Any, gradient: Any) -> Any:
+    """Write a gradient into the arrays of another tree and return that."""
     spec = spec_of(gradient)
     pairs = zip(leaves(spec, out), leaves(spec, gradient), strict=True)
     for (_, _, target), (_, _, source) in pairs:
@@ -88,6 +88,7 @@ def into(out: Any, gradient: Any) -> None:
             shapes = f"{np.shape(target)}, the gradient {np.shape(source)}"
             raise ValueError(f"`out` has shape {shapes}")
         target[...] = source
+    return out
 
 
 def direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:

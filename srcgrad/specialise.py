@@ -19,7 +19,6 @@ import numpy as np
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
-from srcgrad.adjoint.tapes import Unkept
 from srcgrad.analyses.cuts import find_cut
 from srcgrad.analyses.regions import Regions
 from srcgrad.arguments import Signature, Specs
@@ -53,7 +52,6 @@ BODIES: dict[str, Function] = {}
 def once(method: M) -> M:
     """Keep what a method returns, for each of its arguments."""
 
-    @functools.wraps(method)
     def call(self: Specialisation, *args: Any) -> Any:
         key = (method.__name__, *args)
         if key not in self.made:
@@ -109,12 +107,6 @@ class Specialisation:
         return None
 
     @property
-    def flags(self) -> dict[str, bool]:
-        """What the user chose for the kernel."""
-        bounds = bool(self.options.boundscheck)
-        return {"fastmath": self.options.fastmath, "boundscheck": bounds}
-
-    @property
     def seeds(self) -> tuple[int, ...]:
         """The positions of the float results of the function."""
         results = self.reading.function.results[: self.reading.results]
@@ -139,9 +131,9 @@ class Specialisation:
         ]
         return tuple(k for k, is_chosen in enumerate(chosen) if is_chosen)
 
-    def gradients(self, names: Sequence[str], first: int, single: bool) -> Tree:
-        """Return gradients in the form of arguments; `first` is where they begin."""
-        count = itertools.count(first)
+    def gradients(self, names: Sequence[str], results: Sequence[Any]) -> Node:
+        """Return gradients, the last of the results, in the form of the arguments."""
+        count = itertools.count(len(results) - len(self.wrt(tuple(names))))
 
         def gradient(leaf: Tree) -> Tree:
             if not is_float_leaf(leaf):
@@ -151,14 +143,16 @@ class Specialisation:
 
         specs = self.arguments.items()
         found = {name: relabel(s, gradient) for name, s in specs if name in names}
-        return found[names[0]] if single else pair(*(found[name] for name in names))
+        return pair(*(found[name] for name in names))
 
     def form(self, kind: str, names: Sequence[str], options: Options) -> Tree:
         """Return the form of a value, a gradient or both over the adjoint's results."""
         value = self.reading.result
         if kind == "value":
             return value
-        found = self.gradients(names, self.reading.results, options.single)
+        results = range(self.reading.results + len(self.wrt(tuple(names))))
+        whole = self.gradients(names, results)
+        found = whole.items[0] if options.single else whole
         if kind == "value_and_grad":
             return pair(value, found)
         return pair(found, value.items[1]) if options.has_aux else found
@@ -182,11 +176,13 @@ class Specialisation:
         return self._reversed(self.pure, wrt, seeds, f"{self.primal.name}_grad")
 
     @once
-    def split(self, wrt: tuple[int, ...]) -> tuple[Function, Function] | None:
-        """Return forward sweep and pullback apart; None if one function must do."""
+    def split(self, wrt: tuple[int, ...]) -> tuple[Function, Function]:
+        """Return forward sweep and pullback; if they cannot be apart the whole."""
         joint, count = self.adjoint(wrt, self.seeds), len(self.pure.params)
         found = split(joint, count, self.reading.results)
-        return found and (run_passes(found[0]), run_passes(found[1]))
+        if found is None:
+            return self.primal, joint
+        return run_passes(found[0]), run_passes(found[1])
 
     @once
     def second(self, wrt: tuple[int, ...]) -> Function:
@@ -203,15 +199,7 @@ class Specialisation:
     def _reversed(
         self, function: Function, wrt: Sequence[int], seeds: Sequence[int], name: str
     ) -> Function:
-        try:
-            found = run_passes(differentiate(function, wrt, seeds, name))
-        except Unkept as unkept:
-            raise make_error(
-                "SG205",
-                f"the list `{unkept}` grows inside a loop and is needed backward",
-                helps=("store its items in an array made before the loop",),
-                function=self.source.name,
-            ) from unkept
+        found = run_passes(differentiate(function, wrt, seeds, name))
         self.made["wrt", found] = [identifier(self.reading.leaves[k]) for k in wrt]
         return found
 
@@ -271,7 +259,14 @@ class Specialisation:
             return plain.load(self.text(function), self.options.cache)
         from srcgrad.compile import numba
 
-        return numba.load(self.final(function), self.options.cache, **self.flags)
+        flags = self.options.flags
+        return numba.load(self.final(function), self.options.cache, **flags)
+
+    def kernel_text(self, function: Function) -> str:
+        """Return what Numba compiles."""
+        from srcgrad.compile import numba
+
+        return numba.kernel_text(self.final(function), **self.options.flags)
 
     @once
     def converters(self, function: Function, slopes: int) -> list[Any]:
@@ -350,7 +345,7 @@ def _present(captures: Sequence[Capture]) -> dict[str, Any]:
     return {name: value for part in found for name, _, value in part}
 
 
-def pair(*items: Tree) -> Tree:
+def pair(*items: Tree) -> Node:
     """Return the form of a tuple."""
     return Node("tuple", None, tuple(range(len(items))), items)
 

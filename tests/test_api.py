@@ -792,6 +792,17 @@ def test_the_short_way_takes_containers_apart() -> None:
                 assert type(got[1][key]) is type(want[1][key])
 
 
+def test_a_method_has_short_ways_of_its_own() -> None:
+    f = grad(lambda a, b=2.0: a * b, backend="numba")
+
+    class Number(float):
+        slope = f
+
+    for _ in range(2):
+        assert f(5.0) == 2.0
+        assert Number(3.0).slope(5.0) == 3.0
+
+
 def test_numba_is_called_from_compiled_code() -> None:
     numba = pytest.importorskip("numba")
     f = value_and_grad(lambda x, k: np.sum(x * x) * k, argnums=(0, 1))

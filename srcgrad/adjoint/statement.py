@@ -17,7 +17,7 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.adjoint.storage import Storage
-from srcgrad.adjoint.tapes import Plan, Unkept
+from srcgrad.adjoint.tapes import Plan, unkept
 from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.analyses.masks import Mask, masks
 from srcgrad.analyses.regions import Buffer, Regions
@@ -161,7 +161,7 @@ class Statements(Storage):
         elif version is not None:
             made = build.op("zeros_items", version)
         else:
-            raise Unkept(base.name)
+            raise unkept(base.name)
         return made
 
     def full(self, g: Operand, base: Value) -> Value:

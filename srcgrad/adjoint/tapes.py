@@ -14,13 +14,17 @@ from dataclasses import dataclass, field, replace
 from srcgrad import ir
 from srcgrad.analyses.regions import Chain, Regions
 from srcgrad.builder import INT, Builder, const
+from srcgrad.errors import make_error
 from srcgrad.ir import Const, Loop, Operand, Stmt, Update, Value, owned
 from srcgrad.types import Array, Dim, ListOf
 from srcgrad.walk import inner_outs, outs
 
 
-class Unkept(Exception):
-    """A list made inside a loop is needed backward, and is not kept there."""
+def unkept(name: str) -> Exception:
+    """Return the error of a list made inside a loop that is needed backward."""
+    what = f"the list `{name}` grows inside a loop and is needed backward"
+    helps = ("store its items in an array made before the loop",)
+    return make_error("SG205", what, helps=helps)
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class Recorder:
             return home
         item, type = home.type, ListOf(home.type)  # type: ignore[arg-type]
         if isinstance(item, ListOf):
-            raise Unkept(value.name)
+            raise unkept(value.name)
         tape = Tape(type, chain, Value(f"{value.name or 't'}_saved", type))
         if all(map(self.countable, tape.loops)) and self.regions.settled(item.dims):
             counts = tuple(Dim.of(Value("n", INT)) for _ in tape.loops)
