@@ -23,11 +23,12 @@ import numpy as np
 
 from srcgrad import results
 from srcgrad.arguments import Signature, Specs, Values
+from srcgrad.compile.numba import Compiled
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, exact, make_plan
 from srcgrad.source import read_source, unbound
-from srcgrad.specialise import NONE, Ones, Program, Specialisation, specialise
+from srcgrad.specialise import NONE, Ones, Program, Specialisation, pair, specialise
 from srcgrad.text import print_function
 from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, spec_of
 
@@ -102,7 +103,7 @@ class Differentiated:
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
         self._plans: dict[str, dict[Any, Plan]] = defaultdict(dict)
         # What calls have taught about lengths that meet, for each kind of arguments.
-        self._ones: dict[Any, Ones] = {}
+        self._ones: dict[Any, Ones] = {} if self.inner is None else self.inner._ones
         self._last: Specialisation | None = None
         self.example: Call | None = None  # see embedded.py
         self._lock = threading.RLock()
@@ -128,8 +129,6 @@ class Differentiated:
         bound._held, bound._signature = (instance, *self._held), None
         bound.grad, bound._plans = Gradient(bound), defaultdict(dict)
         return bound
-
-    # what was made
 
     @property
     def backend(self) -> str:
@@ -196,13 +195,11 @@ class Differentiated:
         """Return what computes the value, or the gradient if there is one."""
         if kind == "value":
             return made.primal, [], 0
-        form, wrt = made.reading.result, made.wrt(names)
+        form = made.reading.result
         if values and not isinstance(form, Node) and form[0] == "static":
             self._plain(values)  # it may well raise
         made.check(names, self.options.has_aux, self.inner is None)
-        return made.adjoint(wrt), [made.one], len(wrt)
-
-    # running
+        return made.adjoint(names), [made.one], len(made.wrt(names))
 
     def _inputs(self, call: Call, made: Specialisation, in_place: bool) -> list[Any]:
         """Return what generated code takes, once nothing stands against running it."""
@@ -325,18 +322,15 @@ class Differentiated:
         return self.bind(args, kwargs, names[: len(args)])
 
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
-        """Return the value and a pullback, as `srcgrad.vjp`.
-
-        What is given by keyword is not differentiated.
-        """
+        """Return the value and a pullback to positional arguments: `srcgrad.vjp`."""
 
         def program(made: Specialisation) -> Program:
-            return made.split(made.wrt(call.names))[0], [], 0
+            return made.split(call.names)[0], [], 0
 
         call = self._positional(args, kwargs)
         made, given, out = self._compute(call, program)
-        form, wrt = made.reading.result, made.wrt(call.names)
-        forward, backward = made.split(wrt)
+        form, count = made.reading.result, len(made.wrt(call.names))
+        forward, backward = made.split(call.names)
         kept = given if forward is made.primal else out[made.reading.results :]
         kept = [results.tree_copy(x) if results.touches(x, given) else x for x in kept]
         due = {k: (made.dtype(k), np.shape(out[k])) for k in made.seeds}
@@ -345,7 +339,7 @@ class Differentiated:
             parts = {leaf[1]: value for _, leaf, value in leaves(form, cotangents)}
             seeds = [results.direction("cotangent", parts.get(k), *due[k]) for k in due]
             try:
-                found = made.run(backward, [*kept, *seeds], len(wrt))
+                found = made.run(backward, [*kept, *seeds], count)
             except SrcgradError:
                 raise
             except Exception as error:
@@ -365,20 +359,21 @@ class Differentiated:
 
         def program(made: Specialisation) -> Program:
             moved = call.directions(made, dict(zip(call.names, tangents, strict=True)))
-            return made.tangent(made.wrt(call.names)), moved, len(made.seeds)
+            return made.tangent(call.names), moved, len(made.seeds)
 
         def moved(leaf: Tree) -> Tree:
-            if leaf[0] == "static" or leaf[1] not in made.seeds:
-                return leaf if leaf[0] == "static" else NONE
-            return ("leaf", first + made.seeds.index(leaf[1]), *leaf[2:])
+            if leaf[0] == "static":
+                return leaf
+            return ("leaf", places[leaf[1]], *leaf[2:]) if leaf[1] in places else NONE
 
         pairs = zip(primals, tangents, strict=True)
         args = [float(p) if type(p) is int and t is not None else p for p, t in pairs]
         call = self._positional(args, {})
         made, _, out = self._compute(call, program)
-        form, first = made.reading.result, made.reading.results
-        both = form, relabel(form, moved)
-        return results.result_of(both[0], out), results.result_of(both[1], out)
+        places = {k: made.reading.results + at for at, k in enumerate(made.seeds)}
+        form = pair(made.reading.result, relabel(made.reading.result, moved))
+        both: tuple[Any, Any] = results.result_of(form, out)
+        return both
 
     def hvp(self, x: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the Hessian in one argument times a direction, as `srcgrad.hvp`."""
@@ -390,45 +385,32 @@ class Differentiated:
         def program(made: Specialisation) -> Program:
             _, one, derivatives = self.program("grad", made, call.names, call.values)
             moved = call.directions(made, dict.fromkeys(call.names, v))
-            return made.second(made.wrt(call.names)), [*one, *moved], derivatives
+            return made.second(call.names), [*one, *moved], derivatives
 
         place = k if k >= 0 else k + len(args) + 1
         call = self.bind((*args[:place], x, *args[place:]), kwargs)
         made, _, out = self._compute(call, program)
         return results.result_of(made.gradients(call.names, out).items[0], out)
 
-    # text
-
     @property
     def backward_source(self) -> str:
-        """The generated adjoint as text: of the last call, or of the annotations.
-
-        Raises:
-            ArgumentError: Nothing was called yet, and not all parameters are `float`.
-        """
+        """The generated adjoint as text: of the last call, or of the annotations."""
         made = self._last
         if made is None:
             parameters = inspect.signature(self.primal).parameters.values()
             if all(p.annotation in (float, "float") for p in parameters):
                 return self.source(*[1.0] * len(parameters))
-            what = "nothing is generated yet: call the function once, or use "
-            name = self.signature.source.name
-            raise make_error("SG305", f"{what}`source(*args)`", function=name)
+            what = "nothing is generated yet: call it once, or use `source(*args)`"
+            raise make_error("SG305", what, function=self.signature.source.name)
         names = self.signature.chosen(made.specs, self.options)
         specs = self.signature.floats(made.specs, names)  # other than those of a value
         made = self.make(specs, names, made.fixed.get)
-        return made.text(made.adjoint(made.wrt(names))).text
+        return made.text(made.adjoint(names)).text
 
     def source(self, *args: Any, stage: str = "backward", **kwargs: Any) -> str:
         """Return generated text for arguments of these kinds.
 
-        Args:
-            *args: The arguments of the function, or others of the same kinds.
-            stage: "forward", "backward", "kernel" (what Numba compiles) or "ir".
-            **kwargs: As `*args`.
-
-        Raises:
-            SrcgradError: The function has no gradient, or there is no such stage.
+        The stage is "forward", "backward", "kernel" (what Numba compiles) or "ir".
         """
         if stage not in ("forward", "backward", "kernel", "ir"):
             helps = ("stages are 'forward', 'backward', 'kernel' and 'ir'",)
@@ -473,7 +455,6 @@ class Differentiated:
         itself, used in compiled code, is the one of the last example. It takes numbers
         and contiguous arrays.
         """
-        from srcgrad.compile.numba import Compiled
         from srcgrad.embedded import embedded
 
         return Compiled(functools.partial(embedded, self))
@@ -482,12 +463,7 @@ class Differentiated:
     def specializations(self) -> tuple[str, ...]:
         """The kinds of arguments that something was made for."""
         made = [m for variants in list(self._made.values()) for m in variants]
-        return tuple(
-            ", ".join(
-                f"{name}: {results.shown(spec)}" for name, spec in m.specs.items()
-            )
-            for m in made
-        )
+        return tuple(results.shown(m.specs) for m in made)
 
     def cache_info(self) -> CacheInfo:
         """Return how many kinds are kept in memory, and the backend."""

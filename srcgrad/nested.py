@@ -22,7 +22,7 @@ from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import Known, Node, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar
-from srcgrad.walk import every, substitute
+from srcgrad.walk import every, named, substitute
 
 
 def derived(
@@ -37,24 +37,17 @@ def derived(
 def gradient_reading(
     inner: Differentiated, specs: Specs, leaf: Callable[[str], Any]
 ) -> tuple[Specialisation, Reading]:
-    """Return what was made for a function, and its gradient as a reading."""
+    """Return what was made for a function, and its gradient as a function read."""
     names = inner.signature.chosen(specs, inner.options)
     made = inner.make(specs, names, leaf)
     if inner.kind == "value":
         return made, made.reading
-    key = ("derived", inner.kind, names)
-    if key not in made.made:
-        made.made[key] = _read(inner, made, names)
-    return made, made.made[key]
-
-
-def _read(
-    inner: Differentiated, made: Specialisation, names: tuple[str, ...]
-) -> Reading:
-    """Return the gradient as a function with a form of its own."""
+    key = ("read", inner.kind, names)
+    if key in made.made:
+        return made, made.made[key]
     adjoint, _, _ = inner.program("grad", made, names)
     *params, seed = adjoint.params
-    one = Const(1.0, seed.type)  # type: ignore[arg-type]
+    one = Const(1.0, Scalar(seed.type.dtype))
     unit: dict[Any, Operand] = {seed: one}
     used: list[Operand] = []  # results that the form never names are left out
     reads: list[Stmt] = []
@@ -76,10 +69,11 @@ def _read(
         adjoint, params=tuple(params), results=tuple(used), cut=None,
         body=_without_units(body),
     )  # fmt: skip
-    return replace(
+    reading = made.made[key] = replace(
         made.reading, function=function, result=form, written=[], results=len(used),
         lost=False,
     )  # fmt: skip
+    return made, reading
 
 
 # inside another function
@@ -201,9 +195,8 @@ def _without_units(block: Block) -> Block:
     names: dict[Value, Operand] = {}
     for stmt in every(block):
         if isinstance(stmt, Op) and stmt.row == "mul":
-            x, y = (names.get(a, a) for a in stmt.args)  # type: ignore[arg-type]
+            x, y = (named(a, names) for a in stmt.args)
             for one, other in ((x, y), (y, x)):
-                unit = isinstance(one, Const) and one.value == 1
-                if unit and other.type == stmt.out.type:
+                if getattr(one, "value", 0) == 1 and other.type == stmt.out.type:
                     names[stmt.out] = other
     return substitute(block, names)

@@ -104,17 +104,18 @@ def direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:
     return np.ascontiguousarray(given) if shape else given[()]
 
 
-def shown(spec: Tree) -> str:
-    """Return a kind of argument as text.
+def shown(specs: Specs) -> str:
+    """Return kinds of arguments as text.
 
-    >>> shown(spec_of({"x": np.ones((1, 3)), "n": 2}))
-    '{x: float64[1, :], n: int64}'
+    >>> shown({"p": spec_of({"x": np.ones((1, 3)), "n": 2}), "y": spec_of(1.0)})
+    'p: {x: float64[1, :], n: int64}, y: float64'
     """
+    return ", ".join(f"{name}: {_shown(spec)}" for name, spec in specs.items())
+
+
+def _shown(spec: Tree) -> str:
     if isinstance(spec, Node):
-        if spec.kind in ("tuple", "list"):
-            return f"({', '.join(map(shown, spec.items))})"
-        pairs = zip(spec.keys, map(shown, spec.items), strict=True)
-        return f"{{{', '.join(f'{k}: {s}' for k, s in pairs)}}}"
+        return f"{{{shown(dict(zip(spec.keys, spec.items, strict=True)))}}}"
     if spec[0] == "array":
         return f"{spec[1]}[{', '.join('1' if n else ':' for n in spec[2])}]"
     return str(spec[1]) if spec[0] == "scalar" else repr(spec[1].value)

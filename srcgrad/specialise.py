@@ -24,11 +24,11 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.arguments import Signature, Specs
 from srcgrad.builder import Meeting
 from srcgrad.clone import expand
-from srcgrad.compile import plain
+from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import Capture, NeedStatic, Reading, identifier, read
-from srcgrad.ir import Function, Op, Value, owned
+from srcgrad.ir import Function, Op
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, drop_entry_checks, run_passes
 from srcgrad.passes.elide_copies import MAY_ALIAS
@@ -40,6 +40,7 @@ from srcgrad.walk import every
 
 M = TypeVar("M", bound=Callable[..., Any])
 Ones = tuple[tuple[Meeting, int], ...]
+Names = tuple[str, ...]
 NONE = ("static", Known(None))
 # A function of the IR, what it takes besides the leaves, how many derivatives it ends
 # with.
@@ -122,18 +123,16 @@ class Specialisation:
         return str(self.reading.function.results[k].type.dtype)
 
     @once
-    def wrt(self, names: tuple[str, ...]) -> tuple[int, ...]:
+    def wrt(self, names: Names) -> list[int]:
         """Return the positions of the parameters that are floats of these arguments."""
-        chosen = [
-            name in names and is_float_leaf(leaf)
-            for name, spec in self.arguments.items()
-            for _, leaf, _ in leaves(spec)
-        ]
-        return tuple(k for k, is_chosen in enumerate(chosen) if is_chosen)
+        specs = self.arguments.items()
+        found = [(name, leaf) for name, s in specs for _, leaf, _ in leaves(s)]
+        chosen = [name in names and is_float_leaf(leaf) for name, leaf in found]
+        return [k for k, is_chosen in enumerate(chosen) if is_chosen]
 
-    def gradients(self, names: Sequence[str], results: Sequence[Any]) -> Node:
+    def gradients(self, names: Names, results: Sequence[Any]) -> Node:
         """Return gradients, the last of the results, in the form of the arguments."""
-        count = itertools.count(len(results) - len(self.wrt(tuple(names))))
+        count = itertools.count(len(results) - len(self.wrt(names)))
 
         def gradient(leaf: Tree) -> Tree:
             if not is_float_leaf(leaf):
@@ -145,12 +144,12 @@ class Specialisation:
         found = {name: relabel(s, gradient) for name, s in specs if name in names}
         return pair(*(found[name] for name in names))
 
-    def form(self, kind: str, names: Sequence[str], options: Options) -> Tree:
+    def form(self, kind: str, names: Names, options: Options) -> Tree:
         """Return the form of a value, a gradient or both over the adjoint's results."""
         value = self.reading.result
         if kind == "value":
             return value
-        results = range(self.reading.results + len(self.wrt(tuple(names))))
+        results = range(self.reading.results + len(self.wrt(names)))
         whole = self.gradients(names, results)
         found = whole.items[0] if options.single else whole
         if kind == "value_and_grad":
@@ -171,42 +170,44 @@ class Specialisation:
         return run_passes(replace(self.reading.function, results=results))
 
     @once
-    def adjoint(self, wrt: tuple[int, ...], seeds: tuple[int, ...] = (0,)) -> Function:
+    def adjoint(self, names: Names, seeds: tuple[int, ...] = (0,)) -> Function:
         """Return the IR that computes results and gradients."""
-        return self._reversed(self.pure, wrt, seeds, f"{self.primal.name}_grad")
+        return self._reversed(self.pure, names, seeds, "grad")
 
     @once
-    def split(self, wrt: tuple[int, ...]) -> tuple[Function, Function]:
+    def split(self, names: Names) -> tuple[Function, Function]:
         """Return forward sweep and pullback; if they cannot be apart the whole."""
-        joint, count = self.adjoint(wrt, self.seeds), len(self.pure.params)
+        joint, count = self.adjoint(names, self.seeds), len(self.pure.params)
         found = split(joint, count, self.reading.results)
         if found is None:
             return self.primal, joint
         return run_passes(found[0]), run_passes(found[1])
 
     @once
-    def second(self, wrt: tuple[int, ...]) -> Function:
+    def second(self, names: Names) -> Function:
         """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
-        seeds = tuple(self.reading.results + k for k in range(len(wrt)))
-        name = f"{self.primal.name}_hvp"
-        return self._reversed(self.adjoint(wrt), wrt, seeds, name)
+        first = self.adjoint(names)
+        seeds = range(self.reading.results, len(first.results))
+        return self._reversed(first, names, seeds, "hvp")
 
     @once
-    def tangent(self, wrt: tuple[int, ...]) -> Function:
+    def tangent(self, names: Names) -> Function:
         """Return the IR that computes results and tangents."""
-        return run_passes(tangent(self.pure, wrt, f"{self.primal.name}_jvp"))
+        name = f"{self.primal.name}_jvp"
+        return run_passes(tangent(self.pure, self.wrt(names), name))
 
     def _reversed(
-        self, function: Function, wrt: Sequence[int], seeds: Sequence[int], name: str
+        self, function: Function, names: Names, seeds: Sequence[int], suffix: str
     ) -> Function:
+        wrt, name = self.wrt(names), f"{self.primal.name}_{suffix}"
         found = run_passes(differentiate(function, wrt, seeds, name))
         self.made["wrt", found] = [identifier(self.reading.leaves[k]) for k in wrt]
         return found
 
     @once
-    def check(self, names: tuple[str, ...], has_aux: bool, first: bool) -> None:
+    def check(self, names: Names, has_aux: bool, first: bool) -> None:
         """Refuse a function that has no gradient."""
-        source, wrt = self.source, self.wrt(names)
+        source = self.source
         what, *helps = _flaw(self.reading.result, self.reading.function, has_aux)
         about: dict[str, Any] = {"function": source.name, "names": names}
         if what:
@@ -217,14 +218,14 @@ class Specialisation:
             what, place = f"`{source.name}` {what}", location(source, last)
             raise make_error("SG302", what, place, helps=helps, **about)
         # A second derivative may well be zero.
-        cut = find_cut(self.pure, wrt) if first else None
+        cut = find_cut(self.pure, self.wrt(names)) if first else None
         if cut is not None:
             what = f"every path from `{', '.join(names)}` to the result is cut by "
             note = "its derivative is zero everywhere"
             raise make_error("SG502", f"{what}`{cut[0]}`", cut[1], note=note, **about)
 
     def check_finite(
-        self, names: tuple[str, ...], out: Sequence[Any], args: Sequence[Any]
+        self, names: Names, out: Sequence[Any], args: Sequence[Any]
     ) -> None:
         """Refuse gradients that are not finite, and name the statement to blame."""
         wrt = self.wrt(names)
@@ -232,7 +233,7 @@ class Specialisation:
             if np.all(np.isfinite(slope)):
                 continue
             find = importlib.import_module("srcgrad.nonfinite").find_culprit
-            text = self.text(self.adjoint(wrt))
+            text = self.text(self.adjoint(names))
             place, note = find(text, self.source, args) or (None, "")
             what = f"the gradient with respect to `{self.reading.leaves[k]}`"
             raise make_error(
@@ -257,15 +258,11 @@ class Specialisation:
         """Return a function of the IR as something to call."""
         if self.options.runner == "python":
             return plain.load(self.text(function), self.options.cache)
-        from srcgrad.compile import numba
-
         flags = self.options.flags
         return numba.load(self.final(function), self.options.cache, **flags)
 
     def kernel_text(self, function: Function) -> str:
         """Return what Numba compiles."""
-        from srcgrad.compile import numba
-
         return numba.kernel_text(self.final(function), **self.options.flags)
 
     @once
@@ -289,11 +286,7 @@ class Specialisation:
         code = self.code(function)
         with np.errstate(all="ignore"):
             out = code(*inputs)
-        parts = [
-            item
-            for part in (out if isinstance(out, tuple) else (out,))
-            for item in (part if isinstance(part, tuple) else (part,))
-        ]
+        parts = itertools.chain.from_iterable(map(_tuple, _tuple(out)))
         pairs = zip(parts, self.converters(function, slopes), strict=True)
         return [part if to is None else to(part) for part, to in pairs]
 
@@ -301,16 +294,14 @@ class Specialisation:
         """Tell for each result whether it is memory that nobody else holds."""
         function = self.final(function)
         regions, found = Regions(function), []
-        lent = [p for p in function.params if owned(p.type)]
-        for stmt in every(function.body):
-            if isinstance(stmt, Op) and stmt.row in MAY_ALIAS:
-                lent += [o for o in stmt.outs if owned(o.type)]
-        taken = {regions.buffer[value].family() for value in lent}
+        made = [s for s in every(function.body) if isinstance(s, Op)]
+        lent = [o for s in made if s.row in MAY_ALIAS for o in s.outs]
+        taken = {None, *map(regions.family, (*function.params, *lent))}
         for result in function.results:
-            here = regions.buffer.get(result) if isinstance(result, Value) else None
-            found.append(here is not None and here.family() not in taken)
-            if here is not None:
-                taken.add(here.family())
+            here = regions.buffer.get(result)
+            family = here and here.family()
+            found.append(family not in taken)
+            taken.add(family)
         return found
 
 
@@ -337,6 +328,10 @@ def specialise(
                 source, specs, arguments, reading, options, fixed, written
             )
     raise make_error("SG205", "too many arguments must be known while compiling")
+
+
+def _tuple(x: Any) -> tuple[Any, ...]:
+    return x if isinstance(x, tuple) else (x,)
 
 
 def _present(captures: Sequence[Capture]) -> dict[str, Any]:

@@ -397,6 +397,16 @@ def test_grad_of_grad() -> None:
     assert grad(grad(grad(cube)), **PYTHON)(3) == 12.0
 
 
+def test_grad_of_grad_where_lengths_meet() -> None:
+    def f(s: Any, x: Any, i: Any) -> Any:
+        return np.sum(s**3 * (x[:i] * x[i:]))
+
+    x = np.array([2.0, 3.0, 5.0, 7.0])
+    twice = grad(grad(f), **PYTHON)
+    for i in (2, 1, 3, 2):
+        assert twice(2.0, x, i) == 12.0 * np.sum(x[:i] * x[i:])
+
+
 def test_value_of_grad_of_grad_is_the_gradient() -> None:
     assert differentiable(grad(cube), **PYTHON)(3.0) == 54.0
     assert value_and_grad(grad(cube), **PYTHON)(3.0) == (54.0, 36.0)

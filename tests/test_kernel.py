@@ -94,7 +94,7 @@ def as_compiled(function: Function) -> Callable[..., Any]:
     return compiled
 
 
-def special(case: Case) -> tuple[Specialisation, list[Any], tuple[int, ...]]:
+def special(case: Case) -> tuple[Specialisation, list[Any], tuple[str, ...]]:
     """Return a case read for its arguments, their leaves, and which are chosen."""
     f = srcgrad.differentiable(case.function, argnums=case.argnums, backend="python")
     call = f.bind(case.make(np.random.default_rng(1)), {})
@@ -107,7 +107,7 @@ def special(case: Case) -> tuple[Specialisation, list[Any], tuple[int, ...]]:
             if not f.learn(made, error):
                 raise
             continue
-        return made, flat, made.wrt(call.names)
+        return made, flat, call.names
 
 
 def fresh(leaves: Sequence[Any]) -> list[Any]:
@@ -132,12 +132,12 @@ def run(function: Callable[..., Any], leaves: Sequence[Any]) -> list[Any]:
 
 
 def functions(
-    made: Specialisation, leaves: list[Any], wrt: tuple[int, ...]
+    made: Specialisation, leaves: list[Any], names: tuple[str, ...]
 ) -> Iterator[tuple[Function, list[Any]]]:
     """Yield the IR of the value and of the gradient, with arguments."""
     value = made.final(made.primal)
     yield value, leaves
-    if wrt and made.seeds:
+    if made.wrt(names) and made.seeds:
         results = run(as_readable(value), leaves)
         rng = np.random.default_rng(0)
         given = []
@@ -146,7 +146,7 @@ def functions(
             dtype = np.dtype(made.reading.function.results[k].type.dtype)
             noise = rng.normal(size=shape) if shape else rng.normal()
             given.append(np.asarray(noise, dtype) if shape else dtype.type(noise))
-        yield made.final(made.adjoint(wrt, made.seeds)), [*leaves, *given]
+        yield made.final(made.adjoint(names, made.seeds)), [*leaves, *given]
 
 
 def differs(due: list[Any], found: list[Any], rtol: float, exact: bool = True) -> str:
@@ -256,8 +256,8 @@ def counted(a: Any, n: int) -> Any:
 
 def test_lengths_and_counts_are_not_checked() -> None:
     case = Case("counted", counted, lambda rng: (rng.normal(size=3), 2))
-    made, _, wrt = special(case)
-    text = text_of(emit_kernel(made.final(made.adjoint(wrt, made.seeds))))
+    made, _, names = special(case)
+    text = text_of(emit_kernel(made.final(made.adjoint(names, made.seeds))))
     assert not used_runtime([(text, 0)]) & {"rt_add", "rt_subtract", "rt_multiply"}
 
 
