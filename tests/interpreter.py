@@ -404,7 +404,9 @@ def _spelled(row: Row, attrs: dict[str, Any]) -> Callable[..., Any]:
     via = attrs.get("via")
     if row.name in _SYMBOLS and via not in ("np", "math"):
         return _SYMBOLS[row.name]
-    name = row.spell or row.callables[0]
+    name = row.spell if isinstance(row.spell, str) else row.callables[0]
+    if row.infix:
+        name = row.callables[0]
     if via == "math":
         name = next(c for c in row.callables if c.startswith("math."))
     module, _, rest = name.rpartition(".") if "." in name else ("builtins", "", name)

@@ -1,5 +1,6 @@
 """Find what cuts every path from an input to the result."""
 
+import re
 from collections.abc import Sequence
 from itertools import product
 
@@ -33,5 +34,7 @@ def find_cut(function: Function, wrt: Sequence[int]) -> tuple[str, Location] | N
             row = ROWS[s.row]
             if not row.vjp and found.intersection(s.args):
                 if not owned(s.out.type) or s.loc.line:
-                    return row.spell or row.infix or row.name, s.loc
+                    types = [a.type for a in s.args]
+                    text = row.spelled(types, {**s.attrs, "via": None})
+                    return row.infix or re.sub(r"[{}]|\(.*", "", text), s.loc
     return None

@@ -1,66 +1,67 @@
-"""Prove that a subscript is inside its axis.
+"""What is certain about integers: that a subscript is inside, that a sum fits.
 
 What is known at a statement is a set of linear expressions of integers that are never
 negative there: from the loops around it, the tests of the branches it stands in, checks
 before it, and from how its integers were made. A subscript `e` of an axis of length `n`
 needs no check if `e` and `n - 1 - e` are sums of those.
+
+A length of an array, a count of turns and what a loop adds up from small steps cannot
+become large: `i + 1` needs no check that 64 bits hold it. An int argument may be
+anything.
 """
 
 from __future__ import annotations
 
-from srcgrad.analyses.regions import Chain, Regions
-from srcgrad.ir import (
-    Assert,
-    Const,
-    For,
-    If,
-    Op,
-    Operand,
-    Stmt,
-    Value,
-    While,
-)
-from srcgrad.types import Atom, Dim
+from collections.abc import Sequence
+from typing import Any
+
+from srcgrad.analyses.regions import Regions
+from srcgrad.ir import Assert, Carry, Const, For, If, Op, Operand, Stmt, Value, While
+from srcgrad.types import Dim
 from srcgrad.walk import every
 
-__all__ = ["LENGTHS", "Bounds"]
-
-_DEPTH = 8
-LENGTHS = {"dim", "length", "slice_length", "range_length"}
+_LENGTHS = {"dim", "length", "slice_length", "range_length"}
 _ONE = Dim(1)
-# For each comparison: the (left, right, gap) with `left - right - gap >= 0`.
-_MORE = {"gt": 1, "ge": 0}
-_LESS = {"lt": 1, "le": 0}
 _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
+_DEPTH = 8  # of a proof
+
+_COUNT = 48  # bits: no array is longer, and no loop turns more often
+_ANY = 63
+_SAME = {"neg", "pos", "absolute", "copy", "max2", "min2", "maximum", "minimum", "cast"}
 
 
 class Bounds:
     """What is known about integers at the statements of a function."""
 
     def __init__(self, regions: Regions) -> None:
-        self.regions = regions
-        self._around: dict[Chain, list[Dim]] = {}
-        self._made: dict[Atom, list[Dim]] = {}
-        self._asserts = [
-            s for s in every(regions.function.body)
-            if isinstance(s, Assert)
-        ]  # fmt: skip
+        self.regions, self.linear = regions, regions.linear
+        self._facts: dict[Stmt, list[Dim]] = {}
+        body = every(regions.function.body)
+        self._asserts = [s for s in body if isinstance(s, Assert)]
 
-    def linear(self, x: Operand) -> Dim:
-        """Return an integer as a linear expression."""
-        return self.regions.linear(x)
+    def made(self, x: Any) -> Any:
+        """Return the statement that an integer comes from."""
+        return self.regions.definition.get(x)
 
-    def holds(self, dim: Dim, at: Stmt, also: list[Dim] | None = None) -> bool:
+    def holds(self, dim: Dim, at: Stmt, also: Sequence[Dim] = ()) -> bool:
         """Tell whether an expression is never negative where a statement runs."""
         if not dim.terms:
             return dim.const >= 0
-        facts = self.facts(at) + (also or [])
-        return self._prove(dim, facts, _DEPTH)
+        if at not in self._facts:
+            self._facts[at] = self.facts(at)
+        return self._prove(dim, [*self._facts[at], *also], _DEPTH)
 
     def facts(self, at: Stmt) -> list[Dim]:
         """Return expressions that are never negative where a statement runs."""
         site = self.regions.site[at]
-        facts = list(self._chain(site.chain))
+        facts: list[Dim] = []
+        for stmt, arm in site.chain:
+            if isinstance(stmt, For):
+                facts += self._turns(stmt)
+            elif isinstance(stmt, If):
+                facts += self._truth(stmt.cond, arm == 0)
+            elif isinstance(stmt, While) and arm == 1:
+                facts += self._truth(stmt.cond, True)
         for check in self._asserts:
             there = self.regions.site[check]
             inside = site.chain[: len(there.chain)] == there.chain
@@ -70,7 +71,7 @@ class Bounds:
 
     def _prove(self, dim: Dim, facts: list[Dim], depth: int) -> bool:
         """Write an expression as a sum of facts; the search is small and goes deep."""
-        facts = facts + [f for a, _ in dim.terms for f in self._definition(a)]
+        facts = facts + [f for atom, _ in dim.terms for f in self._known(atom)]
         bad = next((t for t in dim.terms if t[1] < 0 or not self._natural(t[0])), None)
         if bad is None and dim.const >= 0:
             return True
@@ -78,76 +79,48 @@ class Bounds:
             return False
         for atom, factor in dim.terms if bad is None else (bad,):
             for fact in facts:
-                theirs = next((c for a, c in fact.terms if a is atom), 0)
+                theirs = fact.factor(atom)
                 if theirs * factor <= 0 or factor % theirs:
                     continue
                 if self._prove(dim - fact.scaled(factor // theirs), facts, depth - 1):
                     return True
         return False
 
-    def _natural(self, atom: Atom) -> bool:
+    def _natural(self, atom: Any) -> bool:
         """Tell whether an integer is a length or a count."""
-        made = self.regions.definition.get(atom)
+        made = self.made(atom)
         if isinstance(made, For | While):
             return made.trips is atom
-        if not isinstance(made, Op):
-            return False
-        if made.row in LENGTHS:
-            return True
-        return made.row == "max2" and any(
-            isinstance(a, Const) and a.value >= 0 for a in made.args
-        )
+        if not isinstance(made, Op) or made.row in _LENGTHS:
+            return isinstance(made, Op)
+        floors = (a for a in made.args if isinstance(a, Const) and a.value >= 0)
+        return made.row == "max2" and any(floors)
 
-    def _definition(self, atom: Atom) -> list[Dim]:
+    def _known(self, atom: Any) -> list[Dim]:
         """Return what is known of an integer from the operation that made it."""
-        if atom in self._made:
-            return self._made[atom]
-        found: list[Dim] = []
-        made = self.regions.definition.get(atom)
-        if isinstance(made, Op) and made.out.type.dtype == "int64":
-            found = self._known(made, Dim(0, ((atom, 1),)))
-        self._made[atom] = found
-        return found
-
-    def _known(self, made: Op, own: Dim) -> list[Dim]:
-        args = made.args
+        made, own = self.made(atom), Dim.of(atom)
+        if not isinstance(made, Op) or made.out.type.dtype != "int64":
+            return []
         if made.row in ("max2", "min2"):
             sign = 1 if made.row == "max2" else -1
-            return [(own - self.linear(a)).scaled(sign) for a in args]
-        if made.row in ("floordiv", "mod") and isinstance(args[1], Const):
-            by = int(args[1].value)
-            if by <= 0:
-                return []
-            if made.row == "mod":
-                return [own, Dim(by - 1) - own]
-            rest = self.linear(args[0]) - own.scaled(by)
-            return [rest, Dim(by - 1) - rest]
-        if made.row == "mod" and made.out.type.python:  # it has raised for a zero
-            divisor = self.linear(args[1])
-            if all(c > 0 and self._natural(a) for a, c in divisor.terms):
-                return [own, divisor - own - _ONE] if divisor.const >= 0 else []
+            return [(own - self.linear(a)).scaled(sign) for a in made.args]
+        if made.row not in ("floordiv", "mod"):
+            return []
+        x, by = map(self.linear, made.args)
+        if by.known is not None and by.known > 0:
+            rest = own if made.row == "mod" else x - own.scaled(by.known)
+            return [rest, by - _ONE - rest]
+        # Python's own has raised for a zero.
+        natural = by.const >= 0 and all(c > 0 and self._natural(a) for a, c in by.terms)
+        if made.row == "mod" and made.out.type.python and natural and by.terms:
+            return [own, by - own - _ONE]
         return []
 
-    def _chain(self, chain: Chain) -> list[Dim]:
-        """Return what the regions around a statement tell."""
-        if chain in self._around:
-            return self._around[chain]
-        facts: list[Dim] = []
-        for stmt, arm in chain:
-            if isinstance(stmt, For):
-                facts += self.turns(stmt)
-            elif isinstance(stmt, If):
-                facts += self._truth(stmt.cond, arm == 0)
-            elif isinstance(stmt, While) and arm == 1:
-                facts += self._truth(stmt.cond, True)
-        self._around[chain] = facts
-        return facts
-
-    def turns(self, loop: For) -> list[Dim]:
+    def _turns(self, loop: For) -> list[Dim]:
         """Return what a loop tells of its variable."""
         if not isinstance(loop.step, Const) or loop.step.value == 0:
             return []
-        var = Dim(0, ((loop.var, 1),))
+        var = Dim.of(loop.var)
         start, stop = self.linear(loop.start), self.linear(self.stop(loop))
         if loop.step.value > 0:
             return [var - start, stop - _ONE - var]
@@ -155,7 +128,7 @@ class Bounds:
 
     def stop(self, loop: For) -> Operand:
         """Return the end of a range; `range(a, max(0, b))` with a >= 0 ends at b."""
-        made = self.regions.definition.get(loop.stop)
+        made = self.made(loop.stop)
         zero = isinstance(loop.start, Const) and loop.start.value >= 0
         rising = isinstance(loop.step, Const) and loop.step.value > 0
         if isinstance(made, Op) and made.row == "max2" and zero and rising:
@@ -166,34 +139,113 @@ class Bounds:
 
     def _truth(self, cond: Operand, holds: bool) -> list[Dim]:
         """Return what a test tells where it came out true, or false."""
-        if not isinstance(cond, Value):
-            return []
-        made = self.regions.definition.get(cond)
-        if isinstance(made, If):
-            return self._both(made, cond, holds)
+        made = self.made(cond)
+        if isinstance(made, If) and holds:  # `a and b` has False in its other arm
+            merge = next(m for m in made.merges if m.out is cond)
+            if isinstance(merge.orelse, Const) and not merge.orelse.value:
+                return self._truth(made.cond, True) + self._truth(merge.then, True)
         if not isinstance(made, Op):
             return []
         if made.row in ("not_", "logical_not"):
             return self._truth(made.args[0], not holds)
         if made.row == "logical_and" and holds:
             return [f for a in made.args for f in self._truth(a, True)]
-        row = made.row if holds else _OPPOSITE.get(made.row)
-        if row not in _OPPOSITE or any(a.type.dtype != "int64" for a in made.args):
+        if any(a.type.dtype != "int64" or a.type.rank for a in made.args):
             return []
-        if any(a.type.rank for a in made.args):
+        row = made.row if holds else _OPPOSITE.get(made.row, "")
+        if row not in _OPPOSITE:
             return []
-        gap = self.linear(made.args[0]) - self.linear(made.args[1])
-        if row in _MORE:
-            return [gap - Dim(_MORE[row])]
-        if row in _LESS:
-            return [gap.scaled(-1) - Dim(_LESS[row])]
-        return [gap, gap.scaled(-1)] if row == "eq" else []
+        more = self.linear(made.args[0]) - self.linear(made.args[1])
+        less = more.scaled(-1)
+        told = {"gt": [more - _ONE], "ge": [more], "lt": [less - _ONE], "le": [less],
+                "eq": [more, less]}  # fmt: skip
+        return told.get(row, [])
 
-    def _both(self, made: If, cond: Value, holds: bool) -> list[Dim]:
-        """Read `a and b`, which is an `if` whose other arm gives False."""
-        if not holds:
-            return []
-        merge = next(m for m in made.merges if m.out is cond)
-        if isinstance(merge.orelse, Const) and not merge.orelse.value:
-            return self._truth(made.cond, True) + self._truth(merge.then, True)
-        return []
+
+class Sizes:
+    """How many bits the integers of a function can take."""
+
+    def __init__(self, regions: Regions) -> None:
+        self.regions = regions
+        self._known: dict[Value, int] = {}
+
+    def leaves(self, op: Op) -> bool:
+        """Tell whether an operation on Python ints may leave 64 bits."""
+        python = op.out.type.python and op.out.type.dtype == "int64"
+        return python and self._result(op) >= _ANY
+
+    def bits(self, x: Operand) -> int:
+        """Return the bits that the absolute value of a number can take."""
+        if isinstance(x, Const):
+            return int(x.value).bit_length()
+        if x.type.dtype != "int64":
+            return 1 if x.type.dtype == "bool" else _ANY
+        if x not in self._known:
+            self._known[x] = _ANY  # in a circle nothing else is certain
+            self._known[x] = min(self._made(x), _ANY)
+        return self._known[x]
+
+    def _made(self, x: Value) -> int:
+        made = self.regions.definition.get(x)
+        match made:
+            case Op():
+                return self._result(made)
+            case If():
+                merge = next(m for m in made.merges if m.out is x)
+                return max(self.bits(merge.then), self.bits(merge.orelse))
+            case For() if x is made.var:
+                turns = _COUNT + self.bits(made.step) + 1
+                return max(self.bits(made.start), min(self.bits(made.stop), turns)) + 1
+            case For() | While():
+                if x is made.trips:
+                    return _COUNT
+                return self._carried(
+                    next(c for c in made.carries if x in (c.inn, c.out))
+                )
+        return _ANY
+
+    def _carried(self, carry: Carry) -> int:
+        step = self._step(carry.yld, carry.inn)
+        if step is None:
+            return max(self.bits(carry.init), self.bits(carry.yld))
+        return max(self.bits(carry.init), _COUNT + step + 1) + 1
+
+    def _step(self, x: Operand, start: Value) -> int | None:
+        """Return the bits of what is added to a value; None if it is no sum."""
+        if x is start:
+            return 0
+        made = self.regions.definition.get(x) if isinstance(x, Value) else None
+        parts: list[int | None] = []
+        if isinstance(made, Op) and made.row in ("add", "sub"):
+            one, two = made.args
+            if made.row == "add" and self._step(one, start) is None:
+                one, two = two, one
+            parts = [self._step(one, start), self.bits(two)]
+        elif isinstance(made, If):
+            merge = next(m for m in made.merges if m.out is x)
+            parts = [self._step(a, start) for a in (merge.then, merge.orelse)]
+        elif isinstance(made, For | While):
+            for c in made.carries:
+                if c.out is x:
+                    parts = [self._step(c.init, start), self._step(c.yld, c.inn)]
+        known = [p for p in parts if p is not None]
+        return max(known) + 1 if known and len(known) == len(parts) else None
+
+    def _result(self, op: Op) -> int:
+        args = [self.bits(a) for a in op.args if not a.type.rank]
+        match op.row:
+            case "add" | "sub":
+                return max(args) + 1
+            case "mul":
+                return sum(args)
+            case "mod" | "floordiv":
+                return args[op.row == "mod"]
+            case "where":
+                return max(args[1:])
+            case "pow" if isinstance(op.args[1], Const):
+                return args[0] * max(int(op.args[1].value), 1)
+            case row if row in _LENGTHS:
+                return _COUNT
+            case row if row in _SAME:
+                return max(args)
+        return _ANY

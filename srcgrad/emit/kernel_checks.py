@@ -9,85 +9,64 @@ check that is made is known afterwards, so it is made once.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from srcgrad.analyses.regions import Chain
 from srcgrad.emit.kernel_bounds import Bounds
 from srcgrad.emit.kernel_scalars import Scalars
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import SUM
-from srcgrad.ir import Const, For, Op, Operand, Stmt, Value
-from srcgrad.types import Atom, Dim, combine
+from srcgrad.emit.spelling import TERM, UNARY, Text
+from srcgrad.ir import Const, For, Op, Operand, Stmt, Value, owned
+from srcgrad.types import Dim, combine
 
-__all__ = ["SIMPLE", "Checks", "is_number", "plus", "tight", "times"]
-
-SIMPLE = re.compile(r"\w+( [+-] \w+)*")
 _ONE = Dim(1)
 
 
-def plus(a: str, b: str) -> str:
-    """Return a sum as text; numbers are folded.
+@dataclass(frozen=True, slots=True, eq=False)
+class Name:
+    """An integer of the kernel as text; `value` is what it is, or the length is of."""
 
-    >>> plus("1", "i"), plus("n - 2", "1"), plus("0", "i"), plus("n - 1", "-i")
-    ('i + 1', 'n - 1', 'i', 'n - 1 - i')
-    """
-    if a == "0" or b == "0":
-        return b if a == "0" else a
-    if is_number(a) and is_number(b):
-        return str(int(a) + int(b))
-    if is_number(a):
-        a, b = b, a
-    tail = re.fullmatch(r"(.*\w\]?) ([+-]) (\d+)", a)
-    if is_number(b) and tail:
-        total = int(tail.group(2) + tail.group(3)) + int(b)
-        return plus(tail.group(1), str(total))
-    return f"{a} - {b[1:]}" if b.startswith("-") else f"{a} + {b}"
+    text: Text
+    number: int
+    value: Value | None
+
+    @property
+    def name(self) -> str:
+        """The text."""
+        return self.text.text
 
 
-def times(factor: int, a: str) -> str:
-    """Return a product as text.
-
-    >>> times(1, "i"), times(-1, "i"), times(2, "i"), times(3, "2")
-    ('i', '-i', '2 * i', '6')
-    """
-    if is_number(a):
-        return str(factor * int(a))
-    if factor in (1, -1):
-        return a if factor == 1 else f"-{tight(a)}"
-    return f"{factor} * {tight(a)}"
-
-
-def tight(a: str) -> str:
-    """Return an integer expression for a place beside an operator."""
-    closed = re.fullmatch(r"[\w.\[\]]+|(max|min)\([^()]*\)", a)
-    return a if closed else f"({a})"
-
-
-def is_number(a: str) -> bool:
-    """Tell whether a text is a whole number."""
-    return re.fullmatch(r"-?\d+", a) is not None
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Frame:
     """A loop that is being written: where its head is, and in how many blocks."""
 
     loop: For
-    start: str
-    stop: str
+    start: Dim
+    stop: Dim
     mark: int
     indent: int
     scope: int
 
 
-@dataclass(slots=True)
-class Reach:
-    """The least and the largest value of a subscript over some loops."""
-
-    low: Dim
-    high: Dim
-    frames: list[Frame]
+def total(form: Dim) -> str:
+    """Return a sum of names and numbers as text."""
+    parts = []
+    for atom, factor in sorted(form.terms, key=lambda term: term[1] < 0):
+        assert isinstance(atom, Name)
+        text = atom.text.at(TERM if factor == 1 else UNARY)
+        parts.append((factor < 0, f"{abs(factor)} * {text}" if factor**2 > 1 else text))
+    if form.const or not parts:
+        place = 0 if parts and parts[0][0] else len(parts)
+        parts.insert(place, (form.const < 0, str(abs(form.const))))
+    (negative, first), *rest = parts
+    return "".join(
+        [
+            "-" * negative + first,
+            *(f" {'-' if minus else '+'} {t}" for minus, t in rest),
+        ]
+    )
 
 
 class Checks(Scalars):
@@ -96,232 +75,202 @@ class Checks(Scalars):
     def __init__(self, nest: Nest, naming: Naming, taken: set[str]) -> None:
         super().__init__(nest, naming, taken)
         self.bounds = Bounds(self.regions)
+        self.names: dict[tuple[str, Value | None], Name] = {}
         self.frames: list[Frame] = []
-        self.owner: Value | None = None  # the array that is being subscripted
         # What earlier checks tell, block by block: certain, or while loops turn.
         self.proved: list[list[Dim]] = [[]]
         self.turning: list[list[tuple[list[tuple[Dim, Dim]], Dim]]] = [[]]
 
-    def enter(self) -> None:
-        """Open a block: what is proved inside it is forgotten when it closes."""
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Write an inner block: what is proved inside it is forgotten afterwards."""
         self.proved.append([])
         self.turning.append([])
-
-    def leave(self) -> None:
-        """Close a block."""
+        with super().inside():
+            yield
         self.proved.pop()
         self.turning.pop()
+
+    # integers as sums of names
+
+    def named(self, text: Text | str, value: Value | None = None) -> Dim:
+        """Return an integer that is text as a sum."""
+        text = Text(text) if isinstance(text, str) else text
+        if re.fullmatch(r"-?\d+", text.text):
+            return Dim(int(text.text))
+        made = Name(text, len(self.names), value)
+        return Dim.of(self.names.setdefault((text.text, value), made))
+
+    def form(self, x: Operand, *, keep: bool = False, loose: bool = False) -> Dim:
+        """Return an integer as a sum of names.
+
+        Args:
+            x: The integer.
+            keep: Give names to the parts that are no sums.
+            loose: Leave out the check that a sum fits into 64 bits.
+        """
+        if isinstance(x, Const):
+            return Dim(int(x.value))
+        stmt = None if x in self.kept else self.folded(x)
+        if isinstance(stmt, Op) and stmt.row in ("add", "sub", "neg", "mul"):
+            if loose or not (x in self.here or self.sizes.leaves(stmt)):
+                parts = [self.form(a, keep=keep, loose=loose) for a in stmt.args]
+                found = combine(stmt.row, parts)
+                if found is not None:
+                    return found
+        text = self.show(x)
+        if stmt is not None and keep:
+            text = self.kept[x] = self.hoist(text, "e")
+        elif stmt is not None:
+            self.here[x] = text  # what checks it needs stand once
+        return self.named(text, x)
+
+    def simple(self, form: Dim, name: str) -> Dim:
+        """Return a sum that may be written several times."""
+        text = total(form)
+        if re.fullmatch(r"\w+( [+-] \w+)*", text):
+            return form
+        return self.named(self.hoist(Text(text, UNARY), name))
+
+    def loop(self, s: For) -> None:
+        kept = dict(self.kept)
+        super().loop(s)
+        self.frames.pop()
+        self.kept = kept
+
+    def range(self, s: For) -> str:
+        """Return the arguments of `range`; note the loop that begins."""
+        start, stop = self.form(s.start, keep=True), self.form(s.stop, keep=True)
+        here = len(self.lines), self.indent, len(self.proved)
+        self.frames.append(Frame(s, start, stop, *here))
+        return super().range(s)
+
+    # what is known
 
     def sure(self, dim: Dim, at: Stmt) -> bool:
         """Tell whether an expression is certain not to be negative."""
         known = [d for ds in self.proved for d in ds]
         if any(self.turning):
-            ranges = self.ranges(self.regions.site[at].chain)
+            chain = self.regions.site[at].chain
+            ranges = [self.ends(s) for s, _ in chain if isinstance(s, For)]
             for ds in self.turning:
                 known += [d for needed, d in ds if all(r in ranges for r in needed)]
         return self.bounds.holds(dim, at, known)
 
-    def ranges(self, chain: Chain) -> list[tuple[Dim, Dim]]:
-        """Return the first and last values of the loops around a statement."""
-        return [self.ends(s) for s, _ in chain if isinstance(s, For) and self.plain(s)]
-
-    @staticmethod
-    def plain(loop: For) -> bool:
-        """Tell whether a loop goes by steps of one."""
-        return isinstance(loop.step, Const) and abs(loop.step.value) == 1
-
-    def ends(self, loop: For) -> tuple[Dim, Dim]:
-        """Return the least and the largest value of a loop's variable."""
-        assert isinstance(loop.step, Const)
-        start = self.bounds.linear(loop.start)
-        last = self.bounds.linear(self.bounds.stop(loop)) - Dim(int(loop.step.value))
+    def ends(self, loop: For) -> tuple[Dim, Dim] | None:
+        """Return the least and the largest value of a variable that goes by ones."""
+        if not isinstance(loop.step, Const) or abs(loop.step.value) != 1:
+            return None
+        start, stop = self.bounds.linear(loop.start), self.bounds.stop(loop)
+        last = self.bounds.linear(stop) - Dim(int(loop.step.value))
         return (start, last) if loop.step.value > 0 else (last, start)
 
     # one subscript
 
     def subscript(
-        self, item: Operand, dim: Dim, extent: str, at: Stmt, bare: bool
-    ) -> str:
+        self, item: Operand, dim: Dim, extent: Dim, at: Stmt, bare: bool
+    ) -> Dim:
         """Return a subscript; raise before the statement if it may be outside."""
         if isinstance(item, Const):
             value = int(item.value)
-            text = plus(extent, str(value)) if value < 0 else str(value)
-            least = dim + Dim(value) if value < 0 else dim - Dim(value + 1)
-            if not bare and not self.sure(least, at):
-                enough = -value if value < 0 else value + 1
-                self.refuse(f"{extent} < {enough}", least)
-            return text
-        shown = self.show(item)
-        linear = self.bounds.linear(item)
-        inside = bare or self.sure(linear, at) or self.sure(linear + dim, at)
-        high = bare or self.sure(dim - linear - _ONE, at)
-        text = shown.at(SUM)
-        if inside and high:
-            return text
-        if self.before_loops(item, dim, extent, at, inside, high):
-            return text
-        if not SIMPLE.fullmatch(text):
-            text = self.hoist(shown, "k").text
-        if inside:
-            self.refuse(f"{text} >= {extent}", dim - linear - _ONE)
-        elif high:
-            self.refuse(f"{text} < -{tight(extent)}", linear + dim)
-        else:
-            self.refuse(
-                f"not -{tight(extent)} <= {text} < {extent}",
-                linear + dim, dim - linear - _ONE,
-            )  # fmt: skip
-        return text
+            enough = -value if value < 0 else value + 1
+            if not bare and not self.sure(dim - Dim(enough), at):
+                self.outside([f"{total(extent)} < {enough}"], dim - Dim(enough))
+            return extent + Dim(value) if value < 0 else Dim(value)
+        form, linear = self.form(item), self.bounds.linear(item)
+        low, high = linear + dim, dim - linear - _ONE
+        inside = bare or self.sure(linear, at) or self.sure(low, at)
+        below = bare or self.sure(high, at)
+        if inside and below:
+            return form
+        if self.before_loops(item, dim, extent, at, (not inside, not below)):
+            return form
+        form = self.simple(form, "k")
+        tests = [] if inside else [f"{total(form)} < {total(extent.scaled(-1))}"]
+        tests += [] if below else [f"{total(form)} >= {total(extent)}"]
+        self.outside(tests, low, high)
+        return form
 
-    def refuse(self, test: str, *known: Dim) -> None:
+    def outside(self, tests: Sequence[str], *known: Dim) -> None:
         """Raise if a test holds; note what is known after it."""
-        self.line(f"if {test}:")
-        self.line("    raise IndexError")
+        self.refuse("IndexError", " or ".join(tests))
         self.proved[-1] += known
 
-    # before the loops
-
     def before_loops(
-        self, item: Operand, dim: Dim, extent: str, at: Stmt, inside: bool, high: bool
-    ) -> bool:  # fmt: skip
+        self, item: Operand, dim: Dim, extent: Dim, at: Stmt, needed: tuple[bool, bool]
+    ) -> bool:
         """Check the extreme values before the loops around; tell whether it is done."""
-        reach = self.reach(item, extent, at)
-        if reach is None:
+        low, high, frames = self.reach(self.form(item, loose=True), extent, at)
+        if not frames:
             return False
-        tests = []
-        if not inside:
-            tests.append(f"{self.sum(reach.low)} < -{tight(extent)}")
-        if not high:
-            tests.append(f"{self.sum(reach.high)} >= {extent}")
-        test = " or ".join(tests)
-        guards, needed = [], []
-        for frame in reach.frames:
-            loop = frame.loop
-            low, last = self.ends(loop)
-            if self.bounds.holds(last - low, loop):
+        tests = [f"{total(low)} < {total(extent.scaled(-1))}",
+                 f"{total(high)} >= {total(extent)}"]  # fmt: skip
+        test = " or ".join(t for t, there in zip(tests, needed, strict=True) if there)
+        guards, ranges = [], []
+        for frame in frames:
+            ends = self.ends(frame.loop)
+            if ends is None or self.bounds.holds(ends[1] - ends[0], frame.loop):
                 continue
-            rising = isinstance(loop.step, Const) and loop.step.value > 0
-            guards.append(f"{frame.start} {'<' if rising else '>'} {frame.stop}")
-            needed.append((low, last))
-        if guards and len(tests) > 1:
+            rising = isinstance(frame.loop.step, Const) and frame.loop.step.value > 0
+            sign = "<" if rising else ">"
+            guards.append(f"{total(frame.start)} {sign} {total(frame.stop)}")
+            ranges.append(ends)
+        if guards and all(needed):
             test = f"({test})"
-        head = reach.frames[-1]
-        test = " and ".join([*guards, test])
-        self.insert(head, [f"if {test}:", "    raise IndexError"])
+        head = frames[-1]
+        indent = "    " * head.indent
+        added = [f"{indent}if {' and '.join([*guards, test])}:",
+                 f"{indent}    raise IndexError"]  # fmt: skip
+        self.lines[head.mark : head.mark] = [(text, self.at) for text in added]
+        for frame in self.frames:
+            frame.mark += 2 * (frame.mark >= head.mark)
         linear = self.bounds.linear(item)
         self.proved[-1] += [dim - linear - _ONE, linear + dim]
-        for bound, sign in ((reach.high, -1), (reach.low, 1)):
-            full = self.deep(bound).scaled(sign) + dim
-            fact = full - _ONE if sign < 0 else full
-            self.turning[head.scope - 1].append((needed, fact))
+        for fact in (dim - self.deep(high) - _ONE, dim + self.deep(low)):
+            self.turning[head.scope - 1].append((ranges, fact))
         return True
 
-    def insert(self, head: Frame, texts: list[str]) -> None:
-        """Add lines before the head of a loop."""
-        pad = "    " * head.indent
-        self.lines[head.mark : head.mark] = [(pad + t, self.at) for t in texts]
-        for frame in self.frames:
-            if frame.mark >= head.mark:
-                frame.mark += len(texts)
+    def deep(self, form: Dim) -> Dim:
+        """Return a sum of names as one of the integers below them."""
+        return form.put({a: self.bounds.linear(a.value) for a, _ in form.terms})
 
-    def reach(self, item: Operand, extent: str, at: Stmt) -> Reach | None:
+    def reach(self, form: Dim, extent: Dim, at: Stmt) -> tuple[Dim, Dim, list[Frame]]:
         """Return the extreme values of a subscript over the loops it is free of."""
-        form = self.shallow(item)
-        if form is None:
-            return None
-        reach = Reach(form, form, [])
-        used: list[Dim] = []  # what the text of the check is made of
+        low = high = form
+        text: list[Dim] = [extent]  # what else the text of the check is made of
+        frames: list[Frame] = []
         chain = self.regions.site[at].chain
-        for depth, (loop, _) in enumerate(reversed(chain)):
-            if not isinstance(loop, For) or loop.exit is not None:
+        for (loop, _), frame in zip(chain[::-1], self.frames[::-1], strict=False):
+            if loop is not frame.loop or frame.loop.exit is not None:
                 break
-            if not self.plain(loop) or depth >= len(self.frames):
+            if self.ends(frame.loop) is None:
                 break
-            frame = self.frames[-1 - depth]
-            if frame.loop is not loop or not self.outlives(extent, loop):
+            free = {a.value: a for d in (low, high, *text) for a, _ in d.terms}
+            own = free.pop(frame.loop.var, None)
+            if not all(self.is_there(x, frame.loop) for x in free):
                 break
-            free = [reach.low, reach.high, *used]
-            if any(self.is_inside(a, loop) for d in free for a, _ in d.terms):
+            if own is not None and any(d.factor(own) for d in text):
                 break
-            if any(a is loop.var for d in used for a, _ in d.terms):
-                break
-            start, stop = self.shallow(loop.start), self.shallow(loop.stop)
-            if start is None or stop is None:
-                break
-            used += [start, stop]
-            assert isinstance(loop.step, Const)
-            step = int(loop.step.value)
-            last = stop - Dim(step)
-            least, most = (start, last) if step > 0 else (last, start)
-            reach.low = self.at_end(reach.low, loop.var, least, most)
-            reach.high = self.at_end(reach.high, loop.var, most, least)
-            reach.frames.append(frame)
-        return reach if reach.frames else None
+            text += [frame.start, frame.stop]
+            assert isinstance(frame.loop.step, Const)
+            last = frame.stop - Dim(int(frame.loop.step.value))
+            rising = frame.loop.step.value > 0
+            least, most = (frame.start, last) if rising else (last, frame.start)
+            if own is not None:
+                low = low.put({own: least if low.factor(own) > 0 else most})
+                high = high.put({own: most if high.factor(own) > 0 else least})
+            frames.append(frame)
+        return low, high, frames
 
-    @staticmethod
-    def at_end(form: Dim, var: Value, rising: Dim, falling: Dim) -> Dim:
-        """Put the end of a loop's range in the place of its variable."""
-        return form.put({var: rising if form.factor(var) > 0 else falling})
-
-    def is_inside(self, atom: Atom, loop: For) -> bool:
-        """Tell whether an integer is made inside a loop, its variable aside."""
-        if atom is loop.var:
+    def is_there(self, x: Value | None, loop: For) -> bool:
+        """Tell whether an integer, or an array's length, is known before a loop."""
+        if x is None or (x in self.nest.folded and x not in self.kept):
             return False
-        assert isinstance(atom, Value)
-        return any(s is loop for s, _ in self.regions.chain[atom])
-
-    def outlives(self, extent: str, loop: For) -> bool:
-        """Tell whether the length of the array at hand is known before a loop."""
-        if is_number(extent):
+        if not any(s is loop for s, _ in self.regions.chain[x]):
             return True
-        owner = self.owner
-        if owner is None or not extent.startswith(f"{self.naming[owner]}.shape["):
-            return False
-        if not any(s is loop for s, _ in self.regions.chain[owner]):
-            return True
-        mine = self.naming.find(owner)
-        return any(
+        mine = self.naming.find(x)
+        return owned(x.type) and any(
             self.naming.find(c.inn) is mine and self.naming.find(c.init) is mine
             for c in loop.carries
             if isinstance(c.init, Value)
         )
-
-    def shallow(self, x: Operand) -> Dim | None:
-        """Return an integer as a linear form of values that have names."""
-        if isinstance(x, Const):
-            return Dim(int(x.value))
-        stmt = self.nest.folded.get(x)
-        if stmt is None or x in self.kept:
-            return Dim.of(x)
-        if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg", "mul"):
-            return None
-        parts = [p for p in map(self.shallow, stmt.args) if p is not None]
-        return combine(stmt.row, parts) if len(parts) == len(stmt.args) else None
-
-    def keep(self, x: Operand) -> list[Value]:
-        """Give names to the parts of a loop's bound that are no sums of names."""
-        stmt = self.nest.folded.get(x) if isinstance(x, Value) else None
-        if stmt is None or x in self.kept:
-            return []
-        assert isinstance(x, Value)
-        if isinstance(stmt, Op) and stmt.row in ("add", "sub", "neg"):
-            return [v for a in stmt.args for v in self.keep(a)]
-        self.kept[x] = self.hoist(self.show(x), "e")
-        return [x]
-
-    def deep(self, form: Dim) -> Dim:
-        """Return a linear form of named values as one of the integers below them."""
-        out = Dim(form.const)
-        for atom, factor in form.terms:
-            assert isinstance(atom, Value)
-            out = out + self.bounds.linear(atom).scaled(factor)
-        return out
-
-    def sum(self, form: Dim) -> str:
-        """Return a linear form as text."""
-        rising = any(factor > 0 for _, factor in form.terms)
-        text = "0" if rising else str(form.const)
-        for atom, factor in sorted(form.terms, key=lambda t: t[1] < 0):
-            assert isinstance(atom, Value)
-            text = plus(text, times(factor, self.show(atom).at(SUM)))
-        return plus(text, str(form.const)) if rising else text

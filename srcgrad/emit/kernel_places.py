@@ -1,19 +1,22 @@
 """Write places in arrays: subscripts that are checked, and views as index arithmetic.
 
-A part of an array that basic subscripts name is a `Spot`: a named array, and for each
-of its axes an offset and the axis of the part that runs along it. Its elements are then
-written as elements of the array itself, so no view object is made.
+A part of an array is a `Spot`: a named array, and for each of its axes an offset and
+the axis of the part that runs along it. Its elements are then written as elements of
+the array itself, so no view object is made. Where the subscript is an array, the offset
+is a number that is read in the loops over the part; a mask is turned into the numbers
+of its true places first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from srcgrad.builder import Builder
-from srcgrad.emit.kernel_checks import SIMPLE, Checks, is_number, plus, times
+from srcgrad.builder import INT, Builder, const
+from srcgrad.emit.kernel_checks import Checks, total
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import SUM, UNARY, Text
+from srcgrad.emit.spelling import TERM, Text, path_text
 from srcgrad.ir import (
     Const,
     Index,
@@ -29,49 +32,79 @@ from srcgrad.ir import (
     Value,
     View,
     Write,
+    gathered_at,
 )
-from srcgrad.types import Array, Dim, ListOf, Type
+from srcgrad.types import Array, Dim, ListOf
 
-__all__ = ["Places", "Spot"]
+_ALL = Slice(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Along:
     """How one axis of the named array is indexed: `offset + stride * index[axis]`."""
 
-    offset: str
+    offset: Dim
     stride: int
     axis: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A part of a named array; `extents` are the lengths of its axes as text.
+class Pick:
+    """A subscript that is read in the loops: from where, and what is done with it."""
 
-    `lengths` are those of the named array.
+    name: str
+    source: Spot
+    then: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A part of a named array; `extents` are the lengths of its axes.
+
+    `lengths` are those of the named array. The `picks` run over the `count` axes of the
+    part that begin with `first`.
     """
 
     name: str
     along: tuple[Along, ...]
-    extents: tuple[str, ...]
+    extents: tuple[Dim, ...]
     type: Array
-    lengths: tuple[str, ...]
+    lengths: tuple[Dim, ...]
+    picks: tuple[Pick, ...] = ()
+    first: int = 0
+    count: int = 0
 
     @property
     def whole(self) -> bool:
         """Tell whether this is all of the named array, as it lies."""
-        straight = all(a.stride == 1 and a.axis == k for k, a in enumerate(self.along))
-        return straight and self.extents == self.lengths
+        straight = tuple(Along(Dim(0), 1, k) for k in range(len(self.along)))
+        return self.along == straight and self.extents == self.lengths
 
-    def element(self, index: list[str]) -> str:
+    def element(self, index: Sequence[Dim]) -> str:
         """Return an element of the part as text."""
-        items = []
-        for a in self.along:
-            if a.axis is None:
-                items.append(a.offset)
-            else:
-                items.append(plus(a.offset, times(a.stride, index[a.axis])))
-        return f"{self.name}[{', '.join(items)}]"
+        places = (
+            a.offset if a.axis is None else a.offset + index[a.axis].scaled(a.stride)
+            for a in self.along
+        )
+        return f"{self.name}[{', '.join(map(total, places))}]"
+
+    def broadcast(self, index: Sequence[Dim]) -> list[Dim]:
+        """Return the index of the part for one of what it is broadcast to."""
+        own = index[len(index) - self.type.rank :]
+        dims = self.type.dims
+        return [Dim(0) if d.known == 1 else i for d, i in zip(dims, own, strict=True)]
+
+
+def widest(spots: Sequence[Spot], dims: Sequence[Dim | None]) -> list[Dim]:
+    """Return the lengths of the axes of what parts broadcast to."""
+    out = []
+    for axis, dim in enumerate(dims, -len(dims)):
+        own = [s for s in spots if s.type.rank >= -axis]
+        wide = [s.extents[axis] for s in own if s.type.dims[axis].known != 1]
+        if dim is not None and dim.known is not None:
+            wide = [dim]
+        out.append(wide[0] if wide else Dim(1))
+    return out
 
 
 class Places(Checks):
@@ -86,245 +119,252 @@ class Places(Checks):
             if isinstance(u, Write) and u.once
         }
 
-    # elements
+    # what the nests do (kernel_arrays.py)
 
-    def part(self, stmt: Read | View) -> Text:
-        """Return an element that is read."""
-        assert isinstance(stmt, Read)
-        return self.element(stmt.base, stmt.path, stmt)
+    def index_array(self, x: Value, base: Value, at: Stmt) -> Spot:
+        """Return an array of subscripts, ready to be read in a nest."""
+        raise NotImplementedError
 
-    def element(self, base: Value, path: Path, at: Stmt) -> Text:
-        """Return one element of an array, or one item of a list."""
-        if isinstance(base.type, ListOf) and len(path) == 1:
-            (step,) = path
-            assert isinstance(step, Index)
-            assert isinstance(step.items[0], Operand)
-            # Numba's lists check their subscripts themselves.
-            return Text(f"{self.naming[base]}[{self.show(step.items[0]).text}]")
-        return Text(self.spot(base, path, at).element([]))
-
-    def is_tape(self, base: Value) -> bool:
-        """Tell whether an array is written once by this very function's plan."""
-        buffer = self.regions.buffer.get(base)
-        return buffer is not None and buffer.family() in self.tapes
+    def contiguous(self, x: Operand, at: Stmt) -> str:
+        """Return the name of a contiguous array that holds a value."""
+        raise NotImplementedError
 
     # parts
 
+    def element(self, base: Value, path: Path, at: Stmt) -> Text:
+        if isinstance(base.type, ListOf) and len(path) == 1:
+            return self.item(base, path[0])
+        return Text(self.spot(base, path, at).element([]))
+
+    def item(self, base: Value, step: Step) -> Text:
+        """Return an item of a list; Numba's lists check their subscripts themselves."""
+        assert isinstance(step, Index)
+        assert isinstance(step.items[0], Operand)
+        return Text(f"{self.naming[base]}[{self.show(step.items[0]).text}]")
+
     def spot(self, base: Value, path: Path, at: Stmt) -> Spot:
-        """Return a part that basic subscripts name."""
-        folded = self.nest.folded.get(base)
+        """Return a part of an array."""
+        folded = self.folded(base)
         if isinstance(folded, View | Read):
             start = self.spot(folded.base, folded.path, folded)
             if isinstance(base.type, Array):
                 start = replace(start, type=base.type)
+        elif isinstance(base.type, ListOf):
+            assert isinstance(base.type.item, Array)
+            name = self.hoist(self.item(base, path[0]), "v").text
+            start, path = self.all_of(name, base.type.item), path[1:]
         else:
-            type: Type = base.type
-            name = self.naming[base]
-            if isinstance(type, ListOf):
-                name, type, path = self.listed(name, type, path)
-            assert isinstance(type, Array)
-            start = self.named(name, type)
-            self.owner = base
-        bare = self.is_tape(base)
+            assert isinstance(base.type, Array)
+            start = self.all_of(self.naming[base], base.type, base)
+        buffer = self.regions.buffer.get(base)
+        # What is written once by this very function's plan needs no checks.
+        bare = buffer is not None and buffer.family() in self.tapes
         for step in path:
-            start = self.stepped(start, step, at, bare)
+            if isinstance(step, Index):
+                start = self.indexed(start, step, base, at, bare)
+            elif isinstance(step, Permute):
+                start = self.permuted(start, step)
+            else:
+                start = self.reshaped(start, step)
         return start
 
-    def listed(self, name: str, type: ListOf, path: Path) -> tuple[str, Type, Path]:
-        """Name an array that lies in a list."""
-        step = path[0]
-        assert isinstance(step, Index)
-        assert isinstance(step.items[0], Operand)
-        item = Text(f"{name}[{self.show(step.items[0]).text}]")
-        return self.hoist(item, "v").text, type.item, path[1:]
-
-    def named(self, name: str, type: Array) -> Spot:
+    def all_of(self, name: str, type: Array, value: Value | None = None) -> Spot:
         """Return all of an array that has a name."""
-        axes = range(type.rank)
         extents = tuple(
-            f"{name}.shape[{k}]" if d.known is None else str(d.known)
+            self.named(f"{name}.shape[{k}]", value) if d.known is None else d
             for k, d in enumerate(type.dims)
         )
-        along = tuple(Along("0", 1, k) for k in axes)
+        along = tuple(Along(Dim(0), 1, k) for k in range(type.rank))
         return Spot(name, along, extents, type, extents)
 
-    def stepped(self, spot: Spot, step: Step, at: Stmt, bare: bool) -> Spot:
-        """Return a part of a part."""
-        if isinstance(step, Permute):
-            order = {old: new for new, old in enumerate(step.axes)}
-            return Spot(
-                spot.name,
-                tuple(
-                    Along(a.offset, a.stride, None if a.axis is None else order[a.axis])
-                    for a in spot.along
-                ),
-                tuple(spot.extents[k] for k in step.axes),
-                Array(spot.type.dtype, tuple(spot.type.dims[k] for k in step.axes)),
-                spot.lengths,
-            )
-        if isinstance(step, Reshape):
-            return self.reshaped(spot, step)
-        if any(self.odd(i) for i in step.items):
-            name = self.fresh("v")
-            self.line(f"{name} = {self.sliced(spot, step, at, bare)}")
-            type = self.scratch.place(spot.type, (step,))
-            assert isinstance(type, Array)
-            return self.named(name, type)
-        return self.indexed(spot, step, at, bare)
+    def view(self, text: str, spot: Spot, step: Step) -> Spot:
+        """Name a part that is made as a NumPy view."""
+        name = self.hoist(Text(text), "v").text
+        return self.all_of(name, self.type_of(spot, step))
 
-    @staticmethod
-    def odd(item: Item) -> bool:
-        """Tell whether a slice is left to Numba: a step that is no plain number."""
-        if not isinstance(item, Slice) or item.step is None:
-            return False
-        if not isinstance(item.step, Const):
-            return True
-        if item.step.value > 0:
-            return False
-        return item.step.value != -1 or item.start is not None or item.stop is not None
-
-    def indexed(self, spot: Spot, step: Index, at: Stmt, bare: bool) -> Spot:
-        """Return what a basic subscript names, as index arithmetic."""
-        rows = {a.axis: k for k, a in enumerate(spot.along) if a.axis is not None}
-        along = list(spot.along)
-        extents: list[str] = []
-        items: list[Item] = list(step.items)
-        used = sum(i is not None for i in items)
-        items += [Slice(None, None, None)] * (len(spot.extents) - used)
-        axis = 0
-        for item in items:
-            if item is None:
-                extents.append("1")
-                continue
-            row = rows.get(axis)
-            length, dim = spot.extents[axis], spot.type.dims[axis]
-            old = along[row] if row is not None else Along("0", 1, None)
-            new: int | None = None
-            if isinstance(item, Slice):
-                start, stride, extent = self.range(item, length, dim, at)
-                new = len(extents)
-                extents.append(extent)
-            else:
-                start, stride = self.subscript(item, dim, length, at, bare), 1
-                if not spot.whole:
-                    start = self.unwrapped(start, item, length, at)
-            if row is not None:
-                offset = plus(old.offset, times(old.stride, start))
-                along[row] = Along(offset, old.stride * stride, new)
-            axis += 1
+    def type_of(self, spot: Spot, step: Step) -> Array:
+        """Return the type of a part of a part; an element counts as rank 0."""
         type = self.scratch.place(spot.type, (step,))
-        dims = type.dims if isinstance(type, Array) else ()
-        part = Array(type.dtype, dims)
-        return Spot(spot.name, tuple(along), tuple(extents), part, spot.lengths)
+        return type if isinstance(type, Array) else Array(type.dtype, ())
 
-    def unwrapped(self, text: str, item: Operand, length: str, at: Stmt) -> str:
-        """Return a subscript of a part that counts from its beginning."""
-        if isinstance(item, Const) or self.sure(self.bounds.linear(item), at):
-            return text
-        name = self.fresh("k")
-        self.line(f"{name} = {text}")
-        self.line(f"if {name} < 0:")
-        self.line(f"    {name} += {length}")
-        return name
-
-    def range(
-        self, item: Slice, length: str, dim: Dim, at: Stmt
-    ) -> tuple[str, int, str]:
-        """Return the first index of a slice, its stride and its length, at least 0."""
-        left = self.scratch.slice_dim(dim, item)
-        stride = 1 if item.step is None else int(item.step.value)  # type: ignore[union-attr]
-        if stride < 0:
-            return plus(length, "-1"), stride, length
-        start = "0"
-        if item.start is not None:
-            start = self.limit(item.start, length, at)
-            if isinstance(item.start, Const) and item.start.value < 0:
-                if not self.sure(dim + Dim(int(item.start.value)), at):
-                    start = f"max({start}, 0)"
-        stop, least = self.end(item, length, dim, at)
-        span = stop if start == "0" else plus(stop, times(-1, start))
-        if stride > 1 and is_number(span):
-            span = str((int(span) + stride - 1) // stride)
-        elif stride > 1:
-            span = f"({plus(span, str(stride - 1))}) // {stride}"
-        if is_number(span):
-            return start, stride, str(max(int(span), 0))
-        if not (start == "0" and least) and not self.sure(left, at):
-            span = f"max({span}, 0)"
-        return start, stride, span
-
-    def end(self, item: Slice, length: str, dim: Dim, at: Stmt) -> tuple[str, bool]:
-        """Return the end of a slice, and whether it is certainly not negative."""
-        if item.stop is None:
-            return length, True
-        stop = self.limit(item.stop, length, at)
-        if isinstance(item.stop, Const) and item.stop.value < 0:
-            return stop, is_number(stop)
-        if self.sure(dim - self.bounds.linear(item.stop), at):
-            return stop, True
-        return f"min({stop}, {length})", True
-
-    def limit(self, bound: Operand, length: str, at: Stmt) -> str:
-        """Return a bound of a slice, counted from the beginning."""
-        if isinstance(bound, Const):
-            value = int(bound.value)
-            if value >= 0:
-                return str(value)
-            if is_number(length):
-                return str(max(int(length) + value, 0))
-            return plus(length, str(value))
-        text = self.show(bound)
-        if self.sure(self.bounds.linear(bound), at):
-            shown = text.at(SUM)
-            return shown if SIMPLE.fullmatch(shown) else self.hoist(text, "e").text
-        name = self.fresh("e")
-        self.line(f"{name} = {text.text}")
-        self.line(f"if {name} < 0:")
-        self.line(f"    {name} = max({name} + {length}, 0)")
-        return name
+    def permuted(self, spot: Spot, step: Permute) -> Spot:
+        order = {old: new for new, old in enumerate(step.axes)}
+        return replace(
+            spot,
+            along=tuple(
+                replace(a, axis=None if a.axis is None else order[a.axis])
+                for a in spot.along
+            ),
+            extents=tuple(spot.extents[k] for k in step.axes),
+            type=self.type_of(spot, step),
+        )
 
     def reshaped(self, spot: Spot, step: Reshape) -> Spot:
-        """Return a contiguous part under another shape; this names a view."""
-        name = self.local(spot)
-        shape = ", ".join(self.show(s).text for s in step.shape)
-        view = self.fresh("v")
-        comma = "," if len(step.shape) == 1 else ""
-        self.line(f"{view} = {name}.reshape(({shape}{comma}))")
-        type = self.scratch.place(spot.type, (step,))
-        assert isinstance(type, Array)
-        return self.named(view, type)
+        shape = "".join(self.show(s).text + ", " for s in step.shape)
+        return self.view(f"{self.viewed(spot)}.reshape(({shape.strip()}))", spot, step)
 
-    def local(self, spot: Spot) -> str:
-        """Return a part as a named array that shares its memory."""
-        if spot.whole:
-            return spot.name
-        name = self.fresh("v")
-        self.line(f"{name} = {self.viewed(spot)}")
-        return name
+    def indexed(
+        self, spot: Spot, step: Index, base: Value, at: Stmt, bare: bool
+    ) -> Spot:
+        """Return what a subscript names, as index arithmetic."""
+        if any(map(_is_odd, step.items)):
+            odd = [i for i in step.items if i is None or isinstance(i, Slice)]
+            slices = Index(tuple(i if _is_odd(i) else _ALL for i in odd))
+            rest = Index(tuple(_ALL if _is_odd(i) else i for i in step.items))
+            spot = self.indexed(spot, rest, base, at, bare)
+            text = path_text(self.viewed(spot), (slices,), self.show).text
+            return self.view(text, spot, slices)
+        rows = {a.axis: k for k, a in enumerate(spot.along) if a.axis is not None}
+        along, extents, picks = list(spot.along), list[Dim](), list[Pick]()
+        axis = 0
+
+        def put(start: Dim, stride: int = 1, new: int | None = None) -> None:
+            nonlocal axis
+            if axis in rows:
+                old = along[rows[axis]]
+                offset = old.offset + start.scaled(old.stride)
+                along[rows[axis]] = Along(offset, old.stride * stride, new)
+            axis += 1
+
+        for item in step.items:
+            if item is None:
+                extents.append(Dim(1))
+                continue
+            length, dim = spot.extents[axis], spot.type.dims[axis]
+            if isinstance(item, Slice):
+                start, extent = self.slice(item, length, dim, at)
+                stride = 1 if item.step is None else int(item.step.value)  # type: ignore[union-attr]
+                put(start, stride, len(extents))
+                extents.append(extent)
+            elif isinstance(item, Value) and item.type.rank:
+                pick, columns = self.pick(item, spot, axis, base, at)
+                picks.append(pick)
+                for name in columns:
+                    put(self.named(name))
+            else:
+                start = self.subscript(item, dim, length, at, bare)
+                if not spot.whole:
+                    start = self.from_beginning(start, item, length, at)
+                put(start)
+        for extent in spot.extents[axis:]:
+            put(Dim(0), 1, len(extents))
+            extents.append(extent)
+        part = Spot(spot.name, tuple(along), tuple(extents), self.type_of(spot, step),
+                    spot.lengths, tuple(picks))  # fmt: skip
+        return self.arranged(part, gathered_at(step.items)) if picks else part
+
+    def arranged(self, part: Spot, first: int) -> Spot:
+        """Put the axes of the index arrays among those of the slices."""
+        count = max(p.source.type.rank for p in part.picks)
+        shared = widest([p.source for p in part.picks], [None] * count)
+        along = tuple(
+            replace(a, axis=a.axis + count)
+            if a.axis is not None and a.axis >= first
+            else a
+            for a in part.along
+        )
+        extents = (*part.extents[:first], *shared, *part.extents[first:])
+        return replace(part, along=along, extents=extents, first=first, count=count)
+
+    def from_beginning(self, k: Dim, item: Operand, length: Dim, at: Stmt) -> Dim:
+        """Return a subscript of a part that counts from its beginning."""
+        if isinstance(item, Const) or self.sure(self.bounds.linear(item), at):
+            return k
+        name = self.fresh("k")
+        self.line(f"{name} = {total(k)}")
+        self.line(f"if {name} < 0:")
+        self.line(f"    {name} += {total(length)}")
+        return self.named(name)
+
+    def slice(self, item: Slice, length: Dim, dim: Dim, at: Stmt) -> tuple[Dim, Dim]:
+        """Return the first index of a slice, and its length, at least 0."""
+        step = 1 if item.step is None else int(item.step.value)  # type: ignore[union-attr]
+        if step < 0:
+            return length - Dim(1), length
+        start, _ = self.bound(item.start, length, dim, at, last=False)
+        stop, least = self.bound(item.stop, length, dim, at, last=True)
+        span = stop - start
+        if step > 1:
+            span = span + Dim(step - 1)
+            count = Text(f"({total(span)}) // {step}", TERM)
+            known = span.known
+            span = self.named(count) if known is None else Dim(known // step)
+        if span.known is not None:
+            return start, Dim(max(span.known, 0))
+        sure = start == Dim(0) and least
+        if sure or self.sure(self.scratch.slice_dim(dim, item), at):
+            return start, span
+        return start, self.named(f"max({total(span)}, 0)")
+
+    def bound(
+        self, x: Operand | None, length: Dim, dim: Dim, at: Stmt, last: bool
+    ) -> tuple[Dim, bool]:
+        """Return an end of a slice, and whether it is certainly not negative."""
+        if x is None:
+            return (length if last else Dim(0)), True
+        linear = self.bounds.linear(x)
+        if isinstance(x, Const) and x.value < 0:
+            found = length + linear
+            if found.known is not None:
+                return Dim(max(found.known, 0)), True
+            if last or self.sure(dim + linear, at):
+                return found, False
+            return self.named(f"max({total(found)}, 0)"), True
+        if not self.sure(linear, at):
+            text = f"rt_limit({self.show(x).text}, {total(length)})"
+            return self.named(self.hoist(Text(text), "e")), True
+        found = self.form(x) if isinstance(x, Const) else self.simple(self.form(x), "e")
+        if last and not self.sure(dim - linear, at):
+            found = self.named(f"min({total(found)}, {total(length)})")
+        return found, True
+
+    def pick(
+        self, item: Value, spot: Spot, axis: int, base: Value, at: Stmt
+    ) -> tuple[Pick, list[str]]:
+        """Return what reads an index array or a mask, and the names of its numbers."""
+        name = self.fresh("k")
+        if item.type.dtype != "bool":
+            low, n = total(spot.extents[axis].scaled(-1)), total(spot.extents[axis])
+            checks = (f"if not {low} <= {name} < {n}:", "    raise IndexError",
+                      f"if {name} < 0:", f"    {name} += {n}")  # fmt: skip
+            return Pick(name, self.index_array(item, base, at), checks), [name]
+        mask, rank = self.contiguous(item, at), item.type.rank
+        extents = spot.extents[axis : axis + rank]
+        for k, extent in enumerate(extents):
+            if spot.type.dims[axis + k] != item.type.dims[k]:
+                self.refuse("IndexError", f"{mask}.shape[{k}] != {total(extent)}")
+        places = self.hoist(Text(f"rt_flatnonzero_bool({mask})"), "z").text
+        count = Array("int64", (Dim.of(Value("n", INT)),))
+        columns, split = [name], list[str]()
+        for k in reversed(range(1, rank)):
+            column, n = self.fresh("k"), self.hoist(Text(total(extents[k])), "e").text
+            split += [f"{column} = {name} % {n}", f"{name} //= {n}"]
+            columns.insert(1, column)
+        return Pick(name, self.all_of(places, count), tuple(split)), columns
 
     def viewed(self, spot: Spot) -> str:
         """Return a part as a NumPy view."""
         items: list[str] = []
         axes: list[int] = []
-        flips: list[str] = []
-        for k, a in enumerate(spot.along):
+        turns: list[str] = []
+        for a, length in zip(spot.along, spot.lengths, strict=True):
             if a.axis is None:
-                items.append(a.offset)
+                items.append(total(a.offset))
                 continue
             axes.append(a.axis)
-            flips.append(":" if a.stride > 0 else "::-1")
-            reach = times(a.stride, spot.extents[a.axis])
-            first, stop = a.offset, plus(a.offset, reach)
+            extent = spot.extents[a.axis]
+            first, stop = a.offset, a.offset + extent.scaled(a.stride)
+            turns.append(":" if a.stride > 0 else "::-1")
             if a.stride < 0:
-                first, stop = plus(stop, str(-a.stride)), plus(a.offset, "1")
+                first, stop = stop + Dim(-a.stride), first + Dim(1)
             step = f":{abs(a.stride)}" if abs(a.stride) > 1 else ""
-            full = abs(a.stride) == 1 and spot.extents[a.axis] == spot.lengths[k]
-            items.append(":" if full else f"{first}:{stop}{step}")
-        while len(items) > 1 and items[-1] == ":":
+            full = not step and extent == length
+            items.append(":" if full else f"{total(first)}:{total(stop)}{step}")
+        while items and items[-1] == ":":
             items.pop()
-        text = f"{spot.name}[{', '.join(items)}]"
-        if "::-1" in flips:
-            text = f"{text}[{', '.join(flips)}]"
+        text = f"{spot.name}[{', '.join(items)}]" if items else spot.name
+        if "::-1" in turns:
+            text = f"{text}[{', '.join(turns)}]"
         order = [axes.index(k) for k in range(len(spot.extents)) if k in axes]
         if order != sorted(order):
             text = f"np.transpose({text}, ({', '.join(map(str, order))}))"
@@ -333,20 +373,10 @@ class Places(Checks):
             text = f"{text}[{', '.join(news)}]"
         return text
 
-    def sliced(self, spot: Spot, step: Index, at: Stmt, bare: bool) -> str:
-        """Return a subscript as NumPy text, on a view of what it is taken from."""
-        name = self.local(spot)
-        items, axis = [], 0
-        for item in step.items:
-            if item is None:
-                items.append("None")
-                continue
-            if isinstance(item, Slice):
-                parts = (item.start, item.stop, item.step)
-                shown = ["" if p is None else self.show(p).at(UNARY) for p in parts]
-                items.append(":".join(shown))
-            else:
-                length, dim = spot.extents[axis], spot.type.dims[axis]
-                items.append(self.subscript(item, dim, length, at, bare))
-            axis += 1
-        return f"{name}[{', '.join(items)}]"
+
+def _is_odd(item: Item) -> bool:
+    """Tell whether a slice is left to Numba: a step that is no plain number."""
+    if not isinstance(item, Slice) or item.step is None:
+        return False
+    turned = item.start is None and item.stop is None and item.step == const(-1)
+    return not isinstance(item.step, Const) or (item.step.value <= 0 and not turned)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import keyword
 import os
 import re
 from collections.abc import Sequence
@@ -16,28 +17,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from srcgrad.emit.python import WIDTH, Line, emit_python
-from srcgrad.ir import Function, Value
+from srcgrad.emit.python import WIDTH, emit_python
+from srcgrad.emit.writer import Line
+from srcgrad.ir import Function
 from srcgrad.ops.table import ROWS
 from srcgrad.source import FunctionSource, statement_text
-
-__all__ = ["ModuleText", "python_module"]
-
-# The functions of srcgrad.runtime.readable; not `cast`, which has a spelling of its
-# own, nor the rows of rules of the user's.
-_HELPERS = (
-    *(
-        row.spell
-        for row in ROWS.values()
-        if row.spell
-        and "." not in row.spell
-        and row.name != "cast"
-        and row.kind != "custom"
-        and not hasattr(builtins, row.spell)
-    ),
-    "keep_layout",
-    "take_last",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,46 +44,64 @@ def python_module(
         reading: How the function was read.
         wrt: The names of what the gradients belong to, for the header.
     """
-    alias = aliases(source)
-    lines = emit_python(function, alias, result=_returned(function, reading),
-                        defaults=_defaults(function, reading))  # fmt: skip
+
+    def returned(values: list[str]) -> str:
+        if function.cut is None:
+            return ", ".join(values)
+        primal, rest = values[: reading.results], values[reading.results :]
+        comma = "," if primal and len(rest) == 1 else ""
+        return ", ".join([*primal, f"({', '.join(rest)}{comma})"])
+
+    alias, adjoint = _aliases(source), function.cut is not None
+    extra = function.params[len(reading.leaves) :]
+    # The cotangent of a scalar result is 1.0 if none is given.
+    one = adjoint and len(extra) == 1 and not extra[0].type.rank
+    lines = emit_python(function, alias, returned, {extra[0]: "1.0"} if one else {})
     body = [
         (part, n) for text, n in _commented(lines, source) for part in _wrapped(text)
     ]
-    head = _header(function, source, wrt, [t for t, _ in body], alias)
+    of = f" | gradient with respect to {', '.join(wrt)}" if adjoint else ""
+    place = f"{os.path.basename(source.file)}:{source.line}"
+    used = _imports(function.name, "\n".join(t for t, _ in lines), alias)
+    head = [f"# {source.name}, {place}{of}", *used, "", ""]
     text = "\n".join([*head, *(t for t, _ in body)]) + "\n"
     return ModuleText(function.name, text, (*(0 for _ in head), *(n for _, n in body)))
 
 
 def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
     """Say where each line stems from: forward by number, backward once in full."""
-    cut = next((k for k, (t, _) in enumerate(lines) if t == "    # backward"), None)
-    if cut is None:
-        return lines[:1] + [_numbered(*line) for line in lines[1:]]
-    body = [lines[0], ("    # forward", 0), *(_numbered(*x) for x in lines[1:cut])]
-    body.append(lines[cut])
+    texts = [text for text, _ in lines]
+    cut = texts.index("    # backward") if "    # backward" in texts else len(lines)
+    body = [lines[0], *([("    # forward", 0)] if cut < len(lines) else [])]
+    for text, n in lines[1:cut]:
+        fits = n and len(f"{text}  # {n}") <= WIDTH
+        body.append((f"{text}  # {n}" if fits else text, n))
+    body += lines[cut : cut + 1]
     rest = lines[cut + 1 :]
     home: dict[int, int] = {}
-    for k, (text, line) in enumerate(rest):
+    for k, (text, n) in enumerate(rest):
         begins = text.lstrip().startswith(("for ", "while ", "if "))
         # The head of a loop says more than the zeros before it.
-        if line not in home or (begins and _is_start(rest[home[line]][0])):
-            home[line] = k
-    for k, (text, line) in enumerate(rest):
-        if line and home[line] == k:
-            indent = text[: len(text) - len(text.lstrip())]
-            comment = f"# {line}: {statement_text(source, line)}"
-            if len(text) + len(comment) + 2 > WIDTH:
-                body.append((_cut(f"{indent}{comment}"), line))
-            else:
+        if n not in home or (begins and _is_start(rest[home[n]][0])):
+            home[n] = k
+    for k, (text, n) in enumerate(rest):
+        if n and home[n] == k:
+            comment = f"# {n}: {statement_text(source, n)}"
+            if len(text) + len(comment) + 2 <= WIDTH:
                 text = f"{text}  {comment}"
-        body.append((text, line))
+            else:
+                comment = text[: len(text) - len(text.lstrip())] + comment
+                if len(comment) > WIDTH:
+                    comment = f"{comment[: WIDTH - 4].rstrip()} ..."
+                body.append((comment, n))
+        body.append((text, n))
     return body
 
 
-def _cut(text: str) -> str:
-    """Shorten a comment that no line holds."""
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 4].rstrip()} ..."
+def _is_start(text: str) -> bool:
+    """Tell whether a line gives a cotangent its first value."""
+    value = text.partition(" = ")[2]
+    return value == "0.0" or value.startswith("d_") or ".zeros" in value
 
 
 def _wrapped(text: str) -> list[str]:
@@ -121,18 +123,7 @@ def _wrapped(text: str) -> list[str]:
     return [head, *(f"        {ast.unparse(item)}," for item in items), "    )"]
 
 
-def _numbered(text: str, line: int) -> Line:
-    comment = f"  # {line}" if line else ""
-    return (text + comment, line) if len(text + comment) <= WIDTH else (text, line)
-
-
-def _is_start(text: str) -> bool:
-    """Tell whether a line gives a cotangent its first value."""
-    value = text.partition(" = ")[2]
-    return value == "0.0" or value.startswith("d_") or ".zeros" in value
-
-
-def aliases(source: FunctionSource) -> dict[str, str]:
+def _aliases(source: FunctionSource) -> dict[str, str]:
     """Return the user's own names of numpy and math."""
     found: dict[str, str] = {}
     for name, value in source.module_globals.items():
@@ -143,42 +134,19 @@ def aliases(source: FunctionSource) -> dict[str, str]:
     return found
 
 
-def _header(
-    function: Function, source: FunctionSource, wrt: Sequence[str], lines: list[str],
-    alias: dict[str, str],
-) -> list[str]:  # fmt: skip
-    text = "\n".join(lines)
-    adjoint = function.cut is not None
-    of = f" | gradient with respect to {', '.join(wrt)}" if adjoint else ""
-    used = {*alias.items(), ("np", "np"), ("math", "math")}
-    head = [f"# {source.name}, {os.path.basename(source.file)}:{source.line}{of}"]
-    for short, name in sorted(used):
+def _imports(name: str, text: str, alias: dict[str, str]) -> list[str]:
+    """Return the imports that the text of a function needs."""
+    lines = []
+    for short, own in sorted({*alias.items(), ("np", "np"), ("math", "math")}):
         module = "numpy" if short == "np" else short
-        if re.search(rf"(?<![\w.]){name}\.", text):
-            head.append(f"import {module}" + (f" as {name}" if name != module else ""))
-    needed = [n for n in _HELPERS if re.search(rf"(?<![\w.]){n}\(", text)]
+        if re.search(rf"(?<![\w.]){own}\.", text):
+            lines.append(f"import {module}" + (f" as {own}" if own != module else ""))
+    # What is called by a bare name is a helper, but for Python's own and the user's.
+    known = {name, *dir(builtins), *keyword.kwlist}
+    known |= {str(row.spell) for row in ROWS.values() if row.kind == "custom"}
+    needed = set(re.findall(r"(?<![\w.])([a-z]\w*)\(", text)) - known
     if needed:
-        head.append(f"from srcgrad.runtime.readable import {', '.join(sorted(needed))}")
-    return [*head, "", ""]
-
-
-def _defaults(function: Function, reading: Any) -> dict[Value, str]:
-    """Give the cotangent of a scalar result its default, 1.0."""
-    extra = function.params[len(reading.leaves) :]
-    if function.cut is None or len(extra) != 1 or extra[0].type.rank:
-        return {}
-    return {extra[0]: "1.0"}
-
-
-def _returned(function: Function, reading: Any) -> Any:
-    """Return how the results are put into the return statement."""
-    count = reading.results
-
-    def show(values: list[str]) -> str:
-        if function.cut is None:
-            return ", ".join(values)
-        primal, rest = values[:count], values[count:]
-        comma = "," if primal and len(rest) == 1 else ""
-        return ", ".join([*primal, f"({', '.join(rest)}{comma})"])
-
-    return show
+        lines.append(
+            f"from srcgrad.runtime.readable import {', '.join(sorted(needed))}"
+        )
+    return lines

@@ -13,27 +13,11 @@ import keyword
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from srcgrad import ir
 from srcgrad.emit.nest import Nest
-from srcgrad.ir import (
-    Accumulate,
-    Block,
-    For,
-    Function,
-    If,
-    Op,
-    Operand,
-    Push,
-    Stmt,
-    Take,
-    Value,
-    While,
-    Write,
-    owned,
-)
+from srcgrad.ir import Function, Operand, Value, owned
 from srcgrad.types import Type
 from srcgrad.walk import every, outs, uses
-
-__all__ = ["Naming", "in_order", "name_values"]
 
 Storages = frozenset[Value]
 
@@ -51,8 +35,10 @@ class Naming:
             x = self.leader[x]
         return x
 
-    def join(self, a: Value, b: Value) -> None:
+    def join(self, a: Operand, b: Operand) -> None:
         """Let two values be one variable."""
+        assert isinstance(a, Value)
+        assert isinstance(b, Value)
         one, two = self.find(a), self.find(b)
         if one is not two:
             self.leader[two] = one
@@ -72,41 +58,25 @@ def name_values(
         reserved: Names that are taken: modules, helpers, globals.
         typed: Never let values of different type share a name, as Numba wants it.
     """
-    naming = Naming()
-    _storages(naming, function.body, nest)
+    naming, buffer = Naming(), nest.regions.buffer
+    for stmt in every(function.body):
+        if isinstance(stmt, ir.Update):
+            naming.join(stmt.base, stmt.out)
+        elif isinstance(stmt, ir.For | ir.While):
+            for c in stmt.carries:
+                naming.join(c.inn, c.out)
+                if owned(c.inn.type) and buffer[c.inn].outer is not None:
+                    naming.join(c.init, c.inn)
+        elif isinstance(stmt, ir.If):
+            for m in stmt.merges:
+                sources = {buffer.get(x) for x in (m.then, m.orelse)}
+                if owned(m.out.type) and sources == {buffer[m.out]}:
+                    naming.join(m.then, m.out)
     graph = _Interference(naming, nest)
-    live = graph.expand(function.results)
-    live = graph.block(function.body, live)
-    graph.define(function.params, live | frozenset(map(naming.find, function.params)))
+    live = graph.block(function.body, graph.expand(function.results))
+    graph.define(function.params, live | graph.found(function.params))
     _choose(naming, graph, function, reserved, typed)
     return naming
-
-
-def _storages(naming: Naming, block: Block, nest: Nest) -> None:
-    buffer = nest.regions.buffer
-    for stmt in block.stmts:
-        match stmt:
-            case Write() | Accumulate() | Push() | Take():
-                naming.join(stmt.base, stmt.out)
-            case For() | While():
-                for c in stmt.carries:
-                    naming.join(c.inn, c.out)
-                    if owned(c.inn.type) and buffer[c.inn].outer is not None:
-                        assert isinstance(c.init, Value)
-                        naming.join(c.init, c.inn)
-                for inner in (stmt.body, getattr(stmt, "test", Block())):
-                    _storages(naming, inner, nest)
-            case If():
-                _storages(naming, stmt.then, nest)
-                _storages(naming, stmt.orelse, nest)
-                for m in stmt.merges:
-                    if owned(m.out.type):
-                        out = buffer[m.out]
-                        if out is buffer[m.then] is buffer[m.orelse]:
-                            assert isinstance(m.then, Value)
-                            naming.join(m.then, m.out)
-            case _:
-                pass
 
 
 def in_order(
@@ -122,26 +92,26 @@ def in_order(
         free = [
             k for k in left if not any(names[k] in mentions[j] for j in left if j != k)
         ]
-        group = free[:1] or left
-        groups.append(group)
-        left = [k for k in left if k not in group]
+        groups.append(free[:1] or left)
+        left = [k for k in left if k not in groups[-1]]
     return groups
 
 
 class _Interference:
+    """Which storages are alive at once: what is set while others are alive."""
+
     def __init__(self, naming: Naming, nest: Nest) -> None:
         self.naming, self.nest = naming, nest
         self.edges: dict[Value, set[Value]] = {}
         self.order: list[Value] = []
 
-    def expand(self, xs: Iterable[Operand]) -> Storages:
+    def found(self, xs: Iterable[Operand | None]) -> Storages:
+        """Return the storages of operands."""
+        return frozenset(self.naming.find(x) for x in xs if isinstance(x, Value))
+
+    def expand(self, xs: Iterable[Operand | None]) -> Storages:
         """Return the storages that operands read, folded ones written out."""
-        found = set()
-        for x in xs:
-            for leaf in self.nest.tree(x):
-                if isinstance(leaf, Value):
-                    found.add(self.naming.find(leaf))
-        return frozenset(found)
+        return self.found(leaf for x in xs if x for leaf in self.nest.tree(x))
 
     def define(self, values: Iterable[Value], after: Storages) -> None:
         """Note that values are set while others are alive."""
@@ -156,80 +126,57 @@ class _Interference:
                     self.edges[mine].add(other)
                     self.edges.setdefault(other, set()).add(mine)
 
-    def block(self, block: Block, live: Storages) -> Storages:
+    def block(self, block: ir.Block, live: Storages) -> Storages:
         """Walk a block backward; return what is alive before it."""
         for stmt in reversed(block.stmts):
             live = self.stmt(stmt, live)
         return live
 
-    def stmt(self, stmt: Stmt, after: Storages) -> Storages:
-        if isinstance(stmt, For | While):
+    def stmt(self, stmt: ir.Stmt, after: Storages) -> Storages:
+        if isinstance(stmt, ir.For | ir.While):
             return self.loop(stmt, after)
-        if isinstance(stmt, If):
-            return self.branch(stmt, after)
-        made = outs(stmt)
+        made, read = outs(stmt), self.expand(self.nest.leaves(stmt))
+        if isinstance(stmt, ir.If):
+            self.define(made, after)
+            rest, before = after - self.found(made), read
+            for k, arm in enumerate((stmt.then, stmt.orelse)):
+                self.define(made, rest)
+                handed = self.expand((m.then, m.orelse)[k] for m in stmt.merges)
+                before |= self.block(arm, rest | handed)
+            return before
         if made and all(v in self.nest.folded for v in made):
             return after
         # A Take names its place twice: the part must not take the name of a subscript.
-        again = self.expand(self.nest.leaves(stmt)) if isinstance(stmt, Take) else after
-        self.define(made, after | again)
-        gone = frozenset(self.naming.find(v) for v in made)
-        return (after - gone) | self.expand(self.nest.leaves(stmt))
+        self.define(made, after | read if isinstance(stmt, ir.Take) else after)
+        return (after - self.found(made)) | read
 
-    def branch(self, stmt: If, after: Storages) -> Storages:
-        outs_ = [m.out for m in stmt.merges]
-        self.define(outs_, after)
-        rest = after - frozenset(map(self.naming.find, outs_))
-        then = self.arm(stmt.then, [m.then for m in stmt.merges], outs_, rest)
-        other = self.arm(stmt.orelse, [m.orelse for m in stmt.merges], outs_, rest)
-        return then | other | self.expand([stmt.cond])
-
-    def arm(
-        self, block: Block, sources: list[Operand], made: list[Value], rest: Storages
-    ) -> Storages:
-        self.define(made, rest)
-        return self.block(block, rest | self.expand(sources))
-
-    def loop(self, stmt: For | While, after: Storages) -> Storages:
+    def loop(self, stmt: ir.For | ir.While, after: Storages) -> Storages:
         inns = [c.inn for c in stmt.carries]
-        outer = [c.out for c in stmt.carries]
-        made = [*inns, *([stmt.trips] if stmt.trips is not None else [])]
-        finished = after - frozenset(map(self.naming.find, [*outer, *made]))
-        ends: list[Operand] = [c.yld for c in stmt.carries]
-        if stmt.exit is not None:
-            ends.append(stmt.exit)
+        trips = [] if stmt.trips is None else [stmt.trips]
+        var = [stmt.var] if isinstance(stmt, ir.For) else []
+        made, ends = self.found([*inns, *trips]), [c.yld for c in stmt.carries]
         # The loop variable stays alive through its body: no temporary takes its name.
-        if isinstance(stmt, For):
-            ends.append(stmt.var)
-        head: Storages = after | frozenset(map(self.naming.find, made))
-        handed = frozenset(map(self.naming.find, inns))
+        last = self.expand([*ends, stmt.exit, *var])
+        head = after | made
         while True:
-            # The exit is read after the carries have been set.
-            flag = [stmt.exit] if stmt.exit is not None else []
             for c in stmt.carries:
-                same = c.yld is stmt.exit
-                self.define([c.inn], head if same else head | self.expand(flag))
-            body = self.block(stmt.body, (head - handed) | self.expand(ends))
-            grown = head | (body - _inside(self.naming, stmt))
-            if isinstance(stmt, While):
-                test = self.block(stmt.test, grown | self.expand([stmt.cond]))
-                grown = grown | test
+                # The exit is read after the carries have been set.
+                flag = () if c.yld is stmt.exit else (stmt.exit,)
+                self.define([c.inn], head | self.expand(flag))
+            body = self.block(stmt.body, (head - self.found(inns)) | last)
+            grown = head | (body - self.found(var))
+            if isinstance(stmt, ir.While):
+                grown |= self.block(stmt.test, grown | self.expand([stmt.cond]))
             if grown == head:
                 break
             head = grown
-        if isinstance(stmt, For):
-            self.define([stmt.var], head)
-            head = head - {self.naming.find(stmt.var)}
+        self.define(var, head)
+        head -= self.found(var)
         # The bounds are read after the first values of the carries are set.
-        bounds = [stmt.start, stmt.stop, stmt.step] if isinstance(stmt, For) else []
-        self.define(made, head | self.expand(bounds))
-        before = head - frozenset(map(self.naming.find, made)) | finished
-        inits = self.expand(self.nest.leaves(stmt))
-        return before | inits
-
-
-def _inside(naming: Naming, stmt: For | While) -> Storages:
-    return frozenset([naming.find(stmt.var)]) if isinstance(stmt, For) else frozenset()
+        bounds = [stmt.start, stmt.stop, stmt.step] if isinstance(stmt, ir.For) else []
+        self.define([*inns, *trips], head | self.expand(bounds))
+        before = (head - made) | (after - self.found(outs(stmt)) - made)
+        return before | self.expand(self.nest.leaves(stmt))
 
 
 def _choose(
@@ -239,18 +186,13 @@ def _choose(
     # `_` is among the builtins where an interpreter has shown a result.
     taken = {*reserved, *keyword.kwlist, *dir(builtins)} - {"_"}
     kinds: dict[str, Type] = {}
-    params = [naming.find(p) for p in function.params]
-    order = dict.fromkeys([*params, *reversed(graph.order)])
     wish = _wishes(naming, graph.order, function)
-    for storage in order:
-        if storage in naming.names:
-            continue
-        used = {
-            naming.names[o] for o in graph.edges.get(storage, ()) if o in naming.names
-        }
+    params = [naming.find(p) for p in function.params]
+    for storage in dict.fromkeys([*params, *reversed(graph.order)]):
+        used = {naming.names.get(other) for other in graph.edges.get(storage, ())}
         for name in _candidates(graph.nest, storage, wish):
-            differs = typed and name in kinds and not _alike(kinds[name], storage.type)
-            if name not in used and name not in taken and not differs:
+            alike = not typed or _alike(kinds.get(name, storage.type), storage.type)
+            if alike and name not in used and name not in taken:
                 break
         naming.names[storage] = name
         kinds.setdefault(name, storage.type)
@@ -260,7 +202,7 @@ def _candidates(nest: Nest, storage: Value, wish: dict[Value, str]) -> Iterator[
     """Yield the names that a storage would like, the dearest first."""
     base = _legal(wish.get(storage) or storage.hint or "t")
     made = nest.regions.definition.get(storage)
-    if base == "t" and isinstance(made, Op) and made.row == "dim":
+    if base == "t" and isinstance(made, ir.Op) and made.row == "dim":
         base = "nmkl"[int(str(made.attrs.get("axis", 0)))]
         yield base
         base = f"{base}_{made.args[0].name}" if made.args[0].name else base
@@ -279,16 +221,12 @@ def _wishes(
     """Return the first name that any value of a storage would like."""
     read = uses(function.body, function.results)
     wish: dict[Value, str] = {}
-    for value in values:
-        root = naming.find(value)
+    for value in itertools.chain(values, naming.leader):
         if value.name:
-            wish.setdefault(root, value.name)
+            wish.setdefault(naming.find(value), value.name)
+    for value in values:
         if value.name == "_" and value in read:
-            wish[root] = "k"
-    for value in list(naming.leader):
-        root = naming.find(value)
-        if value.name and not wish.get(root):
-            wish[root] = value.name
+            wish[naming.find(value)] = "k"
     for stmt in every(function.body):
         # What is handed on needs no assignment if it has the name already.
         pairs = [(c.yld, c.inn) for c in getattr(stmt, "carries", ())]
@@ -303,5 +241,5 @@ def _wishes(
 def _legal(name: str) -> str:
     # A dot marks names of our own, made where jumps are rewritten: `.returned1`.
     name = re.sub(r"\.([a-z]+)\d*", r"\1", name)
-    clean = "".join(c if c.isalnum() or c == "_" else "_" for c in name)
+    clean = re.sub(r"\W", "_", name)
     return clean if clean.isidentifier() else f"t{clean}"

@@ -7,32 +7,15 @@ readable text and the kernel use the very same trees.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
+from srcgrad import ir
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT
-from srcgrad.ir import (
-    Accumulate,
-    Block,
-    For,
-    Function,
-    If,
-    Op,
-    Operand,
-    Push,
-    Read,
-    Stmt,
-    Take,
-    Value,
-    View,
-    While,
-    Write,
-    owned,
-)
+from srcgrad.ir import Block, Function, Op, Operand, Read, Stmt, Value, View, owned
 from srcgrad.ops.table import ROWS
 from srcgrad.walk import blocks, every, inner_operands, operands, outs, uses
-
-__all__ = ["Nest", "fold"]
 
 _WEIGHT = 12
 
@@ -40,20 +23,23 @@ _WEIGHT = 12
 class Nest:
     """The folded values of a function, and the statement of each."""
 
-    def __init__(self, regions: Regions) -> None:
+    def __init__(self, function: Function, regions: Regions) -> None:
         self.regions = regions
-        self.folded: dict[Value, Op | View | Read] = {}
+        self.folded: dict[Any, Op | View | Read] = {}
         self.weight: dict[Value, int] = {}
         self.reads: dict[Value, set[Buffer]] = {}
+        self.count = uses(function.body, function.results)
         # Values that must not live longer for an operand's sake, or have a name.
         self.copied: set[Operand] = set()
-        self.results: set[Operand] = set()
+        for stmt in every(function.body):
+            if isinstance(stmt, Op) and stmt.row == "copy":
+                self.copied.update(stmt.args)
+        self.results = set(function.results)
 
     def tree(self, x: Operand) -> Iterable[Operand]:
         """Yield the operands at the leaves of a folded value."""
-        if isinstance(x, Value) and x in self.folded:
-            for inner in operands(self.folded[x]):
-                yield from self.tree(inner)
+        if x in self.folded:
+            yield from self.leaves(self.folded[x])
         else:
             yield x
 
@@ -62,87 +48,59 @@ class Nest:
         for x in operands(stmt):
             yield from self.tree(x)
 
+    def note(self, stmt: Op | View | Read, out: Value) -> None:
+        """Note how big a value's tree is, and which buffers it reads."""
+        weight, reads = 1, set[Buffer]()
+        for x in operands(stmt):
+            if x in self.folded and isinstance(x, Value):
+                weight += self.weight[x]
+                reads |= self.reads[x]
+            # A view that has a statement of its own still reads its base here.
+            elif isinstance(x, Value) and (family := self.regions.family(x)):
+                reads.add(family)
+        self.weight[out], self.reads[out] = weight, reads
+
 
 def fold(
-    function: Function, regions: Regions, keep: frozenset[Value] = frozenset()
+    function: Function, regions: Regions, keep: Collection[Value] = frozenset()
 ) -> Nest:
-    """Return the values to be written inside their consumers.
-
-    Args:
-        function: The function.
-        regions: Its buffers.
-        keep: Values that must have a statement of their own.
-    """
-    nest = Nest(regions)
-    nest.results.update(function.results)
-    for stmt in every(function.body):
-        if isinstance(stmt, Op) and stmt.row == "copy":
-            nest.copied.update(stmt.args)
-    count = uses(function.body, function.results)
-    _block(nest, function.body, count, keep, function.results)
+    """Return the values to be written inside their consumers; not those to keep."""
+    nest = Nest(function, regions)
+    _block(nest, function.body, keep, function.results)
     return nest
 
 
 def _block(
-    nest: Nest, block: Block, count: dict[Value, int], keep: frozenset[Value],
-    results: Iterable[Operand] = (), ends: Iterable[Operand] = (),
-) -> None:  # fmt: skip
-    consumer: dict[Value, int] = {}
-    for k, stmt in enumerate(block.stmts):
-        for x in operands(stmt):
-            if isinstance(x, Value):
-                consumer[x] = k
-    for x in (*results, *ends):
-        if isinstance(x, Value):
-            consumer[x] = len(block.stmts)
+    nest: Nest, block: Block, keep: Collection[Value], ends: Iterable[Operand]
+) -> None:
+    consumer = {x: k for k, stmt in enumerate(block.stmts) for x in operands(stmt)}
+    consumer |= dict.fromkeys(ends, len(block.stmts))
     for k, stmt in enumerate(block.stmts):
         for inner, end in zip(blocks(stmt), _ends(stmt), strict=True):
-            _block(nest, inner, count, keep, (), end)
+            _block(nest, inner, keep, end)
         if not isinstance(stmt, Op | View | Read) or len(outs(stmt)) != 1:
             continue
-        out = stmt.outs[0] if isinstance(stmt, Op) else stmt.out
-        _note(nest, stmt, out)
-        if out in keep:
-            continue
-        if _is_index(nest, stmt, out):
-            nest.folded[out] = stmt
-            continue
-        if count.get(out, 0) != 1 or out not in consumer:
-            continue
-        if _may_fold(nest, block, stmt, out, k, consumer[out]):
+        (out,) = outs(stmt)
+        nest.note(stmt, out)
+        once = nest.count.get(out, 0) == 1 and out in consumer
+        if out not in keep and (
+            _is_index(nest, stmt, out)
+            or (once and _may_fold(nest, block, stmt, out, k, consumer[out]))
+        ):
             nest.folded[out] = stmt
 
 
 def _ends(stmt: Stmt) -> list[list[Operand]]:
     """Return, for each inner block, what is read at its end."""
     match stmt:
-        case For():
-            return [list(inner_operands(stmt))]
-        case While():
-            tail = [c.yld for c in stmt.carries]
-            tail += [stmt.exit] if stmt.exit is not None else []
-            return [[stmt.cond], tail]
-        case If():
+        case ir.For():
+            return [inner_operands(stmt)]
+        case ir.While():
+            read = (x for x in inner_operands(stmt) if x is not stmt.cond)
+            return [[stmt.cond], list(read)]
+        case ir.If():
             return [[m.then for m in stmt.merges], [m.orelse for m in stmt.merges]]
-        case _:
-            return []
-
-
-def _note(nest: Nest, stmt: Op | View | Read, out: Value) -> None:
-    """Note how big a value's tree is, and which buffers it reads."""
-    weight, reads = 1, set[Buffer]()
-    for x in operands(stmt):
-        if not isinstance(x, Value):
-            continue
-        if x in nest.folded:
-            weight += nest.weight[x]
-            reads |= nest.reads[x]
-            continue
-        # A view that has a statement of its own still reads its base here.
-        family = nest.regions.family(x)
-        if family is not None:
-            reads.add(family)
-    nest.weight[out], nest.reads[out] = weight, reads
+    return []
 
 
 def _may_fold(
@@ -150,10 +108,15 @@ def _may_fold(
 ) -> bool:
     """Tell whether a value may move to its consumer."""
     user = block.stmts[at] if at < len(block.stmts) else None
-    if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in nest.copied:
+    row = ROWS[stmt.row] if isinstance(stmt, Op) else None
+    if isinstance(user, ir.While):
+        return False
+    if isinstance(stmt, Op) and row is ROWS["dim"] and stmt.args[0] in nest.copied:
         return False
     if isinstance(stmt, View):
-        if user is not None and not isinstance(user, Op | Write | Accumulate | Push):
+        if user is not None and not isinstance(
+            user, Op | ir.Write | ir.Accumulate | ir.Push
+        ):
             return False
     elif nest.weight[out] > _WEIGHT:
         return False
@@ -162,27 +125,21 @@ def _may_fold(
     ):
         # A cotangent handed to the next turn is written where it is handed on.
         return False
-    if owned(out.type) and not isinstance(stmt, View):
-        if user is None or isinstance(user, For | While | If):
+    elif owned(out.type):
+        if user is None or isinstance(user, ir.For | ir.If):
             return False
-        if isinstance(user, View | Read | Write | Take | Accumulate | Push):
-            if user.base is out:
-                return False
-        if out in nest.regions.buffer and isinstance(stmt, Op):
-            if ROWS[stmt.row].kind == "creation":
-                return False
-    if isinstance(user, While):
-        return False
+        if isinstance(user, View | Read | ir.Update) and user.base is out:
+            return False
     between = block.stmts[k + 1 : at]
     return not (nest.reads[out] & nest.regions.changed(between))
 
 
 def _is_index(nest: Nest, stmt: Stmt, out: Value) -> bool:
     """Tell whether a value is a short index expression, or a `not`: written out."""
-    if isinstance(stmt, Op) and stmt.row == "not_" and out.type.dtype == "bool":
-        return isinstance(stmt.args[0], Value) and stmt.args[0] not in nest.folded
-    if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg"):
+    if not isinstance(stmt, Op):
         return False
-    if nest.reads[out]:
+    if stmt.row == "not_" and out.type.dtype == "bool":
+        return isinstance(stmt.args[0], Value) and stmt.args[0] not in nest.folded
+    if stmt.row not in ("add", "sub", "neg") or nest.reads[out]:
         return False  # the length of a list is another one after the next append
     return out.type == INT and not out.name and nest.weight[out] <= 2

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from srcgrad.ir import Const, Op, Value
 from srcgrad.ops.table import (
     Attrs,
     Shapes,
+    Spell,
+    bools,
     dotted,
+    dtype_text,
     elementwise,
     linear,
+    np_dtype,
 )
 from srcgrad.types import Array, Scalar, Type, promote
 
@@ -42,24 +47,35 @@ def _truth(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Scalar("bool", all(t.python for t in types))
 
 
-elementwise("x + y", name="add", x="g", y="g", loop="{x} + {y}", infer=_number,
-            callables=dotted("add"), cost=0)  # fmt: skip
-elementwise("x - y", name="sub", x="g", y="-g", loop="{x} - {y}", infer=_number,
-            callables=dotted("subtract"), cost=0)  # fmt: skip
-elementwise("x * y", name="mul", x="g * y", y="g * x", loop="{x} * {y}", infer=_number,
+def _nonzero(op: Op) -> str:
+    """Python raises for a division by zero, NumPy does not."""
+    y = op.args[1]
+    certain = isinstance(y, Const) and y.value != 0
+    python = op.out.type.python and op.attrs.get("via") != "np"
+    return "ZeroDivisionError if {y} == 0" if python and not certain else ""
+
+
+elementwise("x + y", name="add", x="g", y="g", infer=_number,
+            loop=bools("{x} | {y}", "{x} + {y}"),
+            exact="rt_add({x}, {y}, {line})", callables=dotted("add"),
+            cost=0)  # fmt: skip
+elementwise("x - y", name="sub", x="g", y="-g", infer=_number,
+            exact="rt_subtract({x}, {y}, {line})", callables=dotted("subtract"),
+            cost=0)  # fmt: skip
+elementwise("x * y", name="mul", x="g * y", y="g * x", infer=_number,
+            loop=bools("{x} & {y}", "{x} * {y}"), exact="rt_multiply({x}, {y}, {line})",
             callables=dotted("multiply"), cost=0)  # fmt: skip
-elementwise("x / y", name="div", x="g / y", y="-g * z / y", loop="{x} / {y}",
-            infer=_divide, callables=dotted("divide true_divide"),
-            check="nonzero y")  # fmt: skip
-elementwise("-x", name="neg", x="-g", loop="-{x}", infer=_number,
-            callables=dotted("negative"), cost=0)  # fmt: skip
+elementwise("x / y", name="div", x="g / y", y="-g * z / y", infer=_divide,
+            callables=dotted("divide true_divide"), check=_nonzero)  # fmt: skip
+elementwise("-x", name="neg", x="-g", infer=_number,
+            exact="rt_subtract(0, {x}, {line})", callables=dotted("negative"),
+            cost=0)  # fmt: skip
 elementwise("+x", name="pos", x="g", loop="{x}", infer=_number,
             callables=dotted("positive"), cost=0)  # fmt: skip
-elementwise("x // y", name="floordiv", loop="{x} // {y}", infer=_number,
-            callables=dotted("floor_divide"), check="nonzero y")  # fmt: skip
-elementwise("x % y", name="mod", x="g", y="-g * (x // y)", loop="{x} % {y}",
-            infer=_number, callables=dotted("mod remainder"),
-            check="nonzero y")  # fmt: skip
+elementwise("x // y", name="floordiv", infer=_number, callables=dotted("floor_divide"),
+            check=_nonzero)  # fmt: skip
+elementwise("x % y", name="mod", x="g", y="-g * (x // y)", infer=_number,
+            callables=dotted("mod remainder"), check=_nonzero)  # fmt: skip
 
 
 def _pow_base(g, x, y, z):  # type: ignore[no-untyped-def]
@@ -79,9 +95,31 @@ def _pow_exponent(g, x, y, z):  # type: ignore[no-untyped-def]
     return g * x.ne(0).where(z * x.log(), 0.0)
 
 
-elementwise("x ** y", name="pow", x=_pow_base, y=_pow_exponent, loop="{x} ** {y}",
-            infer=_number, callables=dotted("power"), cost=5,
-            check="power")  # fmt: skip
+def _pow_loop(op: Op) -> str:
+    """Products for small exponents stay within 4 ulp."""
+    y, out = op.args[1], op.out.type
+    known = y.value if isinstance(y, Const) else None
+    if known == 2:
+        return "{x} * {x}"
+    if not out.dtype.startswith("float"):
+        return "{x} ** {y}"
+    if known in (1, 3, 4):
+        return "{x}" if known == 1 else f"{{x}} ** {int(known)}"
+    if known == 0.5 and not out.python:
+        return "math.sqrt({x})"
+    python = out.python and op.attrs.get("via") != "np"
+    return "rt_python_power({x}, {y})" if python else "{x} ** {y}"
+
+
+def _pow_check(op: Op) -> str:
+    """Negative powers of integers are for the plain run."""
+    whole = not op.out.type.dtype.startswith("float")
+    return "ValueError if {y} < 0" if whole and isinstance(op.args[1], Value) else ""
+
+
+elementwise("x ** y", name="pow", x=_pow_base, y=_pow_exponent, infer=_number,
+            loop=_pow_loop, exact="rt_integer_power({x}, {y}, {line})",
+            check=_pow_check, callables=dotted("power"), cost=5)  # fmt: skip
 
 for _name, _symbol, _ufunc in (
     ("lt", "<", "less"),
@@ -91,32 +129,52 @@ for _name, _symbol, _ufunc in (
     ("eq", "==", "equal"),
     ("ne", "!=", "not_equal"),
 ):
-    elementwise(f"x {_symbol} y", name=_name, loop=f"{{x}} {_symbol} {{y}}",
-                infer=_truth, callables=dotted(_ufunc), cost=0)  # fmt: skip
+    elementwise(f"x {_symbol} y", name=_name, infer=_truth, takes="common",
+                callables=dotted(_ufunc), cost=0)  # fmt: skip
 for _name, _symbol, _ufunc in (
     ("bitand", "&", "bitwise_and"),
     ("bitor", "|", "bitwise_or"),
     ("bitxor", "^", "bitwise_xor"),
 ):
-    elementwise(f"x {_symbol} y", name=_name, loop=f"{{x}} {_symbol} {{y}}",
-                callables=dotted(_ufunc), cost=0)  # fmt: skip
-for _name, _symbol, _ufunc in (
-    ("lshift", "<<", "left_shift"),
-    ("rshift", ">>", "right_shift"),
-):
-    elementwise(f"x {_symbol} y", name=_name, loop=f"{{x}} {_symbol} {{y}}",
-                infer=_number, callables=dotted(_ufunc), cost=0)  # fmt: skip
-elementwise("~x", name="invert", loop="not {x}", cost=0, callables=dotted("invert"))
-elementwise("logical_and(x, y)", dtype="bool", loop="bool({x}) and bool({y})",
+    elementwise(f"x {_symbol} y", name=_name, callables=dotted(_ufunc), cost=0)
+elementwise("x << y", name="lshift", infer=_number, exact="rt_shift({x}, {y}, {line})",
+            callables=dotted("left_shift"), cost=0)  # fmt: skip
+elementwise("x >> y", name="rshift", infer=_number, callables=dotted("right_shift"),
+            cost=0)  # fmt: skip
+elementwise("~x", name="invert", cost=0, callables=dotted("invert"),
+            loop=bools("not {x}", "~{x}"))  # fmt: skip
+
+
+def _spoken(name: str, template: str) -> Spell:
+    """`and` of Python's numbers is a number, where NumPy gives a truth value."""
+
+    def spell(types: Sequence[Type], attrs: Attrs) -> str:
+        truths = all(t == Scalar("bool", t.python) for t in types)
+        return template if truths and attrs.get("via") != "np" else f"np.{name}"
+
+    return spell
+
+
+elementwise("logical_and(x, y)", dtype="bool", loop="{x} & {y}", takes="bool",
+            spell=_spoken("logical_and", "{x} and {y}"),
             callables=dotted("logical_and"), cost=0)  # fmt: skip
-elementwise("logical_or(x, y)", dtype="bool", loop="bool({x}) or bool({y})",
+elementwise("logical_or(x, y)", dtype="bool", loop="{x} | {y}", takes="bool",
+            spell=_spoken("logical_or", "{x} or {y}"),
             callables=dotted("logical_or"), cost=0)  # fmt: skip
-elementwise("logical_xor(x, y)", dtype="bool", loop="bool({x}) != bool({y})",
+elementwise("logical_xor(x, y)", dtype="bool", loop="{x} != {y}", takes="bool",
             callables=dotted("logical_xor"), cost=0)  # fmt: skip
-elementwise("logical_not(x)", dtype="bool", loop="not {x}", cost=0,
-            callables=dotted("logical_not"))  # fmt: skip
-elementwise("truth(x)", dtype="bool", loop="{x} != 0", spell="bool", cost=0)
-elementwise("not x", name="not_", loop="not {x}", dtype="bool", cost=0)
+elementwise("logical_not(x)", dtype="bool", loop="not {x}", takes="bool",
+            spell=_spoken("logical_not", "not {x}"),
+            callables=dotted("logical_not"), cost=0)  # fmt: skip
+elementwise(
+    "truth(x)",
+    dtype="bool",
+    takes="own",
+    cost=0,
+    spell=lambda types, _: "{x} != 0" if types[0].rank else "bool({x})",
+    loop=lambda op: "{x}" if op.args[0].type.dtype == "bool" else "{x} != 0",
+)
+elementwise("not x", name="not_", dtype="bool", takes="bool", cost=0)
 
 
 def _where(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -126,8 +184,13 @@ def _where(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Array(dtype, dims) if dims else Scalar(dtype, python)
 
 
+def _where_text(types: Sequence[Type], attrs: Attrs) -> str:
+    return "np.where" if any(t.rank for t in types) else "{x} if {c} else {y}"
+
+
 elementwise("where(c, x, y)", x="where(c, g, 0)", y="where(c, 0, g)", infer=_where,
-            loop="({x} if {c} else {y})", callables=dotted("where"))  # fmt: skip
+            spell=_where_text, loop="{x} if {c} else {y}",
+            callables=dotted("where"))  # fmt: skip
 
 
 def _cast(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -138,8 +201,17 @@ def _cast(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Scalar(dtype, bool(attrs.get("python")))
 
 
-elementwise("cast(x, dtype='float64', python=False)", x="g", loop="{dtype}({x})",
-            infer=_cast, spell="cast", cost=0)  # fmt: skip
+def _cast_text(types: Sequence[Type], attrs: Attrs) -> str:
+    dtype = str(attrs["dtype"])
+    if attrs.get("python"):
+        return dtype.rstrip("64") + "({x})"
+    if types[0].rank:
+        return f"{{x}}.astype({dtype_text(dtype)})"
+    return f"{np_dtype(dtype)}({{x}})"
+
+
+elementwise("cast(x, dtype='float64', python=False)", x="g", loop="{x}",
+            infer=_cast, spell=_cast_text, cost=0)  # fmt: skip
 
 
 def _same(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -147,7 +219,11 @@ def _same(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Array(t.dtype, t.dims) if isinstance(t, Array) else t
 
 
-linear("copy(x)", _same, x="g", kernel=lambda n, t, a: f"{n[0]}.copy()",
+def _copy_text(types: Sequence[Type], attrs: Attrs) -> str:
+    return "keep_layout" if attrs.get("via") == "layout" else "{x}.copy()"
+
+
+linear("copy(x)", _same, x="g", loop="{x}", spell=_copy_text,
        callables=dotted("copy"), methods=("copy",))  # fmt: skip
 
 

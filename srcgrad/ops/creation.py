@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import count
 
 from srcgrad.ops.layout import Each, as_dtype, np_dtype, tuple_text
-from srcgrad.ops.table import Attrs, Shapes, constant, linear, rule
+from srcgrad.ops.table import (
+    Attrs,
+    Kernel,
+    Shapes,
+    Spell,
+    constant,
+    dtype_text,
+    linear,
+    rule,
+)
 from srcgrad.types import Array, Dim, Scalar, Type, promote
 
 Names = list[str]
@@ -26,32 +35,42 @@ def _filled(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     return Array(attrs.get("dtype", "float64"), dims)
 
 
-def _filled_kernel(row: str) -> Any:
-    def text(names: Names, types: Types, attrs: Attrs) -> str:
-        dtype = np_dtype(attrs.get("dtype", "float64"))
-        return f"np.{row}({tuple_text(names)}, {dtype})"
-
-    return text
-
-
 def _like(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    (x,) = types
+    x = types[0]
     dtype = attrs.get("dtype") or x.dtype
     return Array(dtype, x.dims) if isinstance(x, Array) else Scalar(dtype)
 
 
-def _like_kernel(row: str) -> Any:
-    def text(names: Names, types: Types, attrs: Attrs) -> str:
-        dtype = np_dtype(attrs.get("dtype") or types[0].dtype)
-        return f"np.{row}({names[0]}.shape, {dtype})"
+def _like_text(row: str) -> Spell:
+    def text(types: Types, attrs: Attrs) -> str:
+        other = (attrs.get("dtype") or types[0].dtype) != types[0].dtype
+        extra = f", dtype={dtype_text(attrs['dtype'])}" if other else ""
+        return f"np.{row}({{x}}{extra})"
 
     return text
 
 
-for _name in ("zeros", "ones", "empty"):
-    constant(f"{_name}(*shape, dtype='float64')", _filled, kernel=_filled_kernel(_name))
+def _one_value(kernel: str, value: str = "") -> Kernel:
+    """Return the text of an array of zeros, of ones, or of anything."""
+
+    def text(names: Names, types: Types, attrs: Attrs) -> str:
+        like = types[0] if isinstance(types[0], Array) else Scalar("float64")
+        dtype = np_dtype(attrs.get("dtype") or like.dtype)
+        shape = names[0] if len(names) == 1 else tuple_text(names)
+        return f"rt_{kernel}({shape}, {value}{dtype})"
+
+    return text
+
+
+for _name, _kernel in (
+    ("zeros", _one_value("zeros")),
+    ("ones", _one_value("full", "1, ")),
+    ("empty", _one_value("empty")),
+):
+    constant(f"{_name}(*shape, dtype='float64')", _filled, kernel=_kernel,
+             spell=f"np.{_name}({{shape}}{{keywords}})")  # fmt: skip
     constant(f"{_name}_like(x, dtype=None)", _like, shape_only=frozenset({"x"}),
-             kernel=_like_kernel(_name))  # fmt: skip
+             spell=_like_text(f"{_name}_like"), kernel=_kernel)  # fmt: skip
 
 
 def _full(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -59,24 +78,24 @@ def _full(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     return Array(attrs.get("dtype") or types[0].dtype, dims)
 
 
+def _of_value(shape: str, value: str, type: Type, dtype: str) -> str:
+    given = value if type.dtype == dtype else as_dtype(value, type, dtype)
+    return f"rt_full({shape}, {given}, {np_dtype(dtype)})"
+
+
 def _full_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     dtype = attrs.get("dtype") or types[0].dtype
-    value = as_dtype(names[0], types[0], dtype)
-    return f"np.full({tuple_text(names[1:])}, {value}, {np_dtype(dtype)})"
-
-
-def _full_like(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    return _like(shapes, types[:1], attrs)
+    shape = names[1] if len(names) == 2 else tuple_text(names[1:])
+    return _of_value(shape, names[0], types[0], dtype)
 
 
 def _full_like_kernel(names: Names, types: Types, attrs: Attrs) -> str:
-    dtype = attrs.get("dtype") or types[0].dtype
-    value = as_dtype(names[1], types[1], dtype)
-    return f"np.full({names[0]}.shape, {value}, {np_dtype(dtype)})"
+    return _of_value(names[0], names[1], types[1], attrs.get("dtype") or types[0].dtype)
 
 
-linear("full(value, *shape, dtype=None)", _full, value="g.sum()", kernel=_full_kernel)
-linear("full_like(x, value, dtype=None)", _full_like, value="g.sum()",
+linear("full(value, *shape, dtype=None)", _full, value="g.sum()", kernel=_full_kernel,
+       spell="np.full({shape}, {value})")  # fmt: skip
+linear("full_like(x, value, dtype=None)", _like, value="g.sum()",
        shape_only=frozenset({"x"}), kernel=_full_like_kernel)  # fmt: skip
 
 
@@ -165,8 +184,14 @@ def _pack_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return f"rt_pack({tuple_text(items)}, {np_dtype(dtype)})"
 
 
+def _pack_text(types: Types, attrs: Attrs) -> str:
+    dtype = attrs.get("dtype") or "float64"
+    extra = "" if dtype == "float64" else f", dtype={dtype_text(dtype)}"
+    return f"np.array([{{*items}}]{extra})"
+
+
 linear("pack(*items, dtype=None)", _packed, items=lambda g: Each(lambda k: g[k]),
-       spell="np.array", sequence=True, kernel=_pack_kernel)  # fmt: skip
+       spell=_pack_text, kernel=_pack_kernel)  # fmt: skip
 
 
 # lengths
@@ -185,7 +210,14 @@ def _slice_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     )
 
 
+def _slice_text(types: Types, attrs: Attrs) -> str:
+    part = count()
+    bounds = [f"{{parts{next(part)}}}" if t else "None" for t in attrs["given"]]
+    return f"len(range({{n}})[slice({', '.join(bounds)})])"
+
+
 constant("dim(x, axis=0)", _length, shape_only=frozenset({"x"}), cost=0,
-         kernel=lambda n, t, a: f"{n[0]}.shape[{a.get('axis', 0)}]")  # fmt: skip
+         spell="{x}.shape[{axis}]",
+         kernel=lambda n, t, a: f"{n[0]}[{a.get('axis', 0)}]")  # fmt: skip
 constant("slice_length(n, *parts, given=(False, False, False))", _length,
-         kernel=_slice_kernel)  # fmt: skip
+         spell=_slice_text, kernel=_slice_kernel)  # fmt: skip

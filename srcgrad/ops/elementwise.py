@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from srcgrad.ops.table import Attrs, Shapes, dotted, elementwise
+from srcgrad.ir import Op
+from srcgrad.ops.table import Attrs, Shapes, bools, dotted, elementwise
 from srcgrad.types import Scalar, Type
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
+_INFINITE = "ValueError if math.isinf({x})"
+_OVERFLOW = "OverflowError if math.isinf({z}) and math.isfinite({x})"
+
+
+def _in_math(error: str) -> Callable[[Op], str]:
+    """Return a check of what the functions of `math` raise."""
+    return lambda op: error if op.attrs.get("via") == "math" else ""
 
 
 def _function(
-    signature: str, loop: str, math_name: str = "", **options: object
+    signature: str, loop: str, math_name: str = "", error: str = "", **options: object
 ) -> None:
     """Enter a ufunc that computes in floats; `math_name` also answers in `math`."""
     name = signature.split("(")[0]
@@ -23,7 +31,7 @@ def _function(
     assert isinstance(extra, tuple)
     elementwise(
         signature, floats=True, loop=loop, callables=callables + extra, cost=10,
-        **options,
+        check=_in_math(error), **options,
     )  # fmt: skip
 
 
@@ -32,34 +40,41 @@ def _whole(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Scalar("int64", python=True)
 
 
-_function("exp(x)", "math.exp({x})", "exp", x="g * z", check="overflow")
-_function("expm1(x)", "math.expm1({x})", "expm1", x="g * (z + 1)", check="overflow")
+def _too_large(op: Op) -> str:
+    """A kernel has no ints beyond 64 bits."""
+    whole = not op.args[0].type.dtype.startswith("float")
+    return "" if whole else "ValueError if not -2.0 ** 63 <= {x} < 2.0 ** 63"
+
+
+_function("exp(x)", "math.exp({x})", "exp", x="g * z", error=_OVERFLOW)
+_function("expm1(x)", "math.expm1({x})", "expm1", x="g * (z + 1)", error=_OVERFLOW)
 _function("exp2(x)", "math.pow(2.0, {x})", "exp2", x=f"g * z * {_LN2!r}")
-_function("log(x)", "math.log({x})", "log", x="g / x", check="positive")
+_function("log(x)", "math.log({x})", "log", x="g / x", error="ValueError if {x} <= 0.0")
 _function("log2(x)", "math.log2({x})", "log2", x=f"g / (x * {_LN2!r})",
-          check="positive")  # fmt: skip
+          error="ValueError if {x} <= 0.0")  # fmt: skip
 _function("log10(x)", "math.log10({x})", "log10", x=f"g / (x * {_LN10!r})",
-          check="positive")  # fmt: skip
+          error="ValueError if {x} <= 0.0")  # fmt: skip
 _function("log1p(x)", "math.log1p({x})", "log1p", x="g / (1 + x)",
-          check="above -1")  # fmt: skip
-_function("sqrt(x)", "math.sqrt({x})", "sqrt", x="0.5 * g / z", check="nonnegative")
+          error="ValueError if {x} <= -1.0")  # fmt: skip
+_function("sqrt(x)", "math.sqrt({x})", "sqrt", x="0.5 * g / z",
+          error="ValueError if {x} < 0.0")  # fmt: skip
 _function("cbrt(x)", "rt_cbrt({x})", "cbrt", x="g / (3 * z * z)")
-_function("sin(x)", "math.sin({x})", "sin", x="g * cos(x)", check="finite")
-_function("cos(x)", "math.cos({x})", "cos", x="-g * sin(x)", check="finite")
-_function("tan(x)", "math.tan({x})", "tan", x="g * (1 + z * z)", check="finite")
+_function("sin(x)", "math.sin({x})", "sin", x="g * cos(x)", error=_INFINITE)
+_function("cos(x)", "math.cos({x})", "cos", x="-g * sin(x)", error=_INFINITE)
+_function("tan(x)", "math.tan({x})", "tan", x="g * (1 + z * z)", error=_INFINITE)
 _function("arcsin(x)", "math.asin({x})", "asin", x="g / sqrt(1 - x * x)",
-          domain=(-0.9, 0.9), check="unit")  # fmt: skip
+          domain=(-0.9, 0.9), error="ValueError if abs({x}) > 1.0")  # fmt: skip
 _function("arccos(x)", "math.acos({x})", "acos", x="-g / sqrt(1 - x * x)",
-          domain=(-0.9, 0.9), check="unit")  # fmt: skip
+          domain=(-0.9, 0.9), error="ValueError if abs({x}) > 1.0")  # fmt: skip
 _function("arctan(x)", "math.atan({x})", "atan", x="g / (1 + x * x)")
-_function("sinh(x)", "math.sinh({x})", "sinh", x="g * cosh(x)", check="overflow")
-_function("cosh(x)", "math.cosh({x})", "cosh", x="g * sinh(x)", check="overflow")
+_function("sinh(x)", "math.sinh({x})", "sinh", x="g * cosh(x)", error=_OVERFLOW)
+_function("cosh(x)", "math.cosh({x})", "cosh", x="g * sinh(x)", error=_OVERFLOW)
 _function("tanh(x)", "math.tanh({x})", "tanh", x="g * (1 - z * z)")
 _function("arcsinh(x)", "math.asinh({x})", "asinh", x="g / sqrt(x * x + 1)")
 _function("arccosh(x)", "math.acosh({x})", "acosh", x="g / sqrt(x * x - 1)",
-          domain=(1.2, 3.0), check="above 1")  # fmt: skip
+          domain=(1.2, 3.0), error="ValueError if {x} < 1.0")  # fmt: skip
 _function("arctanh(x)", "math.atanh({x})", "atanh", x="g / (1 - x * x)",
-          domain=(-0.9, 0.9), check="open unit")  # fmt: skip
+          domain=(-0.9, 0.9), error="ValueError if abs({x}) >= 1.0")  # fmt: skip
 _function("arctan2(y, x)", "math.atan2({y}, {x})", "atan2",
           y="g * x / (x * x + y * y)", x="-g * y / (x * x + y * y)")  # fmt: skip
 _function("hypot(x, y)", "math.hypot({x}, {y})", "hypot",
@@ -81,6 +96,8 @@ _function("erfc(x)", "math.erfc({x})", spell="math.erfc", also=dotted("erfc", "m
           x="-g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip
 
 elementwise("absolute(x)", x="g * sign(x)", loop="abs({x})", cost=0,
+            exact="max({x}, rt_subtract(0, {x}, {line}))",
+            spell=lambda _, a: "abs" if a.get("via") == "py" else "np.absolute",
             callables=(*dotted("absolute abs"), "builtins.abs"))  # fmt: skip
 elementwise("fabs(x)", x="g * sign(x)", loop="abs({x})", cost=0, floats=True,
             callables=(*dotted("fabs"), "math.fabs"))  # fmt: skip
@@ -89,33 +106,36 @@ elementwise("reciprocal(x)", x="-g * z * z", loop="1 / {x}",
             callables=dotted("reciprocal"))  # fmt: skip
 elementwise("sign(x)", loop="rt_sign({x})", callables=dotted("sign"))
 # NumPy leaves integers alone here.
-elementwise("floor(x)", loop="rt_floor({x})", callables=dotted("floor"))
-elementwise("ceil(x)", loop="rt_ceil({x})", callables=dotted("ceil"))
+elementwise("floor(x)", loop="np.floor({x})", callables=dotted("floor"))
+elementwise("ceil(x)", loop="np.ceil({x})", callables=dotted("ceil"))
 elementwise("trunc(x)", loop="rt_trunc({x})",
             callables=dotted("trunc fix"))  # fmt: skip
 elementwise("rint(x)", loop="rt_rint({x})", floats=True, callables=dotted("rint"))
-elementwise("isnan(x)", loop="math.isnan({x})", dtype="bool",
+elementwise("isnan(x)", loop="math.isnan({x})", dtype="bool", takes="float",
             callables=(*dotted("isnan"), "math.isnan"))  # fmt: skip
-elementwise("isinf(x)", loop="math.isinf({x})", dtype="bool",
+elementwise("isinf(x)", loop="math.isinf({x})", dtype="bool", takes="float",
             callables=(*dotted("isinf"), "math.isinf"))  # fmt: skip
-elementwise("isfinite(x)", loop="math.isfinite({x})", dtype="bool",
+elementwise("isfinite(x)", loop="math.isfinite({x})", dtype="bool", takes="float",
             callables=(*dotted("isfinite"), "math.isfinite"))  # fmt: skip
-elementwise("signbit(x)", loop="rt_signbit({x})", dtype="bool",
+elementwise("signbit(x)", loop="rt_signbit({x})", dtype="bool", takes="float",
             callables=dotted("signbit"))  # fmt: skip
 elementwise("copysign(x, y)", x="g * sign(x) * copysign(1.0, y)", floats=True,
             loop="math.copysign({x}, {y})",
             callables=(*dotted("copysign"), "math.copysign"))  # fmt: skip
 elementwise("fmod(x, y)", x="g", y="-g * trunc(x / y)", floats=True,
-            loop="math.fmod({x}, {y})",
+            loop="np.fmod({x}, {y})",
+            check=_in_math("ValueError if {y} == 0.0 or math.isinf({x})"),
             callables=(*dotted("fmod"), "math.fmod"))  # fmt: skip
 
 _BIGGER = "where(x > y, g, where(x == y, 0.5 * g, 0))"
 _SMALLER = "where(x < y, g, where(x == y, 0.5 * g, 0))"
 _BIGGER_Y = "where(y > x, g, where(x == y, 0.5 * g, 0))"
 _SMALLER_Y = "where(y < x, g, where(x == y, 0.5 * g, 0))"
-elementwise("maximum(x, y)", x=_BIGGER, y=_BIGGER_Y, loop="rt_maximum({x}, {y})",
+elementwise("maximum(x, y)", x=_BIGGER, y=_BIGGER_Y,
+            loop=bools("{x} | {y}", "rt_maximum({x}, {y})"),
             callables=dotted("maximum"))  # fmt: skip
-elementwise("minimum(x, y)", x=_SMALLER, y=_SMALLER_Y, loop="rt_minimum({x}, {y})",
+elementwise("minimum(x, y)", x=_SMALLER, y=_SMALLER_Y,
+            loop=bools("{x} & {y}", "rt_minimum({x}, {y})"),
             callables=dotted("minimum"))  # fmt: skip
 elementwise("fmax(x, y)", x="where(isnan(y), g, " + _BIGGER + ")",
             y="where(isnan(x), g, " + _BIGGER_Y + ")", loop="rt_fmax({x}, {y})",
@@ -130,14 +150,17 @@ elementwise("clip(x, lo, hi)", x="where((x >= lo) & (x <= hi), g, 0)",
             methods=("clip",))  # fmt: skip
 # Python's own max and min select the first of equals; `x if x >= y else y` says so.
 elementwise("max2(x, y)", x="where(y > x, 0, g)", y="where(y > x, g, 0)",
-            loop="({y} if {y} > {x} else {x})", spell="max")  # fmt: skip
+            loop="{y} if {y} > {x} else {x}", spell="max")  # fmt: skip
 elementwise("min2(x, y)", x="where(y < x, 0, g)", y="where(y < x, g, 0)",
-            loop="({y} if {y} < {x} else {x})", spell="min")  # fmt: skip
+            loop="{y} if {y} < {x} else {x}", spell="min")  # fmt: skip
 # Python scalars: round half to even, truncation, and the two roundings of `math`.
-elementwise("to_int(x)", loop="int({x})", spell="int", infer=_whole)
+elementwise("to_int(x)", loop="int({x})", spell="int", infer=_whole, takes="own",
+            check=_too_large)  # fmt: skip
 elementwise("math_floor(x)", loop="int(math.floor({x}))", spell="math.floor",
-            infer=_whole, callables=("math.floor",))  # fmt: skip
+            infer=_whole, takes="float", check=_too_large,
+            callables=("math.floor",))  # fmt: skip
 elementwise("math_ceil(x)", loop="int(math.ceil({x}))", spell="math.ceil",
-            infer=_whole, callables=("math.ceil",))  # fmt: skip
-elementwise("math_trunc(x)", loop="int({x})", spell="math.trunc",
-            infer=_whole, callables=("math.trunc",))  # fmt: skip
+            infer=_whole, takes="float", check=_too_large,
+            callables=("math.ceil",))  # fmt: skip
+elementwise("math_trunc(x)", loop="int({x})", spell="math.trunc", infer=_whole,
+            takes="own", check=_too_large, callables=("math.trunc",))  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from srcgrad.ops.table import Shapes
+from srcgrad.ops.table import Shapes, np_dtype
 from srcgrad.types import Array, Dim, Type
 
 __all__ = [
@@ -67,11 +67,6 @@ def multiply(shapes: Shapes, dims: Iterable[Dim]) -> Dim:
         else:
             out = shapes.dim(shapes.op("mul", shapes.length(out), shapes.length(d)))
     return out
-
-
-def np_dtype(dtype: str) -> str:
-    """Return a dtype as text."""
-    return "np.bool_" if dtype == "bool" else f"np.{dtype}"
 
 
 def as_dtype(name: str, t: Type, dtype: str) -> str:

@@ -32,6 +32,14 @@ def _pack_list(names: list[str], types: Sequence[Type], attrs: Attrs) -> str:
     return f"rt_pack{1 + listed.item.rank}({names[0]}, {np_dtype(listed.dtype)})"
 
 
+def _empty_list(names: list[str], types: Sequence[Type], attrs: Attrs) -> str:
+    """An item that is left out tells Numba the type."""
+    item, dtype = attrs["item"], np_dtype(attrs["item"].dtype)
+    zeros = f"({'0, ' * item.rank})"
+    first = f"rt_empty({zeros}, {dtype})" if item.rank else f"{dtype}(0)"
+    return f"[{first}][:0]"
+
+
 def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     (listed,) = types
     return listed
@@ -39,10 +47,12 @@ def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 
 constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"}),
          kernel=lambda n, t, a: f"len({n[0]})")  # fmt: skip
-constant("zeros_items(items)", _zero_items, spell="list",
+constant("zeros_items(items)", _zero_items,
+         spell="[np.zeros_like(v) for v in {items}]",
          kernel=lambda n, t, a: f"rt_zeros_items({n[0]})")  # fmt: skip
-constant("new_list(item=None)", _list_of, spell="list")
+constant("new_list(item=None)", _list_of, spell="[]", kernel=_empty_list)
 constant("range_length(start, stop, step)", _integer, cost=0,
+         spell="len(range({start}, {stop}, {step}))",
          kernel=lambda n, t, a: f"rt_range_length({', '.join(n)})")  # fmt: skip
 rule("pack_list(items)", _packed, items="g", spell="np.array",
      kernel=_pack_list)  # fmt: skip

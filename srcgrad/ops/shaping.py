@@ -252,7 +252,8 @@ def _broadcast_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return text
 
 
-linear("broadcast_to(x, *shape)", _broadcast, x="g", kernel=_broadcast_kernel)
+linear("broadcast_to(x, *shape)", _broadcast, x="g", kernel=_broadcast_kernel,
+       spell="np.broadcast_to({x}, {shape})")  # fmt: skip
 
 
 # other shapes
@@ -273,7 +274,8 @@ def _reshape_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return call("shaped", types[0].dtype, names[0], tuple_text(names[1:]))
 
 
-linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)", kernel=_reshape_kernel)
+linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)",
+       spell="{x}.reshape({*shape})", kernel=_reshape_kernel)  # fmt: skip
 
 
 def _triangle_kernel(lower: bool) -> Any:

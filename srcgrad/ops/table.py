@@ -11,10 +11,12 @@ broadcast to: summing down, accumulating and saving are done once, by the adjoin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from srcgrad.ir import Op
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, promote
 
 __all__ = [
@@ -24,18 +26,23 @@ __all__ = [
     "Unsupported",
     "add",
     "bilinear",
+    "bools",
     "constant",
     "dotted",
+    "dtype_text",
     "elementwise",
     "find_callable",
     "find_method",
     "linear",
+    "np_dtype",
     "rule",
 ]
 
 Attrs = dict[str, Any]
 Rule = Any  # text of an expression, or a function of the same names
 Infer = Callable[["Shapes", Sequence[Type], Attrs], Type]
+Spell = str | Callable[[Sequence[Type], Attrs], str]
+Loop = str | Callable[[Op], str]
 Kernel = Callable[[list[str], Sequence[Type], Attrs], str]
 
 
@@ -70,10 +77,21 @@ class Row:
 
     `params` are the operands; the last may be starred (`*arrays`). `attrs` are static
     keywords with their defaults. `shape_only` names operands of which only the shape
-    is read. `domain` holds sample points for the tests. `kernel` makes the Numba text
-    of the result from the names of locals that hold numbers or contiguous arrays, their
-    types and the attributes; with `transposed` a matrix may lie in Fortran order too.
-    `sequence` operands print as one list.
+    is read. `domain` holds sample points for the tests.
+
+    `spell` is the NumPy name of the row, or a template of its text; there `{*shape}`
+    are starred operands as they are and `{shape}` their tuple, and `{keywords}` are the
+    attributes that differ from their defaults. `sequence` operands print as one list.
+
+    `loop` is the template of the scalar text in kernels. Its operands have the dtype of
+    the result, a condition `c` is a bool; or `takes` says what they have: "bool",
+    "float", "common" (what NumPy computes in) or "own". `exact` is the template where
+    the result of Python ints may not fit into 64 bits. `check` says when plain Python
+    raises, as "ValueError if {x} < 0"; a test of the result `{z}` comes after it.
+    Without `loop`, `kernel` makes the Numba text of the result from the names of locals
+    that hold numbers or contiguous arrays (of `shape_only` operands, from the tuple of
+    their lengths), their types and the attributes; with `transposed` a matrix may lie
+    in Fortran order too.
     """
 
     name: str
@@ -84,8 +102,11 @@ class Row:
     defaults: dict[str, Any] = field(default_factory=dict)
     vjp: dict[str, Rule] = field(default_factory=dict)
     infix: str | None = None
-    spell: str | None = None
-    loop: str | None = None
+    spell: Spell = ""
+    loop: Loop | None = None
+    takes: str = ""
+    exact: str = ""
+    check: Callable[[Op], str] | None = None
     kernel: Kernel | None = None
     transposed: bool = False
     sequence: bool = False
@@ -94,7 +115,6 @@ class Row:
     methods: tuple[str, ...] = ()
     shape_only: frozenset[str] = frozenset()
     domain: tuple[float, float] = (0.3, 1.7)
-    check: str | None = None
 
     def param(self, k: int) -> str:
         """Return the name of the operand at a position."""
@@ -104,6 +124,22 @@ class Row:
     def starred(self) -> bool:
         """Tell whether the last operand stands for any number of operands."""
         return bool(self.params) and self.params[-1].startswith("*")
+
+    def spelled(self, types: Sequence[Type], attrs: Attrs) -> str:
+        """Return how the user wrote an operation: a name, or a template."""
+        via = attrs.get("via")
+        if via == "method" and self.methods:
+            rest = "".join(f", {{{p}}}" for p in self.params[1:])[2:]
+            return f"{{{self.params[0]}}}.{self.methods[0]}({rest}{{keywords}})"
+        # `np.dot` and `@` round differently where a vector has a stride.
+        if via == "dot":
+            return "np.dot"
+        named = [c for c in self.callables if c.startswith("math.")]
+        if via == "math" and named:
+            return named[0]
+        if self.infix and via in ("np", "math"):
+            return f"np.{self.callables[0].rpartition('.')[2]}"
+        return self.spell(types, attrs) if callable(self.spell) else self.spell
 
 
 class Unsupported(Exception):
@@ -188,7 +224,12 @@ def _row(signature: str, kind: str, infer: Infer, **options: Any) -> Row:
     name, params, attrs, infix = _signature(signature)
     name = options.pop("name", name)
     vjp = {p: options.pop(p) for p in [p.lstrip("*") for p in params] if p in options}
-    options.setdefault("spell", None if infix else f"np.{name}")
+    if infix:
+        own = rf"\b({'|'.join(params)})\b"
+        options.setdefault("spell", re.sub(own, r"{\1}", signature))
+    if infix and kind == "elementwise":
+        options.setdefault("loop", options["spell"])
+    options.setdefault("spell", f"np.{name}")
     return add(Row(name, tuple(params), kind, infer, attrs, vjp=vjp,
                    infix=infix, **options))  # fmt: skip
 
@@ -218,6 +259,21 @@ def bilinear(signature: str, infer: Infer, **options: Any) -> Row:
 def rule(signature: str, infer: Infer, **options: Any) -> Row:
     """Enter any other differentiable row."""
     return _row(signature, "rule", infer, **options)
+
+
+def bools(bits: str, other: str) -> Loop:
+    """Return the loop text of what is a bit operation on bools."""
+    return lambda op: bits if op.out.type.dtype == "bool" else other
+
+
+def np_dtype(dtype: str) -> str:
+    """Return a dtype as text."""
+    return "np.bool_" if dtype == "bool" else f"np.{dtype}"
+
+
+def dtype_text(dtype: str) -> str:
+    """Return a dtype as people write it."""
+    return "bool" if dtype == "bool" else np_dtype(dtype)
 
 
 def as_array(type: Type, dtype: str, dims: tuple[Dim, ...]) -> Type:

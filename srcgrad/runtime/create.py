@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 __all__ = [
-    "arange", "arange_length", "eye", "linspace", "pack", "pack1", "pack2", "pack3",
-    "range_length", "slice_length", "zeros_items",
+    "arange", "arange_length", "eye", "limit", "linspace", "pack", "pack1", "pack2",
+    "pack3", "range_length", "slice_length", "zeros_items",
 ]  # fmt: skip
 
 
@@ -73,6 +73,15 @@ def arange_length(start, stop, step):
     if step == 0:
         raise ZeroDivisionError("division by zero")
     return max(math.ceil((stop - start) / step), 0)
+
+
+def limit(k, n):
+    """Return an end of a slice of `n` items, counted from the beginning.
+
+    >>> limit(-3, 10), limit(-30, 10), limit(30, 10)
+    (7, 0, 10)
+    """
+    return min(max(k + n if k < 0 else k, 0), n)
 
 
 def slice_length(n, start, has_start, stop, has_stop, step):
