@@ -28,6 +28,8 @@ class _Rows:
     """The table as a namespace."""
 
     def __getattr__(self, name: str) -> Row:
+        if name not in ROWS:
+            raise AttributeError(name)  # whoever looks for __wrapped__ and the like
         return ROWS[name]
 
 
