@@ -16,7 +16,6 @@ Every class is also the builtin that a user would catch.
 
 from __future__ import annotations
 
-import difflib
 import linecache
 import os
 import re
@@ -221,9 +220,8 @@ def internal_error(
     help: this is a bug of srcgrad, not of your program
     help: please report it with this text, and what `python -m srcgrad info` prints
     """
-    ours = "this is a bug of srcgrad, not of your program"
     report = "please report it with this text, and what `python -m srcgrad info` prints"
-    helps = (ours, *helps, report)
+    helps = ("this is a bug of srcgrad, not of your program", *helps, report)
     return make_error(code, message, location, helps=helps, function=function)
 
 
@@ -233,6 +231,8 @@ def suggest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     >>> suggest("np.tahn", ["np.tanh", "np.tan", "np.sum"])
     ('did you mean `np.tan` or `np.tanh`?',)
     """
+    import difflib  # rarely needed, and 3 ms
+
     by_last_part: dict[str, str] = {}
     for candidate in sorted(set(candidates) - {name}):
         by_last_part.setdefault(candidate.rpartition(".")[2].lower(), candidate)
@@ -300,10 +300,7 @@ def _render(problem: Problem, function: str, names: tuple[str, ...]) -> str:
 
 
 def _snippet(spots: list[Spot], width: int) -> list[str]:
-    """Return source lines with their underlines, the first spot's file before others.
-
-    A line that cannot be read leaves its note.
-    """
+    """Return source lines with their underlines; one that is gone leaves its note."""
     gutter = f"{' ' * width} |"
     lines: list[str] = []
     missing: list[str] = []
@@ -329,7 +326,6 @@ def _snippet(spots: list[Spot], width: int) -> list[str]:
 
 
 def _printable(text: str) -> str:
-    """Return the text with tabs as blanks and without control characters."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text.expandtabs(4))
 
 

@@ -158,9 +158,9 @@ def _check_array(value: Any, name: str) -> None:
         help = "pass numbers; what only chooses a way can be a str or bool"
     elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
         what, help = f"has dtype {dtype}", f"pass `{name}.astype(float)`"
-    elif isinstance(value, np.ma.MaskedArray | np.matrix):
-        what = f"is a {type(value).__name__}"
-        help = f"pass `np.asarray({name})`"
+    elif isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        if isinstance(value, np.ma.MaskedArray | np.matrix):  # np.ma is slow to load
+            what, help = f"is a {type(value).__name__}", f"pass `np.asarray({name})`"
     if what:
         raise make_error("SG305", f"`{name}` {what}", helps=(help,))
 

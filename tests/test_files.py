@@ -205,6 +205,15 @@ def test_environment_names_versions_and_processor() -> None:
     assert sys.version in text
 
 
+def test_info_says_what_a_report_needs(root: Path) -> None:
+    command = [sys.executable, "-m", "srcgrad"]
+    done = subprocess.run([*command, "info"], cwd=ROOT, capture_output=True, text=True)
+    for words in ("srcgrad 0.", "numpy ", "numba ", "cpu ", f"cache {root}"):
+        assert f"\n{words}" in f"\n{done.stdout}", done.stderr
+    wrong = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
 def test_environment_changes_with_the_runtime(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
