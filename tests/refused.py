@@ -136,6 +136,14 @@ REFUSED: dict[str, Refused] = {
         body("d = {}", "for i in range(n):", "    d['last'] = x[i]",
              "return d['last']", args="x, n"), (X, 3),
     ),
+    "SG402_list_grows_by_sum": Refused(
+        body("y = [x]", "for _ in range(n):", "    y = y + [y[-1] * x]",
+             "return y[-1]", args="x, n"), (2.0, 3),
+    ),
+    "SG403_list_of_two_names": Refused(
+        body("y = [x, 2 * x]", "z = y", "if x > 0:", "    y = [x, x]", "y[0] = 1.0",
+             "return y[0] * z[0]"),
+    ),
     "SG403_alias": Refused(
         body("y = x[::2].reshape(1, 2)", "x[0] = 1.0", "return y.sum()"),
         (X,),

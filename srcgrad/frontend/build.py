@@ -72,7 +72,7 @@ class Reader:
         self.build = Builder()
         self.build.ones = ones or {}
         self.problems = Problems(source.name, names)
-        self.state = State({}, {}, {})
+        self.state = State({}, {}, v.Heap())
         self.frames: list[Frame] = []
         self.held: list[v.Thing] = []
         self.plans: list[Plan] = []
@@ -83,6 +83,7 @@ class Reader:
         self.leaves: set[ir.Value] = set()
         self.dead = False
         self.effects = False
+        self.wrote_list = False  # one kept as an array, so the heap does not tell
         self.writing: set[ast.expr] = set()
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
@@ -120,13 +121,14 @@ class Reader:
                 case ast.arg(arg=stored) | ast.Name(id=stored, ctx=ast.Store()):
                     if stored == name:
                         bound.append((location(source, n), "bound here"))
-        self.problem(
-            "SG402",
-            f"`{shown}` is a {v.kind_of(clash.one)} on one path and a "
-            f"{v.kind_of(clash.other)} on another",
-            helps=("give it one kind on every path, or use two names",),
-            labels=sorted(bound),
-        )
+        one, other = v.kind_of(clash.one), v.kind_of(clash.other)
+        if one == other:
+            what = f"`{shown}` is a {one} with other entries on another path"
+            help = "give it as many entries on every path; `append` may add to it"
+        else:
+            what = f"`{shown}` is a {one} on one path and a {other} on another"
+            help = "give it one kind on every path, or use two names"
+        self.problem("SG402", what, helps=(help,), labels=sorted(bound))
         return v.Poison()
 
     def raises(self, exception: str) -> v.Thing:
@@ -155,6 +157,15 @@ class Reader:
                 root.shares = set(others)
 
         return back
+
+    def gone(self, cell: v.Cell, node: ast.AST | None = None) -> None:
+        """Note that a container may have been changed under another name."""
+        kind = v.kind_of(cell)  # type: ignore[arg-type]
+        shown = f"`{cell.name}`" if cell.name else f"a {kind}"
+        what = f"{shown} may be the {kind} that was changed under another name since"
+        copied = "list(...)" if kind == "list" else ".copy()"
+        help = f"make a copy where it gets its second name: `{copied}`"
+        self.problem("SG403", what, node, helps=(help,))
 
     def elsewhere(self) -> list[v.Thing]:
         """Return what callers and unfinished expressions hold."""
@@ -251,6 +262,7 @@ class Reader:
                 "SG408", f"the captured value `{root.name}` cannot be written", node,
                 helps=("pass it as an argument, or write to a copy",),
             )  # fmt: skip
+        self.wrote_list |= root.listlike
         value = self.fitting(ref, value, node)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
         if (view.base if view else value) is self.state.ver.get(root):
@@ -340,6 +352,8 @@ class Reader:
                 pass
             except Unsupported as refusal:
                 self.problem("SG205", str(refusal), stmt, helps=refusal.helps)
+            except v.Gone as gone:
+                self.gone(gone.cell, stmt)
             except ShapeError:
                 with contextlib.suppress(Dead):
                     self.raises("ValueError")

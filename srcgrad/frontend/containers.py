@@ -28,7 +28,7 @@ def method(
             items = dict(zip(fields._fields, owner.items, strict=True)) | kwargs
             return v.Tuple(tuple(items.values()), owner.cls)
         return calls.inline(reader, getattr(fields, name), [owner, *args], kwargs, node)
-    contents: Any = reader.state.heap.get(owner)  # type: ignore[arg-type]
+    contents: Any = None if isinstance(owner, v.Tuple) else reader.state.heap[owner]
     if isinstance(owner, v.ListCell):
         if name == "append":
             calls.append(reader, owner, args[0], node)

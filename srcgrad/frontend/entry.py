@@ -22,6 +22,7 @@ from srcgrad.frontend.calls import lift
 from srcgrad.frontend.iteration import TestWrites
 from srcgrad.frontend.values import (
     DictCell,
+    Gone,
     ListCell,
     Maybe,
     Poison,
@@ -60,9 +61,9 @@ class Reading:
     `function` has one parameter for each leaf of the arguments and captures. `result`
     is the form of the result over the function's results. `written` are the parameters
     whose arrays the function changes; their final versions are the last results.
-    `lost` says that an argument's memory was handed on to another name: which buffer it
-    is in the end is not known while compiling. `statics` are the captured values that
-    are compiled in.
+    `lost` says that an argument is a container that was changed, or that its memory was
+    handed on to another name: which buffer it is in the end is not known while
+    compiling. `statics` are the captured values that are compiled in.
     """
 
     function: Function
@@ -127,10 +128,18 @@ class _Entry:
         reader = self.reader
         where = location(self.source, self.source.node)
         things = {n: self.thing(s, n) for n, s in self.specs.items()}
+        containers = dict(reader.state.heap)
         result = reader.function(self.source, things)
         reader.problems.raise_if_any()
         operands: list[Operand] = []
-        form = flatten(reader, result, operands, self.own)
+        try:
+            form = flatten(reader, result, operands, self.own)
+        except Gone as gone:
+            reader.gone(gone.cell)
+        for cell, before in containers.items():
+            now = reader.state.heap.get(cell)
+            listlike = isinstance(now, Ref) and now.root.listlike
+            self.lost |= now is not before and (reader.wrote_list or not listlike)
         reader.problems.raise_if_any()
         body, results, written = self.finish(operands)
         name = self.source.name if self.source.name.isidentifier() else "function"

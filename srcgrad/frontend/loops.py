@@ -5,7 +5,7 @@ noted as a fact about a key, and the body is read again; two or three readings a
 rule. Facts only add up:
 
     ("type", key): Scalar      a number is joined to this type
-    ("array", key)             a name is bound to another buffer by a turn
+    ("array", key)             a name is bound to another array or container by a turn
     ("place", key)             it is bound to another place in the same buffer
     ("loose", key, axis)       a length of the array differs from turn to turn
     ("turned", key)            the array need not be contiguous
@@ -90,7 +90,9 @@ class _Loop:
         self.reader, self.header, self.plan = reader, header, plan
         self.build = reader.build
         self.slots: dict[st.Key, Slot] = {}
-        self.given: dict[v.Root, Any] = {}
+        self.given: dict[Any, Any] = {}
+        self.inner: dict[st.Key, v.Cell] = {}  # containers that a turn rebinds
+        self.items: dict[v.Cell, Any] = {}  # and what they hold at its head
         self.learnt = False
 
     def learn(self, *fact: Any, value: Any = True) -> None:
@@ -131,14 +133,15 @@ class _Loop:
         for (cell,) in self.facts("cell"):
             if not isinstance(state.heap.get(cell), v.Ref | None):
                 contents = self.enter((cell,), state.heap[cell])
-                state.heap[cell] = heads[cell,] = contents
+                state.heap.update({cell: contents})  # it means what it meant
+                heads[cell,] = contents
         carried = {slot.root for slot in self.slots.values()}
         for root, version in [*state.ver.items()]:
             if root in self.given:
                 del state.ver[root]
             elif root not in carried:
                 self.slot((root,), version, root.type, root)
-        heap_in = dict(state.heap)
+        self.heap_in = dict(state.heap)
         with self.build.block() as test:
             cond = self.header.test() if self.header.test else None
         var = ir.Value(self.header.variable, INT)
@@ -152,7 +155,7 @@ class _Loop:
             exit = exit.thing if isinstance(exit, v.Maybe) else exit
             if not v.is_operand(exit) or exit == const(False):
                 exit = None
-            self.check_cells(heap_in, heads)
+            self.check_cells(heads)
             ends = self.leave(heads)
         self.emit(var, cond, test, stmts, exit)
         state = self.reader.state
@@ -161,8 +164,8 @@ class _Loop:
         for (owner, *_), end in ends.items():
             if isinstance(owner, str):
                 state.names[owner] = end
-            else:
-                state.heap[owner] = end
+            elif owner in state.heap:
+                state.heap.update({owner: end})
         state.ver = {}
         for slot in self.slots.values():
             if slot.root is not None:
@@ -192,6 +195,8 @@ class _Loop:
         whole = st.parts(self.enter, key, thing)
         if whole is not None:
             return whole
+        if isinstance(thing, v.Cell) and ("array", key) in self.plan:
+            return self.enter_cell(key, thing)
         if isinstance(thing, v.Ref) and ("array", key) in self.plan:
             if not v.is_point(thing):
                 return self.enter_array(key, thing)
@@ -207,20 +212,33 @@ class _Loop:
             return st.places(self.build, self.enter, key, thing)
         return thing
 
+    def enter_cell(self, key: st.Key, cell: v.Cell) -> v.Cell:
+        """Make a container that is another one in each turn."""
+        heap = self.reader.state.heap
+        contents = self.enter((*key, "items"), heap[cell])
+        partners = {self.inner.get(other, other) for other in self.partners(key)}
+        others = [p for p in (cell, *partners) if isinstance(p, v.Cell)]
+        made: v.Cell = heap.copied(cell, contents, *others)
+        self.inner[key], self.items[made] = made, contents
+        return made
+
+    def partners(self, key: st.Key) -> list[Any]:
+        """Return what may be one memory, or one container, with what a key means."""
+        pairs = [pair for pair in self.facts("shared") if key in pair]
+        return [other if one == key else one for one, other in pairs]
+
     def enter_array(self, key: st.Key, ref: v.Ref) -> v.Ref:
         """Make a buffer that is another one in each turn."""
         reader = self.reader
         root = v.Root(st.label(key), ref.root.type, ref.root.listlike)
         init, links = st.hand_over(reader, ref, root, self.kept, self.given)
-        for one, other in self.facts("shared"):
-            if key in (one, other):
-                partner = other if one == key else one
-                if isinstance(partner, v.ListCell):
-                    links.update(v.roots_of(partner, reader.state.heap))
-                elif isinstance(partner, v.Root):
-                    links.add(partner)
-                elif partner in self.slots:
-                    links.add(self.slots[partner].root)
+        for partner in self.partners(key):
+            if isinstance(partner, v.ListCell):
+                links.update(v.roots_of(partner, reader.state.heap))
+            elif isinstance(partner, v.Root):
+                links.add(partner)
+            elif partner in self.slots:
+                links.add(self.slots[partner].root)
         for other in links:
             reader.share(root, other)
         root.type = self.loosened(key, init.type)
@@ -233,7 +251,12 @@ class _Loop:
         """Return the buffers that something reaches that is not carried as an array."""
         reader, heap = self.reader, self.reader.state.heap
         found = {key[0] for key in self.slots if isinstance(key[0], v.Root)}
-        arrays = st.reached(reader.state.names, self.header.live, heap)
+        names = reader.state.names
+        live = [
+            n for n in self.header.live
+            if not isinstance(names.get(n), v.Cell) or ("array", (n,)) not in self.plan
+        ]  # fmt: skip
+        arrays = st.reached(names, live, heap)
         for key, ref in arrays.items():
             if ("array", key) not in self.plan:
                 found.add(ref.root.memory)
@@ -243,11 +266,11 @@ class _Loop:
 
     # leaving
 
-    def check_cells(self, heap_in: dict[v.Cell, Any], heads: dict[st.Key, Any]) -> None:
+    def check_cells(self, heads: dict[st.Key, Any]) -> None:
         """Learn which containers the body changes."""
-        for cell, before in heap_in.items():
-            now = self.reader.state.heap[cell]
-            if now is before:
+        for cell, before in self.heap_in.items():
+            now = self.reader.state.heap.get(cell)
+            if now is None or now is before or cell in self.inner.values():
                 continue
             form = stacks.common_form(self.reader, cell, before, before, now)
             if form is not None:
@@ -319,11 +342,13 @@ class _Loop:
         is_number = v.is_operand(end) or v.is_point(end)
         if slot is not None and slot.root is None and is_number:
             number = self.reader.operand(end)
-            type: Any = join(slot.inn.type, number.type)  # type: ignore[arg-type]
-            if type != slot.inn.type:
-                self.learn("type", key, value=type)
-            slot.yld = st.convert(self.build, number, type)
+            joined: Any = join(slot.inn.type, number.type)  # type: ignore[arg-type]
+            if joined != slot.inn.type:
+                self.learn("type", key, value=joined)
+            slot.yld = st.convert(self.build, number, joined)
             return slot.after()
+        if isinstance(inside, v.Cell) and type(inside) is type(end):
+            return self.close_cell(key, inside, end)
         if v.is_point(inside) and end != inside:
             self.learn("array", key)
         elif isinstance(inside, v.Ref) and isinstance(end, v.Ref):
@@ -331,6 +356,22 @@ class _Loop:
         elif inside is not end and inside != end:
             raise st.Unjoinable(inside, end)
         return inside
+
+    def close_cell(self, key: st.Key, inside: v.Cell, end: v.Cell) -> v.Cell:
+        """Connect a container at the end of a turn to the items it has at the head."""
+        heap = self.reader.state.heap
+        if ("array", key) not in self.plan:
+            if inside is not end:
+                self.learn("array", key)
+            return inside
+        owner = self.given.setdefault(end, key)
+        outside = end in self.heap_in and end not in self.inner.values()
+        if owner != key or outside:
+            self.learn("shared", key, end if outside else owner)
+        items = self.close((*key, "items"), self.items[inside], heap[end])
+        others = [inside, *inside.shares]
+        after: v.Cell = heap.copied(inside, items, *others)
+        return after
 
     def close_ref(
         self, key: st.Key, inside: v.Ref, end: v.Ref, slot: Slot | None

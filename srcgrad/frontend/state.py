@@ -34,11 +34,11 @@ class State:
 
     names: dict[str, v.Thing]
     ver: dict[v.Root, ir.Value]
-    heap: dict[v.Cell, Any]
+    heap: v.Heap
 
     def copy(self) -> State:
         """Return an independent copy."""
-        return State(dict(self.names), dict(self.ver), dict(self.heap))
+        return State(dict(self.names), dict(self.ver), v.Heap(self.heap))
 
 
 class Unjoinable(Exception):
@@ -239,6 +239,7 @@ class _Branch:
         self.given: tuple[dict[v.Root, v.Root], dict[v.Root, v.Root]] = ({}, {})
         self.kept: set[v.Root] = set()
         self.pairs: dict[tuple[v.Root, v.Root], v.Ref] = {}
+        self.cells: dict[tuple[v.Cell, v.Cell], v.Cell] = {}
 
     @contextmanager
     def at_end(self, arm: int) -> Iterator[None]:
@@ -272,9 +273,11 @@ class _Branch:
         if whole is not None:
             return whole
         if isinstance(a, v.Cell) and type(a) is type(b):
-            contents = self.ends[0].heap[a], self.ends[1].heap[b]
-            self.reader.state.heap[a] = self.join((a,), *contents)
-            return a
+            if (a, b) not in self.cells:
+                contents = self.ends[0].heap[a], self.ends[1].heap[b]
+                joined = self.join((a,), *contents)
+                self.cells[a, b] = self.reader.state.heap.copied(a, joined, a, b)
+            return self.cells[a, b]
         if isinstance(a, v.Ref) and isinstance(b, v.Ref):
             return self.refs(key, a, b)
         numbers: list[Any] = []
@@ -326,7 +329,8 @@ class _Branch:
         reader, (one, two) = self.reader, self.ends
         names = [n for n in {**one.names, **two.names} if live is None or n in live]
         self.kept = self.unchanged(names)
-        state = reader.state = State({}, {}, {**one.heap, **two.heap})
+        shared = {c: x for c, x in one.heap.items() if c in two.heap}
+        state = reader.state = State({}, {}, v.Heap(shared))
         for name in names:
             a, b = (end.names.get(name, v.Unbound()) for end in self.ends)
             loose = [isinstance(t, v.Unbound) for t in (a, b)]
@@ -346,9 +350,8 @@ class _Branch:
         for cell in one.heap:
             if cell in two.heap and one.heap[cell] is not two.heap[cell]:
                 try:
-                    state.heap[cell] = self.join(
-                        (cell,), one.heap[cell], two.heap[cell]
-                    )
+                    joined = self.join((cell,), one.heap[cell], two.heap[cell])
+                    state.heap.update({cell: joined})
                 except Unjoinable as clash:
                     reader.clash(cell.name, clash)
         result = None
@@ -424,8 +427,8 @@ def branch(
         return None if all(dead) else (orelse if dead[0] else then)()
     forms = {}
     for cell, before in reader.state.heap.items():
-        contents = [end.heap[cell] for end in ends]
-        if contents[0] is not contents[1]:
+        contents = [end.heap.get(cell) for end in ends]
+        if None not in contents and contents[0] is not contents[1]:
             forms[cell] = stacks.common_form(reader, cell, before, *contents)
     if any(forms.values()):
         back()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 from srcgrad.ir import Const, Operand, Path, Value
@@ -66,9 +66,42 @@ class Tuple:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """The identity of something that can change; contents lie in the state."""
+    """The identity of something that can change; contents lie in the state.
+
+    `shares` are cells with a copy of what may be one container in plain Python.
+    """
 
     name: str = ""
+    shares: set[Cell] = field(default_factory=set, kw_only=True)
+
+
+class Gone(Exception):
+    """The contents of a cell are not known: what may be the same was changed."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(cell.name)
+        self.cell = cell
+
+
+class Heap(dict[Cell, Any]):
+    """The contents of cells; a change to one makes those that it shares with gone."""
+
+    def __setitem__(self, cell: Cell, contents: Any) -> None:
+        super().__setitem__(cell, contents)
+        for other in cell.shares:
+            self.pop(other, None)
+
+    def __missing__(self, cell: Cell) -> Any:
+        raise Gone(cell)
+
+    def copied(self, cell: Cell, contents: Any, *others: Cell) -> Any:
+        """Return a new cell for what was in others: plain Python makes no copy."""
+        made = replace(cell, shares=set())
+        self[made] = contents
+        for other in {o for cell in others for o in (cell, *cell.shares)}:
+            made.shares.add(other)
+            other.shares.add(made)
+        return made
 
 
 @dataclass(frozen=True, slots=True, eq=False)

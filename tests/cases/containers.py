@@ -408,3 +408,103 @@ def tuples_bound_on_one_path(x, n):
     if n > 2:
         y = y + (t[0] * t[1]).sum()
     return y
+
+
+# A list that is another one in each turn.
+@case(lambda rng: ([0.0, 1.1, 2.3, 3.0], [1.0, 2.0, 3.0], 4), argnums=(0, 1))
+def list_made_anew_in_each_turn(x0, ks, n):
+    x = list(x0)
+    for _ in range(n):
+        f = [0.0] * len(x)
+        for i, k in enumerate(ks):
+            d = x[i + 1] - x[i] - 1.0
+            f[i] += k * d
+            f[i + 1] -= k * d
+        x = [xi + 0.1 * fi for xi, fi in zip(x, f)]
+    return sum(xi**2 for xi in x)
+
+
+# The same for a dict of arrays that a helper makes.
+@case(lambda rng: (rng.normal(size=3), 3))
+def dict_made_anew_by_a_helper(w, n):
+    def step(s, g):
+        m = 0.9 * s["m"] + g
+        return {"w": s["w"] - 0.1 * m, "m": m}
+
+    state = {"w": w, "m": np.zeros(3)}
+    for _ in range(n):
+        state = step(state, np.sin(state["w"]))
+    return state["w"] @ state["m"]
+
+
+# Parameters in a list of arrays, updated by comprehension.
+@case(lambda rng: (rng.normal(size=2), rng.normal(size=(2, 2)), 3), argnums=(0, 1))
+def parameters_made_anew(a, b, n):
+    ps = [a, b]
+    for _ in range(n):
+        gs = [2.0 * p * p for p in ps]
+        ps = [p - 0.1 * g for p, g in zip(ps, gs)]
+    return ps[0] @ ps[1] @ ps[0]
+
+
+# Lists that change places, and are written.
+@case(lambda rng: ([0.4, 0.7], [1.1, 1.2], 3), argnums=(0, 1))
+def lists_swapped_and_written(x, y, n):
+    for _ in range(n):
+        x, y = y, x
+        x[0] = x[0] * y[1]
+    return x[0] * y[0] + x[1]
+
+
+# A list that is kept when it is better; nothing is written.
+@case(lambda rng: ([0.8, 1.7], 1.3, 5), argnums=(0, 1))
+def best_list_is_kept(x, a, n):
+    best = x
+    for _ in range(n):
+        x = [a * v for v in x]
+        if x[0] < 2.0:
+            best = x
+    return best[0] * x[0] + best[1]
+
+
+# One arm makes a new list, the other changes the old one.
+@case(lambda rng: ([0.8, 0.7], 1.3, 5), argnums=(0, 1))
+def new_list_or_old_one(x, a, n):
+    for _ in range(n):
+        if x[0] < 3.0:
+            x = [x[0] * 2.0, x[1]]
+        else:
+            x[1] = x[1] * a
+    return x[0] * x[1]
+
+
+# The same name, two nested loops, and the list before the inner one.
+@case(lambda rng: ([0.8, 0.7], 1.3, 3), argnums=(0, 1))
+def lists_of_nested_loops(x, a, n):
+    for _ in range(n):
+        z = x
+        for _ in range(2):
+            x = [x[1] * a, x[0]]
+        x = [x[0] + z[0], x[1]]
+    return x[0] * x[1]
+
+
+# After the branch both names are read, neither is written.
+@case(lambda rng: (0.7, 1.2), argnums=(0, 1))
+def second_name_of_a_list(a, c):
+    x = [a, 2.0 * a]
+    y = x
+    if c < 0:
+        pass
+    else:
+        x = [3.0 * a, c * a]
+    return x[0] * y[0] + x[1] * y[1]
+
+
+# The caller's containers are changed by the function, not by its gradient.
+@case(lambda rng: ([0.8, 0.7], {"a": rng.normal(size=2)}), argnums=(0, 1))
+def containers_of_the_caller(x, d):
+    x[0] = x[0] * 2.0
+    d["a"] = d["a"] * x[1]
+    x.append(3.0)
+    return x[0] * x[2] * d["a"].sum()
