@@ -772,14 +772,14 @@ def test_clearing_takes_entries_only(root: Path) -> None:
     build(KEY)
     build(digest("other"))
     (version,) = (path for path in root.iterdir() if path.is_dir())
-    theirs = [root / "notes.txt", version / "notes.txt", version / "sub" / "notes.txt"]
+    theirs = [root / "notes.txt", version / "notes.txt", version / "2026" / "notes.txt"]
     for path in theirs:
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
     building = open_entry(digest("building"), "plain", TEXT)
     files.clear_cache()
     assert lookup(KEY) is None
-    assert names(root) == ["notes.txt", "sub"]
+    assert names(root) == ["2026", "notes.txt"]
     assert all(path.read_text() == "mine" for path in theirs)
     building.commit()
     assert lookup(digest("building")) is not None

@@ -129,10 +129,7 @@ def cache_root() -> Path | None:
     others could put code into it.
     """
     own, custom = os.environ.get("SRCGRAD_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")
-    systems = {
-        "win32": "AppData/Local/srcgrad/Cache",
-        "darwin": "Library/Caches/srcgrad",
-    }
+    systems = {"win32": "AppData/Local/srcgrad", "darwin": "Library/Caches/srcgrad"}
     if os.environ.get("SRCGRAD_CACHE") == "0":
         return None
     try:
@@ -191,13 +188,10 @@ def environment(native: bool) -> tuple[str, ...]:
     import numba
 
     settings = [str(getattr(numba.config, name, "")) for name in _CODEGEN.split()]
-    return (
-        *parts,
-        f"numba {numba.__version__} {settings}",
-        f"llvmlite {llvmlite.__version__}",
-        f"cpu {llvmlite.binding.get_host_cpu_name()}",
-        f"features {llvmlite.binding.get_host_cpu_features().flatten()}",
-    )
+    cpu = llvmlite.binding.get_host_cpu_name()
+    features = llvmlite.binding.get_host_cpu_features().flatten()
+    compilers = f"numba {numba.__version__} {settings}, llvmlite {llvmlite.__version__}"
+    return (*parts, compilers, f"cpu {cpu} {features}")
 
 
 def _version() -> str:
@@ -305,6 +299,6 @@ def _make_room(home: Path) -> None:
 
 def _folders(root: Path) -> list[Path]:
     """Return the folders of the entries of all versions, and of those being written."""
-    ours = re.compile(f"({re.escape(_BUILDING)})?[0-9a-f]+")
+    ours = re.compile(f"{re.escape(_BUILDING)}[0-9a-f]{{16}}|[0-9a-f]{{32}}")
     found = (path for path in root.glob("*/*") if ours.fullmatch(path.name))
     return [path for path in found if path.is_dir() and not path.is_symlink()]
