@@ -13,7 +13,6 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from srcgrad.adjoint.terms import Term
 from srcgrad.clone import result_type, splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
@@ -23,6 +22,7 @@ from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
 from srcgrad.nested import bound_call
 from srcgrad.ops.table import ROWS, Row
+from srcgrad.ops.terms import Term
 from srcgrad.options import Options
 from srcgrad.source import read_source
 from srcgrad.specialise import BODIES

@@ -5,8 +5,6 @@ turn is found by over-estimating and pruning: one slot for whatever is read insi
 for each carried value, yields permuted as the forward loop permuted them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,16 +88,16 @@ class Control(Statements):
         self.pop(x)
         return g
 
-    def hand(self, target: Operand, g: Operand, content: bool = False) -> None:
+    def hand(self, target: Operand, g: Any, content: bool = False) -> None:
         """Hand what belongs to the result of a region to what it came from."""
         if not isinstance(target, Value) or not owned(target.type):
             if not isinstance(g, Const) or g.value != 0.0:
                 self.give(target, g)
         elif content:
             buffer = self.regions.buffer[target]
-            self.current[buffer], self.content[buffer] = g, target  # type: ignore[assignment]
+            self.current[buffer], self.content[buffer] = g, target
         elif target in self.active:
-            self.buffers[self.owner(target)] = g  # type: ignore[assignment]
+            self.buffers[self.owner(target)] = g
 
     def enter(self, stmt: Stmt) -> Region:
         """Open the mirror of a forward region."""
@@ -110,7 +108,7 @@ class Control(Statements):
 
     def branch(self, stmt: ir.If) -> None:
         """Reverse an `if` under the same condition."""
-        cond = self.need(stmt.cond)
+        cond, of = self.need(stmt.cond), self.regions.buffer
         for value in self.outside(stmt):
             if owned(value.type):
                 self.buffer_of(value)
@@ -124,8 +122,13 @@ class Control(Statements):
             with self.build.block() as stmts:
                 self.enter(stmt)
                 for m in stmt.merges:
-                    if owned(m.out.type):
-                        self.undo_merge(m.out, (m.then, m.orelse)[arm])
+                    # The buffer of the arm is what the buffer of the merge was.
+                    source = (m.then, m.orelse)[arm]
+                    if m.out in of and of[m.out] in self.current:
+                        known = self.content.get(of[m.out]) is m.out
+                        self.hand(source, self.current[of[m.out]], content=True)
+                        if not known:
+                            del self.content[of[source]]
                 for m, g in moved:
                     self.hand((m.then, m.orelse)[arm], g)
                 self.block(block)
@@ -133,22 +136,11 @@ class Control(Statements):
             ends.append(self.know())
             arms.append(stmts)
         merges: list[ir.Merge] = []
-        made = {self.regions.buffer[m.out] for m in stmt.merges if owned(m.out.type)
-                and self.regions.buffer[m.out].first is m.out}  # fmt: skip
-        known = self.joined(ends, arms, merges, made)
-        self.recall({**before, **known})
+        made = {of[m.out] for m in stmt.merges
+                if m.out in of and of[m.out].first is m.out}  # fmt: skip
+        self.recall(self.joined(ends, arms, merges, made))
         then, orelse = (Block(tuple(a)) for a in arms)
         self.build.emit(ir.If(cond, then, orelse, tuple(merges), stmt.loc))
-
-    def undo_merge(self, out: Value, source: Operand) -> None:
-        """Let the buffer of an arm be what the buffer of a merge is."""
-        made, buffer = self.regions.buffer[out], self.regions.buffer_of(source)
-        known = self.content.get(made) is out
-        if made in self.current:
-            self.current[buffer] = self.current[made]
-            self.content.pop(buffer, None)
-            if known:
-                self.hand(source, self.current[made], content=True)
 
     def joined(
         self, ends: list[Known], arms: list[list[Stmt]], merges: list[ir.Merge],
@@ -290,11 +282,9 @@ class Control(Statements):
             trips = self.need(stmt.trips)
         else:
             trips = self.count("trips", stmt, self.regions.site[stmt].chain)
-        plain = isinstance(stmt, For) and (stmt.start, stmt.step) == (
-            const(0),
-            const(1),
-        )
-        name = stmt.var.name if isinstance(stmt, For) and plain else "k"
+        name = "k"
+        if isinstance(stmt, For) and (stmt.start, stmt.step) == (const(0), const(1)):
+            name = stmt.var.name
         start = build.op("sub", trips, const(1))
         return Value(name, INT), start, const(-1), const(-1)
 

@@ -4,17 +4,18 @@ The backward sweep is built again until it asks for nothing new; what passes fro
 run to the next is the plan alone. Two to four runs are the rule.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from functools import partial
 
 from srcgrad.adjoint.control import Control
-from srcgrad.adjoint.lengths import measure_lengths
 from srcgrad.adjoint.tapes import Plan
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import Block, Function, Operand, Value
-from srcgrad.types import Array, Scalar, Type
+from srcgrad.builder import INT
+from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value
+from srcgrad.types import Array, Dim, Scalar, Type
+from srcgrad.walk import inner_outs, outs, rewrite
 
 _RUNS = 40
 
@@ -88,3 +89,50 @@ class _Sweep(Control):
         g = Value(f"d_{hint or self.regions.function.name}", type)
         self.give(result, g)
         return g
+
+
+def measure_lengths(function: Function, settled: Container[Value]) -> Function:
+    """Return the function with the lengths of all its arrays in scope.
+
+    The arrays of a backward sweep take their types from forward values, whose lengths
+    are numbers of forward regions. Where such a number is not at hand, the length is
+    measured on the first array that has it. Types of `settled` values stay as they are.
+    """
+
+    def measured(
+        stmts: Sequence[Stmt], given: Sequence[Value], defined: set[Value],
+        known: dict[Dim, Dim],
+    ) -> list[Stmt]:  # fmt: skip
+        made: list[Stmt] = []
+
+        def length(value: Value, axis: int, dim: Dim) -> Dim:
+            if all(atom in defined for atom, _ in dim.terms):
+                return dim
+            if dim not in known:
+                atom = Value("n", INT)
+                defined.add(atom)
+                known[dim] = Dim.of(atom)
+                made.append(Op("dim", (value,), (atom,), {"axis": axis}))
+            return known[dim]
+
+        def define(values: Sequence[Value]) -> None:
+            defined.update(values)
+            for value in values:
+                if isinstance(value.type, Array) and value not in settled:
+                    dims = [length(value, k, d) for k, d in enumerate(value.type.dims)]
+                    value.type = replace(value.type, dims=tuple(dims))
+
+        def inside(given: Sequence[Value], block: Block) -> Block:
+            return Block(tuple(measured(block.stmts, given, {*defined}, {**known})))
+
+        define(given)
+        for stmt in stmts:
+            made.append(rewrite(stmt, block=partial(inside, inner_outs(stmt))))
+            define(outs(stmt))
+        return made
+
+    stmts, cut = function.body.stmts, function.cut
+    defined, known = set(function.params), dict[Dim, Dim]()
+    head = measured(stmts[:cut], (), defined, known)
+    rest = measured(stmts[cut:], (), defined, known)
+    return replace(function, body=Block((*head, *rest)), cut=len(head))

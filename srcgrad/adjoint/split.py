@@ -4,27 +4,13 @@ The forward sweep returns its results and all that the backward sweep reads of i
 pullback may run any number of times: what it changes of that it copies first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import Builder
-from srcgrad.ir import (
-    Block,
-    Function,
-    Op,
-    Operand,
-    Stmt,
-    Value,
-    View,
-    gathers,
-    owned,
-)
+from srcgrad.ir import Block, Function, Op, Stmt, Value, View, gathers, owned
 from srcgrad.types import ListOf
 from srcgrad.walk import consumed, every, free_values, outs, substitute
-
-__all__ = ["split"]
 
 
 def split(
@@ -44,53 +30,42 @@ def split(
     cut, regions = adjoint.cut, Regions(adjoint)
     head, tail = adjoint.body.stmts[:cut], adjoint.body.stmts[cut:]
     seeds, gradients = adjoint.params[params:], adjoint.results[results:]
-    views = {s.out: s for s in head if isinstance(s, View)}
-    gone = _changed(head)
-    last = {regions.buffer[v]: v for v in adjoint.params if v in regions.buffer}
-    last |= {regions.buffer[v]: v for s in head for v in outs(s) if v in regions.buffer}
+    views = {s.out: s for s in head if isinstance(s, View) and not gathers(s.path)}
+    gone, buffer = _changed(head), regions.buffer
+    made = (*adjoint.params, *(v for s in head for v in outs(s)))
+    last = {buffer[v]: v for v in made if v in buffer}
     while True:
         kept = [v for v in free_values(tail, gradients) if v not in seeds]
         # Of a version that was changed only the shape is read: the last one has it.
-        stale = {v: last[regions.buffer[v]] for v in kept if v in gone}
-        parts = [v for v in kept if v in views and not gathers(views[v].path)]
+        stale = {v: last[buffer[v]] for v in kept if v in gone}
+        parts = [views[v] for v in kept if v in views]
         if not parts and not stale:
             break
-        tail = (*(views[v] for v in parts), *substitute(Block(tail), stale).stmts)
+        tail = (*parts, *substitute(Block(tail), stale).stmts)
         if gone.intersection(stale.values()):
             return None
-    if any(isinstance(v.type, ListOf) and v.type.item.rank for v in kept):
+    lists = [v for v in kept if isinstance(v.type, ListOf)]
+    if any(isinstance(v.type, ListOf) and v.type.item.rank for v in lists):
         return None
     build = Builder(trusting=True)
     build.open[-1] += head
-    own = _own(adjoint.results[:results], kept, regions, build)
-    packed = {v: build.op("pack_list", v, name=v.name)
-              for v in kept if isinstance(v.type, ListOf)}  # fmt: skip
+    # A result is copied where it lies in memory that is kept.
+    held = {buffer[v].family() for v in kept if v in buffer}
+    own = list(adjoint.results[:results])
+    for k, r in enumerate(own):
+        if owned(r.type) and (r not in buffer or buffer[r].family() in held):
+            own[k] = build.op("copy", r)
+    packed = {v: build.op("pack_list", v, name=v.name) for v in lists}
     out = (*own, *(packed.get(v, v) for v in kept))
-    forward = Function(
-        f"{adjoint.name}_forward", adjoint.params[:params], build.close(), out,
-        adjoint.loc,
-    )  # fmt: skip
+    name, taken = f"{adjoint.name}_forward", adjoint.params[:params]
+    forward = Function(name, taken, build.close(), out, adjoint.loc)
     changed = _changed(tail)
     given = {v: Value(v.name, v.type) for v in kept if v in changed}
     copies = [Op("copy", (new,), (v,)) for v, new in given.items()]
-    takes = (*(packed.get(v) or given.get(v, v) for v in kept), *seeds)
     body = substitute(Block((*copies, *tail)), packed)
+    takes = (*(packed.get(v) or given.get(v, v) for v in kept), *seeds)
     name = f"{adjoint.name}_pullback"
     return forward, Function(name, takes, body, gradients, adjoint.loc)
-
-
-def _own(
-    results: tuple[Operand, ...], kept: list[Value], regions: Regions, build: Builder
-) -> list[Operand]:
-    """Return the results, copied where they lie in memory that is kept."""
-    held = {regions.buffer[v].family() for v in kept if v in regions.buffer}
-    out: list[Operand] = []
-    for r in results:
-        if isinstance(r, Value) and owned(r.type):
-            shared = r not in regions.buffer or regions.buffer[r].family() in held
-            r = build.op("copy", r) if shared else r
-        out.append(r)
-    return out
 
 
 def _changed(stmts: Sequence[Stmt]) -> set[Value]:

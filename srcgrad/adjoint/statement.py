@@ -9,8 +9,6 @@ Order within a statement: the cotangent leaves the buffer first, then an overwri
 part is put back, then the operands receive their contributions.
 """
 
-from __future__ import annotations
-
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -18,12 +16,12 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.adjoint.storage import Storage
 from srcgrad.adjoint.tapes import Plan, unkept
-from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.analyses.masks import Mask, masks
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, const
 from srcgrad.ir import Const, Op, Operand, Path, Stmt, Value, View, owned
 from srcgrad.ops import ROWS
+from srcgrad.ops.terms import Names, Term, apply_rule
 from srcgrad.types import Array, ListOf, Scalar, is_full
 
 # Rules that hand on the cotangent alone: what is zero there stays zero.
@@ -103,11 +101,10 @@ class Statements(Storage):
         with build.block() as stmts:
             here = (ir.Index((var,)),)
             end = build.accumulate(inn, here, build.view(g, here))
-        out = self.buffers[owner] = Value(version.name, version.type)
-        count, body = build.op("length", version), ir.Block(tuple(stmts))
-        carry = ir.Carry(version, inn, end, out)
-        loop = ir.For(var, const(0), count, const(1), (carry,), body, loc=build.loc)
-        build.emit(loop)
+        self.buffers[owner] = out = Value(version.name, version.type)
+        bounds = (const(0), build.op("length", version), const(1))
+        carry, body = ir.Carry(version, inn, end, out), ir.Block(tuple(stmts))
+        build.emit(ir.For(var, *bounds, (carry,), body, loc=build.loc))
 
     def give_part(self, base: Value, path: Path, g: Operand) -> None:
         if base in self.active:
@@ -124,10 +121,9 @@ class Statements(Storage):
             self.buffers[buffer] = made
         return self.buffers[buffer]
 
-    def zeros(self, base: Value) -> Value:
+    def zeros(self, base: Value) -> Any:
         """Return a new buffer of zeros in the shape of an array."""
         build, dtype = self.build, base.type.dtype
-        made: Value
         if isinstance(base.type, ListOf):
             return self.zero_list(base, base.type.item)
         like: Operand | None = self.current.get(self.regions.buffer[base])
@@ -136,42 +132,34 @@ class Statements(Storage):
         elif like is None and base in self.taped.place:
             like = self.need_array(base)
         if like is not None:
-            made = build.op("zeros_like", like, dtype=dtype)
-        else:
-            made = build.op("zeros", *map(build.length, base.type.dims), dtype=dtype)
-        return made
+            return build.op("zeros_like", like, dtype=dtype)
+        return build.op("zeros", *map(build.length, base.type.dims), dtype=dtype)
 
-    def zero_list(self, base: Value, item: Scalar | Array) -> Value:
+    def zero_list(self, base: Value, item: Scalar | Array) -> Any:
         """Return the cotangent of a list: an array, or a list of arrays of zeros."""
         build, buffer, chain = self.build, self.regions.buffer[base], self.regions.chain
         version = self.current.get(buffer) or self.grown(base)
-        made: Value
-        if self.regions.settled(item.dims):
-            count: Operand
-            if version is not None:
-                count = build.op("length", version)
-            else:
-                # Made in a loop: the forward sweep notes how long it was in the end.
-                around = chain[buffer.first]
-                ends = [v for v, b in self.regions.buffer.items() if b is buffer]
-                last = [v for v in ends if chain[v] == around][-1]
-                count = self.count("at", last, around)
-            lengths = map(build.length, item.dims)
-            made = build.op("zeros", count, *lengths, dtype=item.dtype)
-        elif version is not None:
-            made = build.op("zeros_items", version)
+        if not self.regions.settled(item.dims):
+            if version is None:
+                raise unkept(base.name)
+            return build.op("zeros_items", version)
+        if version is not None:
+            count = build.op("length", version)
         else:
-            raise unkept(base.name)
-        return made
+            # Made in a loop: the forward sweep notes how long it was in the end.
+            around = chain[buffer.first]
+            ends = [v for v, b in self.regions.buffer.items() if b is buffer]
+            last = [v for v in ends if chain[v] == around][-1]
+            count = self.count("at", last, around)
+        return build.op("zeros", count, *map(build.length, item.dims), dtype=item.dtype)
 
-    def full(self, g: Operand, base: Value) -> Value:
+    def full(self, g: Operand, base: Value) -> Any:
         """Return a cotangent as a new array in the full shape of its owner."""
         if is_full(g.type, base.type):
-            made: Value = self.build.op("copy", g)
-            return made
+            return self.build.op("copy", g)
         return self.build.write(self.zeros(base), (), g)
 
-    def spread(self, g: Operand, out: Value) -> Operand:
+    def spread(self, g: Operand, out: Value) -> Any:
         """Return the cotangent of a result in the full shape of that result."""
         if not isinstance(out.type, Array) or is_full(g.type, out.type):
             return g
@@ -290,14 +278,13 @@ class Statements(Storage):
                     g = self.spread(g, base)
             self.give(value, g)
 
-    def part(self, version: Value, path: Path) -> Operand:
+    def part(self, version: Value, path: Path) -> Any:
         """Return a copy of a part of a cotangent."""
         if isinstance(self.build.place(version.type, path), Scalar):
             return self.build.read(version, path)
-        out: Operand = self.build.op("copy", self.build.view(version, path))
-        return out
+        return self.build.op("copy", self.build.view(version, path))
 
-    def position(self, stmt: ir.Push) -> Operand:
+    def position(self, stmt: ir.Push) -> Any:
         """Return where in its list an item was put."""
         pushes = self.regions.family_updates(stmt.base)
         turn = self.open[-1].number

@@ -6,12 +6,8 @@ forward sweep. What is not kept yet is noted in the plan, and the backward sweep
 built again.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from srcgrad import ir
 from srcgrad.adjoint.tapes import Plan, Recorder
@@ -22,17 +18,17 @@ from srcgrad.builder import INT
 from srcgrad.ir import Const, Loop, Op, Operand, Path, Read, Stmt, Update, Value, owned
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, ListOf
-from srcgrad.walk import operands, substitute
+from srcgrad.walk import handed, operands, substitute
 
 
 @dataclass(slots=True)
 class Region:
     """One open block of the backward sweep: the mirror of a forward region."""
 
-    stmt: Stmt | None
+    stmt: Any
     depth: int
     cache: dict[Value, Operand] = field(default_factory=dict)
-    number: Operand | None = None
+    number: Any = None
     head: int = 0
 
 
@@ -79,49 +75,35 @@ class Storage:
             self.new = True
         return self.need(self.plan.counts[what, of])
 
-    @contextmanager
-    def at_head(self, region: Region) -> Iterator[None]:
-        """Emit at the head of an open block, before what is there already."""
-        stmts: list[Stmt] = []
-        opened, loc = self.build.open, self.build.loc
-        self.build.loc = region.stmt.loc if region.stmt is not None else loc
-        self.build.open = [*opened[: region.depth + 1], stmts]
-        try:
-            yield
-        finally:
-            self.build.open, self.build.loc = opened, loc
-            block = opened[region.depth]
-            block[region.head : region.head] = stmts
-            region.head += len(stmts)
-
     def load(self, value: Value) -> Operand:
         """Read a value that the forward sweep kept."""
         tape = self.taped.place[value]
         if isinstance(tape, Value):
             return tape
+        # At the head of the innermost loop, before what is there already.
         around = self.open[: len(self.regions.chain[value]) + 1]
         region = next(r for r in reversed(around) if isinstance(r.stmt, Loop))
-        with self.at_head(region):
-            index = [self.turn(loop) for loop in tape.loops]
-            if isinstance(tape.type, ListOf):
-                loop = tape.loops[-1]
-                if len(index) > 1:
-                    first = self.count("first", loop, self.regions.site[loop].chain)
-                    index[-1] = self.build.op("add", first, index[-1])
-                index = index[-1:]
-            path = (ir.Index(tuple(index)),)
-            if owned(value.type):
-                out = self.build.view(tape.version, path, value.name, value.type)
-            else:
-                out = self.build.read(tape.version, path, value.name)
+        stmts: list[Stmt] = []
+        build, opened, loc = self.build, self.build.open, self.build.loc
+        build.open, build.loc = [*opened[: region.depth + 1], stmts], region.stmt.loc
+        turns = {r.stmt: r.number for r in self.open}
+        index = [turns[loop] for loop in tape.loops]
+        if isinstance(tape.type, ListOf):
+            if len(index) > 1:
+                site = self.regions.site[tape.loops[-1]]
+                first = self.count("first", tape.loops[-1], site.chain)
+                index[-1] = build.op("add", first, index[-1])
+            index = index[-1:]
+        path = (ir.Index(tuple(index)),)
+        if owned(value.type):
+            out = build.view(tape.version, path, value.name, value.type)
+        else:
+            out = build.read(tape.version, path, value.name)
+        build.open, build.loc = opened, loc
+        opened[region.depth][region.head : region.head] = stmts
+        region.head += len(stmts)
         region.cache[value] = out
         return out
-
-    def turn(self, loop: Loop) -> Operand:
-        """Return the number of the turn that is being reversed."""
-        found = next(region.number for region in self.open if region.stmt is loop)
-        assert found is not None
-        return found
 
     # values
 
@@ -140,7 +122,7 @@ class Storage:
         if again is None:
             return self.ask(x)
         self.build.loc = self.regions.definition[x].loc
-        found = self.open[-1].cache[x] = again()
+        found = self.open[-1].cache[x] = self.redo(again)
         return found
 
     def need_path(self, path: Path) -> Path:
@@ -165,30 +147,26 @@ class Storage:
     def free_path(self, path: Path, depth: int = 0) -> bool:
         return all(self.free(p, depth + 1) for p in operands(path))
 
-    def again(self, x: Value, depth: int = 0) -> Callable[[], Operand] | None:
-        """Return how to compute or read a number again, if that is cheap."""
-        stmt: Stmt | None = self.regions.definition.get(x)
+    def again(self, x: Value, depth: int = 0) -> Op | Read | None:
+        """Return what computes or reads a number again, if that is cheap."""
+        stmt = self.regions.definition.get(x)
+        if isinstance(stmt, Read):
+            return stmt if self.readable(stmt, depth) else None
+        if not isinstance(stmt, Op):
+            return None
+        row = ROWS[stmt.row]
+        simple = row.kind == "elementwise"
+        if row.cost > 0 and not (simple and x.type.dtype == "int64"):
+            return self.stored(x)
+        free = simple and all(self.free(a, depth + 1) for a in stmt.args)
+        return stmt if free else None
+
+    def redo(self, stmt: Op | Read) -> Operand:
+        """Compute or read the result of a statement again."""
         if isinstance(stmt, Op):
-            row, op = ROWS[stmt.row], stmt
-            simple = row.kind == "elementwise"
-            if row.cost == 0 or (simple and x.type.dtype == "int64"):
-                free = simple and all(self.free(a, depth + 1) for a in op.args)
-                return (lambda: self.apply(op)) if free else None
-            stmt = self.stored(x)
-        elif isinstance(stmt, Read) and not self.readable(stmt, depth):
-            return None
-        if not isinstance(stmt, Read):
-            return None
-        read = stmt
-        return lambda: self.reread(read)
-
-    def apply(self, stmt: Op) -> Operand:
-        """Compute the result of an operation again."""
-        args, name = map(self.need, stmt.args), stmt.out.name
-        out: Operand = self.build.op(stmt.row, *args, name=name, **stmt.attrs)
-        return out
-
-    def reread(self, stmt: Read) -> Operand:
+            args, name = map(self.need, stmt.args), stmt.out.name
+            out: Operand = self.build.op(stmt.row, *args, name=name, **stmt.attrs)
+            return out
         base = self.grown(stmt.base) or self.current[self.regions.buffer[stmt.base]]
         return self.build.read(base, self.need_path(stmt.path), stmt.out.name)
 
@@ -224,19 +202,12 @@ class Storage:
 
     def grown(self, x: Value) -> Value | None:
         """Return the last version of a list that only grows: it holds all of `x`."""
-        regions = self.regions
-        if not isinstance(x.type, ListOf) or not all(
-            isinstance(u, ir.Push) for u in regions.family_updates(x)
-        ):
+        regions, family = self.regions, self.regions.family(x)
+        pushed = all(isinstance(u, ir.Push) for u in regions.family_updates(x))
+        if not isinstance(x.type, ListOf) or not pushed:
             return None
-        family = regions.buffer[x].family()
         versions = [v for v, b in regions.buffer.items() if b.family() is family]
-        made = [
-            v
-            for v in versions
-            if v is regions.buffer[v].first
-            and not isinstance(regions.definition.get(v), Loop | ir.If)
-        ]
+        made = [v for v in versions if isinstance(regions.definition.get(v), Op | None)]
         if len(made) > 1 or regions.chain[made[0]]:
             return None
         last: Value = [v for v in versions if not regions.chain[v]][-1]
@@ -262,7 +233,7 @@ class Storage:
         if x in self.taped.place:
             return self.ask(x)
         if self.remakes(stmt):
-            made = self.open[-1].cache[x] = self.apply(stmt)
+            made = self.open[-1].cache[x] = self.redo(stmt)
             return made
         mine = buffer is not None and self.restorable(x)
         bases = [x] if mine else self.bases(x)
@@ -321,25 +292,21 @@ class Storage:
         if buffer in seen:
             return True
         seen.add(buffer)
-        of, chain = self.regions.buffer_of, self.regions.chain[buffer.first]
-        handed: list[Buffer] = []
+        of, chain = self.regions.buffer, self.regions.chain[buffer.first]
+        taken: list[Buffer] = []
         for stmt in self.regions.site:
-            if isinstance(stmt, Loop):
-                arrays = [c for c in stmt.carries if owned(c.inn.type)]
-                takers = [c for c in arrays if buffer in (of(c.init), of(c.yld))]
-                if takers and not self.closed(stmt, buffer):
-                    return False
-                handed += [of(x) for c in takers for x in (c.inn, c.out)]
-            elif isinstance(stmt, ir.If):
-                merges = [m for m in stmt.merges if owned(m.out.type)]
-                merges = [m for m in merges if of(m.out) is not buffer]
-                then = [of(m.out) for m in merges if of(m.then) is buffer]
-                orelse = [of(m.out) for m in merges if of(m.orelse) is buffer]
-                if bool(then) != bool(orelse) and stmt not in dict(chain):
+            pairs = [(x, out) for x, out in handed(stmt) if owned(out.type)]
+            pairs = [(x, out) for x, out in pairs if of[x] is buffer is not of[out]]
+            taken += [of[out] for _, out in pairs]
+            if isinstance(stmt, Loop) and pairs and not self.closed(stmt, buffer):
+                return False
+            if isinstance(stmt, ir.If) and pairs and stmt not in dict(chain):
+                given = {x for x, _ in pairs}
+                arms = ([m.then for m in stmt.merges], [m.orelse for m in stmt.merges])
+                if any(given.isdisjoint(arm) for arm in arms):
                     return False  # one arm drops it
-                handed += then + orelse
-        return bool(handed or not chain) and all(
-            self.reaches_end(b, seen) for b in handed
+        return bool(taken or not chain) and all(
+            self.reaches_end(b, seen) for b in taken
         )
 
     def closed(self, loop: Loop, buffer: Buffer) -> bool:
@@ -358,45 +325,31 @@ class Storage:
         return [
             u
             for u in self.regions.family_updates(x)
-            if (
-                site[u].order > order
-                or (around is not None and nest(site[u].chain) is around)
-            )
-            and not isinstance(u, ir.Push)
+            if not isinstance(u, ir.Push)
             and not (isinstance(u, ir.Write) and u.once)
+            and (site[u].order > order or nest(site[u].chain) is around is not None)
         ]
 
     def restore(self, x: Value) -> bool:
         """Ask that the writes after a version be undone; tell if the next run will."""
         regions, later = self.regions, self.later_updates(x)
-        # Where one write of a loop is undone, all to this memory are.
-        nests = {nest(regions.site[u].chain) for u in later} - {None}
-        wanted = {
-            u
-            for u in regions.family_updates(x)
-            if u in later or nest(regions.site[u].chain) in nests
-        }
-        for update in regions.updates:
-            if (
-                update not in wanted
-                or isinstance(update, ir.Push)
-                or update in self.plan.restores
-            ):
+        for update in later:
+            if update in self.plan.restores:
                 continue
             self.new = True
             self.undone_next.add(update)
             if isinstance(update, ir.Take):
                 self.plan.restores[update] = update.value
                 continue
+            assert not isinstance(update, ir.Push)
             part = self.build.place(update.base.type, update.path)
             if isinstance(part, Array):
                 part = Array(part.dtype, part.dims)
-            old = Value(f"{update.base.name}_old", part)
-            self.plan.restores[update] = old
+            old = self.plan.restores[update] = Value(f"{update.base.name}_old", part)
             regions.chain[old] = regions.site[update].chain
             if owned(part):
                 regions.buffer[old] = Buffer(old.name, old)
-        return not self.undone_next.isdisjoint(wanted)
+        return not self.undone_next.isdisjoint(later)
 
 
 def is_cheap(stmt: Op) -> bool:

@@ -5,19 +5,18 @@ active versions has a tangent buffer, which is written, handed on and merged as 
 buffer is. Nothing runs backward, so every operand is alive where it is needed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from srcgrad import ir
 from srcgrad.adjoint.reverse import differentiate
-from srcgrad.adjoint.terms import Names, Term, apply_rule
 from srcgrad.algebra import Algebra
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value, View, owned
 from srcgrad.ops import ROWS, Row
+from srcgrad.ops.terms import Names, Term, apply_rule
 from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full
 from srcgrad.walk import free_values, named, operands, outs, rewrite, substitute
 
@@ -70,13 +69,14 @@ class _Tangent:
 
     # tangents of values
 
-    def of(self, x: Operand, like: Type | None = None) -> Operand:
+    def of(self, x: Operand, like: Type | None = None) -> Any:
         """Return the tangent of a value, zeros if it does not move."""
+        type = like or x.type
         if isinstance(x, Value) and x in self.t:
-            return self.build.cast(self.t[x], (like or x.type).dtype)
+            return self.build.cast(self.t[x], type.dtype)
         if isinstance(x, Value) and owned(x.type):
             return self.zeros(x)
-        return Const(0.0, Scalar((like or x.type).dtype))
+        return Const(0.0 if is_float(type) else 0, Scalar(type.dtype))
 
     def zeros(self, x: Value) -> Value:
         """Return a new buffer of zeros like an array, or a list like an empty one."""
@@ -115,7 +115,7 @@ class _Tangent:
             if isinstance(stmt, Op):
                 self.build.emit(stmt)
                 # A length known only now is measured before the tangent may need it.
-                while todo and _measures(todo[-1], stmt):
+                while todo and isinstance(todo[-1], Op) and todo[-1].row == "dim":
                     self.build.emit(todo.pop())
                 self.op(stmt)
             else:
@@ -127,14 +127,14 @@ class _Tangent:
             case View() | ir.Read():
                 self.build.emit(stmt)
                 if stmt.out in self.active and stmt.base in self.t:
-                    base, out = self.buffer(stmt.base), twin(stmt.out)
+                    base, out = self.of(stmt.base), twin(stmt.out)
                     self.t[stmt.out] = self.place(replace(stmt, base=base, out=out))
             case ir.Take():
                 self.build.emit(stmt)
                 if self.active.intersection(outs(stmt)) and stmt.base in self.t:
                     made = {x: twin(x) for x in outs(stmt)}
                     self.t.update(made)
-                    base = self.buffer(stmt.base)
+                    base = self.of(stmt.base)
                     self.build.emit(rewrite(stmt, {stmt.base: base}, made))
             case ir.Write() | ir.Accumulate() | ir.Push():
                 self.update(stmt)
@@ -144,12 +144,6 @@ class _Tangent:
                 self.branch(stmt)
             case _:
                 self.build.emit(stmt)
-
-    def buffer(self, base: Value) -> Value:
-        """Return the tangent of an array or list, which is never a number."""
-        t = self.of(base)
-        assert isinstance(t, Value)
-        return t
 
     def place(self, stmt: View | ir.Read) -> Value:
         """Emit a view or an element; a view of a view is one view of the buffer."""
@@ -166,7 +160,7 @@ class _Tangent:
             self.build.emit(stmt)
             return
         # Zeros take their shape from the version that the statement consumes.
-        base = self.buffer(stmt.base)
+        base = self.of(stmt.base)
         self.build.emit(stmt)
         if moves or isinstance(stmt, ir.Push):
             value = self.of(value, stmt.base.type)
@@ -194,12 +188,12 @@ class _Tangent:
             return
         if self.active.intersection(stmt.outs[1:]):
             raise NotImplementedError(f"the tangent of every result of {row.name}")
-        start = len(self.build.open[-1])
+        start, total = len(self.build.open[-1]), None
         # What takes a list only lays its items side by side.
         if row.kind == "linear" or any(isinstance(a.type, ListOf) for a in stmt.args):
-            self.settle(z, self.linear(stmt, row), start)
-            return
-        total: Operand | None = None
+            total = self.again(stmt, [k for k in range(len(stmt.args))
+                                      if row.param(k) in row.vjp])  # fmt: skip
+            moving = []
         for k in moving:
             part = self.slope(stmt, row, k)
             if part is not None:
@@ -208,45 +202,34 @@ class _Tangent:
         if total is not None:
             self.settle(z, total, start)
 
-    def plus(self, a: Operand, b: Operand) -> Operand:
+    def plus(self, a: Operand, b: Operand) -> Any:
         """Return a sum; what was negated just before is subtracted."""
         last, row = self.build.open[-1][-1], "add"
         if isinstance(last, Op) and last.row == "neg" and last.out is b:
             self.build.open[-1].pop()
             row, b = "sub", last.args[0]
-        out: Operand = self.build.op(row, a, b)
-        return out
+        return self.build.op(row, a, b)
 
-    def operand(self, stmt: Op, k: int) -> Operand:
+    def operand(self, stmt: Op, k: int) -> Any:
         """Return the tangent of an operand; Python numbers give way to the arrays."""
         x, z = stmt.args[k], stmt.outs[0]
         weak = isinstance(x.type, Scalar) and x.type.python
         return self.of(x, z.type if weak else None)
 
-    def again(self, stmt: Op, args: Sequence[Operand]) -> Value:
-        """Apply the same row to other operands; the result has the same shape."""
-        out = Value("", kind(stmt.outs[0].type))
+    def again(self, stmt: Op, moving: Sequence[int]) -> Any:
+        """Apply the same row to tangents; the result has the same shape."""
+        pairs, out = enumerate(stmt.args), Value("", kind(stmt.outs[0].type))
+        args = [self.operand(stmt, k) if k in moving else x for k, x in pairs]
         self.build.emit(replace(stmt, args=tuple(args), outs=(out,)))
         return out
 
-    def linear(self, stmt: Op, row: Row) -> Value:
-        """Apply a linear row to the tangents of its operands."""
-        args = list(stmt.args)
-        for k, x in enumerate(stmt.args):
-            if row.param(k) in row.vjp:
-                if isinstance(x.type, Scalar) and x not in self.t:
-                    args[k] = Const(0.0 if is_float(x.type) else 0, x.type)
-                else:
-                    args[k] = self.operand(stmt, k)
-        return self.again(stmt, args)
-
-    def slope(self, stmt: Op, row: Row, k: int) -> Operand | None:
+    def slope(self, stmt: Op, row: Row, k: int) -> Any:
         """Return how a result moves with one of the operands."""
+        if row.kind == "bilinear":
+            return self.again(stmt, [k])
         t = self.operand(stmt, k)
         if row.kind == "elementwise":
             return self.rule(stmt, row, k, t)
-        if row.kind == "bilinear":
-            return self.again(stmt, (*stmt.args[:k], t, *stmt.args[k + 1 :]))
         return self.transposed(stmt, row, k, t)
 
     def rule(self, stmt: Op, row: Row, k: int, g: Operand) -> Operand | None:
@@ -288,11 +271,12 @@ class _Tangent:
                     s = replace(s, args=tuple(args))
                 kept.insert(0, s)
                 needed.update(operands(s))
-        if _depends(kept, g, out):
-            raise NotImplementedError(f"the rule of {row.name} is not linear")
         # Only the shape of `g` is left, and `z` has the same.
         names: dict[Value, Operand] = {push.params[-1]: t, g: z}
+        tainted: set[Operand] = {g}
         for s in kept:
+            if tainted & _read(s):
+                tainted.update(outs(s))
             for value in outs(s):
                 value.name = ""
             s = substitute(s, names)
@@ -300,6 +284,8 @@ class _Tangent:
                 names[s.out] = self.place(s)
             else:
                 self.build.emit(s)
+        if out in tainted:
+            raise NotImplementedError(f"the rule of {row.name} is not linear")
         return named(out, names)
 
     # regions
@@ -362,23 +348,9 @@ def twin(x: Value) -> Value:
     return Value(tangent_name(x), kind(x.type))
 
 
-def _measures(stmt: Stmt, made: Op) -> bool:
-    """Tell whether a statement measures what the one before it made."""
-    return isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in made.outs
-
-
 def _read(stmt: Stmt) -> set[Operand]:
     """Return the operands of which more than the shape is read."""
     if not isinstance(stmt, Op):
         return set(operands(stmt))
     row, pairs = ROWS[stmt.row], enumerate(stmt.args)
     return {x for k, x in pairs if row.param(k) not in row.shape_only}
-
-
-def _depends(stmts: Sequence[Stmt], g: Value, out: Operand) -> bool:
-    """Tell whether a value depends on more of `g` than its shape."""
-    tainted: set[Operand] = {g}
-    for s in stmts:
-        if tainted & _read(s):
-            tainted.update(outs(s))
-    return out in tainted

@@ -6,8 +6,6 @@ otherwise. A value inside an arm of an `if` first leaves the arm through a merge
 are ordinary write-once buffers, threaded through the regions around the writes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 

@@ -4,37 +4,32 @@ A rule is an ordinary expression. Its names are looked up only when it uses them
 what a rule never names is never kept for it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
 
-from srcgrad.builder import Builder, const
 from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value
-from srcgrad.ops import ROWS, Row
-from srcgrad.types import Array, Dim, Type
+from srcgrad.ops.table import ROWS, Row
+from srcgrad.types import Array, Dim, Scalar, Type
 
 _COMPILED: dict[str, Any] = {}
+_INT = Scalar("int64", python=True)
 Need = Callable[[Value], Operand]
 
 
 class Term:
-    """An operand that writes IR when it is computed with."""
+    """An operand that writes IR through a builder when it is computed with."""
 
     __slots__ = ("_need", "_value", "build")
 
-    def __init__(
-        self, value: Operand, build: Builder, need: Need | None = None
-    ) -> None:
+    def __init__(self, value: Operand, build: Any, need: Need | None = None) -> None:
         self._value, self._need = value, need
         self.build = build
 
     @property
     def value(self) -> Operand:
         """The operand; a value of the forward sweep is kept because of this."""
-        if self._need is not None:
-            assert isinstance(self._value, Value)
+        if self._need is not None and isinstance(self._value, Value):
             self._value, self._need = self._need(self._value), None
         return self._value
 
@@ -69,70 +64,65 @@ class Term:
         return self.type.dtype
 
     @property
-    def shape(self) -> tuple[Term, ...]:
+    def shape(self) -> tuple[Any, ...]:
         """The lengths of the axes."""
-        if not isinstance(self.type, Array):
-            return ()
-        return tuple(
-            Term(self._length(axis, dim), self.build)
-            for axis, dim in enumerate(self.type.dims)
-        )
+        dims = self.type.dims if isinstance(self.type, Array) else ()
+        return tuple(self._length(axis, dim) for axis, dim in enumerate(dims))
 
-    def _length(self, axis: int, dim: Dim) -> Operand:
+    def _length(self, axis: int, dim: Dim) -> Any:
         """Return a length; one that has no value yet is asked of the array itself."""
-        if not all(self.build.available(atom) for atom, _ in dim.terms):
-            out: Operand = self.build.op("dim", self.value, axis=axis)
-            return out
-        return self.build.length(dim)
+        if all(self.build.available(atom) for atom, _ in dim.terms):
+            return Term(self.build.length(dim), self.build)
+        return self.op("dim", axis=axis)
 
     @property
     def size(self) -> Any:
         """The number of elements."""
-        total: Any = Term(const(1), self.build)
+        total: Any = Term(Const(1, _INT), self.build)
         for n in self.shape:
             total = n if total.const == 1 else total * n
         return total
 
     @property
-    def T(self) -> Term:
+    def T(self) -> Any:
         """The transposed view."""
         return self.permute(tuple(reversed(range(self.rank))))
 
     @property
-    def mT(self) -> Term:
+    def mT(self) -> Any:
         """The view with the last two axes exchanged."""
-        axes = list(range(self.rank))
-        axes[-2:] = axes[-1], axes[-2]
-        return self.permute(tuple(axes))
+        *front, last, other = range(self.rank)
+        return self.permute((*front, other, last))
 
-    def permute(self, axes: tuple[int, ...]) -> Term:
+    def permute(self, axes: tuple[int, ...]) -> Any:
         """Return the view with permuted axes."""
-        if axes == tuple(range(len(axes))):
-            return self
-        return self._view(Permute(axes))
+        return self if axes == tuple(range(len(axes))) else self._view(Permute(axes))
 
-    def _view(self, step: Any) -> Term:
-        assert isinstance(self.value, Value)
+    def _view(self, step: Any) -> Any:
         return Term(self.build.view(self.value, (step,)), self.build)
 
-    def __getitem__(self, index: Any) -> Term:
-        parts = index if isinstance(index, tuple) else (index,)
+    def __getitem__(self, index: Any) -> Any:
         items: list[Any] = []
-        for part in parts:
+        for part in index if isinstance(index, tuple) else (index,):
             if isinstance(part, slice):
-                items.append(Slice(*(_number(p) for p in
-                                     (part.start, part.stop, part.step))))  # fmt: skip
+                items.append(Slice(*map(_item, (part.start, part.stop, part.step))))
             else:
-                items.append(_number(part))
+                items.append(_item(part))
         used = sum(i is not None for i in items)
         items += [Slice(None, None, None)] * (self.rank - used)
         step = Index(tuple(items))
         if all(isinstance(i, Const | Value) and not i.type.rank for i in items):
-            assert isinstance(self.value, Value)
             return Term(self.build.read(self.value, (step,)), self.build)
         return self._view(step)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _item(part: Any) -> Any:
+    """Return one item of a subscript as an operand."""
+    if isinstance(part, Term):
+        return part.value
+    return Const(part, _INT) if isinstance(part, int) else part
 
 
 _OPERATORS = {
@@ -145,26 +135,17 @@ _OPERATORS = {
 
 def _define(name: str, row: str) -> None:
     """Give terms an operator, and its mirror image for a number on the left."""
+
+    def mirrored(self: Term, number: Any) -> Any:
+        return Term(self.build.op(row, number, self.value), self.build)
+
     setattr(Term, f"__{name}__", lambda self, *others: self.op(row, *others))
     if name in ("add", "sub", "mul", "truediv"):
-        mirror = f"__r{name}__"
-        setattr(Term, mirror, lambda self, x: _term(x, self.build).op(row, self))
+        setattr(Term, f"__r{name}__", mirrored)
 
 
 for _name, _row in _OPERATORS.items():
     _define(_name, _row)
-
-
-def _number(part: Any) -> Any:
-    if isinstance(part, Term):
-        return part.value
-    return const(part) if isinstance(part, int) else part
-
-
-def _term(value: Any, build: Builder) -> Term:
-    if isinstance(value, Term):
-        return value
-    return Term(const(value), build)
 
 
 class Names(dict[str, Any]):
@@ -175,12 +156,10 @@ class Names(dict[str, Any]):
     """
 
     def __init__(
-        self, build: Builder, stmt: Op, g: Operand, need: Need | None = None
+        self, build: Any, stmt: Op, g: Operand, need: Need | None = None
     ) -> None:
-        super().__init__({"pi": math.pi})
-        row = ROWS[stmt.row]
-        self.build, self.stmt, self.row, self.need = build, stmt, row, need
-        self["g"] = Term(g, build)
+        super().__init__(pi=math.pi, g=Term(g, build))
+        self.build, self.stmt, self.row, self.need = build, stmt, ROWS[stmt.row], need
 
     def __missing__(self, name: str) -> Any:
         row, args = self.row, self.stmt.args
@@ -194,10 +173,7 @@ class Names(dict[str, Any]):
         elif name in row.attrs:
             found = self.stmt.attrs.get(name, row.attrs[name])
         elif name in ROWS:
-
-            def found(first: Any, *others: Any, **attrs: Any) -> Any:
-                return _term(first, self.build).op(name, *others, **attrs)
-
+            found = self.function(name)
         else:
             raise KeyError(name)
         self[name] = found
@@ -205,7 +181,16 @@ class Names(dict[str, Any]):
 
     def term(self, x: Operand) -> Term:
         """Return a forward value as a term."""
-        return Term(x, self.build, self.need if isinstance(x, Value) else None)
+        return Term(x, self.build, self.need)
+
+    def function(self, row: str) -> Callable[..., Term]:
+        """Return a row as a function of terms and numbers."""
+
+        def apply(*args: Any, **attrs: Any) -> Term:
+            given = [a.value if isinstance(a, Term) else a for a in args]
+            return Term(self.build.op(row, *given, **attrs), self.build)
+
+        return apply
 
 
 def apply_rule(row: Row, k: int, names: Names) -> Any:
