@@ -29,9 +29,9 @@ from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import Capture, NeedStatic, Reading, identifier, read
 from srcgrad.ir import Function, Op
+from srcgrad.ops import ROWS
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, drop_entry_checks, run_passes
-from srcgrad.passes.elide_copies import MAY_ALIAS
 from srcgrad.results import fit, ready, touches
 from srcgrad.source import FunctionSource, location
 from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
@@ -295,7 +295,7 @@ class Specialisation:
         function = self.final(function)
         regions, found = Regions(function), []
         made = [s for s in every(function.body) if isinstance(s, Op)]
-        lent = [o for s in made if s.row in MAY_ALIAS for o in s.outs]
+        lent = [o for s in made if ROWS[s.row].alias for o in s.outs]
         taken = {None, *map(regions.family, (*function.params, *lent))}
         for result in function.results:
             here = regions.buffer.get(result)

@@ -137,14 +137,10 @@ def rewrite(
 ) -> Node:
     """Return a statement, block or function with other contents.
 
+    `reads` says what stands for an operand, inner blocks included; `makes` what is
+    defined in place of a value, None for a count of turns only; `gone` holds the
+    statements, carries and merges to leave out; `block` rewrites inner blocks instead.
     What does not change is the same node as before.
-
-    Args:
-        node: The node; it stays as it is.
-        reads: What stands for an operand, inner blocks included.
-        makes: What is defined in place of a value; None for a count of turns only.
-        gone: The statements, carries and merges that are left out.
-        block: How to rewrite inner blocks instead.
     """
     known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
 

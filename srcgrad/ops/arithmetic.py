@@ -227,5 +227,5 @@ linear("copy(x)", _same, x="g", loop="{x}", spell=_copy_text,
        callables=dotted("copy"), methods=("copy",))  # fmt: skip
 
 
-elementwise("stop_gradient(x)", loop="{x}", spell="stop_gradient",
+elementwise("stop_gradient(x)", loop="{x}", spell="stop_gradient", alias=True,
             callables=dotted("stop_gradient", "srcgrad"))  # fmt: skip

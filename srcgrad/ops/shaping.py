@@ -135,11 +135,11 @@ def _along(kernel: str, default: Callable[[int], Any]) -> Any:
 
 
 linear("flip(x, axis=None)", _same, x="g.flip(axis=axis)", callables=dotted("flip"),
-       kernel=_along("flip3", lambda rank: None))  # fmt: skip
+       alias=True, kernel=_along("flip3", lambda rank: None))  # fmt: skip
 linear("flipud(x)", _same, x="g.flipud()", callables=dotted("flipud"),
-       kernel=_along("flip3", lambda rank: 0))  # fmt: skip
+       alias=True, kernel=_along("flip3", lambda rank: 0))  # fmt: skip
 linear("fliplr(x)", _same, x="g.fliplr()", callables=dotted("fliplr"),
-       kernel=_along("flip3", lambda rank: 1))  # fmt: skip
+       alias=True, kernel=_along("flip3", lambda rank: 1))  # fmt: skip
 linear("roll(x, shift, axis=None)", _same, x="g.roll(-shift, axis=axis)",
        kernel=_along("roll3", lambda rank: None))  # fmt: skip
 
@@ -253,7 +253,7 @@ def _broadcast_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 
 linear("broadcast_to(x, *shape)", _broadcast, x="g", kernel=_broadcast_kernel,
-       spell="np.broadcast_to({x}, {shape})")  # fmt: skip
+       spell="np.broadcast_to({x}, {shape})", alias=True)  # fmt: skip
 
 
 # other shapes
@@ -274,7 +274,7 @@ def _reshape_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return call("shaped", types[0].dtype, names[0], tuple_text(names[1:]))
 
 
-linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)",
+linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)", alias=True,
        spell="{x}.reshape({*shape})", kernel=_reshape_kernel)  # fmt: skip
 
 
@@ -347,9 +347,9 @@ def _matrix_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 
 linear("diag(x, k=0)", _diag, x=_diag_rule, callables=dotted("diag"),
-       kernel=_diag_kernel)  # fmt: skip
+       alias=True, kernel=_diag_kernel)  # fmt: skip
 linear("diagonal(x, offset=0)", _diagonal, x="g.diagonal_matrix(*x.shape, k=offset)",
        callables=dotted("diagonal"), methods=("diagonal",),
-       kernel=_diag_kernel)  # fmt: skip
+       alias=True, kernel=_diag_kernel)  # fmt: skip
 linear("diagonal_matrix(v, n, m, k=0)", _matrix_of, v="g.diag(k=k)",
        spell="diagonal_matrix", kernel=_matrix_kernel)  # fmt: skip

@@ -82,6 +82,7 @@ class Row:
     `spell` is the NumPy name of the row, or a template of its text; there `{*shape}`
     are starred operands as they are and `{shape}` their tuple, and `{keywords}` are the
     attributes that differ from their defaults. `sequence` operands print as one list.
+    The result of an `alias` may be a view of its operand.
 
     `loop` is the template of the scalar text in kernels. Its operands have the dtype of
     the result, a condition `c` is a bool; or `takes` says what they have: "bool",
@@ -109,6 +110,7 @@ class Row:
     check: Callable[[Op], str] | None = None
     kernel: Kernel | None = None
     transposed: bool = False
+    alias: bool = False
     sequence: bool = False
     cost: int = 1
     callables: tuple[str, ...] = ()

@@ -16,13 +16,6 @@ from srcgrad.ops import ROWS
 from srcgrad.types import Array
 from srcgrad.walk import every, inner_operands, operands, rewrite
 
-# Rows whose NumPy functions may return a view of their operand instead of a new array.
-MAY_ALIAS = frozenset(
-    "atleast_1d atleast_2d atleast_3d broadcast_to diag diagonal expand_dims flip"
-    " fliplr flipud moveaxis ravel reshape rot90 rollaxis squeeze stop_gradient"
-    " swapaxes transpose".split()
-)
-
 
 def elide_copies(function: Function) -> Function:
     """Return the function without copies that nobody could tell from their originals.
@@ -121,7 +114,7 @@ class _Plan:
             inits = [c.init for c in maker.carries if ir.owned(c.inn.type)]
             return all(self.is_new(x, copy) for x in inits)
         if isinstance(maker, Op):
-            return maker.row not in MAY_ALIAS
+            return not ROWS[maker.row].alias
         return isinstance(maker, ir.Take) and maker.value is first
 
     def is_operand(self, copy: Op, kinds: type | UnionType) -> bool:
@@ -130,7 +123,7 @@ class _Plan:
             self.together(user, copy)
             and isinstance(user, kinds)
             and copy.out is not getattr(user, "base", None)
-            and not (isinstance(user, Op) and user.row in MAY_ALIAS)
+            and not (isinstance(user, Op) and ROWS[user.row].alias)
             for user in self.users[copy.out]
         )
 
