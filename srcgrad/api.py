@@ -12,11 +12,11 @@ from srcgrad.options import CacheInfo as CacheInfo
 from srcgrad.options import Options as Options
 from srcgrad.options import make_options
 
-Function = Callable[..., Any]
-Decorator = Callable[[Function], Differentiated]
+Fun = Callable[..., Any]
+Decorator = Callable[[Fun], Differentiated]
 
 
-def _door(kind: str, fun: Function | None, options: dict[str, Any]) -> Any:
+def _door(kind: str, fun: Fun | None, options: dict[str, Any]) -> Any:
     """Return a `Differentiated`, or the decorator that makes it if `fun` is None."""
     made = make_options(options)
     if fun is None:
@@ -25,10 +25,10 @@ def _door(kind: str, fun: Function | None, options: dict[str, Any]) -> Any:
 
 
 @overload
-def grad(fun: Function, argnums: Any = 0, **options: Any) -> Differentiated: ...
+def grad(fun: Fun, argnums: Any = 0, **options: Any) -> Differentiated: ...
 @overload
 def grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
-def grad(fun: Function | None = None, argnums: Any = 0, **options: Any) -> Any:
+def grad(fun: Fun | None = None, argnums: Any = 0, **options: Any) -> Any:
     """Return the function that computes the gradient of `fun`.
 
     Args:
@@ -54,14 +54,10 @@ def grad(fun: Function | None = None, argnums: Any = 0, **options: Any) -> Any:
 
 
 @overload
-def value_and_grad(
-    fun: Function, argnums: Any = 0, **options: Any
-) -> Differentiated: ...
+def value_and_grad(fun: Fun, argnums: Any = 0, **options: Any) -> Differentiated: ...
 @overload
 def value_and_grad(fun: None = None, argnums: Any = 0, **options: Any) -> Decorator: ...
-def value_and_grad(
-    fun: Function | None = None, argnums: Any = 0, **options: Any
-) -> Any:
+def value_and_grad(fun: Fun | None = None, argnums: Any = 0, **options: Any) -> Any:
     """Return the function that computes `(value, gradient)` in one pass.
 
     Everything is as for `grad`; with `has_aux` the result is `((value, aux), grad)`.
@@ -74,10 +70,10 @@ def value_and_grad(
 
 
 @overload
-def differentiable(fun: Function, **options: Any) -> Differentiated: ...
+def differentiable(fun: Fun, **options: Any) -> Differentiated: ...
 @overload
 def differentiable(fun: None = None, **options: Any) -> Decorator: ...
-def differentiable(fun: Function | None = None, **options: Any) -> Any:
+def differentiable(fun: Fun | None = None, **options: Any) -> Any:
     """Return the function itself at compiled speed, with `.grad` and its relatives.
 
     The options are those of `grad`, `argnums` among them.
@@ -89,7 +85,7 @@ def differentiable(fun: Function | None = None, **options: Any) -> Any:
     return _door("value", fun, options)
 
 
-def vjp(fun: Function, *primals: Any, **options: Any) -> tuple[Any, Any]:
+def vjp(fun: Fun, *primals: Any, **options: Any) -> tuple[Any, Any]:
     """Return `(value, pullback)`; the pullback maps a cotangent to the arguments.
 
     Args:
@@ -106,7 +102,7 @@ def vjp(fun: Function, *primals: Any, **options: Any) -> tuple[Any, Any]:
 
 
 def jvp(
-    fun: Function, primals: Sequence[Any], tangents: Sequence[Any], **options: Any
+    fun: Fun, primals: Sequence[Any], tangents: Sequence[Any], **options: Any
 ) -> tuple[Any, Any]:
     """Return `(value, tangent)`: the derivative in the direction `tangents`.
 
@@ -127,7 +123,7 @@ def jvp(
     return differentiable(fun, **options).jvp(primals, tangents)
 
 
-def hvp(fun: Function, argnums: int = 0, **options: Any) -> Function:
+def hvp(fun: Fun, argnums: int = 0, **options: Any) -> Fun:
     """Return `h(x, v, *args)`: the Hessian of `fun` in `x` times `v`.
 
     Args:

@@ -44,16 +44,19 @@ class PlainRun(Exception):
 class Call:
     """Arguments and their specs by parameter, their leaves by name.
 
-    `names` are the arguments to differentiate with respect to.
+    `names` are the arguments to differentiate with respect to, `tangents` directions
+    for them.
     """
 
     values: Values
     specs: Specs
     names: tuple[str, ...]
     leaves: Values
+    tangents: Sequence[Any] = ()
 
-    def directions(self, made: Specialisation, tangents: Values) -> list[Any]:
-        """Return the float leaves of tangents by argument; None stands for zeros."""
+    def directions(self, made: Specialisation) -> list[Any]:
+        """Return the float leaves of the tangents; None stands for zeros."""
+        tangents = dict(zip(self.names, self.tangents, strict=True))
         given = [
             value
             for name, spec in made.arguments.items()
@@ -188,18 +191,22 @@ class Differentiated:
         self._last = self.make(call.specs, call.names, call.leaves.__getitem__)
         return self._last
 
-    def program(
-        self, kind: str, made: Specialisation, names: tuple[str, ...],
-        values: Values | None = None,
-    ) -> Program:  # fmt: skip
-        """Return what computes the value, or the gradient if there is one."""
+    def program(self, kind: str, made: Specialisation, call: Call) -> Program:
+        """Return what computes a value, a derivative or both, if there is one."""
+        names, count = call.names, len(made.wrt(call.names))
         if kind == "value":
             return made.primal, [], 0
+        if kind == "vjp":
+            return made.split(names)[0], [], 0
+        if kind == "jvp":
+            return made.tangent(names), call.directions(made), len(made.seeds)
         form = made.reading.result
-        if values and not isinstance(form, Node) and form[0] == "static":
-            self._plain(values)  # it may well raise
+        if not isinstance(form, Node) and form[0] == "static":
+            self._plain(call.values)  # it may well raise
         made.check(names, self.options.has_aux, self.inner is None)
-        return made.adjoint(names), [made.one], len(made.wrt(names))
+        if kind == "hvp":
+            return made.second(names), [made.one, *call.directions(made)], count
+        return made.adjoint(names), [made.one], count
 
     def _inputs(self, call: Call, made: Specialisation, in_place: bool) -> list[Any]:
         """Return what generated code takes, once nothing stands against running it."""
@@ -220,17 +227,17 @@ class Differentiated:
         return made.ready(raw)
 
     def _compute(
-        self, call: Call, program: Callable[[Specialisation], Program],
-        in_place: bool = False,
-    ) -> tuple[Specialisation, list[Any], list[Any]]:  # fmt: skip
+        self, kind: str, call: Call
+    ) -> tuple[Specialisation, list[Any], list[Any]]:
         """Return what was made, what went in, and flat results.
 
         If generated code raises, plain Python raises its own. If that does not, lengths
         were taken for equal that are not: the function is made again.
         """
+        in_place = kind == "value"
         for _ in range(_ATTEMPTS):
             made = self.find(call)
-            function, extra, derivatives = program(made)
+            function, extra, derivatives = self.program(kind, made, call)
             inputs = self._inputs(call, made, in_place)
             try:
                 return made, inputs, made.run(function, [*inputs, *extra], derivatives)
@@ -289,17 +296,12 @@ class Differentiated:
             found = None if plan is None else plan(args)
             if found is not None:
                 return found
-        is_value = kind == "value"
-        call = self.bind(args, kwargs, () if is_value else None)
-
-        def program(made: Specialisation) -> Program:
-            return self.program(kind, made, call.names, call.values)
-
+        call = self.bind(args, kwargs, () if kind == "value" else None)
         try:
-            made, inputs, out = self._compute(call, program, is_value)
+            made, inputs, out = self._compute(kind, call)
         except PlainRun as plain:
             return plain.args[0]
-        if is_value:
+        if kind == "value":
             raw = list(call.leaves.values())
             new = out[made.reading.results :]
             for place, final in zip(made.reading.written, new, strict=True):
@@ -309,7 +311,8 @@ class Differentiated:
         form = made.form(kind, call.names, self.options)
         taken = all(map(operator.is_, made.raw(call.leaves), inputs))
         if taken and self.signature.simple and not kwargs:
-            plan = make_plan(made, program(made), form, args, call.values)
+            program = self.program(kind, made, call)
+            plan = make_plan(made, program, form, args, call.values)
             if plan is not None:
                 if len(plans) >= _KEPT:
                     plans.clear()
@@ -323,12 +326,8 @@ class Differentiated:
 
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
         """Return the value and a pullback to positional arguments: `srcgrad.vjp`."""
-
-        def program(made: Specialisation) -> Program:
-            return made.split(call.names)[0], [], 0
-
         call = self._positional(args, kwargs)
-        made, given, out = self._compute(call, program)
+        made, given, out = self._compute("vjp", call)
         form, count = made.reading.result, len(made.wrt(call.names))
         forward, backward = made.split(call.names)
         kept = given if forward is made.primal else out[made.reading.results :]
@@ -357,10 +356,6 @@ class Differentiated:
         if len(primals) != len(tangents):
             raise ValueError(f"{len(primals)} arguments, but {len(tangents)} tangents")
 
-        def program(made: Specialisation) -> Program:
-            moved = call.directions(made, dict(zip(call.names, tangents, strict=True)))
-            return made.tangent(call.names), moved, len(made.seeds)
-
         def moved(leaf: Tree) -> Tree:
             if leaf[0] == "static":
                 return leaf
@@ -369,7 +364,8 @@ class Differentiated:
         pairs = zip(primals, tangents, strict=True)
         args = [float(p) if type(p) is int and t is not None else p for p, t in pairs]
         call = self._positional(args, {})
-        made, _, out = self._compute(call, program)
+        call.tangents = tangents
+        made, _, out = self._compute("jvp", call)
         places = {k: made.reading.results + at for at, k in enumerate(made.seeds)}
         form = pair(made.reading.result, relabel(made.reading.result, moved))
         both: tuple[Any, Any] = results.result_of(form, out)
@@ -382,14 +378,10 @@ class Differentiated:
             helps = ("choose it: `argnums=0`",)
             raise make_error("SG303", "`hvp` needs one argument", helps=helps)
 
-        def program(made: Specialisation) -> Program:
-            _, one, derivatives = self.program("grad", made, call.names, call.values)
-            moved = call.directions(made, dict.fromkeys(call.names, v))
-            return made.second(call.names), [*one, *moved], derivatives
-
         place = k if k >= 0 else k + len(args) + 1
         call = self.bind((*args[:place], x, *args[place:]), kwargs)
-        made, _, out = self._compute(call, program)
+        call.tangents = [v]
+        made, _, out = self._compute("hvp", call)
         return results.result_of(made.gradients(call.names, out).items[0], out)
 
     @property
@@ -418,7 +410,7 @@ class Differentiated:
         call = self.bind(args, kwargs)
         made = self.find(call)
         kind = "value" if stage == "forward" else "grad"
-        function, _, _ = self.program(kind, made, call.names, call.values)
+        function, _, _ = self.program(kind, made, call)
         if stage == "kernel":
             return made.kernel_text(function)
         return print_function(function) if stage == "ir" else made.text(function).text
@@ -428,7 +420,7 @@ class Differentiated:
         for kind, names in (("value", ()), ("grad", None)):
             call = self.bind(args, kwargs, names)
             made = self.find(call)
-            function, extra, _ = self.program(kind, made, call.names)
+            function, extra, _ = self.program(kind, made, call)
             code = made.code(function)
             if self.backend == "numba":
                 code.compile([*made.ready(made.raw(call.leaves)), *extra])

@@ -39,7 +39,7 @@ def _wrap(of: Differentiated, made: Specialisation, call: Call) -> Any:
     if flaw:
         what = f"a function for compiled code {flaw}"
         raise make_error("SG305", what, function=made.source.name)
-    function, seeds, _ = of.program(of.kind, made, call.names)
+    function, seeds, _ = of.program(of.kind, made, call)
     result = spelt(made.form(of.kind, call.names, of.options))
     kernel, name = made.code(function), f"{function.name}_njit"
     return wrapped(kernel, name, ones, made.ready(made.raw(call.leaves)), seeds, result)

@@ -45,10 +45,10 @@ def gradient_reading(
     key = ("read", inner.kind, names)
     if key in made.made:
         return made, made.made[key]
-    adjoint, _, _ = inner.program("grad", made, names)
+    made.check(names, inner.options.has_aux, inner.inner is None)
+    adjoint = made.adjoint(names)
     *params, seed = adjoint.params
-    one = Const(1.0, Scalar(seed.type.dtype))
-    unit: dict[Any, Operand] = {seed: one}
+    unit: dict[Any, Operand] = {seed: Const(1.0, Scalar(seed.type.dtype))}
     used: list[Operand] = []  # results that the form never names are left out
     reads: list[Stmt] = []
 
@@ -64,11 +64,10 @@ def gradient_reading(
         return ("leaf", len(used) - 1, *leaf[2:])
 
     form = relabel(made.form(inner.kind, names, inner.options), keep)
-    body = Block((*substitute(adjoint.body, unit).stmts, *reads))
+    body = _without_units(Block((*substitute(adjoint.body, unit).stmts, *reads)))
     function = replace(
-        adjoint, params=tuple(params), results=tuple(used), cut=None,
-        body=_without_units(body),
-    )  # fmt: skip
+        adjoint, params=tuple(params), results=tuple(used), cut=None, body=body
+    )
     reading = made.made[key] = replace(
         made.reading, function=function, result=form, written=[], results=len(used),
         lost=False,
@@ -81,12 +80,7 @@ def gradient_reading(
 
 @dataclass(slots=True)
 class Call:
-    """A call that is being read.
-
-    Attributes:
-        specs: The kind of every argument, by parameter.
-        leaves: The numbers and arrays in them by name, in the order of the parameters.
-    """
+    """A call that is being read: specs by parameter, numbers and arrays by name."""
 
     reader: Any
     node: Any

@@ -25,7 +25,7 @@ from srcgrad.specialise import Program, Specialisation
 from srcgrad.trees import Known, Node, Tree, closed, opened
 
 Plan = Callable[[tuple[Any, ...]], Any]
-_NUMBERS = {float, int, np.float64, np.float32, np.int64}
+_PLAIN = int | float | str | np.number | None
 _TEXT = """
 def plan(a):
     try:
@@ -50,7 +50,7 @@ def exact(args: Iterable[Any], array: type = np.ndarray) -> tuple[Any, ...]:
 
 def _kind(value: Any) -> Any:
     kind = type(value)
-    if kind in _NUMBERS:
+    if kind is int or issubclass(kind, np.number):
         return kind
     if kind is dict:
         return tuple(value), exact(value.values())
@@ -73,7 +73,7 @@ def make_plan(
     (function, extra, derivatives), reading = program, made.reading
     changes = reading.effects or made.written or made.fixed or made.options.check_nan
     defaults = list(values.values())[len(args) :]
-    fixed = all(type(value) in _NUMBERS for value in defaults)
+    fixed = all(isinstance(value, _PLAIN) for value in defaults)
     if made.options.runner != "numba" or changes or not fixed:
         return None
     write = _Writer()

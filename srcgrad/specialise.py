@@ -113,14 +113,14 @@ class Specialisation:
         results = self.reading.function.results[: self.reading.results]
         return tuple(k for k, r in enumerate(results) if is_float(r.type))
 
+    def dtype(self, k: int) -> str:
+        """Return the dtype of a result."""
+        return str(self.reading.function.results[k].type.dtype)
+
     @property
     def one(self) -> Any:
         """The cotangent of a scalar result."""
         return np.dtype(self.dtype(0)).type(1.0)
-
-    def dtype(self, k: int) -> str:
-        """Return the dtype of a result."""
-        return str(self.reading.function.results[k].type.dtype)
 
     @once
     def wrt(self, names: Names) -> list[int]:
@@ -166,6 +166,8 @@ class Specialisation:
     @once
     def pure(self) -> Function:
         """The IR without the final versions of the arrays that are written."""
+        if not self.reading.written:
+            return self.primal
         results = self.reading.function.results[: self.reading.results]
         return run_passes(replace(self.reading.function, results=results))
 
@@ -211,8 +213,8 @@ class Specialisation:
         what, *helps = _flaw(self.reading.result, self.reading.function, has_aux)
         about: dict[str, Any] = {"function": source.name, "names": names}
         if what:
-            whole = getattr(source.node, "body", None)  # of a lambda the expression
-            whole = whole if isinstance(whole, ast.expr) else source.node
+            node = source.node
+            whole = node.body if isinstance(node, ast.Lambda) else node
             returns = [n for n in ast.walk(whole) if isinstance(n, ast.Return)]
             last = max(returns, key=lambda stmt: stmt.lineno, default=whole)
             what, place = f"`{source.name}` {what}", location(source, last)
