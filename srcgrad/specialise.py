@@ -27,7 +27,8 @@ from srcgrad.clone import expand
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
-from srcgrad.frontend.entry import Capture, NeedStatic, Reading, identifier, read
+from srcgrad.frontend.build import NeedStatic
+from srcgrad.frontend.entry import Capture, Reading, identifier, read
 from srcgrad.ir import Function, Op
 from srcgrad.ops import ROWS
 from srcgrad.options import Options

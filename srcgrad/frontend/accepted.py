@@ -1,137 +1,90 @@
 """Report all syntax outside the language, before anything else is done.
 
-One walk over the tree. What is refused by its kind alone stands in the two tables; what
-depends on where it stands (a generator, an f-string, `:=`) has a method of its own.
-What depends on values (how many items `*args` has, whether a function is known) is not
-decided here: the builder knows more.
+One walk over the tree. What depends on values (how many items `*args` has, whether a
+function is known) is not decided here: the builder knows more.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from srcgrad.errors import Problem, Problems
 from srcgrad.source import FunctionSource, location
 
-__all__ = ["check_accepted"]
-
-ACCEPTED = (
-    ast.AnnAssign | ast.Assert | ast.Assign | ast.Attribute | ast.AugAssign
-    | ast.BinOp | ast.BoolOp | ast.Break | ast.Call | ast.Compare | ast.Constant
-    | ast.Continue | ast.Dict | ast.DictComp | ast.Expr | ast.For | ast.FunctionDef
-    | ast.If | ast.IfExp | ast.Import | ast.ImportFrom | ast.Lambda | ast.List
-    | ast.ListComp | ast.Name | ast.Pass | ast.Raise | ast.Return | ast.Slice
-    | ast.Starred | ast.Subscript | ast.Tuple | ast.UnaryOp | ast.While
+_ACCEPTED = (
+    ast.AnnAssign | ast.Assert | ast.Assign | ast.Attribute | ast.AugAssign | ast.BinOp
+    | ast.BoolOp | ast.Break | ast.Call | ast.Compare | ast.Constant | ast.Continue
+    | ast.Dict | ast.DictComp | ast.Expr | ast.For | ast.FormattedValue | ast.Global
+    | ast.If | ast.IfExp | ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Lambda
+    | ast.List | ast.ListComp | ast.Name | ast.NamedExpr | ast.Nonlocal | ast.Pass
+    | ast.Raise | ast.Return | ast.Slice | ast.Starred | ast.Subscript | ast.Tuple
+    | ast.UnaryOp | ast.While
 )  # fmt: skip
-TAKES_GENERATOR = frozenset({"sum", "min", "max", "any", "all", "list", "tuple"})
-LOGS = frozenset(
-    {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
-)
-
-
-class Refusal(NamedTuple):
-    """What is said about a kind of syntax."""
-
-    code: str
-    what: str
-    note: str
-    help: str
-
-
-STATEMENTS: dict[str, Refusal] = {
-    "AsyncFor": Refusal(
-        "SG101", "`async for` is outside the language", "an ordinary loop is meant",
-        "collect the items first and write `for`",
-    ),
-    "AsyncFunctionDef": Refusal(
-        "SG101", "an async function is outside the language", "",
-        "write it as a plain `def` and await outside of it",
-    ),
-    "AsyncWith": Refusal(
-        "SG101", "`async with` is outside the language", "",
-        "do it outside and pass what it gives as an argument",
-    ),
-    "ClassDef": Refusal(
-        "SG101", "a class cannot be defined in a differentiated function", "",
-        "define it outside of the function",
-    ),
-    "Delete": Refusal(
-        "SG101", "`del` is outside the language", "memory is freed without it",
-        "leave it out, or keep what remains: x = x[:-1]",
-    ),
-    "Match": Refusal(
-        "SG101", "`match` is outside the language", "", "write `if` and `elif`"
-    ),
-    "Try": Refusal(
-        "SG106", "`try` is outside the language",
-        "which statement fails is not known before it runs",
-        "test for the case first: `if d != 0:` instead of catching the error",
-    ),
-    "TypeAlias": Refusal(
-        "SG101", "a type alias is outside the language", "",
-        "define it outside of the function",
-    ),
-    "With": Refusal(
-        "SG101", "`with` is outside the language", "",
-        "do it outside and pass what it gives as an argument",
-    ),
+_TAKES_GENERATOR = {"sum", "min", "max", "any", "all", "list", "tuple"}
+_LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
+_OUTSIDE = "define it outside of the function"
+_AROUND = "do it outside and pass what it gives as an argument"
+# What is said about a kind of syntax: what it is, why, and what to write instead. The
+# code is SG101 for statements and SG107 for expressions if none is given.
+_REFUSED: dict[str, tuple[str, ...]] = {
+    "AsyncFor": ("`async for` is outside the language", "an ordinary loop is meant",
+                 "collect the items first and write `for`"),
+    "AsyncFunctionDef": ("an async function is outside the language", "",
+                         "write it as a plain `def` and await outside of it"),
+    "AsyncWith": ("`async with` is outside the language", "", _AROUND),
+    "Await": ("`await` is outside the language", "",
+              "await outside and pass the value as an argument", "SG101"),
+    "ClassDef": ("a class cannot be defined in a differentiated function", "",
+                 _OUTSIDE),
+    "Delete": ("`del` is outside the language", "memory is freed without it",
+               "leave it out, or keep what remains: x = x[:-1]"),
+    "GeneratorExp": (
+        "a generator is accepted only as the argument of sum, min, max, any, all, list "
+        "or tuple", "", "write a list: [... for ...]"),
+    "JoinedStr": (
+        "an f-string is accepted only in print, logging, raise and assert",
+        "text made from values has no derivative",
+        "write the text out; keep numbered parts in a list"),
+    "Match": ("`match` is outside the language", "", "write `if` and `elif`"),
+    "NamedExpr": ("`:=` is not accepted here", "it may run any number of times",
+                  "assign the name in a statement of its own"),
+    "Set": ("a set is outside the language", "its order is not fixed",
+            "write a tuple or a list"),
+    "SetComp": ("a set is outside the language", "its order is not fixed",
+                "write a list: [... for ...]"),
+    "Try": ("`try` is outside the language",
+            "which statement fails is not known before it runs",
+            "test for the case first: `if d != 0:` instead of catching the error",
+            "SG106"),
+    "TypeAlias": ("a type alias is outside the language", "", _OUTSIDE),
+    "With": ("`with` is outside the language", "", _AROUND),
+    "Yield": ("`yield` is outside the language",
+              "a gradient needs one result, not a sequence of them",
+              "collect the values in a list and return it", "SG101"),
 }  # fmt: skip
-STATEMENTS["TryStar"] = STATEMENTS["Try"]
+_REFUSED |= {"TryStar": _REFUSED["Try"], "YieldFrom": _REFUSED["Yield"]}
+_DECORATED = ("an inner function cannot be decorated", "",
+              "define it outside, or take the decorator off", "SG101")  # fmt: skip
+_RAISE_AGAIN = ("a bare `raise` is outside the language",
+                "no exception is being handled",
+                "name the exception: raise ValueError(...)", "SG106")  # fmt: skip
+_STARRED_GENERATOR = ("how many arguments `*` stands for is not known", "",
+                      "pass a tuple or a list of known length", "SG102")  # fmt: skip
+_QUIET = ("`with np.errstate(...)` is outside the language",
+          "gradients give no floating-point warnings",
+          "leave it out, or put it around the call")  # fmt: skip
+# Where statements lie in statements; what is not part of what runs.
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_ASIDE = {"annotation", "returns", "decorator_list", "ctx", "op", "ops"}
 
-EXPRESSIONS: dict[str, Refusal] = {
-    "Await": Refusal(
-        "SG101", "`await` is outside the language", "",
-        "await outside and pass the value as an argument",
-    ),
-    "Set": Refusal(
-        "SG107", "a set is outside the language", "its order is not fixed",
-        "write a tuple or a list",
-    ),
-    "SetComp": Refusal(
-        "SG107", "a set is outside the language", "its order is not fixed",
-        "write a list: [... for ...]",
-    ),
-    "Yield": Refusal(
-        "SG101", "`yield` is outside the language",
-        "a gradient needs one result, not a sequence of them",
-        "collect the values in a list and return it",
-    ),
-}  # fmt: skip
-EXPRESSIONS["YieldFrom"] = EXPRESSIONS["Yield"]
-
-QUIET_WITH = Refusal(
-    "SG101", "`with np.errstate(...)` is outside the language",
-    "gradients give no floating-point warnings",
-    "leave it out, or put it around the call",
-)  # fmt: skip
-GENERATOR = Refusal(
-    "SG107", "a generator is accepted only as the argument of sum, min, max, any, "
-    "all, list or tuple", "", "write a list: [... for ...]",
-)  # fmt: skip
-STARRED_GENERATOR = Refusal(
-    "SG102", "how many arguments `*` stands for is not known", "",
-    "pass a tuple or a list of known length",
-)  # fmt: skip
-F_STRING = Refusal(
-    "SG107", "an f-string is accepted only in print, logging, raise and assert",
-    "text made from values has no derivative",
-    "write the text out; keep numbered parts in a list",
-)  # fmt: skip
-WALRUS = Refusal(
-    "SG107", "`:=` is not accepted here", "it may run any number of times",
-    "assign the name in a statement of its own",
-)  # fmt: skip
-DECORATED = Refusal(
-    "SG101", "an inner function cannot be decorated", "",
-    "define it outside, or take the decorator off",
-)  # fmt: skip
-RAISE_AGAIN = Refusal(
-    "SG106", "a bare `raise` is outside the language", "no exception is being handled",
-    "name the exception: raise ValueError(...)",
-)  # fmt: skip
+# Where an expression stands: in `raise` or `assert`, which only CPython ever evaluates;
+# in a message or printed, so that f-strings may be there; in a comprehension or a
+# lambda, run any number of times.
+Place = frozenset[str]
+_NOWHERE: Place = frozenset()
+_TEXT: Place = frozenset({"text"})
+_MESSAGE: Place = frozenset({"message", "text"})
 
 
 def check_accepted(
@@ -153,111 +106,107 @@ def check_accepted(
     >>> [(problem.code, problem.message) for problem in problems]
     [('SG101', '`yield` is outside the language')]
     """
-    checker = _Checker(source, problems)
-    root = tree or source.node
+    root, checker = tree or source.node, _Checker(source, problems)
     if isinstance(root, ast.Lambda):
-        checker.expression(root.body, _Place())
+        checker.visit(root.body)
     else:
-        checker.body(root)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an expression stands.
-
-    Attributes:
-        message: in `raise` or `assert`, which only CPython ever evaluates.
-        text: in a message or printed, so that f-strings may be there.
-        repeated: in a comprehension or a lambda, run any number of times.
-    """
-
-    message: bool = False
-    text: bool = False
-    repeated: bool = False
+        checker.function(root, "body")
 
 
 class _Checker:
-    """Walk a function.
-
-    Attributes:
-        open: the functions around the present place, with the names they bind.
-        outer: what the names of enclosing functions and the module hold.
-    """
+    """Walk a function; `open` are the functions around, with the names they bind."""
 
     def __init__(self, source: FunctionSource, problems: Problems) -> None:
-        self.source = source
-        self.problems = problems
+        self.source, self.problems = source, problems
         self.open: list[tuple[ast.FunctionDef, set[str]]] = []
         self.outer = {**source.module_globals, **source.closure()}
 
-    def refuse(self, refusal: Refusal, node: ast.AST) -> None:
+    def refuse(self, node: ast.AST, *said: str) -> None:
         """Note that a node is refused."""
-        code, what, note, help = refusal
+        stmt = isinstance(node, ast.stmt)
+        said = said or _REFUSED.get(type(node).__name__) or (
+            f"this {'statement' if stmt else 'expression'} is outside the language", "",
+            "leave it out",
+        )  # fmt: skip
+        what, note, advice, code = (*said, "SG101" if stmt else "SG107")[:4]
         where, name = location(self.source, node), self.source.name
-        self.problems.add(Problem(code, what, where, note, (help,), (), name))
+        self.problems.add(Problem(code, what, where, note, (advice,), (), name))
 
-    # Statements.
-
-    def body(self, function: ast.FunctionDef) -> None:
-        """Check the statements of a function."""
+    def function(self, function: ast.FunctionDef, *fields: str) -> None:
+        """Check fields of a function."""
         self.open.append((function, _bound_names(function)))
-        self.statements(function.body)
+        self.parts(function, fields)
         self.open.pop()
 
-    def statements(self, stmts: Iterable[ast.stmt]) -> None:
-        """Check a block."""
-        for stmt in stmts:
-            self.statement(stmt)
-
-    def statement(self, stmt: ast.stmt) -> None:
-        """Check a statement and what is in it."""
-        match stmt:
+    def visit(
+        self, node: ast.AST, place: Place = _NOWHERE, taken: bool = False
+    ) -> None:
+        """Check a node and what is in it; `taken` says that a generator may be here."""
+        fields: Sequence[str] = node._fields
+        match node:
             case ast.FunctionDef():
-                self.inner_function(stmt)
+                for decorator in node.decorator_list[:1]:
+                    self.refuse(decorator, *_DECORATED)
+                self.function(node, "args", "body")
+                return
             case ast.Global() | ast.Nonlocal():
-                self.outer_names(stmt)
+                self.outer_names(node)
             case ast.Raise():
-                if stmt.exc is None:
-                    self.refuse(RAISE_AGAIN, stmt)
-                self.children(stmt, _Place(message=True, text=True))
-            case ast.Assert():
-                self.expression(stmt.test, _Place())
-                if stmt.msg:
-                    self.expression(stmt.msg, _Place(message=True, text=True))
-            case ast.AnnAssign():
-                self.expression(stmt.target, _Place())
-                if stmt.value:
-                    self.expression(stmt.value, _Place())
-            case ast.Expr(value=ast.Call(func=func)) if _prints(func):
-                self.children(stmt.value, _Place(text=True))
-            case _ if isinstance(stmt, ACCEPTED):
-                self.children(stmt, _Place())
-            case _:
-                self.refused_statement(stmt)
+                if node.exc is None:
+                    self.refuse(node, *_RAISE_AGAIN)
+                place = _MESSAGE
+            case ast.Expr(value=ast.Call(func=function)) if _prints(function):
+                place = _TEXT
+            case ast.Call(func=ast.Name(id=name)) if self.is_recursive(name):
+                what = f"`{name}` calls itself: recursion is not differentiated yet"
+                note = "it is planned for a later version"
+                advice = "write it as a loop, with a list for what is still to do"
+                self.refuse(node, what, note, advice, "SG103")
+            case ast.Lambda():
+                place |= {"repeated"}
+            case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
+                if any(g.is_async for g in node.generators):
+                    self.refuse(node, *_REFUSED["AsyncFor"], "SG101")
+                plain = isinstance(node, ast.GeneratorExp) and not taken
+                if plain and "message" not in place:
+                    self.refuse(node)
+                place |= {"repeated"}
+            case ast.NamedExpr() if "repeated" in place:
+                self.refuse(node)
+            case ast.Starred(value=ast.GeneratorExp()):
+                if "message" not in place:
+                    self.refuse(node, *_STARRED_GENERATOR)
+                taken = True
+            case ast.JoinedStr() if "text" not in place:
+                self.refuse(node)
+                return
+            case ast.ExceptHandler() | ast.match_case():
+                fields = _BLOCKS
+            case ast.stmt() if not isinstance(node, _ACCEPTED):
+                quiet = isinstance(node, ast.With) and all(map(_errstate, node.items))
+                self.refuse(node, *_QUIET if quiet else ())
+                inner = isinstance(node, ast.AsyncFunctionDef | ast.ClassDef)
+                fields = () if inner else _BLOCKS
+            case ast.expr() if not isinstance(node, _ACCEPTED):
+                jumps = isinstance(node, ast.Await | ast.Yield | ast.YieldFrom)
+                if jumps or "message" not in place:
+                    self.refuse(node)
+        self.parts(node, fields, place, taken)
 
-    def refused_statement(self, stmt: ast.stmt) -> None:
-        """Refuse a statement by its kind, then look into its blocks."""
-        kind = type(stmt).__name__
-        refusal = STATEMENTS.get(kind) or Refusal(
-            "SG101", "this statement is outside the language", "", "leave it out"
-        )
-        if isinstance(stmt, ast.With) and all(map(_is_errstate, stmt.items)):
-            refusal = QUIET_WITH
-        self.refuse(refusal, stmt)
-        if not isinstance(stmt, ast.AsyncFunctionDef | ast.ClassDef):
-            blocks = [stmt, *getattr(stmt, "handlers", ()), *getattr(stmt, "cases", ())]
-            for block in blocks:
-                for part in ("body", "orelse", "finalbody"):
-                    self.statements(getattr(block, part, ()))
-
-    def inner_function(self, function: ast.FunctionDef) -> None:
-        """Check a function in the function."""
-        for decorator in function.decorator_list[:1]:
-            self.refuse(DECORATED, decorator)
-        for default in (*function.args.defaults, *function.args.kw_defaults):
-            if default is not None:
-                self.expression(default, _Place())
-        self.body(function)
+    def parts(
+        self, node: ast.AST, fields: Sequence[str], place: Place = _NOWHERE,
+        taken: bool = False,
+    ) -> None:  # fmt: skip
+        """Check fields of a node."""
+        callee = getattr(node, "func", None)
+        takes = isinstance(callee, ast.Name) and callee.id in _TAKES_GENERATOR
+        taken = taken and isinstance(node, ast.Starred)
+        for name in fields:
+            value = () if name in _ASIDE else getattr(node, name, ())
+            for child in value if isinstance(value, list) else (value,):
+                if isinstance(child, ast.AST):
+                    inside = _MESSAGE if name == "msg" else place
+                    self.visit(child, inside, taken or (takes and name == "args"))
 
     def outer_names(self, stmt: ast.Global | ast.Nonlocal) -> None:
         """Refuse `global` and `nonlocal` of names that are then written."""
@@ -272,102 +221,10 @@ class _Checker:
             what = f"the {word} variable {', '.join(names)} is written"
             note = "a gradient must leave everything outside as it was"
             advice = "pass it as an argument and return the new value"
-            self.refuse(Refusal("SG105", what, note, advice), stmt)
+            self.refuse(stmt, what, note, advice, "SG105")
 
-    # Expressions.
-
-    def children(self, node: ast.AST, place: _Place) -> None:
-        """Check everything directly in a node."""
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.stmt):
-                self.statement(child)
-            elif isinstance(child, ast.expr):
-                self.expression(child, place)
-            elif isinstance(child, ast.comprehension | ast.keyword):
-                self.children(child, place)
-
-    def expression(self, node: ast.expr, place: _Place) -> None:
-        """Check an expression and what is in it."""
-        match node:
-            case ast.Call():
-                self.call(node, place)
-            case ast.GeneratorExp():
-                if not place.message:
-                    self.refuse(GENERATOR, node)
-                self.comprehension(node, place)
-            case ast.ListComp() | ast.DictComp():
-                self.comprehension(node, place)
-            case ast.Lambda():
-                for default in (*node.args.defaults, *node.args.kw_defaults):
-                    if default is not None:
-                        self.expression(default, place)
-                self.expression(node.body, replace(place, repeated=True))
-            case ast.JoinedStr():
-                if place.text:
-                    self.children(node, place)
-                else:
-                    self.refuse(F_STRING, node)
-            case ast.FormattedValue():
-                self.children(node, place)
-            case ast.NamedExpr():
-                if place.repeated:
-                    self.refuse(WALRUS, node)
-                self.expression(node.value, place)
-            case _ if isinstance(node, ACCEPTED):
-                self.children(node, place)
-            case _:
-                self.refused_expression(node, place)
-
-    def refused_expression(self, node: ast.expr, place: _Place) -> None:
-        """Refuse an expression by its kind; a message may hold anything but jumps."""
-        kind = type(node).__name__
-        if not place.message or kind in ("Await", "Yield", "YieldFrom"):
-            unknown = Refusal(
-                "SG107", "this expression is outside the language", "", "leave it out"
-            )
-            self.refuse(EXPRESSIONS.get(kind, unknown), node)
-        self.children(node, place)
-
-    def call(self, node: ast.Call, place: _Place) -> None:
-        """Check a call, and that it is not the function's own."""
-        if self.is_recursive(node.func):
-            name = ast.unparse(node.func)
-            what = f"`{name}` calls itself: recursion is not differentiated yet"
-            note = "it is planned for a later version"
-            advice = "write it as a loop, with a list for what is still to do"
-            self.refuse(Refusal("SG103", what, note, advice), node)
-        takes_generator = (
-            isinstance(node.func, ast.Name) and node.func.id in TAKES_GENERATOR
-        )
-        self.expression(node.func, place)
-        for argument in node.args:
-            if isinstance(argument, ast.GeneratorExp) and takes_generator:
-                self.comprehension(argument, place)
-            elif isinstance(argument, ast.Starred) and isinstance(
-                argument.value, ast.GeneratorExp
-            ):
-                if not place.message:
-                    self.refuse(STARRED_GENERATOR, argument)
-                self.comprehension(argument.value, place)
-            else:
-                self.expression(argument, place)
-        for keyword in node.keywords:
-            self.expression(keyword.value, place)
-
-    def comprehension(
-        self, node: ast.GeneratorExp | ast.ListComp | ast.DictComp, place: _Place
-    ) -> None:
-        """Check the parts of a comprehension."""
-        for generator in node.generators:
-            if generator.is_async:
-                self.refuse(STATEMENTS["AsyncFor"], generator)
-        self.children(node, replace(place, repeated=True))
-
-    def is_recursive(self, callee: ast.expr) -> bool:
-        """Tell whether a call is one of the function that it stands in."""
-        if not isinstance(callee, ast.Name):
-            return False
-        name = callee.id
+    def is_recursive(self, name: str) -> bool:
+        """Tell whether a name is that of the function that it stands in."""
         for function, bound in reversed(self.open):
             if function is not self.source.node and function.name == name:
                 return True
@@ -375,26 +232,20 @@ class _Checker:
                 return False
         if name not in self.outer:  # decorated: the name is about to be bound
             return name == self.source.name
-        return _function_of(self.outer[name]) is self.source.function
-
-
-def _function_of(value: object) -> object:
-    """Return the plain function inside a compiled or differentiated one."""
-    for attribute in ("primal", "py_func"):
-        value = getattr(value, attribute, value)
-    return value
+        value = self.outer[name]
+        for attribute in ("primal", "py_func"):  # differentiated, or compiled
+            value = getattr(value, attribute, value)
+        return value is self.source.function
 
 
 def _bound_names(function: ast.FunctionDef) -> set[str]:
     """Return the names that a function binds itself."""
-    parameters = ast.walk(function.args)
-    names = {node.arg for node in parameters if isinstance(node, ast.arg)}
-    for stmt in function.body:
-        for node in ast.walk(stmt):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                names.add(node.id)
-            elif isinstance(node, ast.FunctionDef):
-                names.add(node.name)
+    names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    for node in (inner for stmt in function.body for inner in ast.walk(stmt)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.FunctionDef):
+            names.add(node.name)
     return names
 
 
@@ -402,12 +253,11 @@ def _prints(function: ast.expr) -> bool:
     """Tell calls whose arguments are only shown: print and logging."""
     if isinstance(function, ast.Name):
         return function.id == "print"
-    return isinstance(function, ast.Attribute) and function.attr in LOGS
+    return isinstance(function, ast.Attribute) and function.attr in _LOGS
 
 
-def _is_errstate(item: ast.withitem) -> bool:
+def _errstate(item: ast.withitem) -> bool:
     """Tell `np.errstate(...)`."""
     call = item.context_expr
     function = call.func if isinstance(call, ast.Call) else call
-    name = getattr(function, "attr", getattr(function, "id", ""))
-    return name == "errstate"
+    return getattr(function, "attr", getattr(function, "id", "")) == "errstate"

@@ -8,14 +8,22 @@ import dataclasses
 import importlib
 import inspect
 import types as pytypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import SrcgradError, suggest
-from srcgrad.frontend import build, expressions, iteration, library, stacks, state
+from srcgrad.frontend import (
+    build,
+    expressions,
+    indexing,
+    iteration,
+    library,
+    stacks,
+    state,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Ref, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
@@ -293,17 +301,21 @@ def bound(
     kwargs: Kwargs, node: ast.AST, name: str = "",
 ) -> inspect.BoundArguments:  # fmt: skip
     """Bind arguments to a signature."""
+    helps: list[str] = []
     try:
         return signature.bind(*args, **kwargs)
     except TypeError as error:
-        _, call = reader.place(node)
-        shown = name or (ast.unparse(call.func) if isinstance(call, ast.Call) else "it")
-        unknown = set(kwargs) - set(signature.parameters)
-        what = f"`{shown}`: {error}"
-        if unknown:
-            known = "" if name else " that is known here"
-            what = f"`{shown}` has no argument `{min(unknown)}`{known}"
-        raise reader.problem("SG202" if unknown else "SG201", what, node) from None
+        known, unknown = signature.parameters, set(kwargs) - set(signature.parameters)
+        what = f"`{name}` has no argument `{min(unknown, default='')}`"
+        if not name:
+            _, call = reader.place(node)
+            name = ast.unparse(call.func) if isinstance(call, ast.Call) else "it"
+            helps = [f"it takes {', '.join(f'`{k}`' for k in known)}"] * bool(unknown)
+            what = (
+                f"`{name}` is known without the argument `{min(unknown, default='')}`"
+            )
+        code, what = ("SG202", what) if unknown else ("SG201", f"`{name}`: {error}")
+        raise reader.problem(code, what, node, helps=helps) from None
 
 
 def named(reader: build.Reader, call: inspect.BoundArguments) -> Kwargs:
@@ -331,12 +343,12 @@ def _construct(
     reader: build.Reader, cls: Any, args: list[Thing], kwargs: Kwargs, node: ast.AST
 ) -> Thing:
     """Build a namedtuple or a dataclass out of its fields."""
-    made = dataclasses.is_dataclass(cls) and "__init__" in vars(cls)
+    maker = next(vars(c) for c in cls.__mro__ if "__init__" in vars(c))
+    made = getattr(maker.get("__dataclass_params__"), "init", False)
     if not made and not hasattr(cls, "_fields"):
         raise reader.problem("SG201", f"`{cls.__name__}` cannot be called here", node)
     signature = with_defaults(inspect.signature(cls))
-    found = bound(reader, signature, args, kwargs, node, cls.__name__)
-    values = {**named(reader, found)}
+    values = named(reader, bound(reader, signature, args, kwargs, node, cls.__name__))
     if not made:
         return Tuple(tuple(values.values()), cls)
     for f in dataclasses.fields(cls):
@@ -455,70 +467,53 @@ def push(
     reader.state.ver[root] = reader.build.push(reader.version(root), operand)
 
 
-def comprehension(reader: build.Reader, node: ast.ListComp | ast.GeneratorExp) -> Thing:
-    """Read a list comprehension as the loop it stands for."""
-    cell = ListCell("")
+def comprehension(
+    reader: build.Reader, node: ast.ListComp | ast.GeneratorExp | ast.DictComp
+) -> Thing:
+    """Read a comprehension as the loop it stands for; keys of a dict must be known."""
+    cell: v.DictCell | ListCell = ListCell("")
     reader.state.heap[cell] = ()
+    if isinstance(node, ast.DictComp):
+        cell = v.DictCell("")
+        reader.state.heap[cell] = {}
     saved = dict(reader.state.names)
     slot = f".list{len(reader.held)}_{node.lineno}_{node.col_offset}"
     reader.state.names[slot] = cell
-    inner = {n.id for g in node.generators for n in ast.walk(g.target)
-             if isinstance(n, ast.Name)}  # fmt: skip
 
-    def finish() -> None:
-        append(reader, cell, reader.expression(node.elt), node)
+    def run(generators: list[ast.comprehension], conditions: list[ast.expr]) -> None:
+        if conditions:
+            cond = expressions.condition(reader, conditions[0])
+            if not isinstance(cond, Const):
+                state.branch(
+                    reader, cond, lambda: run(generators, conditions[1:]),
+                    lambda: None, None,
+                )  # fmt: skip
+            elif cond.value:
+                run(generators, conditions[1:])
+        elif generators:
+            first, *rest = generators
+            over = reader.expression(first.iter)
+            items = iteration.sequence(reader, over, first.iter)
+            known = isinstance(items.count, Const) and isinstance(cell, v.DictCell)
+            items.fixed = items.fixed or known
+            live = frozenset(reader.state.names)
+            iteration.run_items(
+                reader, items, over, first.target, lambda: run(rest, first.ifs),
+                frozenset(), live,
+            )  # fmt: skip
+        elif isinstance(node, ast.DictComp):
+            key, value = reader.expression(node.key), reader.expression(node.value)
+            indexing.put(reader, cell, key, value, node.key)
+        else:
+            assert isinstance(cell, ListCell)
+            append(reader, cell, reader.expression(node.elt), node)
 
-    _generate(reader, node.generators, finish)
-    for name in inner:
+    run(node.generators, [])
+    targets = (n for g in node.generators for n in ast.walk(g.target))
+    for name in {slot, *(n.id for n in targets if isinstance(n, ast.Name))}:
         reader.state.names.pop(name, None)
         if name in saved:
             reader.state.names[name] = saved[name]
-    reader.state.names.pop(slot, None)
-    return cell
-
-
-def _generate(
-    reader: build.Reader,
-    generators: list[ast.comprehension],
-    finish: Callable[[], None],
-) -> None:
-    """Run the loops and conditions of a comprehension."""
-    first, rest = generators[0], generators[1:]
-    over = reader.expression(first.iter)
-
-    def body(conditions: list[ast.expr]) -> None:
-        if conditions:
-            cond = expressions.condition(reader, conditions[0])
-            if isinstance(cond, Const):
-                if cond.value:
-                    body(conditions[1:])
-                return
-            state.branch(reader, cond, lambda: body(conditions[1:]), lambda: None, None)
-        elif rest:
-            _generate(reader, rest, finish)
-        else:
-            finish()
-
-    live = frozenset(reader.state.names)
-    items = iteration.sequence(reader, over, first.iter)
-    iteration.run_items(
-        reader, items, over, first.target, lambda: body(list(first.ifs)),
-        frozenset(), live,
-    )  # fmt: skip
-
-
-def dict_comprehension(reader: build.Reader, node: ast.DictComp) -> Thing:
-    """Read a dict comprehension over a container of known length."""
-    (generator,) = node.generators
-    over = reader.expression(generator.iter)
-    items = iteration.sequence(reader, over, generator.iter)
-    contents: dict[Any, Thing] = {}
-    for k in range(len(items_of(reader, over, node))):
-        reader.assign(generator.target, items.item(const(k)))
-        key = static(reader, reader.expression(node.key), node.key)
-        contents[key] = reader.expression(node.value)
-    cell = v.DictCell("")
-    reader.state.heap[cell] = contents
     return cell
 
 

@@ -10,39 +10,22 @@ import ast
 import dataclasses
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import srcgrad.frontend.arrays
 import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
+from srcgrad import ir
 from srcgrad.builder import INT, Meeting, const
+from srcgrad.frontend import values as v
 from srcgrad.frontend.build import NeedStatic, Reader
 from srcgrad.frontend.calls import lift
 from srcgrad.frontend.iteration import TestWrites
-from srcgrad.frontend.values import (
-    DictCell,
-    Gone,
-    ListCell,
-    Maybe,
-    Poison,
-    Record,
-    Ref,
-    Root,
-    Static,
-    Thing,
-    Tuple,
-    is_operand,
-    is_point,
-    kind_of,
-)
-from srcgrad.ir import Block, Const, Function, Index, Op, Operand, Stmt, Value
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar, put_lengths
 from srcgrad.walk import consumed, every, inner_outs, outs, substitute
-
-__all__ = ["Capture", "NeedStatic", "Reading", "contained", "identifier", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +49,7 @@ class Reading:
     compiling. `statics` are the captured values that are compiled in.
     """
 
-    function: Function
+    function: ir.Function
     result: Any
     captures: list[Capture]
     leaves: list[str]
@@ -117,97 +100,87 @@ class _Entry:
         self.source, self.specs, self.fixed = source, specs, fixed
         self.reader = Reader(source, names, ones)
         self.reader.capture = self.capture
-        self.params: list[Value] = []
+        self.params: list[ir.Value] = []
         self.leaves: list[str] = []
         self.captures: list[Capture] = []
-        self.arguments: dict[Root, int] = {}
-        self.head: list[Stmt] = []
-        self.lost = False
+        self.arguments: dict[v.Root, int] = {}
+        self.head: list[ir.Stmt] = []
 
     def run(self) -> Reading:
-        reader = self.reader
-        where = location(self.source, self.source.node)
+        reader, loc = self.reader, location(self.source, self.source.node)
         things = {n: self.thing(s, n) for n, s in self.specs.items()}
         containers = dict(reader.state.heap)
         result = reader.function(self.source, things)
         reader.problems.raise_if_any()
-        operands: list[Operand] = []
+        operands: list[ir.Operand] = []
         try:
             form = flatten(reader, result, operands, self.own)
-        except Gone as gone:
+        except v.Gone as gone:
             reader.gone(gone.cell)
+        reader.problems.raise_if_any()
+        count, written, lost = len(operands), [], False
         for cell, before in containers.items():
             now = reader.state.heap.get(cell)
-            listlike = isinstance(now, Ref) and now.root.listlike
-            self.lost |= now is not before and (reader.wrote_list or not listlike)
-        reader.problems.raise_if_any()
-        body, results, written = self.finish(operands)
+            listlike = isinstance(now, v.Ref) and now.root.listlike
+            lost |= now is not before and (reader.wrote_list or not listlike)
+        for root, position in self.arguments.items():
+            final = reader.state.ver.get(root)
+            lost |= final is None
+            if final is not None and final is not self.params[position]:
+                written.append(position)
+                operands.append(final)
+        body = ir.Block((*self.head, *reader.build.close().stmts))
         name = self.source.name if self.source.name.isidentifier() else "function"
-        function = Function(name, tuple(self.params), body, tuple(results), where)
+        function = ir.Function(name, tuple(self.params), body, tuple(operands), loc)
         function = self.protect(function)
         self.settle(function)
         return Reading(
             function, form, self.captures, self.leaves, written, reader.effects,
-            len(operands), self.lost, reader.build.meetings, reader.statics,
+            count, lost, reader.build.meetings, reader.statics,
         )  # fmt: skip
 
-    # arguments
-
-    def thing(self, spec: Tree, name: str) -> Thing:
+    def thing(self, spec: Tree, name: str) -> v.Thing:
         """Return what an argument is bound to; make its parameters."""
-        if not isinstance(spec, Node):
-            match spec:
-                case ("static", known):
-                    none = known.value is None
-                    return Static(None) if none else lift(self.reader, known.value)
-                case ("scalar", dtype, python):
-                    return self.number(dtype, python, name)
-                case ("array", dtype, ones, *strided):
-                    return self.array(dtype, ones, name, not strided)
-            raise TypeError(spec)
-        pairs = zip(spec.keys, spec.items, strict=True)
-        parts = [self.thing(s, f"{name}.{k}") for k, s in pairs]
-        return contained(self.reader, spec, parts, identifier(name))
-
-    def number(self, dtype: str, python: bool, name: str) -> Thing:
-        value = Value(identifier(name), Scalar(dtype, python))
-        self.params.append(value)
-        self.leaves.append(name)
-        if name in self.fixed:
-            return Const(self.fixed[name], value.type)  # type: ignore[arg-type]
-        self.reader.leaves.add(value)
-        return value
-
-    def array(
-        self, dtype: str, ones: tuple[int, ...], name: str, contiguous: bool
-    ) -> Thing:
-        dims, measures = [], []
-        for axis, one in enumerate(ones or (1,)):  # rank 0: see Ref
-            if one:
-                dims.append(Dim(1))
-            else:
-                atom = Value("", INT)
+        match spec:
+            case Node():
+                pairs = zip(spec.keys, spec.items, strict=True)
+                parts = [self.thing(s, f"{name}.{k}") for k, s in pairs]
+                return contained(self.reader, spec, parts, identifier(name))
+            case ("static", known):
+                return lift(self.reader, known.value)
+            case ("scalar", dtype, python):
+                value = self.param(name, Scalar(dtype, python))
+                if name in self.fixed:
+                    return ir.Const(self.fixed[name], Scalar(dtype, python))
+                self.reader.leaves.add(value)
+                return value
+        _, dtype, ones, *strided = spec
+        atoms = [None if one else ir.Value("", INT) for one in ones or (1,)]
+        dims = tuple(Dim(1) if a is None else Dim.of(a) for a in atoms)
+        value = self.param(name, Array(dtype, dims, not strided))
+        for axis, atom in enumerate(atoms):
+            if atom is not None:
                 self.reader.outer_atoms.add(atom)
-                measures.append((axis, atom))
-                dims.append(Dim(0, ((atom, 1),)))
-        called = identifier(name)
-        value = Value(called, Array(dtype, tuple(dims), contiguous))
-        for axis, atom in measures:
-            self.head.append(Op("dim", (value,), (atom,), {"axis": axis}))
-        self.params.append(value)
-        self.leaves.append(name)
-        root = Root(called, value.type)  # type: ignore[arg-type]
+                self.head.append(ir.Op("dim", (value,), (atom,), {"axis": axis}))
+        root = v.Root(value.name, value.type)  # type: ignore[arg-type]
         self.reader.state.ver[root] = value
         self.arguments[root] = len(self.params) - 1
-        path = () if ones else (Index((const(0),)),)
-        return Ref(root, path, value.type if ones else Scalar(dtype))
+        if ones:
+            return v.Ref(root, (), value.type)
+        return v.Ref(root, (ir.Index((const(0),)),), Scalar(dtype))  # of rank 0
 
-    def capture(self, place: Place, name: str, value: Any) -> Thing:
+    def param(self, name: str, type: Scalar | Array) -> ir.Value:
+        self.params.append(ir.Value(identifier(name), type))
+        self.leaves.append(name)
+        return self.params[-1]
+
+    def capture(self, place: Place, name: str, value: Any) -> v.Thing:
         """Make a captured value a hidden argument."""
         spec = spec_of(value, name)
         taken = {leaf.partition(".")[0] for leaf in (*self.specs, *self.leaves)}
         taken |= {c.leaf for c in self.captures}
-        shown = next(n for n in _numbered(name) if n not in taken)
+        names = (f"{name}_{k}" for k in itertools.count(2))
+        shown = next(n for n in itertools.chain([name], names) if n not in taken)
         self.captures.append(Capture(place, spec, shown))
         before = set(self.reader.state.ver)
         thing = self.thing(spec, shown)
@@ -216,52 +189,34 @@ class _Entry:
             self.arguments.pop(root, None)
         return thing
 
-    # results
-
-    def own(self, thing: Thing) -> Operand:
+    def own(self, thing: v.Thing) -> ir.Operand:
         """Return an array result as a new array of its own."""
-        reader = self.reader
-        if not isinstance(thing, Ref | ListCell):
-            reader.problem("SG302", f"the result is a {kind_of(thing)}")
+        if not isinstance(thing, v.Ref | v.ListCell):
+            self.reader.problem("SG302", f"the result is a {v.kind_of(thing)}")
             return const(0)
-        out: Operand = reader.build.op("copy", reader.operand(thing))
+        out: ir.Operand = self.reader.build.op("copy", self.reader.operand(thing))
         return out
 
-    def finish(self, operands: list[Operand]) -> tuple[Block, list[Operand], list[int]]:
-        """Return the body, and the results with the final versions of what it wrote."""
-        results = list(operands)
-        written = []
-        for root, position in self.arguments.items():
-            final = self.reader.state.ver.get(root)
-            self.lost |= final is None
-            if final is not None and final is not self.params[position]:
-                written.append(position)
-                results.append(final)
-        stmts = (*self.head, *self.reader.build.close().stmts)
-        return Block(stmts), results, written
-
-    def protect(self, function: Function) -> Function:
+    def protect(self, function: ir.Function) -> ir.Function:
         """Copy every array argument that is written or handed on, at entry."""
-        changed = {v for s in every(function.body) for v in consumed(s)}
-        copies: list[Stmt] = []
-        names: dict[Value, Operand] = {}
+        changed = {x for s in every(function.body) for x in consumed(s)}
+        copies: list[ir.Stmt] = []
+        names: dict[ir.Value, ir.Operand] = {}
         for param in function.params:
             if param in changed:
-                own = Value(param.name, param.type)
+                own = names[param] = ir.Value(param.name, param.type)
                 plain = getattr(param.type, "contiguous", True)
                 attrs: dict[str, object] = {} if plain else {"via": "layout"}
-                copies.append(Op("copy", (param,), (own,), attrs, function.loc))
-                names[param] = own
-        stmts = function.body.stmts
+                copies.append(ir.Op("copy", (param,), (own,), attrs, function.loc))
         split = len(self.head)
-        rest = substitute(Block(stmts[split:]), names)
+        rest = substitute(ir.Block(function.body.stmts[split:]), names)
         results = tuple(
-            names.get(r, r) if isinstance(r, Value) else r for r in function.results
+            names.get(r, r) if isinstance(r, ir.Value) else r for r in function.results
         )
-        body = Block((*stmts[:split], *copies, *rest.stmts))
+        body = ir.Block((*self.head, *copies, *rest.stmts))
         return dataclasses.replace(function, body=body, results=results)
 
-    def settle(self, function: Function) -> None:
+    def settle(self, function: ir.Function) -> None:
         """Write dims without the values that turned out to carry nothing."""
         known = self.reader.aliases
         for _ in range(5):  # what stands for a value may be made of such values itself
@@ -271,58 +226,52 @@ class _Entry:
                 value.type = put_lengths(value.type, known)
 
 
-def contained(reader: Reader, node: Node, parts: list[Thing], name: str = "") -> Thing:
-    """Return the thing that holds these parts, as a node of a tree does."""
-    if node.kind == "tuple":
-        return Tuple(tuple(parts), node.cls)
-    heap = reader.state.heap
-    if node.kind == "list":
-        cell: ListCell | DictCell | Record = ListCell(name)
-        heap[cell] = tuple(parts)
-        return cell
-    cell = Record(name, node.cls) if node.cls else DictCell(name)
-    heap[cell] = dict(zip(node.keys, parts, strict=True))
-    return cell
-
-
 def flatten(
-    reader: Reader, thing: Thing, operands: list[Operand],
-    array: Callable[[Thing], Operand],
+    reader: Reader, thing: v.Thing, operands: list[ir.Operand],
+    array: Callable[[v.Thing], ir.Operand],
 ) -> Any:  # fmt: skip
     """Return the form of a thing over a flat list of operands, which it adds to.
 
     Arrays, and all that is no container of numbers, become operands by `array`.
     """
-    heap = reader.state.heap
-    if isinstance(thing, Maybe):
+    heap: dict[Any, Any] = reader.state.heap
+    if isinstance(thing, v.Maybe):
         thing = reader.bound(thing, "the result", None)
-    kind, cls, parts = "", None, {}
+    cls = getattr(thing, "cls", None)
     match thing:
-        case Tuple():
-            kind, cls, parts = "tuple", thing.cls, dict(enumerate(thing.items))
-        case ListCell() if not isinstance(heap[thing], Ref):
+        case v.Tuple():
+            kind, parts = "tuple", dict(enumerate(thing.items))
+        case v.ListCell() if isinstance(heap[thing], tuple):
             kind, parts = "list", dict(enumerate(heap[thing]))
-        case DictCell():
-            kind, parts = "dict", heap[thing]
-        case Record():
-            kind, cls, parts = "record", thing.cls, heap[thing]
-        case Static():
-            return ("static", Known(thing.value))
-        case Poison():
-            return ("static", Known(None))
-    if kind:
-        items = tuple(flatten(reader, t, operands, array) for t in parts.values())
-        return Node(kind, cls, tuple(parts), items)
-    scalar = is_operand(thing) or is_point(thing)
-    operands.append(reader.operand(thing) if scalar else array(thing))
-    return ("leaf", len(operands) - 1, *["array of rank 0"] * is_point(thing))
+        case v.DictCell() | v.Record():
+            kind, parts = "record" if cls else "dict", heap[thing]
+        case v.Static() | v.Poison():
+            return ("static", Known(getattr(thing, "value", None)))
+        case _:
+            point = v.is_point(thing)
+            scalar = v.is_operand(thing) or point
+            operands.append(reader.operand(thing) if scalar else array(thing))
+            return ("leaf", len(operands) - 1, *["array of rank 0"] * point)
+    items = tuple(flatten(reader, t, operands, array) for t in parts.values())
+    return Node(kind, cls, tuple(parts), items)
+
+
+def contained(
+    reader: Reader, node: Node, parts: list[v.Thing], name: str = ""
+) -> v.Thing:
+    """Return the thing that holds these parts, as a node of a tree does."""
+    if node.kind == "tuple":
+        return v.Tuple(tuple(parts), node.cls)
+    heap = reader.state.heap
+    if node.kind == "list":
+        cell: v.ListCell | v.DictCell | v.Record = v.ListCell(name)
+        heap[cell] = tuple(parts)
+        return cell
+    cell = v.Record(name, node.cls) if node.cls else v.DictCell(name)
+    heap[cell] = dict(zip(node.keys, parts, strict=True))
+    return cell
 
 
 def identifier(name: str) -> str:
     """Return the name of a leaf as generated code may spell it."""
     return re.sub(r"\W", "_", name)
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}_{k}" for k in itertools.count(2))

@@ -71,10 +71,8 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
             return _dict(reader, node)
         case ast.Lambda() | ast.FunctionDef():
             return calls.closure(reader, node)
-        case ast.ListComp() | ast.GeneratorExp():
+        case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
             return calls.comprehension(reader, node)
-        case ast.DictComp():
-            return calls.dict_comprehension(reader, node)
         case ast.NamedExpr(ast.Name(name), inner):
             named = evaluate(reader, inner)
             reader.bind(name, named)

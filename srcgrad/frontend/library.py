@@ -30,7 +30,7 @@ Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
 OTHERWISE = "write it with operations that are known, loops included"
 # What of numbers that are known is a number that is known.
-_FOLDED = {getattr(builtins, n) for n in
+_FOLDED = {id(getattr(builtins, n)) for n in
            "abs bool divmod float int max min pow round sum".split()}  # fmt: skip
 # Rows that take several axes.
 _MANY_AXES = {"sum", "prod", "max", "min", "mean", "var", "std", "any", "all",
@@ -105,18 +105,16 @@ def known(
     if isinstance(function, Row):
         return apply_row(reader, function, args, kwargs, node)
     of_math = getattr(function, "__module__", "") == "math"
-    plain = [
-        a.value for a in args if isinstance(a, Const) and (of_math or a.type.python)
-    ]
-    if (
-        len(plain) == len(args)
-        and not kwargs
-        and (of_math or (plain and function in _FOLDED))
-    ):
+    values = [a.value for a in args
+              if isinstance(a, Const) and (of_math or a.type.python)]  # fmt: skip
+    foldable = of_math or (values and id(function) in _FOLDED)
+    if foldable and len(values) == len(args) and not kwargs:
         try:
-            return calls.lift(reader, function(*plain))
+            result = function(*values)
         except (ArithmeticError, ValueError) as error:
             return reader.raises(type(error).__name__)
+        if not isinstance(result, int) or abs(result) < 2**63:
+            return calls.lift(reader, result)
     _, name, meaning = _by_identity().get(id(function), (None, "", None))
     if isinstance(meaning, Row):
         via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
@@ -159,55 +157,55 @@ def _signature(meaning: Handler) -> inspect.Signature:
     return calls.with_defaults(signature)
 
 
+@functools.cache
+def _row_signature(name: str, outside: bool) -> inspect.Signature:
+    """Return the signature of a row; from `outside` as NumPy gives it."""
+    row, P = ROWS[name], inspect.Parameter
+    found = {p: P(p, P.POSITIONAL_OR_KEYWORD) for p in row.params if p[0] != "*"}
+    kind = P.KEYWORD_ONLY if row.starred else P.POSITIONAL_OR_KEYWORD
+    if row.starred:
+        found["*"] = P(row.params[-1][1:], P.VAR_POSITIONAL)
+    for attr in row.attrs:
+        found[attr] = P(attr, kind, default=None)
+        for more in _AFTER_AXIS.get(name, ()) if attr == "axis" and outside else ():
+            found[more] = P(more, kind, default=None)
+    if not outside:
+        found["via"] = P("via", P.KEYWORD_ONLY, default=None)
+    return inspect.Signature(list(found.values()))
+
+
 def apply_row(
     reader: build.Reader, row: Row, args: list[Thing], kwargs: dict[str, Thing],
     node: ast.AST, via: str = "",
 ) -> Thing:  # fmt: skip
     """Apply a row to arguments bound as its signature says; `via` says who calls it."""
-    operands = [p for p in row.params if not p.startswith("*")]
-    order = [*operands, *row.attrs]
-    if via:
-        order[len(operands) + 1 : len(operands) + 1] = _AFTER_AXIS.get(row.name, ())
-    elif row.starred:
-        order = operands
-    if len(args) > len(order) and not row.starred:
-        raise reader.problem("SG202", f"too many arguments for `{row.name}`", node)
-    bound: dict[str, Thing] = dict(zip(order, args, strict=False))
-    for key, value in kwargs.items():
-        key = {"x1": "x", "x2": "y", "a": operands[0] if operands else "a"}.get(
-            key, key
-        )
-        if via and (key not in order or key == "out") and value != Static(None):
-            raise reader.problem(
-                "SG202", f"`{row.name}` is known without the keyword `{key}`", node,
-                helps=(f"it takes {', '.join(f'`{k}`' for k in order)}",),
-            )  # fmt: skip
-        bound[key] = value
-    missing = [p for p in operands if p not in bound and p not in row.defaults]
-    if missing:
-        raise reader.problem("SG201", f"`{row.name}` misses `{missing[0]}`", node)
-    if bound.get("out", Static(None)) != Static(None):
+    signature = _row_signature(row.name, bool(via))
+    known = list(signature.parameters)
+    other = {"x1": "x", "x2": "y", "a": known[0]} if via and known else {}
+    given = {k if k in known else other.get(k, k): a for k, a in kwargs.items()}
+    given = {k: a for k, a in given.items() if k in known or a != Static(None)}
+    bound = calls.bound(reader, signature, args, given, node).arguments
+    if bound.pop("out", Static(None)) != Static(None):
         raise reader.problem("SG202", f"`out` of `{row.name}` is not known", node)
-    if row.name == "copy" and v.is_point(bound["x"]):
-        return reader.point(reader.operand(bound["x"]))
-    given = [reader.operand(bound.get(p, Static(row.defaults.get(p))), node)
-             for p in operands]  # fmt: skip
-    given += [reader.operand(a, node) for a in args[len(order) :]]
+    things = [bound[p] for p in row.params if p[0] != "*"]
+    things += bound.get(row.params[-1][1:], ()) if row.starred else ()
+    if row.name == "copy" and v.is_point(things[0]):
+        return reader.point(reader.operand(things[0]))
+    operands = [reader.operand(a, node) for a in things]
     attrs = {k: calls.static(reader, bound[k], node)
              for k in (*row.attrs, "via") if k in bound}  # fmt: skip
     if via:
         attrs["via"] = via
         dtype = dtype_of(reader, bound.get("dtype", Static(None)), node)
         if dtype is not None and "dtype" not in row.attrs:
-            given[0] = cast(reader, given[0], dtype)
-        if not given[0].type.rank and row.kind != "elementwise":
-            return _of_number(reader, row, given[0], node)
-    if attrs.get("axis", row.attrs.get("axis")) is not None:
-        rank = given[0].type.rank + (row.name == "stack")
-        attrs["axis"] = _axis(
-            reader, row, attrs.get("axis", row.attrs["axis"]), rank, node
-        )
-    return reader.thing(reader.build.op(row.name, *given, **attrs))
+            operands[0] = cast(reader, operands[0], dtype)
+        if not operands[0].type.rank and row.kind != "elementwise":
+            return _of_number(reader, row, operands[0], node)
+    axis = attrs.get("axis", row.attrs.get("axis"))
+    if axis is not None:
+        rank = operands[0].type.rank + (row.name == "stack")
+        attrs["axis"] = _axis(reader, row, axis, rank, node)
+    return reader.thing(reader.build.op(row.name, *operands, **attrs))
 
 
 def _of_number(reader: build.Reader, row: Row, x: Operand, node: ast.AST) -> Thing:
