@@ -102,6 +102,7 @@ class Differentiated:
         inner = () if self.inner is None else self.inner.levels
         self.levels: tuple[Differentiated, ...] = (self, *inner)
         self.grad = Gradient(self)
+        self._doors: dict[str, Differentiated] = {}
         self._signature: Signature | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
         self._plans: dict[str, dict[Any, Plan]] = defaultdict(dict)
@@ -475,6 +476,15 @@ class Differentiated:
         merged = make_options({**asdict(self.options), **options})
         return Differentiated(self.inner or self.primal, self.kind, merged)
 
+    def door(self, name: str) -> Differentiated | None:
+        """Return what one of its methods computes, called in another function."""
+        if name not in ("value", "grad", "value_and_grad"):
+            return None
+        if name not in self._doors:
+            inner = self.inner or self.primal
+            self._doors[name] = Differentiated(inner, name, self.options)
+        return self._doors[name]
+
     def __srcgrad__(self, reader: Any, args: Any, kwargs: Any, node: Any) -> Any:
         """Read a call inside another differentiated function; None: read the primal."""
         if self.kind == "value" and self.inner is None:
@@ -487,8 +497,10 @@ class Differentiated:
 class Gradient:
     """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
 
+    __name__ = "grad"
+
     def __init__(self, of: Differentiated) -> None:
-        self.of = of
+        self.of = self.__self__ = of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the gradient, with `has_aux` `(gradient, aux)`."""

@@ -104,7 +104,11 @@ REFUSED: dict[str, Refused] = {
     "SG205_dtype": Refused(body("y = np.zeros(3, dtype=complex)", "return y[0] * x")),
     "SG205_where_one": Refused(body("return x[np.where(x > 1)].sum()"), (X,)),
     "SG206_our_own": Refused(
-        body("return srcgrad.grad(abs)(x)", head="import srcgrad\n\n\n")
+        body("return srcgrad.hvp(abs)(x, x)", head="import srcgrad\n\n\n")
+    ),
+    "SG206_inner_function": Refused(
+        body("f = lambda z: x * z**2", "return srcgrad.grad(f)(x)",
+             head="import srcgrad\n\n\n")
     ),
     # SG3: arguments and results
     "SG301_int_array": Refused(body("return (x * x).sum()"), (np.arange(3),)),

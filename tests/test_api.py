@@ -483,6 +483,32 @@ def test_gradient_inside_a_loop() -> None:
     srcgrad.check_grads(descend, (x, 0.1), **PYTHON)
 
 
+quartic = differentiable(lambda x: np.sum(x**4), **PYTHON)
+
+
+def test_gradients_are_made_inside() -> None:
+    def f(x: Any, c: Any) -> Any:
+        step = grad(energy)
+        for _ in range(2):
+            x = x - 0.1 * step(x, {"c": c})
+        value, (gx, gp) = value_and_grad(energy, argnums=(0, 1))(x, {"c": c})
+        return value + np.sum(gx**2) + gp["c"]
+
+    srcgrad.check_grads(f, (np.array([0.3, 1.1, 0.7]), 1.5), **PYTHON)
+
+
+def test_methods_of_a_differentiable_function_are_called_inside() -> None:
+    def f(x: Any) -> Any:
+        value, slope = quartic.value_and_grad(x)
+        return value * slope[0] + np.sum(quartic.grad(x) * x) + quartic.value(2 * x)
+
+    x = x3()
+    four, three = np.sum(x**4), 4 * x**3
+    want = four * three[0] + 4 * four + 16 * four
+    np.testing.assert_allclose(differentiable(f, **PYTHON)(x), want, rtol=1e-12)
+    srcgrad.check_grads(f, (x,), **PYTHON)
+
+
 def test_hvp_takes_the_other_arguments_in_order() -> None:
     def f(a: Any, x: Any, b: Any) -> Any:
         return a * np.sum(x**3) * b

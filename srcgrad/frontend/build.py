@@ -83,6 +83,7 @@ class Reader:
         self.leaves: set[ir.Value] = set()
         self.dead = False
         self.effects = False
+        self.made: dict[Any, Any] = {}
         self.wrote_list = False  # one kept as an array, so the heap does not tell
         self.writing: set[ast.expr] = set()
         self.outer_atoms: set[Any] = set()

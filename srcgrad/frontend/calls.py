@@ -34,6 +34,7 @@ from srcgrad.types import Array, ListOf, Scalar, join, promote
 Kwargs = dict[str, Thing]
 # What `register_vjp` puts in place of plain functions, by identity.
 HOOKS: dict[int, Any] = {}
+DOORS = {"grad", "value_and_grad", "differentiable"}
 
 # names from outside
 
@@ -198,6 +199,9 @@ def inline(
     """Read a helper in place."""
     if isinstance(function, type):
         return _construct(reader, function, args, kwargs, node)
+    owner: Any = getattr(function, "__self__", None)
+    if hasattr(owner, "door"):
+        function = owner.door(function.__name__) or function
     inner = getattr(function, "__srcgrad__", None) or HOOKS.get(id(function))
     if inner is not None:
         special: Thing | None = inner(reader, args, kwargs, node)
@@ -212,6 +216,8 @@ def inline(
     module = getattr(function, "__module__", None) or ""
     name = getattr(function, "__qualname__", getattr(function, "__name__", "it"))
     plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
+    if module == "srcgrad.api" and name in DOORS:
+        return _made(reader, function, args, kwargs, node)
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
         raise _unknown(reader, f"{module}.{name}".lstrip("."), node)
     try:
@@ -229,6 +235,22 @@ def inline(
     defaults = default_things(reader, source, node)
     names = bind_arguments(reader, source.node.args, args, kwargs, defaults, name, node)
     return reader.function(source, names)
+
+
+def _made(
+    reader: build.Reader, door: Any, args: list[Thing], kwargs: Kwargs, node: ast.AST
+) -> Thing:
+    """Make a gradient function while compiling."""
+    if any(isinstance(a, v.Closure) for a in args):
+        what = "the gradient of an inner function is not taken inside"
+        help = "define it at module level, with what it reads from here as arguments"
+        raise reader.problem("SG206", what, node, helps=(help,))
+    given = [static(reader, a, node) for a in args]
+    named = {k: static(reader, a, node) for k, a in kwargs.items()}
+    key = (door, *map(id, given), *named.items())
+    if key not in reader.made:
+        reader.made[key] = door(*given, **named)
+    return Static(reader.made[key])
 
 
 def default_things(reader: build.Reader, source: Any, node: ast.AST) -> Kwargs:
