@@ -394,10 +394,8 @@ class Builder:
             first, last = start or Dim(0), stop or dim
             if last.known is not None and last.known < 0:
                 last = dim + last
-            room = (dim - last).known
-            if room is not None and room >= 0 and first.known is not None:
-                if first.known >= 0:
-                    return last - first
+            if all(d.known is not None and d.known >= 0 for d in (dim - last, first)):
+                return last - first
         if self.trusting:
             return self.loose()
         there = tuple(p is not None for p in parts)

@@ -19,7 +19,7 @@ import numpy as np
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
-from srcgrad.analyses.cuts import find_cut
+from srcgrad.analyses.activity import find_cut
 from srcgrad.analyses.regions import Regions
 from srcgrad.arguments import Signature, Specs
 from srcgrad.builder import Meeting

@@ -1,14 +1,19 @@
-"""Which values matter to a derivative: they depend on an input, a result on them."""
+"""Which values matter to a derivative: they depend on an input, a result on them.
 
+And where none does: what cuts every path from an input to the result.
+"""
+
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from srcgrad.ir import For, Function, If, Op, Operand, Stmt, Value, While
+from srcgrad.errors import Location
+from srcgrad.ir import For, Function, If, Op, Operand, Stmt, Value, While, owned
 from srcgrad.ops import ROWS
 from srcgrad.types import is_float
-from srcgrad.walk import every, handed, operands, outs
+from srcgrad.walk import every, handed, inner_operands, inner_outs, operands, outs
 
 Edge = tuple[Operand, Value]
 
@@ -55,3 +60,27 @@ def active_values(
     edges = (e for stmt in every(function.body) for e in _flows(stmt))
     floats = ((x, y) for x, y in edges if is_float(x.type) and is_float(y.type))
     return between(floats, inputs, results)
+
+
+def find_cut(function: Function, wrt: Sequence[int]) -> tuple[str, Location] | None:
+    """Return the operation that cuts the last path, and its place; None if none does.
+
+    An input that the result does not depend on at all is no cut: its gradient is zero.
+    """
+    inputs = [function.params[k] for k in wrt]
+    if active_values(function, inputs, function.results[:1]) & set(inputs):
+        return None
+    edges: list[Edge] = []
+    for s in every(function.body):
+        if not (isinstance(s, Op) and s.row in ("dim", "length")):
+            made = [*outs(s), *inner_outs(s)]
+            edges += product([*operands(s), *inner_operands(s)], made)
+    found = between(edges, inputs, function.results[:1])
+    for s in every(function.body):
+        if isinstance(s, Op) and found.intersection(s.outs[:1]):
+            row, types = ROWS[s.row], [a.type for a in s.args]
+            ends = not row.vjp and found.intersection(s.args)
+            if ends and (s.loc.line or not owned(s.out.type)):
+                text = row.spelled(types, {**s.attrs, "via": None})
+                return row.infix or re.sub(r"[{}]|\(.*", "", text), s.loc
+    return None
