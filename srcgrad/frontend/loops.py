@@ -124,7 +124,7 @@ class _Loop:
         self.kept = self.still_reached()
         heads: dict[st.Key, Any] = {}
         for name in sorted(self.header.carried):
-            thing = state.names.get(name, v.Unbound())
+            thing = state.get(name)
             if isinstance(thing, v.Unbound) and ("blank", name) in self.plan:
                 thing = st.blank(self.reader, self.plan["blank", name])
             state.names[name] = thing = self.enter((name,), thing)
@@ -162,10 +162,8 @@ class _Loop:
         lasting = self.header.live - self.header.carried
         state.names = {n: t for n, t in state.names.items() if n in lasting}
         for (owner, *_), end in ends.items():
-            if isinstance(owner, str):
-                state.names[owner] = end
-            elif owner in state.heap:
-                state.heap.update({owner: end})
+            if isinstance(owner, str) or owner in state.heap:
+                state.put(owner, end)
         state.ver = {}
         for slot in self.slots.values():
             if slot.root is not None:
@@ -295,9 +293,10 @@ class _Loop:
         ends: dict[st.Key, Any] = {}
         refused: Exception | None = None
         for key, inside in heads.items():
-            where: Any = state.names if isinstance(key[0], str) else state.heap
             try:
-                ends[key] = self.close(key, inside, where.get(key[0], inside))
+                end = state.get(key[0])
+                gone = isinstance(end, v.Unbound)
+                ends[key] = self.close(key, inside, inside if gone else end)
             except st.Unjoinable as clash:
                 ends[key] = reader.clash(st.label(key), clash)
             except v.Refused as problem:
@@ -310,7 +309,7 @@ class _Loop:
         if refused is not None:
             raise refused
         for name in sorted(self.header.carried):
-            end = state.names.get(name, v.Unbound())
+            end = state.get(name)
             if (name,) not in heads and not isinstance(end, v.Poison | v.Unbound):
                 # A turn may bind it for the next one.
                 try:

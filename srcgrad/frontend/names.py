@@ -9,57 +9,42 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-__all__ = ["Liveness", "assigned", "loaded"]
+from srcgrad.frontend.normalize.jumps import exit_name
 
 Names = frozenset[str]
-_SCOPES = (ast.FunctionDef, ast.Lambda)
 
 
 def assigned(nodes: Iterable[ast.AST]) -> Names:
     """Return the names bound by these statements, nested functions left aside."""
     names: set[str] = set()
     for node in nodes:
-        if isinstance(node, ast.FunctionDef):
-            names.add(node.name)
-            continue
-        if isinstance(
-            node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.DictComp
-        ):
-            continue
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names.update((a.asname or a.name).split(".")[0] for a in node.names)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        exit_name = getattr(node, "exit_name", None)
-        if exit_name:
-            names.add(exit_name)
-        names |= assigned(ast.iter_child_nodes(node))
-    return frozenset(names)
+        match node:
+            case ast.FunctionDef(name):
+                names.add(name)
+            case ast.Lambda() | ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
+                pass
+            case ast.Import(aliases) | ast.ImportFrom(_, aliases):
+                names.update((a.asname or a.name).split(".")[0] for a in aliases)
+            case ast.Name(name, ast.Store()):
+                names.add(name)
+            case _:
+                names |= {exit_name(node) or ""} | assigned(ast.iter_child_nodes(node))
+    return frozenset(names - {""})
 
 
 def loaded(node: ast.AST) -> Names:
     """Return the names read anywhere in a node, nested functions included."""
-    return frozenset(
-        n.id
-        for n in ast.walk(node)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-    )
+    nodes = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+    return frozenset(n.id for n in nodes if isinstance(n.ctx, ast.Load))
 
 
 class Liveness:
-    """Names alive after each statement, and at the head of each loop.
-
-    Args:
-        body: The normalised statements of a function.
-    """
+    """Names alive after each statement of a function, and at the head of each loop."""
 
     def __init__(self, body: list[ast.stmt]) -> None:
-        captured: set[str] = set()
-        for stmt in body:
-            for node in ast.walk(stmt):
-                if isinstance(node, _SCOPES):
-                    captured |= loaded(node)
-        self.captured = frozenset(captured)
+        nodes = [node for stmt in body for node in ast.walk(stmt)]
+        scopes = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.Lambda)]
+        self.captured = Names().union(*map(loaded, scopes))
         self.after: dict[int, Names] = {}
         self.head: dict[int, Names] = {}
         self._block(body, self.captured)
@@ -75,28 +60,20 @@ class Liveness:
             case ast.If():
                 arms = self._block(stmt.body, after) | self._block(stmt.orelse, after)
                 return arms | loaded(stmt.test)
-            case ast.For() | ast.While():
-                return self._loop(stmt, after)
-            case ast.AugAssign(target=ast.Name(id=name)):
+            case ast.For():
+                targets = assigned([stmt.target])
+                return self._loop(stmt, after, targets) | loaded(stmt.iter)
+            case ast.While():
+                return self._loop(stmt, after | loaded(stmt.test), Names())
+            case ast.AugAssign(ast.Name(name)):
                 return after | {name} | loaded(stmt.value)
-            case ast.FunctionDef():
-                return (after - {stmt.name}) | loaded(stmt)
-            case _:
-                return (after - assigned([stmt])) | loaded(stmt)
+        return (after - assigned([stmt])) | loaded(stmt)
 
-    def _loop(self, stmt: ast.For | ast.While, after: Names) -> Names:
-        exit_name = getattr(stmt, "exit_name", None)
-        end = frozenset({exit_name}) if exit_name else frozenset()
-        if isinstance(stmt, ast.For):
-            targets, header = assigned([stmt.target]), loaded(stmt.iter)
-        else:
-            targets, header = frozenset[str](), loaded(stmt.test)
-        head = after | header if isinstance(stmt, ast.While) else after
-        while True:
-            body = self._block(stmt.body, head | end) - targets
-            grown = head | body
-            if grown == head:
-                break
-            head = grown
+    def _loop(self, stmt: ast.For | ast.While, head: Names, targets: Names) -> Names:
+        end = {exit_name(stmt) or ""} - {""}
+        before = None
+        while head != before:
+            before = head
+            head |= self._block(stmt.body, head | end) - targets
         self.head[id(stmt)] = head
-        return head | header
+        return head

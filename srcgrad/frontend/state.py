@@ -40,6 +40,16 @@ class State:
         """Return an independent copy."""
         return State(dict(self.names), dict(self.ver), v.Heap(self.heap))
 
+    def get(self, owner: Any) -> Any:
+        """Return what a name is bound to, or the contents of a container."""
+        known: dict[Any, Any] = self.names if isinstance(owner, str) else self.heap
+        return known.get(owner, v.Unbound())
+
+    def put(self, owner: Any, thing: Any) -> None:
+        """Set what a name is bound to, or the contents of a container as they are."""
+        known: dict[Any, Any] = self.names if isinstance(owner, str) else self.heap
+        known.update({owner: thing})
+
 
 class Unjoinable(Exception):
     """Two things that no common type describes."""
@@ -123,9 +133,8 @@ def blank(reader: Reader, thing: v.Thing) -> v.Thing:
         made = reader.build.placeholder(thing.type)
         return made if isinstance(made, ir.Const) else reader.allocate(made)
 
-    return v.Maybe(
-        like((), thing.thing if isinstance(thing, v.Maybe) else thing), const(False)
-    )
+    inner = thing.thing if isinstance(thing, v.Maybe) else thing
+    return v.Maybe(like((), inner), const(False))
 
 
 # Places: paths into one buffer whose numbers differ.
@@ -267,8 +276,14 @@ class _Branch:
         Raises:
             Unjoinable: No common type describes both.
         """
-        if a is b or (isinstance(a, v.Static) and a == b):
+        if a is b or (isinstance(a, v.Static | v.Unbound) and a == b):
             return a
+        if isinstance(a, v.Unbound):
+            with self.at_end(0):
+                a = blank(self.reader, b)
+        if isinstance(b, v.Unbound):
+            with self.at_end(1):
+                b = blank(self.reader, a)
         whole = parts(self.join, key, a, b)
         if whole is not None:
             return whole
@@ -280,16 +295,15 @@ class _Branch:
             return self.cells[a, b]
         if isinstance(a, v.Ref) and isinstance(b, v.Ref):
             return self.refs(key, a, b)
-        numbers: list[Any] = []
-        for arm, x in enumerate((a, b)):
+        for x in (a, b):
             if not v.is_operand(x) and not (v.is_point(x) and x.root not in self.kept):
                 raise Unjoinable(a, b)
+        numbers: list[ir.Operand] = []
+        type_ = join(a.type, b.type)
+        for arm, x in enumerate((a, b)):
             with self.at_end(arm):
-                numbers.append(self.reader.operand(x))
-        type_ = join(*(x.type for x in numbers))
-        for arm, x in enumerate(numbers):
-            with self.at_end(arm):
-                numbers[arm] = convert(self.build, x, type_)
+                number = self.reader.operand(x)
+                numbers.append(convert(self.build, number, type_))
         return self.merge(numbers[0], numbers[1], type_, label(key))
 
     def refs(self, key: Key, a: v.Ref, b: v.Ref) -> v.Ref:
@@ -331,29 +345,14 @@ class _Branch:
         self.kept = self.unchanged(names)
         shared = {c: x for c, x in one.heap.items() if c in two.heap}
         state = reader.state = State({}, {}, v.Heap(shared))
-        for name in names:
-            a, b = (end.names.get(name, v.Unbound()) for end in self.ends)
-            loose = [isinstance(t, v.Unbound) for t in (a, b)]
+        for owner in (*names, *shared):
+            a, b = one.get(owner), two.get(owner)
             try:
-                if all(loose):
-                    state.names[name] = v.Unbound()
-                    continue
-                if any(loose):
-                    with self.at_end(loose.index(True)):
-                        a, b = (
-                            (blank(reader, b), b) if loose[0] else (a, blank(reader, a))
-                        )
-                state.names[name] = self.join((name,), a, b)
+                state.put(owner, self.join((owner,), a, b))
             except Unjoinable as clash:
-                if not any(loose):
-                    state.names[name] = reader.clash(name, clash)
-        for cell in one.heap:
-            if cell in two.heap and one.heap[cell] is not two.heap[cell]:
-                try:
-                    joined = self.join((cell,), one.heap[cell], two.heap[cell])
-                    state.heap.update({cell: joined})
-                except Unjoinable as clash:
-                    reader.clash(cell.name, clash)
+                if not isinstance(a, v.Unbound) and not isinstance(b, v.Unbound):
+                    poison = reader.clash(label((owner,)), clash)
+                    state.put(owner, poison if isinstance(owner, str) else a)
         result = None
         if results[0] is not None and results[1] is not None:
             result = self.join(("",), *results)
@@ -390,21 +389,16 @@ def reached(
     }
 
 
-def branch(
-    reader: Reader,
-    cond: ir.Operand,
-    then: Callable[[], v.Thing | None],
-    orelse: Callable[[], v.Thing | None],
-    live: frozenset[str] | None,
-) -> v.Thing | None:
-    """Run both arms under a condition and join what they leave.
+Arm = Callable[[], v.Thing | None]
 
-    Args:
-        reader: The reader whose state the arms change.
-        cond: The condition.
-        then: Builds the first arm; its result is joined as well.
-        orelse: Builds the second arm.
-        live: The names of the frame that are alive afterwards; None means all.
+
+def branch(
+    reader: Reader, cond: ir.Operand, then: Arm, orelse: Arm,
+    live: frozenset[str] | None,
+) -> v.Thing | None:  # fmt: skip
+    """Run both arms under a condition and join their results and what they leave.
+
+    `live` are the names of the frame that are alive afterwards; None means all.
     """
     build, back = reader.build, reader.checkpoint()
     ends, results, arms, dead = [], [], [], []
@@ -419,10 +413,8 @@ def branch(
         reader.state = outer
     if any(dead):
         # The arm that raises stays inside the `if`; what follows is the other arm.
-        blocks = [
-            ir.Block(tuple(a) if d else ()) for a, d in zip(arms, dead, strict=True)
-        ]
-        build.emit(ir.If(cond, blocks[0], blocks[1], (), build.loc))
+        kept = [ir.Block(tuple(a) * d) for a, d in zip(arms, dead, strict=True)]
+        build.emit(ir.If(cond, kept[0], kept[1], (), build.loc))
         reader.dead = all(dead)
         return None if all(dead) else (orelse if dead[0] else then)()
     forms = {}

@@ -51,7 +51,7 @@ def normalize_jumps(
     return _Rewriter(itertools.count(1), writing).function(function)
 
 
-def exit_name(loop: ast.stmt) -> str | None:
+def exit_name(loop: ast.AST) -> str | None:
     """Return the variable that says, at the end of a turn, whether the loop is left."""
     name: str | None = getattr(loop, "exit_name", None)
     return name
