@@ -92,10 +92,6 @@ def _is_endless(stmt: Loop) -> bool:
     return isinstance(stmt.test, ast.Constant) and bool(stmt.test.value)
 
 
-class _Gone(ast.Return):
-    """A `return` after a loop that was left by one: its value is there already."""
-
-
 class _Rewriter:
     """Rewrite one function; `exit` and `skip` are the flags of the loop around."""
 
@@ -168,15 +164,15 @@ class _Rewriter:
         """Return what stands for a jump: nothing more than a value and some flags."""
         made: list[ast.stmt] = []
         flags = [skip] if isinstance(stmt, ast.Continue) else [exit, skip]
-        if isinstance(stmt, ast.Return) and not isinstance(stmt, _Gone):
+        if isinstance(stmt, ast.Return):
             self.last_return = stmt
-            flags = [self.returned, *flags]
+            flags.insert(0, self.returned)
             if self.returns_value:
                 value = stmt.value or _at(ast.Constant(None), stmt)
                 made = [_assign(self.value, value, stmt)]
-        elif isinstance(stmt, _Gone):
+        else:  # what left a loop by a return has set this
             flags = [flag for flag in flags if flag != self.returned]
-        return made + [_assign(f, True, stmt) for f in dict.fromkeys(flags) if f]
+        return made + [_assign(flag, True, stmt) for flag in dict.fromkeys(flags)]
 
     def loop(self, stmt: Loop) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Return a loop that is left at its end, and what follows it."""
@@ -209,7 +205,8 @@ class _Rewriter:
         loop.flags = [*filter(None, flags)]  # type: ignore[union-attr]
         after: list[ast.stmt] = []
         if RETURN in kinds:
-            gone = _at(_Gone(None), stmt)
+            # Where a `return` left the loop, the loop around is left too.
+            gone = _at(ast.Break(), stmt)
             left = _at(ast.Name(self.returned, ast.Load()), stmt)
             only = endless and BREAK not in kinds
             after = [gone if only else _at(ast.If(left, [gone], []), stmt)]
