@@ -9,6 +9,7 @@ the user's own function to get the very exception.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterable
 
@@ -21,11 +22,6 @@ from srcgrad.emit.spelling import ATOM
 from srcgrad.emit.writer import Line
 from srcgrad.types import Array, ListOf
 from srcgrad.walk import outs
-
-_RAISES = frozenset(
-    "ArithmeticError AssertionError IndexError KeyError NotImplementedError "
-    "OverflowError RuntimeError TypeError ValueError ZeroDivisionError".split()
-)
 
 
 def emit_kernel(function: ir.Function) -> list[Line]:
@@ -101,7 +97,7 @@ class _Kernel(Arrays):
                 )
                 self.line(f"{self.naming[s.base]}.append({value})")
             case ir.Assert():
-                name = s.exception if s.exception in _RAISES else "ValueError"
+                name = s.exception if hasattr(builtins, s.exception) else "ValueError"
                 if s.message.startswith("meeting"):
                     name = f"AssertionError({s.message!r})"
                 self.refuse(name, f"not {self.show(s.cond).at(ATOM)}")

@@ -11,28 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from srcgrad import ir
 from srcgrad.emit.kernel_checks import total
 from srcgrad.emit.kernel_places import Places, Spot, widest
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import Text
-from srcgrad.ir import (
-    Accumulate,
-    Const,
-    Index,
-    Op,
-    Operand,
-    Path,
-    Permute,
-    Read,
-    Slice,
-    Stmt,
-    Value,
-    View,
-    Write,
-    gathers,
-    owned,
-)
+from srcgrad.ir import Op, Operand, Path, Value
 from srcgrad.ops.table import ROWS, np_dtype
 from srcgrad.types import Array, Dim, ListOf
 
@@ -55,7 +40,7 @@ class Arrays(Places):
             return stmt
         return None
 
-    def leaves(self, x: Operand, at: Stmt) -> dict[Value, Spot]:
+    def leaves(self, x: Operand, at: ir.Stmt) -> dict[Value, Spot]:
         """Compute what a tree needs before its nest; return its array leaves."""
         stmt = self.fused(x)
         if stmt is not None:
@@ -72,13 +57,13 @@ class Arrays(Places):
             self.here[x] = self.hoist(self.show(x))
         return {}
 
-    def leaf(self, x: Value, at: Stmt) -> Spot:
+    def leaf(self, x: Value, at: ir.Stmt) -> Spot:
         """Return an array that is read in a nest."""
         assert isinstance(x.type, Array)
         stmt = self.folded(x)
         if stmt is None:
             return self.all_of(self.naming[x], x.type, x)
-        if isinstance(stmt, View | Read) and not gathers(stmt.path):
+        if isinstance(stmt, ir.View | ir.Read) and not ir.gathers(stmt.path):
             return self.spot(x, (), at)
         return self.all_of(self.compute(x, at), x.type)
 
@@ -132,14 +117,14 @@ class Arrays(Places):
             self.line(f"{name} = {made}")
         return name or made
 
-    def compute(self, x: Operand, at: Stmt, name: str = "") -> str:
+    def compute(self, x: Operand, at: ir.Stmt, name: str = "") -> str:
         """Compute a tree into a new contiguous array; return its name."""
         assert isinstance(x.type, Array)
         assert isinstance(x, Value)
         source = self.folded(x)
         while isinstance(source, Op) and source.row == "copy":
             source = self.folded(source.args[0])
-        if isinstance(source, View) and gathers(source.path):
+        if isinstance(source, ir.View) and ir.gathers(source.path):
             part = self.spot(source.base, source.path, source)
             return self.copy(part, name)
         if isinstance(source, Op) and ROWS[source.row].loop is None:
@@ -172,7 +157,7 @@ class Arrays(Places):
         """Return zero as it is stored."""
         return "False" if dtype == "bool" else "0.0" if "float" in dtype else "0"
 
-    def store(self, s: Write | Accumulate) -> None:
+    def store(self, s: ir.Write | ir.Accumulate) -> None:
         """Write an array statement that changes a part of an array."""
         value: Any = s.value
         if self.overlaps(value, s.base, s.path):
@@ -183,45 +168,45 @@ class Arrays(Places):
         target = self.spot(s.base, s.path, s)
         with self.nest_over(target, spots) as index:
             text = self.shown_as(value, target.type.dtype).text
-            sign = "+=" if isinstance(s, Accumulate) else "="
+            sign = "+=" if isinstance(s, ir.Accumulate) else "="
             self.line(f"{target.element(index)} {sign} {text}")
 
     # what a call takes
 
-    def index_array(self, x: Value, base: Value, at: Stmt) -> Spot:
+    def index_array(self, x: Value, base: Value, at: ir.Stmt) -> Spot:
         assert isinstance(x.type, Array)
         if self.fused(x) is not None or self.overlaps(x, base, ()):
             return self.all_of(self.compute(x, at), x.type)
         return self.leaf(x, at)
 
-    def contiguous(self, x: Operand, at: Stmt) -> str:
+    def contiguous(self, x: Operand, at: ir.Stmt) -> str:
         assert isinstance(x, Value)
         stmt = self.folded(x)
         view = stmt or self.regions.definition.get(x)
         if stmt is None and (x in self.regions.buffer or self.is_c(view)):
             return self.naming[x]
-        if isinstance(stmt, View) and not gathers(stmt.path) and self.is_c(stmt):
+        if isinstance(stmt, ir.View) and not ir.gathers(stmt.path) and self.is_c(stmt):
             return self.hoist(Text(self.viewed(self.spot(x, (), at))), "v").text
         return self.compute(x, at)
 
-    def is_c(self, view: Stmt | None) -> bool:
+    def is_c(self, view: ir.Stmt | None) -> bool:
         """Tell whether Numba too knows that a view of an array is contiguous."""
-        if not isinstance(view, View) or view.base not in self.regions.buffer:
+        if not isinstance(view, ir.View) or view.base not in self.regions.buffer:
             return False
-        if len(view.path) != 1 or not isinstance(view.path[0], Index):
+        if len(view.path) != 1 or not isinstance(view.path[0], ir.Index):
             return False
         *most, last = view.path[0].items
-        whole = not isinstance(last, Slice) or not last.step
+        whole = not isinstance(last, ir.Slice) or not last.step
         return whole and all(isinstance(i, Operand) for i in most) and last is not None
 
-    def flipped(self, x: Value, at: Stmt) -> str | None:
+    def flipped(self, x: Value, at: ir.Stmt) -> str | None:
         """Return the transpose of a contiguous matrix, which BLAS takes as it is."""
         stmt = self.folded(x)
-        if not isinstance(stmt, View) or stmt.path != (Permute((1, 0)),):
+        if not isinstance(stmt, ir.View) or stmt.path != (ir.Permute((1, 0)),):
             return None
         return f"{self.contiguous(stmt.base, at)}.T"
 
-    def shape_of(self, x: Operand, at: Stmt) -> list[str]:
+    def shape_of(self, x: Operand, at: ir.Stmt) -> list[str]:
         """Return the lengths of an array that need not be computed."""
         assert isinstance(x, Value)
         spots = self.leaves(x, at).values()
@@ -236,7 +221,7 @@ class Arrays(Places):
         names, types = [], []
         for k, arg in enumerate(op.args):
             type = arg.type
-            if not isinstance(arg, Value) or not owned(type):
+            if not isinstance(arg, Value) or not ir.owned(type):
                 names.append(self.hoist(self.show(arg)).text)
             elif isinstance(type, ListOf):
                 names.append(self.naming[arg])
@@ -256,7 +241,7 @@ class Arrays(Places):
     def origin(self, x: Value) -> tuple[Value, Path]:
         """Return the buffer and path that a view stands for."""
         stmt = self.folded(x) or self.regions.definition.get(x)
-        if isinstance(stmt, View | Read) and not gathers(stmt.path):
+        if isinstance(stmt, ir.View | ir.Read) and not ir.gathers(stmt.path):
             base, path = self.origin(stmt.base)
             return base, (*path, *stmt.path)
         return x, ()
@@ -282,12 +267,12 @@ class Arrays(Places):
         match part:
             case tuple():
                 return tuple(map(self.key, part))
-            case Index():
+            case ir.Index():
                 return self.key(part.items)
-            case Slice():
+            case ir.Slice():
                 return "slice", self.key((part.start, part.stop, part.step))
-            case Const() | Value() if not part.type.rank:
+            case ir.Const() | Value() if not part.type.rank:
                 return self.regions.linear(part)
-            case None | Value() | Permute():
+            case None | Value() | ir.Permute():
                 return part
         return object()

@@ -9,10 +9,11 @@ check that is made is known afterwards, so it is made once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from srcgrad.builder import const
 from srcgrad.emit.kernel_bounds import Bounds
 from srcgrad.emit.kernel_scalars import Scalars
 from srcgrad.emit.names import Naming
@@ -22,6 +23,7 @@ from srcgrad.ir import Const, For, Op, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, combine
 
 _ONE = Dim(1)
+_UNIT: dict[Operand, int] = {const(1): 1, const(-1): -1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +42,7 @@ class Name:
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """A loop that is being written: where its head is, and in how many blocks."""
+    """A loop that is being written, and where its head is."""
 
     loop: For
     start: Dim
@@ -77,19 +79,15 @@ class Checks(Scalars):
         self.bounds = Bounds(self.regions)
         self.names: dict[tuple[str, Value | None], Name] = {}
         self.frames: list[Frame] = []
-        # What earlier checks tell, block by block: certain, or while loops turn.
-        self.proved: list[list[Dim]] = [[]]
-        self.turning: list[list[tuple[list[tuple[Dim, Dim]], Dim]]] = [[]]
+        self.proved: list[list[Dim]] = [[]]  # what earlier checks tell, block by block
 
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Write an inner block: what is proved inside it is forgotten afterwards."""
         self.proved.append([])
-        self.turning.append([])
         with super().inside():
             yield
         self.proved.pop()
-        self.turning.pop()
 
     # integers as sums of names
 
@@ -149,21 +147,7 @@ class Checks(Scalars):
 
     def sure(self, dim: Dim, at: Stmt) -> bool:
         """Tell whether an expression is certain not to be negative."""
-        known = [d for ds in self.proved for d in ds]
-        if any(self.turning):
-            chain = self.regions.site[at].chain
-            ranges = [self.ends(s) for s, _ in chain if isinstance(s, For)]
-            for ds in self.turning:
-                known += [d for needed, d in ds if all(r in ranges for r in needed)]
-        return self.bounds.holds(dim, at, known)
-
-    def ends(self, loop: For) -> tuple[Dim, Dim] | None:
-        """Return the least and the largest value of a variable that goes by ones."""
-        if not isinstance(loop.step, Const) or abs(loop.step.value) != 1:
-            return None
-        start, stop = self.bounds.linear(loop.start), self.bounds.stop(loop)
-        last = self.bounds.linear(stop) - Dim(int(loop.step.value))
-        return (start, last) if loop.step.value > 0 else (last, start)
+        return self.bounds.holds(dim, at, [d for ds in self.proved for d in ds])
 
     # one subscript
 
@@ -175,7 +159,8 @@ class Checks(Scalars):
             value = int(item.value)
             enough = -value if value < 0 else value + 1
             if not bare and not self.sure(dim - Dim(enough), at):
-                self.outside([f"{total(extent)} < {enough}"], dim - Dim(enough))
+                self.refuse("IndexError", f"{total(extent)} < {enough}")
+                self.proved[-1].append(dim - Dim(enough))
             return extent + Dim(value) if value < 0 else Dim(value)
         form, linear = self.form(item), self.bounds.linear(item)
         low, high = linear + dim, dim - linear - _ONE
@@ -183,84 +168,63 @@ class Checks(Scalars):
         below = bare or self.sure(high, at)
         if inside and below:
             return form
-        if self.before_loops(item, dim, extent, at, (not inside, not below)):
-            return form
-        form = self.simple(form, "k")
-        tests = [] if inside else [f"{total(form)} < {total(extent.scaled(-1))}"]
-        tests += [] if below else [f"{total(form)} >= {total(extent)}"]
-        self.outside(tests, low, high)
+        if not self.before_loops(item, dim, extent, at, (not inside, not below)):
+            form = self.simple(form, "k")
+            tests = [] if inside else [f"{total(form)} < {total(extent.scaled(-1))}"]
+            tests += [] if below else [f"{total(form)} >= {total(extent)}"]
+            self.refuse("IndexError", " or ".join(tests))
+        self.proved[-1] += [low, high]
         return form
-
-    def outside(self, tests: Sequence[str], *known: Dim) -> None:
-        """Raise if a test holds; note what is known after it."""
-        self.refuse("IndexError", " or ".join(tests))
-        self.proved[-1] += known
 
     def before_loops(
         self, item: Operand, dim: Dim, extent: Dim, at: Stmt, needed: tuple[bool, bool]
     ) -> bool:
         """Check the extreme values before the loops around; tell whether it is done."""
-        low, high, frames = self.reach(self.form(item, loose=True), extent, at)
-        if not frames:
+        low = high = self.form(item, loose=True)
+        linear = self.bounds.linear
+        used: list[Dim] = [extent]  # what else the text of the check is made of
+        guards: list[str] = []
+        head: Frame | None = None
+        chain = self.regions.site[at].chain
+        for (stmt, _), frame in zip(chain[::-1], self.frames[::-1], strict=False):
+            loop = frame.loop
+            if stmt is not loop or loop.exit is not None or loop.step not in _UNIT:
+                break
+            free = {a.value: a for d in (low, high, *used) for a, _ in d.terms}
+            own = free.pop(loop.var, None)
+            if own is not None and any(d.factor(own) for d in used):
+                break
+            if not all(self.is_there(x, loop) for x in free):
+                break
+            sign = _UNIT[loop.step]
+            ends = frame.start, frame.stop - Dim(sign)
+            if own is not None:
+                low = low.put({own: ends[sign * low.factor(own) < 0]})
+                high = high.put({own: ends[sign * high.factor(own) > 0]})
+            turns = linear(self.bounds.stop(loop)) - linear(loop.start)
+            if not self.bounds.holds(turns.scaled(sign) - _ONE, loop):
+                symbol = "<" if sign > 0 else ">"
+                guards.append(f"{total(frame.start)} {symbol} {total(frame.stop)}")
+            used += [frame.start, frame.stop]
+            head = frame
+        if head is None:
             return False
         tests = [f"{total(low)} < {total(extent.scaled(-1))}",
                  f"{total(high)} >= {total(extent)}"]  # fmt: skip
         test = " or ".join(t for t, there in zip(tests, needed, strict=True) if there)
-        guards, ranges = [], []
-        for frame in frames:
-            ends = self.ends(frame.loop)
-            if ends is None or self.bounds.holds(ends[1] - ends[0], frame.loop):
-                continue
-            rising = isinstance(frame.loop.step, Const) and frame.loop.step.value > 0
-            sign = "<" if rising else ">"
-            guards.append(f"{total(frame.start)} {sign} {total(frame.stop)}")
-            ranges.append(ends)
-        if guards and all(needed):
-            test = f"({test})"
-        head = frames[-1]
-        indent = "    " * head.indent
-        added = [f"{indent}if {' and '.join([*guards, test])}:",
-                 f"{indent}    raise IndexError"]  # fmt: skip
-        self.lines[head.mark : head.mark] = [(text, self.at) for text in added]
+        test = f"({test})" if guards and all(needed) else test
+        indent, mark = "    " * head.indent, head.mark
+        lines = [f"if {' and '.join([*guards, test])}:", "    raise IndexError"]
+        self.lines[mark:mark] = [(indent + text, self.at) for text in lines]
         for frame in self.frames:
-            frame.mark += 2 * (frame.mark >= head.mark)
-        linear = self.bounds.linear(item)
-        self.proved[-1] += [dim - linear - _ONE, linear + dim]
-        for fact in (dim - self.deep(high) - _ONE, dim + self.deep(low)):
-            self.turning[head.scope - 1].append((ranges, fact))
+            frame.mark += 2 * (frame.mark >= mark)
+        if not guards:
+            least, most = (
+                form.put({a: linear(a.value) for a, _ in form.terms})
+                for form in (low, high)
+            )
+            self.proved[head.scope - 1] += [dim + least, dim - most - _ONE]
         return True
-
-    def deep(self, form: Dim) -> Dim:
-        """Return a sum of names as one of the integers below them."""
-        return form.put({a: self.bounds.linear(a.value) for a, _ in form.terms})
-
-    def reach(self, form: Dim, extent: Dim, at: Stmt) -> tuple[Dim, Dim, list[Frame]]:
-        """Return the extreme values of a subscript over the loops it is free of."""
-        low = high = form
-        text: list[Dim] = [extent]  # what else the text of the check is made of
-        frames: list[Frame] = []
-        chain = self.regions.site[at].chain
-        for (loop, _), frame in zip(chain[::-1], self.frames[::-1], strict=False):
-            if loop is not frame.loop or frame.loop.exit is not None:
-                break
-            if self.ends(frame.loop) is None:
-                break
-            free = {a.value: a for d in (low, high, *text) for a, _ in d.terms}
-            own = free.pop(frame.loop.var, None)
-            if not all(self.is_there(x, frame.loop) for x in free):
-                break
-            if own is not None and any(d.factor(own) for d in text):
-                break
-            text += [frame.start, frame.stop]
-            assert isinstance(frame.loop.step, Const)
-            last = frame.stop - Dim(int(frame.loop.step.value))
-            rising = frame.loop.step.value > 0
-            least, most = (frame.start, last) if rising else (last, frame.start)
-            if own is not None:
-                low = low.put({own: least if low.factor(own) > 0 else most})
-                high = high.put({own: most if high.factor(own) > 0 else least})
-            frames.append(frame)
-        return low, high, frames
 
     def is_there(self, x: Value | None, loop: For) -> bool:
         """Tell whether an integer, or an array's length, is known before a loop."""

@@ -12,28 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from srcgrad import ir
 from srcgrad.builder import INT, Builder, const
 from srcgrad.emit.kernel_checks import Checks, total
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import TERM, Text, path_text
-from srcgrad.ir import (
-    Const,
-    Index,
-    Item,
-    Operand,
-    Path,
-    Permute,
-    Read,
-    Reshape,
-    Slice,
-    Step,
-    Stmt,
-    Value,
-    View,
-    Write,
-    gathered_at,
-)
+from srcgrad.ir import Operand, Path, Slice, Value
 from srcgrad.types import Array, Dim, ListOf
 
 _ALL = Slice(None, None, None)
@@ -116,36 +101,36 @@ class Places(Checks):
         self.tapes = {
             self.regions.buffer[u.base].family()
             for u in self.regions.updates
-            if isinstance(u, Write) and u.once
+            if isinstance(u, ir.Write) and u.once
         }
 
     # what the nests do (kernel_arrays.py)
 
-    def index_array(self, x: Value, base: Value, at: Stmt) -> Spot:
+    def index_array(self, x: Value, base: Value, at: ir.Stmt) -> Spot:
         """Return an array of subscripts, ready to be read in a nest."""
         raise NotImplementedError
 
-    def contiguous(self, x: Operand, at: Stmt) -> str:
+    def contiguous(self, x: Operand, at: ir.Stmt) -> str:
         """Return the name of a contiguous array that holds a value."""
         raise NotImplementedError
 
     # parts
 
-    def element(self, base: Value, path: Path, at: Stmt) -> Text:
+    def element(self, base: Value, path: Path, at: ir.Stmt) -> Text:
         if isinstance(base.type, ListOf) and len(path) == 1:
             return self.item(base, path[0])
         return Text(self.spot(base, path, at).element([]))
 
-    def item(self, base: Value, step: Step) -> Text:
+    def item(self, base: Value, step: ir.Step) -> Text:
         """Return an item of a list; Numba's lists check their subscripts themselves."""
-        assert isinstance(step, Index)
+        assert isinstance(step, ir.Index)
         assert isinstance(step.items[0], Operand)
         return Text(f"{self.naming[base]}[{self.show(step.items[0]).text}]")
 
-    def spot(self, base: Value, path: Path, at: Stmt) -> Spot:
+    def spot(self, base: Value, path: Path, at: ir.Stmt) -> Spot:
         """Return a part of an array."""
         folded = self.folded(base)
-        if isinstance(folded, View | Read):
+        if isinstance(folded, ir.View | ir.Read):
             start = self.spot(folded.base, folded.path, folded)
             if isinstance(base.type, Array):
                 start = replace(start, type=base.type)
@@ -160,9 +145,9 @@ class Places(Checks):
         # What is written once by this very function's plan needs no checks.
         bare = buffer is not None and buffer.family() in self.tapes
         for step in path:
-            if isinstance(step, Index):
+            if isinstance(step, ir.Index):
                 start = self.indexed(start, step, base, at, bare)
-            elif isinstance(step, Permute):
+            elif isinstance(step, ir.Permute):
                 start = self.permuted(start, step)
             else:
                 start = self.reshaped(start, step)
@@ -177,17 +162,17 @@ class Places(Checks):
         along = tuple(Along(Dim(0), 1, k) for k in range(type.rank))
         return Spot(name, along, extents, type, extents)
 
-    def view(self, text: str, spot: Spot, step: Step) -> Spot:
+    def view(self, text: str, spot: Spot, step: ir.Step) -> Spot:
         """Name a part that is made as a NumPy view."""
         name = self.hoist(Text(text), "v").text
         return self.all_of(name, self.type_of(spot, step))
 
-    def type_of(self, spot: Spot, step: Step) -> Array:
+    def type_of(self, spot: Spot, step: ir.Step) -> Array:
         """Return the type of a part of a part; an element counts as rank 0."""
         type = self.scratch.place(spot.type, (step,))
         return type if isinstance(type, Array) else Array(type.dtype, ())
 
-    def permuted(self, spot: Spot, step: Permute) -> Spot:
+    def permuted(self, spot: Spot, step: ir.Permute) -> Spot:
         order = {old: new for new, old in enumerate(step.axes)}
         return replace(
             spot,
@@ -199,18 +184,18 @@ class Places(Checks):
             type=self.type_of(spot, step),
         )
 
-    def reshaped(self, spot: Spot, step: Reshape) -> Spot:
+    def reshaped(self, spot: Spot, step: ir.Reshape) -> Spot:
         shape = "".join(self.show(s).text + ", " for s in step.shape)
         return self.view(f"{self.viewed(spot)}.reshape(({shape.strip()}))", spot, step)
 
     def indexed(
-        self, spot: Spot, step: Index, base: Value, at: Stmt, bare: bool
+        self, spot: Spot, step: ir.Index, base: Value, at: ir.Stmt, bare: bool
     ) -> Spot:
         """Return what a subscript names, as index arithmetic."""
         if any(map(_is_odd, step.items)):
             odd = [i for i in step.items if i is None or isinstance(i, Slice)]
-            slices = Index(tuple(i if _is_odd(i) else _ALL for i in odd))
-            rest = Index(tuple(_ALL if _is_odd(i) else i for i in step.items))
+            slices = ir.Index(tuple(i if _is_odd(i) else _ALL for i in odd))
+            rest = ir.Index(tuple(_ALL if _is_odd(i) else i for i in step.items))
             spot = self.indexed(spot, rest, base, at, bare)
             text = path_text(self.viewed(spot), (slices,), self.show).text
             return self.view(text, spot, slices)
@@ -251,7 +236,7 @@ class Places(Checks):
             extents.append(extent)
         part = Spot(spot.name, tuple(along), tuple(extents), self.type_of(spot, step),
                     spot.lengths, tuple(picks))  # fmt: skip
-        return self.arranged(part, gathered_at(step.items)) if picks else part
+        return self.arranged(part, ir.gathered_at(step.items)) if picks else part
 
     def arranged(self, part: Spot, first: int) -> Spot:
         """Put the axes of the index arrays among those of the slices."""
@@ -266,9 +251,9 @@ class Places(Checks):
         extents = (*part.extents[:first], *shared, *part.extents[first:])
         return replace(part, along=along, extents=extents, first=first, count=count)
 
-    def from_beginning(self, k: Dim, item: Operand, length: Dim, at: Stmt) -> Dim:
+    def from_beginning(self, k: Dim, item: Operand, length: Dim, at: ir.Stmt) -> Dim:
         """Return a subscript of a part that counts from its beginning."""
-        if isinstance(item, Const) or self.sure(self.bounds.linear(item), at):
+        if isinstance(item, ir.Const) or self.sure(self.bounds.linear(item), at):
             return k
         name = self.fresh("k")
         self.line(f"{name} = {total(k)}")
@@ -276,7 +261,7 @@ class Places(Checks):
         self.line(f"    {name} += {total(length)}")
         return self.named(name)
 
-    def slice(self, item: Slice, length: Dim, dim: Dim, at: Stmt) -> tuple[Dim, Dim]:
+    def slice(self, item: Slice, length: Dim, dim: Dim, at: ir.Stmt) -> tuple[Dim, Dim]:
         """Return the first index of a slice, and its length, at least 0."""
         step = 1 if item.step is None else int(item.step.value)  # type: ignore[union-attr]
         if step < 0:
@@ -297,13 +282,13 @@ class Places(Checks):
         return start, self.named(f"max({total(span)}, 0)")
 
     def bound(
-        self, x: Operand | None, length: Dim, dim: Dim, at: Stmt, last: bool
+        self, x: Operand | None, length: Dim, dim: Dim, at: ir.Stmt, last: bool
     ) -> tuple[Dim, bool]:
         """Return an end of a slice, and whether it is certainly not negative."""
         if x is None:
             return (length if last else Dim(0)), True
         linear = self.bounds.linear(x)
-        if isinstance(x, Const) and x.value < 0:
+        if isinstance(x, ir.Const) and x.value < 0:
             found = length + linear
             if found.known is not None:
                 return Dim(max(found.known, 0)), True
@@ -313,13 +298,15 @@ class Places(Checks):
         if not self.sure(linear, at):
             text = f"rt_limit({self.show(x).text}, {total(length)})"
             return self.named(self.hoist(Text(text), "e")), True
-        found = self.form(x) if isinstance(x, Const) else self.simple(self.form(x), "e")
+        found = (
+            self.form(x) if isinstance(x, ir.Const) else self.simple(self.form(x), "e")
+        )
         if last and not self.sure(dim - linear, at):
             found = self.named(f"min({total(found)}, {total(length)})")
         return found, True
 
     def pick(
-        self, item: Value, spot: Spot, axis: int, base: Value, at: Stmt
+        self, item: Value, spot: Spot, axis: int, base: Value, at: ir.Stmt
     ) -> tuple[Pick, list[str]]:
         """Return what reads an index array or a mask, and the names of its numbers."""
         name = self.fresh("k")
@@ -374,9 +361,9 @@ class Places(Checks):
         return text
 
 
-def _is_odd(item: Item) -> bool:
+def _is_odd(item: ir.Item) -> bool:
     """Tell whether a slice is left to Numba: a step that is no plain number."""
     if not isinstance(item, Slice) or item.step is None:
         return False
     turned = item.start is None and item.stop is None and item.step == const(-1)
-    return not isinstance(item.step, Const) or (item.step.value <= 0 and not turned)
+    return not isinstance(item.step, ir.Const) or (item.step.value <= 0 and not turned)
