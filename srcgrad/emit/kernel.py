@@ -107,7 +107,8 @@ class _Kernel(Arrays):
         name = self.naming[out]
         self.nest.folded[out] = s  # so that it is written like any other tree
         if isinstance(s, ir.View) and not ir.gathers(s.path):
-            self.line(f"{name} = {self.viewed(self.leaf(out, s))}")
+            spot = self.spot(out, (), s)
+            self.line(f"{name} = {spot.name if spot.whole else self.view(out, ())}")
         else:
             self.compute(out, s, name)
         del self.nest.folded[out]

@@ -186,7 +186,9 @@ class Arrays(Places):
         if stmt is None and (x in self.regions.buffer or self.is_c(view)):
             return self.naming[x]
         if isinstance(stmt, ir.View) and not ir.gathers(stmt.path) and self.is_c(stmt):
-            return self.hoist(Text(self.viewed(self.spot(x, (), at))), "v").text
+            spot = self.spot(x, (), at)
+            text = spot.name if spot.whole else self.view(x, ())
+            return self.hoist(Text(text), "v").text
         return self.compute(x, at)
 
     def is_c(self, view: ir.Stmt | None) -> bool:

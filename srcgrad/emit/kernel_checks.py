@@ -102,10 +102,8 @@ class Checks(Scalars):
     def form(self, x: Operand, *, keep: bool = False, loose: bool = False) -> Dim:
         """Return an integer as a sum of names.
 
-        Args:
-            x: The integer.
-            keep: Give names to the parts that are no sums.
-            loose: Leave out the check that a sum fits into 64 bits.
+        `keep` gives names to the parts that are no sums; `loose` leaves out the check
+        that a sum fits into 64 bits.
         """
         if isinstance(x, Const):
             return Dim(int(x.value))

@@ -137,21 +137,34 @@ class Places(Checks):
         elif isinstance(base.type, ListOf):
             assert isinstance(base.type.item, Array)
             name = self.hoist(self.item(base, path[0]), "v").text
-            start, path = self.all_of(name, base.type.item), path[1:]
+            start = self.all_of(name, base.type.item)
         else:
             assert isinstance(base.type, Array)
             start = self.all_of(self.naming[base], base.type, base)
         buffer = self.regions.buffer.get(base)
         # What is written once by this very function's plan needs no checks.
         bare = buffer is not None and buffer.family() in self.tapes
-        for step in path:
-            if isinstance(step, ir.Index):
-                start = self.indexed(start, step, base, at, bare)
-            elif isinstance(step, ir.Permute):
+        for k, step in enumerate(path):
+            if isinstance(base.type, ListOf) and k == 0:
+                continue
+            if isinstance(step, ir.Permute):
                 start = self.permuted(start, step)
+            elif isinstance(step, ir.Index) and not any(map(_is_odd, step.items)):
+                start = self.indexed(start, step, base, at, bare)
             else:
-                start = self.reshaped(start, step)
+                if isinstance(step, ir.Index):  # what is left of it makes the checks
+                    rest = tuple(_ALL if _is_odd(i) else i for i in step.items)
+                    self.indexed(start, ir.Index(rest), base, at, bare)
+                name = self.hoist(Text(self.view(base, path[: k + 1])), "v").text
+                start = self.all_of(name, self.type_of(start, step))
         return start
+
+    def view(self, base: Value, path: Path) -> str:
+        """Return a part that has been checked as a NumPy view."""
+        folded = self.folded(base)
+        if isinstance(folded, ir.View | ir.Read):
+            return self.view(folded.base, (*folded.path, *path))
+        return path_text(self.naming[base], path, self.show).text
 
     def all_of(self, name: str, type: Array, value: Value | None = None) -> Spot:
         """Return all of an array that has a name."""
@@ -161,11 +174,6 @@ class Places(Checks):
         )
         along = tuple(Along(Dim(0), 1, k) for k in range(type.rank))
         return Spot(name, along, extents, type, extents)
-
-    def view(self, text: str, spot: Spot, step: ir.Step) -> Spot:
-        """Name a part that is made as a NumPy view."""
-        name = self.hoist(Text(text), "v").text
-        return self.all_of(name, self.type_of(spot, step))
 
     def type_of(self, spot: Spot, step: ir.Step) -> Array:
         """Return the type of a part of a part; an element counts as rank 0."""
@@ -184,21 +192,10 @@ class Places(Checks):
             type=self.type_of(spot, step),
         )
 
-    def reshaped(self, spot: Spot, step: ir.Reshape) -> Spot:
-        shape = "".join(self.show(s).text + ", " for s in step.shape)
-        return self.view(f"{self.viewed(spot)}.reshape(({shape.strip()}))", spot, step)
-
     def indexed(
         self, spot: Spot, step: ir.Index, base: Value, at: ir.Stmt, bare: bool
     ) -> Spot:
         """Return what a subscript names, as index arithmetic."""
-        if any(map(_is_odd, step.items)):
-            odd = [i for i in step.items if i is None or isinstance(i, Slice)]
-            slices = ir.Index(tuple(i if _is_odd(i) else _ALL for i in odd))
-            rest = ir.Index(tuple(_ALL if _is_odd(i) else i for i in step.items))
-            spot = self.indexed(spot, rest, base, at, bare)
-            text = path_text(self.viewed(spot), (slices,), self.show).text
-            return self.view(text, spot, slices)
         rows = {a.axis: k for k, a in enumerate(spot.along) if a.axis is not None}
         along, extents, picks = list(spot.along), list[Dim](), list[Pick]()
         axis = 0
@@ -328,37 +325,6 @@ class Places(Checks):
             split += [f"{column} = {name} % {n}", f"{name} //= {n}"]
             columns.insert(1, column)
         return Pick(name, self.all_of(places, count), tuple(split)), columns
-
-    def viewed(self, spot: Spot) -> str:
-        """Return a part as a NumPy view."""
-        items: list[str] = []
-        axes: list[int] = []
-        turns: list[str] = []
-        for a, length in zip(spot.along, spot.lengths, strict=True):
-            if a.axis is None:
-                items.append(total(a.offset))
-                continue
-            axes.append(a.axis)
-            extent = spot.extents[a.axis]
-            first, stop = a.offset, a.offset + extent.scaled(a.stride)
-            turns.append(":" if a.stride > 0 else "::-1")
-            if a.stride < 0:
-                first, stop = stop + Dim(-a.stride), first + Dim(1)
-            step = f":{abs(a.stride)}" if abs(a.stride) > 1 else ""
-            full = not step and extent == length
-            items.append(":" if full else f"{total(first)}:{total(stop)}{step}")
-        while items and items[-1] == ":":
-            items.pop()
-        text = f"{spot.name}[{', '.join(items)}]" if items else spot.name
-        if "::-1" in turns:
-            text = f"{text}[{', '.join(turns)}]"
-        order = [axes.index(k) for k in range(len(spot.extents)) if k in axes]
-        if order != sorted(order):
-            text = f"np.transpose({text}, ({', '.join(map(str, order))}))"
-        if len(axes) < len(spot.extents):
-            news = [":" if k in axes else "None" for k in range(len(spot.extents))]
-            text = f"{text}[{', '.join(news)}]"
-        return text
 
 
 def _is_odd(item: ir.Item) -> bool:

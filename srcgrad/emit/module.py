@@ -36,14 +36,7 @@ class ModuleText:
 def python_module(
     function: Function, source: FunctionSource, reading: Any, wrt: Sequence[str] = ()
 ) -> ModuleText:
-    """Return the readable module of a function.
-
-    Args:
-        function: The IR: a primal, an adjoint or a tangent.
-        source: The user's source, for aliases and comments.
-        reading: How the function was read.
-        wrt: The names of what the gradients belong to, for the header.
-    """
+    """Return the readable module of a primal, an adjoint or a tangent."""
 
     def returned(values: list[str]) -> str:
         if function.cut is None:

@@ -50,14 +50,7 @@ class Naming:
 def name_values(
     function: Function, nest: Nest, reserved: Iterable[str], *, typed: bool = False
 ) -> Naming:
-    """Name all values of a function.
-
-    Args:
-        function: The function.
-        nest: Its folded values, which need no name.
-        reserved: Names that are taken: modules, helpers, globals.
-        typed: Never let values of different type share a name, as Numba wants it.
-    """
+    """Name all values of a function; `typed`: no two types share one, for Numba."""
     naming, buffer = Naming(), nest.regions.buffer
     for stmt in every(function.body):
         if isinstance(stmt, ir.Update):

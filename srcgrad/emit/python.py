@@ -32,11 +32,7 @@ def emit_python(
 ) -> list[Line]:
     """Return the lines of a function, each with the user line it stems from.
 
-    Args:
-        function: The function.
-        alias: The user's names of modules, as `{"np": "xp"}`.
-        result: Builds the returned expression from those of the results.
-        defaults: Default values of parameters.
+    `alias` has the user's names of modules, `result` builds what is returned.
     """
     regions, alias, given = Regions(function), alias or {}, defaults or {}
     wide: set[Value] = set()

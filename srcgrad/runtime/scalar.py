@@ -9,7 +9,7 @@ import numpy as np
 from srcgrad.runtime.views import multiply
 
 __all__ = [
-    "cbrt", "ceil", "floor", "fmax", "fmin", "integer_power", "logaddexp",
+    "cbrt", "fmax", "fmin", "integer_power", "logaddexp",
     "logaddexp2", "maximum", "minimum", "python_power", "rint", "shift", "sign",
     "signbit", "sinc", "sinc_slope", "trunc",
 ]  # fmt: skip
@@ -43,16 +43,6 @@ def sign(x):
 def signbit(x):
     """Tell whether a number is negative, -0.0 included."""
     return math.copysign(1.0, x) < 0
-
-
-def floor(x):
-    """Return the largest integer not above, as a float."""
-    return np.floor(x)
-
-
-def ceil(x):
-    """Return the smallest integer not below, as a float."""
-    return np.ceil(x)
 
 
 def rint(x):
