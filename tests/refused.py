@@ -102,6 +102,9 @@ REFUSED: dict[str, Refused] = {
     "SG204_eigh": Refused(body("w, v = np.linalg.eigh(x)", "return w[0]"), (M @ M.T,)),
     "SG204_svd": Refused(body("s = np.linalg.svd(x)[1]", "return s[0]"), (M,)),
     "SG205_dtype": Refused(body("y = np.zeros(3, dtype=complex)", "return y[0] * x")),
+    "SG205_roll": Refused(
+        body("y = np.roll(", "    x, (1, 2), axis=0)", "return y[0]"), (X,)
+    ),
     "SG205_where_one": Refused(body("return x[np.where(x > 1)].sum()"), (X,)),
     "SG206_our_own": Refused(
         body("return srcgrad.hvp(abs)(x, x)", head="import srcgrad\n\n\n")

@@ -12,8 +12,8 @@ import builtins
 import functools
 import importlib
 import inspect
+import linecache
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from srcgrad.builder import const
@@ -71,25 +71,24 @@ def _by_identity() -> dict[int, tuple[Any, str, Any]]:
             value = getattr(owner, attribute, None)
             if value is not None:
                 found[id(value)] = (value, name, meaning)
-    for definition in _sources().values():
-        function = definition.function
+    for function in filter(_is_definition, vars(prelude).values()):
         found.setdefault(id(function), (function, "", function))
     return found
 
 
 @functools.cache
-def _sources() -> dict[Any, FunctionSource]:
-    """Return the definitions of the prelude with their text, read once."""
-    file = inspect.getfile(prelude)
-    text = Path(file).read_text()
-    found = {}
-    for node in ast.parse(text).body:
-        function = getattr(prelude, getattr(node, "name", ""), None)
-        if isinstance(node, ast.FunctionDef) and inspect.isfunction(function):
-            found[function] = FunctionSource(
-                file, node.name, node.lineno, "", node, (), function
-            )
-    return found
+def _source(definition: Any) -> FunctionSource:
+    """Return a definition of the prelude with its tree; only what is used is parsed."""
+    code = definition.__code__
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+    (node,) = ast.parse("".join(lines).partition("\n\n\n")[0]).body
+    assert isinstance(node, ast.FunctionDef)
+    return FunctionSource(code.co_filename, node.name, 1, "", node, (), definition)
+
+
+def _is_definition(meaning: Any) -> bool:
+    """Tell a function of the prelude from what the frontend reads itself."""
+    return inspect.isfunction(meaning) and meaning.__module__ == prelude.__name__
 
 
 def known_names() -> list[str]:
@@ -134,14 +133,14 @@ def _apply(
             return calls.lift(reader, meaning(*given, **named))
         except (ValueError, TypeError, IndexError) as error:
             raise reader.problem("SG402", str(error), node) from None
-    signature, source = _signature(meaning), _sources().get(meaning)
+    signature = _signature(meaning)
     kwargs = {k: a for k, a in kwargs.items()
               if k in signature.parameters or a not in _NEUTRAL}  # fmt: skip
     call = calls.bound(reader, signature, args, kwargs, node)
-    if source is None:
+    if not _is_definition(meaning):
         call.apply_defaults()
         return meaning(reader, node, *call.args, **call.kwargs)
-    result = reader.function(source, calls.named(reader, call), site=node)
+    result = reader.function(_source(meaning), calls.named(reader, call), site=node)
     if isinstance(result, v.Poison):
         raise v.Refused
     return result
@@ -151,7 +150,7 @@ def _apply(
 def _signature(meaning: Handler) -> inspect.Signature:
     """Return the signature of a function as the user calls it."""
     signature = inspect.signature(meaning)
-    if meaning not in _sources():
+    if not _is_definition(meaning):
         own = list(signature.parameters.values())[2:]  # not the reader and the node
         signature = signature.replace(parameters=own)
     return calls.with_defaults(signature)

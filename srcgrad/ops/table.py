@@ -100,7 +100,6 @@ class Row:
     kind: str
     infer: Infer
     attrs: Attrs = field(default_factory=dict)
-    defaults: dict[str, Any] = field(default_factory=dict)
     vjp: dict[str, Rule] = field(default_factory=dict)
     infix: str | None = None
     spell: Spell = ""
