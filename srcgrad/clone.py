@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from srcgrad.builder import Builder
-from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value, View
+from srcgrad.builder import Builder, Meeting
+from srcgrad.ir import Assert, Block, Function, Op, Operand, Stmt, Value, View
 from srcgrad.types import Array, Dim, put_lengths
 from srcgrad.walk import every, inner_outs, named, outs, rewrite, substitute
 
 
 def splice(
-    build: Builder, function: Function, args: Sequence[Operand]
-) -> list[Operand]:
-    """Write a function's statements through a builder, arguments put in place."""
+    build: Builder, function: Function, args: Sequence[Operand],
+    meetings: Sequence[Meeting] = (),
+) -> list[Operand]:  # fmt: skip
+    """Write a function's statements through a builder, arguments put in place.
+
+    `meetings` are the lengths that meet in the function, in the order of their numbers.
+    """
     parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
     args = [build.op("copy", a) if a in parts else a for a in args]
     names: dict[Value, Operand] = dict(zip(function.params, args, strict=True))
@@ -37,7 +41,10 @@ def splice(
     for new in fresh.values():
         new.type = put_lengths(new.type, dims)
     names.update(fresh)
-    build.open[-1] += _fitted(rewrite(block, names, fresh), dims).stmts
+    build.meetings += [place for place in meetings if place not in build.meetings]
+    numbers = {f"meeting {k}": f"meeting {build.meetings.index(place)}"
+               for k, place in enumerate(meetings)}  # fmt: skip
+    build.open[-1] += _fitted(rewrite(block, names, fresh), dims, numbers).stmts
     found: list[Operand] = []
     for result in function.results:
         operand = named(result, names)
@@ -52,12 +59,17 @@ def _measured(stmt: Op, type: Any) -> Dim:
     return dim
 
 
-def _fitted(block: Block, dims: dict[Any, Dim]) -> Block:
+def _fitted(block: Block, dims: dict[Any, Dim], numbers: dict[str, str]) -> Block:
     """Return new statements, with lengths put into their attributes."""
 
+    def inside(inner: Block) -> Block:
+        return _fitted(inner, dims, numbers)
+
     def one(stmt: Stmt) -> Stmt:
+        if isinstance(stmt, Assert):
+            return replace(stmt, message=numbers.get(stmt.message, stmt.message))
         if not isinstance(stmt, Op):
-            return replace(rewrite(stmt, block=lambda inner: _fitted(inner, dims)))
+            return replace(rewrite(stmt, block=inside))
         attrs = {name: put_lengths(v, dims) for name, v in stmt.attrs.items()}
         return replace(stmt, attrs=attrs)
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from srcgrad import results
 from srcgrad.arguments import Signature, Specs, Values
+from srcgrad.builder import Meeting
 from srcgrad.compile.numba import Compiled
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.options import CacheInfo, Options, make_options
@@ -164,14 +165,17 @@ class Differentiated:
         return Call(values, specs, tuple(names or ()), found)
 
     def make(
-        self, specs: Specs, names: Sequence[str], leaf: Callable[[str], Any]
-    ) -> Specialisation:
+        self, specs: Specs, names: Sequence[str], leaf: Callable[[str], Any],
+        known: dict[Meeting, int] | None = None,
+    ) -> Specialisation:  # fmt: skip
         """Return what was made for arguments of these kinds.
 
-        `names` are for messages; `leaf` returns the present value of a number.
+        `names` are for messages; `leaf` returns the present value of a number; `known`
+        says which lengths that meet are one, besides what calls have taught.
         """
         key = tuple(specs.items())
-        ones = self._ones.get(key, ())
+        taught = {**(known or {}), **dict(self._ones.get(key, ()))}
+        ones = tuple(sorted(taught.items()))
         with self._lock:
             variants = self._made.get((key, ones), ())
             for made in variants:

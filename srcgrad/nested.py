@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from srcgrad.arguments import Specs
-from srcgrad.builder import const
+from srcgrad.builder import Meeting, const
 from srcgrad.clone import splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
@@ -35,11 +35,12 @@ def derived(
 
 
 def gradient_reading(
-    inner: Differentiated, specs: Specs, leaf: Callable[[str], Any]
-) -> tuple[Specialisation, Reading]:
+    inner: Differentiated, specs: Specs, leaf: Callable[[str], Any],
+    ones: dict[Meeting, int] | None = None,
+) -> tuple[Specialisation, Reading]:  # fmt: skip
     """Return what was made for a function, and its gradient as a function read."""
     names = inner.signature.chosen(specs, inner.options)
-    made = inner.make(specs, names, leaf)
+    made = inner.make(specs, names, leaf, ones)
     if inner.kind == "value":
         return made, made.reading
     key = ("read", inner.kind, names)
@@ -164,7 +165,7 @@ def splice_call(
 ) -> Thing:  # fmt: skip
     """Write the gradient's statements where it is called; return its result."""
     call = bound_call(inner, reader, args, kwargs, node)
-    made, reading = gradient_reading(inner, call.specs, call.static)
+    made, reading = gradient_reading(inner, call.specs, call.static, reader.build.ones)
     operands = call.operands(reading)
     arrays = [x for x in operands if x.type.rank]
     if made.written and len(set(arrays)) < len(arrays):
@@ -172,7 +173,7 @@ def splice_call(
         raise reader.problem("SG403", what, node, helps=("pass a copy",))
     reader.statics.extend(reading.statics)
     reader.effects = reader.effects or reading.effects
-    results = splice(reader.build, reading.function, operands)
+    results = splice(reader.build, reading.function, operands, reading.meetings)
 
     def thing(form: Tree) -> Thing:
         if isinstance(form, Node):

@@ -407,6 +407,18 @@ def test_grad_of_grad_where_lengths_meet() -> None:
         assert twice(2.0, x, i) == 12.0 * np.sum(x[:i] * x[i:])
 
 
+def test_a_gradient_inside_where_lengths_meet() -> None:
+    def f(s: Any, x: Any, i: Any) -> Any:
+        return np.sum(s**3 * (x[:i] * x[i:]))
+
+    slope = grad(f, **PYTHON)
+    outer = grad(lambda s, x, i, j: slope(s, x, i) * np.sum(x[:j] * x[j:]), **PYTHON)
+    x = np.array([2.0, 3.0, 5.0, 7.0])
+    for i, j in ((2, 2), (1, 2), (2, 1), (3, 1), (2, 2)):
+        want = 12.0 * np.sum(x[:i] * x[i:]) * np.sum(x[:j] * x[j:])
+        assert outer(2.0, x, i, j) == want
+
+
 def test_value_of_grad_of_grad_is_the_gradient() -> None:
     assert differentiable(grad(cube), **PYTHON)(3.0) == 54.0
     assert value_and_grad(grad(cube), **PYTHON)(3.0) == (54.0, 36.0)

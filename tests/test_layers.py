@@ -31,7 +31,7 @@ LAYERS: list[list[set[str]]] = [
     [{"compile"}],
     [
         {"api", "specialise", "arguments", "options", "clone", "nested", "results"}
-        | {"differentiated", "embedded", "meetings", "pickling", "plans", "rules"}
+        | {"differentiated", "embedded", "pickling", "plans", "rules"}
     ],
     [
         {"check", "explain", "show", "graph", "monitor", "distributed"}
