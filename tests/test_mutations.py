@@ -144,7 +144,7 @@ MUTATIONS = (
     ),
     Mutation(
         "last element", storage.Storage, "readable",
-        "is_final(self.regions, stmt.base, stmt.path, stmt)", "True",
+        "is_final(regions, base, path, stmt)", "True",
         ("closure_writes_captured_array",),
     ),
     Mutation(

@@ -43,7 +43,6 @@ class Control(Statements):
     """Reverse blocks, branches and loops."""
 
     def block(self, block: Block) -> None:
-        """Reverse the statements of a block."""
         for stmt in reversed(block.stmts):
             self.build.loc = stmt.loc
             if not isinstance(stmt, Loop | ir.If):
@@ -61,7 +60,6 @@ class Control(Statements):
         return {table: dict(getattr(self, table)) for table in _TABLES}
 
     def recall(self, known: Known) -> None:
-        """Go back to a copy."""
         for table, content in known.items():
             setattr(self, table, dict(content))
 
@@ -100,14 +98,12 @@ class Control(Statements):
             self.buffers[self.owner(target)] = g
 
     def enter(self, stmt: Stmt) -> Region:
-        """Open the mirror of a forward region."""
         self.open.append(Region(stmt, len(self.build.open) - 1))
         return self.open[-1]
 
     # branches
 
     def branch(self, stmt: ir.If) -> None:
-        """Reverse an `if` under the same condition."""
         cond, of = self.need(stmt.cond), self.regions.buffer
         for value in self.outside(stmt):
             if owned(value.type):
@@ -189,7 +185,6 @@ class Control(Statements):
     # loops
 
     def loop(self, stmt: Loop) -> None:
-        """Reverse a loop."""
         moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
         outside = self.outside(stmt)
         hands: list[tuple[Value, Operand, Value, Operand]] = [
@@ -199,8 +194,8 @@ class Control(Statements):
         ]
         slots: list[Slot] = []
         for made, last, first, start in hands:
-            init, name = self.withdraw(made), d_name(first)
-            inn, out = Value(name, init.type), Value(name, init.type)
+            init = self.withdraw(made)
+            inn, out = (Value(d_name(first), init.type) for _ in range(2))
             slots.append(Slot(init, inn, out, last, first, start))
         for c in self.undone(stmt):
             inn, out = Value(c.inn.name, c.inn.type), Value(c.inn.name, c.init.type)

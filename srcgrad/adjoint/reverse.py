@@ -14,7 +14,7 @@ from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT
 from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value
-from srcgrad.types import Array, Dim, Scalar, Type
+from srcgrad.types import Array, Dim, Scalar
 from srcgrad.walk import inner_outs, outs, rewrite
 
 _RUNS = 40
@@ -51,7 +51,6 @@ def differentiate(
 
 class _Sweep(Control):
     def run(self, inputs: Sequence[Value], seeds: Sequence[int], name: str) -> Function:
-        """Build the whole function."""
         function, results = self.regions.function, []
         self.survey()
         several = len(seeds) > 1
@@ -83,10 +82,9 @@ class _Sweep(Control):
     def seed(self, result: Operand, several: bool) -> Value:
         """Give a result its cotangent, a new parameter."""
         hint = result.name if several and isinstance(result, Value) else ""
-        type: Type = Scalar(result.type.dtype)
-        if isinstance(result.type, Array):
-            type = Array(result.type.dtype, result.type.dims)
-        g = Value(f"d_{hint or self.regions.function.name}", type)
+        type, dims = Scalar(result.type.dtype), result.type.dims
+        name = f"d_{hint or self.regions.function.name}"
+        g = Value(name, Array(type.dtype, dims) if dims else type)
         self.give(result, g)
         return g
 

@@ -52,7 +52,6 @@ class Statements(Storage):
         return self.regions.buffer[x] if owned(x.type) else x
 
     def wanted(self, x: Value) -> bool:
-        """Tell whether a value has a cotangent."""
         owner = self.owner(x)
         return owner in self.buffers or owner in self.plain
 
@@ -168,7 +167,6 @@ class Statements(Storage):
     # statements
 
     def simple(self, stmt: Stmt) -> None:
-        """Reverse one statement."""
         match stmt:
             case Op():
                 self.reverse_op(stmt)
@@ -195,7 +193,6 @@ class Statements(Storage):
                 pass
 
     def reverse_op(self, stmt: Op) -> None:
-        """Apply the rules of a row."""
         row, args = ROWS[stmt.row], stmt.args
         if row.name == "mul" and args[0] is args[1]:
             row, args = ROWS["square"], args[:1]

@@ -67,7 +67,7 @@ class Storage:
         self.new = True
         return Value(value.name, value.type)
 
-    def count(self, what: str, of: Stmt | Value, chain: Chain) -> Operand:
+    def count(self, what: str, of: Stmt | Value, chain: Chain) -> Any:
         """Return a number that the forward sweep notes if it is asked for."""
         if (what, of) not in self.plan.counts:
             made = self.plan.counts[what, of] = Value(what, INT)
@@ -107,7 +107,7 @@ class Storage:
 
     # values
 
-    def need(self, x: Operand) -> Operand:
+    def need(self, x: Operand) -> Any:
         """Return a forward value as an operand of the backward sweep."""
         if isinstance(x, Const):
             return x
@@ -140,9 +140,8 @@ class Storage:
             return True
         if owned(x.type):
             return self.free_array(x)
-        return not self.regions.chain[x] or (
-            depth < 8 and self.again(x, depth) is not None
-        )
+        top = not self.regions.chain[x]
+        return top or (depth < 8 and self.again(x, depth) is not None)
 
     def free_path(self, path: Path, depth: int = 0) -> bool:
         return all(self.free(p, depth + 1) for p in operands(path))
@@ -161,12 +160,11 @@ class Storage:
         free = simple and all(self.free(a, depth + 1) for a in stmt.args)
         return stmt if free else None
 
-    def redo(self, stmt: Op | Read) -> Operand:
+    def redo(self, stmt: Op | Read) -> Any:
         """Compute or read the result of a statement again."""
         if isinstance(stmt, Op):
             args, name = map(self.need, stmt.args), stmt.out.name
-            out: Operand = self.build.op(stmt.row, *args, name=name, **stmt.attrs)
-            return out
+            return self.build.op(stmt.row, *args, name=name, **stmt.attrs)
         base = self.grown(stmt.base) or self.current[self.regions.buffer[stmt.base]]
         return self.build.read(base, self.need_path(stmt.path), stmt.out.name)
 
@@ -177,10 +175,10 @@ class Storage:
             return False
         if isinstance(stmt.base.type, ListOf):
             return self.grown(stmt.base) is not None
-        return self.content.get(buffer) is stmt.base or (
-            buffer in self.current
-            and is_final(self.regions, stmt.base, stmt.path, stmt)
-        )
+        if self.content.get(buffer) is stmt.base:
+            return True
+        regions, base, path = self.regions, stmt.base, stmt.path
+        return buffer in self.current and is_final(regions, base, path, stmt)
 
     def stored(self, x: Value) -> Read | None:
         """Return how to read a number where it was stored, if it is still there."""
@@ -215,7 +213,7 @@ class Storage:
 
     # arrays
 
-    def need_array(self, x: Value) -> Operand:
+    def need_array(self, x: Value) -> Any:
         """Return an array of the forward sweep with the content it had."""
         stmt, buffer = self.regions.definition.get(x), self.regions.buffer.get(x)
         here = buffer is not None and self.content.get(buffer) is x
@@ -277,14 +275,12 @@ class Storage:
 
     def restorable(self, x: Value) -> bool:
         """Tell whether undoing later writes brings a version back."""
-        buffer = self.regions.buffer[x]
+        buffer, site = self.regions.buffer[x], self.regions.site
         if isinstance(x.type, ListOf) or not self.later_updates(x):
             return False
+        around = {s for u in self.regions.family_updates(x) for s, _ in site[u].chain}
         return self.reaches_end(buffer, set()) and all(
-            self.closed(loop, buffer)
-            for u in self.regions.family_updates(x)
-            for loop, _ in self.regions.site[u].chain
-            if isinstance(loop, Loop)
+            self.closed(loop, buffer) for loop in around if isinstance(loop, Loop)
         )
 
     def reaches_end(self, buffer: Buffer, seen: set[Buffer]) -> bool:

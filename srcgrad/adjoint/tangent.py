@@ -57,7 +57,6 @@ class _Tangent:
         self.active.update(v for v, family in lists if family in moving)
 
     def run(self, name: str) -> Function:
-        """Build the whole function."""
         f, body = self.function, self.function.body.stmts
         cut = len(body) if f.cut is None else f.cut
         self.stmts(body[:cut])
@@ -291,7 +290,6 @@ class _Tangent:
     # regions
 
     def loop(self, stmt: ir.Loop) -> None:
-        """Carry the tangents of active values beside the values."""
         moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
         inits = [self.of(c.init, c.inn.type) for c in moving]
         made = {x: twin(x) for c in moving for x in (c.inn, c.out)}
@@ -304,7 +302,6 @@ class _Tangent:
         self.build.emit(replace(stmt, carries=(*stmt.carries, *added), body=body))
 
     def branch(self, stmt: ir.If) -> None:
-        """Merge the tangents of active values beside the values."""
         moving = [m for m in stmt.merges if m.out in self.active]
         then, left = self.inside(stmt.then, [(m.then, m.out.type) for m in moving])
         sources = [(m.orelse, m.out.type) for m in moving]
@@ -344,7 +341,7 @@ def tangent_name(x: Value) -> str:
 
 
 def twin(x: Value) -> Value:
-    """Return a new value for a tangent."""
+    """Return a new value for the tangent of a value."""
     return Value(tangent_name(x), kind(x.type))
 
 

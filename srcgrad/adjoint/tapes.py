@@ -8,6 +8,7 @@ are ordinary write-once buffers, threaded through the regions around the writes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Chain, Regions
@@ -135,16 +136,13 @@ class Recorder:
                 self.measure("first", stmt, tape.version)
                 break
 
-    def allocate(self, tape: Tape) -> Value:
-        name, made = tape.version.name, self.regions.definition
+    def allocate(self, tape: Tape) -> Any:
+        build, name, made = self.build, tape.version.name, self.regions.definition
         if isinstance(tape.type, ListOf):
-            value: Value = self.build.op("new_list", item=tape.type.item, name=name)
-            return value
-        counts = [trip_count(self.build, loop, made) for loop in tape.loops]
-        lengths = [self.build.length(d) for d in tape.type.dims[len(counts) :]]
-        dtype = tape.type.dtype
-        value = self.build.op("empty", *counts, *lengths, dtype=dtype, name=name)
-        return value
+            return build.op("new_list", item=tape.type.item, name=name)
+        counts = [trip_count(build, loop, made) for loop in tape.loops]
+        counts += [build.length(d) for d in tape.type.dims[len(counts) :]]
+        return build.op("empty", *counts, dtype=tape.type.dtype, name=name)
 
     def measure(self, what: str, key: Stmt | Value, version: Value) -> None:
         """Note the length of a list, if it was asked for."""
@@ -205,9 +203,8 @@ class Recorder:
             with self.build.block() as stmts:
                 other = self.build.placeholder(inner.type)
             arms[1 - arm] += stmts
-            merges.append(
-                ir.Merge(out, *((inner, other) if not arm else (other, inner)))
-            )
+            pair = (other, inner) if arm else (inner, other)
+            merges.append(ir.Merge(out, *pair))
         then, orelse = (ir.Block(tuple(a)) for a in arms)
         return replace(stmt, then=then, orelse=orelse, merges=tuple(merges))
 
@@ -225,23 +222,21 @@ def number(
     return made
 
 
-def trip_count(build: Builder, loop: Loop, known: Mapping[Value, Stmt]) -> Operand:
+def trip_count(build: Builder, loop: Loop, known: Mapping[Any, Stmt]) -> Any:
     """Return how often a loop runs that nothing leaves."""
     assert isinstance(loop, ir.For)
     start, stop, step = bounds = (loop.start, loop.stop, loop.step)
     literal = [int(b.value) for b in bounds if isinstance(b, Const)]
     if len(literal) == 3:
         return const(len(range(*literal)))
-    span: Operand
     if step not in (const(1), const(-1)):
-        span = build.op("range_length", *bounds)
-        return span
+        return build.op("range_length", *bounds)
     span = build.op("sub", *((stop, start) if step == const(1) else (start, stop)))
-    made = known.get(span) if isinstance(span, Value) else None
+    made = known.get(span)
     length = isinstance(made, ir.Op) and made.row in _LENGTHS
-    if not length and isinstance(span, Value):
-        span = build.op("max2", const(0), span)
-    return span
+    if length or isinstance(span, Const):
+        return span
+    return build.op("max2", const(0), span)
 
 
 _LENGTHS = {"dim", "length", "max2", "slice_length"}
