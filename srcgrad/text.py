@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from srcgrad import ir
 from srcgrad.ir import Block, Function, Stmt, Value
+from srcgrad.types import ListOf, Type
 
 
 def print_function(function: Function) -> str:
@@ -48,7 +49,13 @@ class _Printer:
         return self.names[x]
 
     def typed(self, x: Value) -> str:
-        return f"{self.name(x)}: {x.type}"
+        def shown(type: Type) -> str:
+            if isinstance(type, ListOf):
+                return f"list[{shown(type.item)}]"
+            dims = ", ".join(dim.text(self.name) for dim in type.dims)
+            return f"{type.dtype}[{dims}]" if dims else str(type)
+
+        return f"{self.name(x)}: {shown(x.type)}"
 
     def all(self, xs: Iterable[ir.Item]) -> str:
         return ", ".join(map(self.name, xs))

@@ -7,7 +7,7 @@ expression that could go below zero stands for `max(0, expression)`, as slices d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,9 +63,13 @@ class Dim:
         return f"Dim({self})"
 
     def __str__(self) -> str:
+        return self.text(lambda atom: atom.name)
+
+    def text(self, name: Callable[[Any], str]) -> str:
+        """Return the length as text, given names for its atoms."""
         if not self.terms:
             return str(self.const)
-        text = " + ".join(f"{c}*{a.name}" if c != 1 else a.name for a, c in self.terms)
+        text = " + ".join(f"{c}*" * (c != 1) + name(a) for a, c in self.terms)
         if self.const:
             text += f" {'+' if self.const > 0 else '-'} {abs(self.const)}"
         return text

@@ -112,6 +112,13 @@ def test_source(name: str, golden: CompareGolden) -> None:
     golden(f"source/{name}.py", text)
 
 
+@pytest.mark.parametrize("name", ["chain", "weighted", "first_above", "heat", "root"])
+def test_ir(name: str, golden: CompareGolden) -> None:
+    """Compare the IR of the function and of its gradient, as they are read."""
+    text = TEXTS[name].gradient(name).source(*TEXTS[name].fresh(), stage="ir")
+    golden(f"ir/{name}.txt", text)
+
+
 def plain(name: str) -> list[str]:
     """Return the source of a function and of the helpers it calls."""
     found = [getattr(functions, n) for n in (name, *TEXTS[name].helpers)]
