@@ -10,7 +10,7 @@ import numpy as np
 
 from srcgrad.emit.module import ModuleText
 from srcgrad.errors import Location
-from srcgrad.source import FunctionSource
+from srcgrad.source import FunctionSource, file_lines
 
 
 def find_culprit(
@@ -47,10 +47,10 @@ def find_culprit(
     line = next((n for n in found if n > cut), next(iter(found), None))
     if line is None:
         return None
-    own = text.lines[line - 1]
-    shown = source.lines[own - 1].rstrip()
+    at = text.lines[line - 1]
+    shown = file_lines(source, at.file)[at.line - 1].rstrip()
     start = len(shown) - len(shown.lstrip()) + 1
-    place = Location(source.file, own, start, own, len(shown) + 1)
+    place = Location(at.file, at.line, start, at.line, len(shown) + 1)
     values = ", ".join(f"`{n}` = {x:.6g}" for n, x in found[line].items())
     statement = lines[line - 1].partition("  #")[0].strip()
     return place, f"the gradient computes `{statement}` with {values}"

@@ -155,30 +155,40 @@ def location(source: FunctionSource, node: ast.AST) -> Location:
     """
     placed = (part for part in ast.walk(node) if hasattr(part, "lineno"))
     part: Any = next(placed, source.node)
-    start = _character(source, part.lineno, part.col_offset)
-    end = _character(source, part.end_lineno, part.end_col_offset)
+    start = _character(source.lines, part.lineno, part.col_offset)
+    end = _character(source.lines, part.end_lineno, part.end_col_offset)
     return Location(source.file, part.lineno, start + 1, part.end_lineno, end + 1)
 
 
-def _character(source: FunctionSource, line: int, offset: int) -> int:
-    return len(source.lines[line - 1].encode()[:offset].decode(errors="ignore"))
+def _character(lines: Sequence[str], line: int, offset: int) -> int:
+    return len(lines[line - 1].encode()[:offset].decode(errors="ignore"))
 
 
-def statement_text(source: FunctionSource, line: int) -> str:
+def file_lines(source: FunctionSource, file: str) -> Sequence[str]:
+    """Return the lines of the function's file, or of one that a helper stands in."""
+    return source.lines if file in ("", source.file) else linecache.getlines(file)
+
+
+def statement_text(source: FunctionSource, line: int, file: str = "") -> str:
     """Return the statement that a line belongs to, in one line, without comments.
 
     A line is shown as it was written, from where its first statement begins; what
     takes several lines is written anew. Of a compound statement only the head counts.
     """
-    node = source.node
-    if isinstance(node, ast.Lambda):
+    node: ast.AST = source.node
+    lines = file_lines(source, file)
+    if lines is not source.lines or not (
+        source.line <= line <= (source.node.end_lineno or 0)
+    ):
+        node = _parse("".join(lines))  # a line of a helper
+    elif isinstance(node, ast.Lambda):
         return ast.unparse(node) if "\n" in source.text else source.text
     around = [(stmt, end) for stmt, end in _heads(node) if stmt.lineno <= line <= end]
-    if not around:  # `else:`, or a line of another function
-        return without_comment("".join(source.lines[line - 1 : line])).strip()
+    if not around:  # `else:`
+        return without_comment("".join(lines[line - 1 : line])).strip()
     stmt, end = max(around, key=lambda pair: pair[0].lineno)
-    text = without_comment(source.lines[stmt.lineno - 1])
-    start = _character(source, stmt.lineno, stmt.col_offset)
+    text = without_comment(lines[stmt.lineno - 1])
+    start = _character(lines, stmt.lineno, stmt.col_offset)
     if end == stmt.lineno:
         return text[start:]
     head = copy.copy(stmt)
@@ -189,10 +199,10 @@ def statement_text(source: FunctionSource, line: int) -> str:
 
 
 @functools.lru_cache(maxsize=32)
-def _heads(function: ast.FunctionDef) -> list[tuple[ast.stmt, int]]:
+def _heads(tree: ast.AST) -> list[tuple[ast.stmt, int]]:
     """Return all statements, each with the last line of its head if it is compound."""
     heads = []
-    for stmt in ast.walk(function):
+    for stmt in ast.walk(tree):
         if isinstance(stmt, ast.stmt):
             parts = [
                 p for p in ast.iter_child_nodes(stmt) if not isinstance(p, ast.stmt)

@@ -136,7 +136,7 @@ def make(program: Program, specs: Sequence[str], name: str = "f") -> Function:
 
 def sample(type: Type, rng: np.random.Generator, low: float, high: float) -> Any:
     """Return a random value of a type; lengths that are not known are 4, or 3 for m."""
-    shape = tuple(length(d) for d in type.dims)  # type: ignore[union-attr]
+    shape = tuple(length(d) for d in type.dims)
     if not is_float(type):
         made = rng.integers(0, 2, shape).astype(type.dtype)
         return made[()] if shape or not type.python else 3

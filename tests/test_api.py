@@ -857,12 +857,11 @@ def test_numba_is_called_from_compiled_code() -> None:
     f = value_and_grad(lambda x, k: np.sum(x * x) * k, argnums=(0, 1))
     slopes = f.numba(x3(), 2.0)
 
-    @numba.njit
     def descend(x: Any) -> Any:
         value, (dx, dk) = slopes(x, 2.0)
         return value, x - 0.25 * dx, dk
 
-    value, x, dk = descend(x3())
+    value, x, dk = numba.njit(descend)(x3())
     assert (value, dk) == (28.0, 14.0)
     assert x.tolist() == [0.0, 0.0, 0.0]
     for wrong in (np.ones((2, 2)), np.ones(3, np.float32)):

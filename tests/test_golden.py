@@ -37,10 +37,10 @@ def model() -> Iterator[str]:
     linecache.cache.pop("model.py", None)
 
 
-def define(source: str, file: str) -> Any:
+def define(source: str, file: str, **names: Any) -> Any:
     """Return the function `loss` of a module's source."""
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-    space: dict[str, Any] = {"__name__": "model"}
+    space: dict[str, Any] = {"__name__": "model", **names}
     exec(compile(source, file, "exec"), space)
     return space["loss"]
 
@@ -176,6 +176,50 @@ def test_source_reads_well(name: str) -> None:
     for number, statement in re.findall(r"# (\d+): (.*)", backward):
         start = " ".join(user[int(number) - 1].split())
         assert statement.removesuffix(" ...").startswith(start[: len(statement) - 4])
+
+
+HELPER = """\
+import numpy as np
+def loss(w):
+    y = np.tanh(
+        w * w
+    )
+    return y * w
+"""
+MAIN = """\
+import numpy as np
+def root(x):
+    return np.sqrt(
+        x
+    )
+def loss(x):
+    h = act(x)
+    return np.sum(root(h) * x)
+"""
+
+
+@pytest.mark.parametrize("main", [MAIN, MAIN + "loss = lambda x: (root(act(x))).sum()"])
+def test_helpers_are_told_apart(main: str, model: str) -> None:
+    """A line of a helper shows the helper's own statement, and the file it is in."""
+    loss = define(main, model, act=define(HELPER, "lib/act.py"))
+    text = srcgrad.grad(loss, backend="python").source(np.ones(3))
+    linecache.cache.pop("lib/act.py")
+    forward, _, backward = text.partition("    # backward\n")
+    assert re.search(r"= np\.tanh\(x \* x\)  # act\.py:3$", forward, re.M)
+    assert "  # act.py:3: y = np.tanh(w * w)\n" in backward
+    assert "  # act.py:6: return y * w\n" in backward
+    assert "  # 3: return np.sqrt(x)\n" in backward
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_helper_in_another_file_is_blamed(model: str) -> None:
+    helper = "import numpy as np\n\n\ndef loss(w):\n    return np.sqrt(w)\n"
+    loss = define("loss = lambda x: act(x).sum()", model, act=define(helper, "act.py"))
+    with pytest.raises(
+        SrcgradError, match=r"act\.py:5:5[^5]+5 \|     return np\.sqrt\(w\)"
+    ):
+        srcgrad.grad(loss, backend="python", check_nan=True)(np.zeros(3))
+    linecache.cache.pop("act.py")
 
 
 def test_sources_are_short() -> None:

@@ -21,12 +21,11 @@ import srcgrad
 import srcgrad.runtime as runtime
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.emit.python import emit_python
-from srcgrad.ir import Function
+from srcgrad.emit.writer import Line
+from srcgrad.ir import NOWHERE, Function
 from srcgrad.runtime import readable
 from srcgrad.specialise import Specialisation
 from tests.cases import CASES, Case
-
-Lines = list[tuple[str, int]]
 
 
 class Lenient(types.SimpleNamespace):
@@ -59,7 +58,7 @@ def plain_runtime(name: str) -> Any:
     return kernels[short.rpartition("_")[0]]
 
 
-def text_of(lines: Lines) -> str:
+def text_of(lines: list[Line]) -> str:
     return "\n".join(text for text, _ in lines) + "\n"
 
 
@@ -212,7 +211,7 @@ def one_more(x: float, n: int) -> float:
     return x * (n + 1)
 
 
-def to_a_power(x: float, n: int) -> float:
+def to_a_power(x: float, n: int) -> Any:
     return x * 3**n
 
 
@@ -258,7 +257,11 @@ def test_lengths_and_counts_are_not_checked() -> None:
     case = Case("counted", counted, lambda rng: (rng.normal(size=3), 2))
     made, _, names = special(case)
     text = text_of(emit_kernel(made.final(made.adjoint(names, made.seeds))))
-    assert not used_runtime([(text, 0)]) & {"rt_add", "rt_subtract", "rt_multiply"}
+    assert not used_runtime([(text, NOWHERE)]) & {
+        "rt_add",
+        "rt_subtract",
+        "rt_multiply",
+    }
 
 
 def told(x: float) -> float:

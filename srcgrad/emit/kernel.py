@@ -25,7 +25,7 @@ from srcgrad.walk import outs
 
 
 def emit_kernel(function: ir.Function) -> list[Line]:
-    """Return the lines of a kernel, each with the user line it stems from.
+    """Return the lines of a kernel, each with the statement it stems from.
 
     The kernel takes the parameters in order and returns its results as a tuple. It uses
     the names `np`, `math` and the runtime kernels that `used_runtime` finds.
@@ -35,11 +35,11 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     naming = name_values(function, nest, taken, typed=True)
     writer = _Kernel(nest, naming, taken)
     params = ", ".join(naming[p] for p in function.params)
-    writer.at = function.loc.line
+    writer.at = function.loc
     writer.line(f"def {function.name}_kernel({params}):")
     with writer.inside():
         writer.block(function.body.stmts)
-        writer.begin(0)
+        writer.begin(ir.NOWHERE)
         results = [writer.result(r) for r in function.results]
         # Numba does not take a tuple display of more than thirty expressions.
         parts = [results[k : k + 30] for k in range(0, len(results), 30)] or [[]]
@@ -51,7 +51,7 @@ def emit_kernel(function: ir.Function) -> list[Line]:
 def used_runtime(lines: Iterable[Line]) -> set[str]:
     """Return the names of the runtime kernels that a text calls.
 
-    >>> sorted(used_runtime([("    y = rt_sign(x) + rt_sum1_float64(v)", 3)]))
+    >>> sorted(used_runtime([("y = rt_sign(x) + rt_sum1_float64(v)", ir.NOWHERE)]))
     ['rt_sign', 'rt_sum1_float64']
     """
     return {n for text, _ in lines for n in re.findall(r"\brt_\w+(?=\()", text)}

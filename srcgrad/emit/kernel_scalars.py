@@ -14,6 +14,7 @@ from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import COMPARE, SUM, Text, fill, number
 from srcgrad.emit.writer import Writer
+from srcgrad.errors import Location
 from srcgrad.ir import Const, Op, Operand, Path, Stmt, Value
 from srcgrad.ops.table import ROWS, Row, np_dtype
 from srcgrad.types import promote
@@ -51,8 +52,8 @@ class Scalars(Writer):
         self.here: dict[Value, Text] = {}  # the leaves of the tree being written
         self.kept: dict[Value, Text] = {}  # parts of the bounds of the loops around
 
-    def begin(self, line: int) -> None:
-        super().begin(line)
+    def begin(self, loc: Location) -> None:
+        super().begin(loc)
         self.here.clear()
 
     def fresh(self, name: str) -> str:

@@ -1,7 +1,7 @@
 """Put a function's text into a module: header, imports, comments, line map.
 
 The text starts with the imports it needs and runs as it stands. Every line maps to a
-line of the user's source; the first line of the backward sweep that stems from a
+statement of the user's source; the first line of the backward sweep that stems from a
 statement repeats the statement.
 """
 
@@ -19,18 +19,19 @@ from typing import Any
 
 from srcgrad.emit.python import WIDTH, emit_python
 from srcgrad.emit.writer import Line
-from srcgrad.ir import Function
+from srcgrad.errors import Location
+from srcgrad.ir import NOWHERE, Function
 from srcgrad.ops.table import ROWS
 from srcgrad.source import FunctionSource, statement_text
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleText:
-    """The text of a module, its function's name, and the user line of each line."""
+    """The text of a module, its function's name, and where each line stems from."""
 
     name: str
     text: str
-    lines: tuple[int, ...]
+    lines: tuple[Location, ...]
 
 
 def python_module(
@@ -51,44 +52,53 @@ def python_module(
     one = adjoint and len(extra) == 1 and not extra[0].type.rank
     lines = emit_python(function, alias, returned, {extra[0]: "1.0"} if one else {})
     body = [
-        (part, n) for text, n in _commented(lines, source) for part in _wrapped(text)
+        (part, at) for text, at in _commented(lines, source) for part in _wrapped(text)
     ]
     of = f" | gradient with respect to {', '.join(wrt)}" if adjoint else ""
     place = f"{os.path.basename(source.file)}:{source.line}"
     used = _imports(function.name, "\n".join(t for t, _ in lines), alias)
     head = [f"# {source.name}, {place}{of}", *used, "", ""]
     text = "\n".join([*head, *(t for t, _ in body)]) + "\n"
-    return ModuleText(function.name, text, (*(0 for _ in head), *(n for _, n in body)))
+    places = (*(NOWHERE for _ in head), *(at for _, at in body))
+    return ModuleText(function.name, text, places)
 
 
 def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
     """Say where each line stems from: forward by number, backward once in full."""
     texts = [text for text, _ in lines]
     cut = texts.index("    # backward") if "    # backward" in texts else len(lines)
-    body = [lines[0], *([("    # forward", 0)] if cut < len(lines) else [])]
-    for text, n in lines[1:cut]:
-        fits = n and len(f"{text}  # {n}") <= WIDTH
-        body.append((f"{text}  # {n}" if fits else text, n))
+    body = [lines[0], *([("    # forward", NOWHERE)] if cut < len(lines) else [])]
+    for text, at in lines[1:cut]:
+        noted = f"{text}  # {_number(at, source)}" if at.line else text
+        body.append((noted if len(noted) <= WIDTH else text, at))
     body += lines[cut : cut + 1]
     rest = lines[cut + 1 :]
-    home: dict[int, int] = {}
-    for k, (text, n) in enumerate(rest):
+    home: dict[str, int] = {}
+    for k, (text, at) in enumerate(rest):
+        n = _number(at, source)
         begins = text.lstrip().startswith(("for ", "while ", "if "))
         # The head of a loop says more than the zeros before it.
         if n not in home or (begins and _is_start(rest[home[n]][0])):
             home[n] = k
-    for k, (text, n) in enumerate(rest):
-        if n and home[n] == k:
-            comment = f"# {n}: {statement_text(source, n)}"
+    for k, (text, at) in enumerate(rest):
+        n = _number(at, source)
+        if at.line and home[n] == k:
+            comment = f"# {n}: {statement_text(source, at.line, at.file)}"
             if len(text) + len(comment) + 2 <= WIDTH:
                 text = f"{text}  {comment}"
             else:
                 comment = text[: len(text) - len(text.lstrip())] + comment
                 if len(comment) > WIDTH:
                     comment = f"{comment[: WIDTH - 4].rstrip()} ..."
-                body.append((comment, n))
-        body.append((text, n))
+                body.append((comment, at))
+        body.append((text, at))
     return body
+
+
+def _number(at: Location, source: FunctionSource) -> str:
+    """Return the number of a line, behind the name of its file if that is another."""
+    other = at.file not in ("", source.file)
+    return f"{os.path.basename(at.file)}:{at.line}" if other else f"{at.line}"
 
 
 def _is_start(text: str) -> bool:

@@ -30,7 +30,7 @@ def emit_python(
     result: Callable[[list[str]], str] = ", ".join,
     defaults: dict[Value, str] | None = None,
 ) -> list[Line]:
-    """Return the lines of a function, each with the user line it stems from.
+    """Return the lines of a function, each with the statement it stems from.
 
     `alias` has the user's names of modules, `result` builds what is returned.
     """
@@ -43,11 +43,11 @@ def emit_python(
         params = ", ".join(
             naming[p] + (f"={given[p]}" if p in given else "") for p in function.params
         )
-        writer.at = function.loc.line
+        writer.at = function.loc
         writer.line(f"def {function.name}({params}):")
         with writer.inside():
             writer.block(function.body.stmts[: function.cut])
-            writer.at = 0
+            writer.at = ir.NOWHERE
             if function.cut is not None:
                 writer.line("# backward")
                 writer.block(function.body.stmts[function.cut :])

@@ -15,20 +15,21 @@ from srcgrad import ir
 from srcgrad.emit.names import Naming, in_order
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import ATOM, Text
+from srcgrad.errors import Location
 from srcgrad.ir import Operand, Value
 from srcgrad.walk import outs
 
-Line = tuple[str, int]
+Line = tuple[str, Location]
 
 
 class Writer:
-    """The lines written so far, each with the user line it stems from."""
+    """The lines written so far, each with the statement it stems from."""
 
     def __init__(self, nest: Nest, naming: Naming) -> None:
         self.nest, self.naming = nest, naming
         self.lines: list[Line] = []
         self.indent = 0
-        self.at = 0  # the user's line that is being written
+        self.at = ir.NOWHERE  # the user's statement that is being written
 
     def folded(self, x: Any) -> Any:
         """Return the statement of a value that is written where it is used."""
@@ -45,9 +46,9 @@ class Writer:
         yield
         self.indent -= 1
 
-    def begin(self, line: int) -> None:
+    def begin(self, loc: Location) -> None:
         """Begin a statement, or come back to one after its inner blocks."""
-        self.at = line
+        self.at = loc
 
     # what the two texts spell in their own ways
 
@@ -80,7 +81,7 @@ class Writer:
         """Write statements."""
         at = self.at
         for s in stmts:
-            self.begin(s.loc.line)
+            self.begin(s.loc)
             match s:
                 case ir.For():
                     self.loop(s)
