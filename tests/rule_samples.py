@@ -25,7 +25,7 @@ SHAPES = {
 }
 # Rows of Python's numbers alone, of integers, and of truth values.
 NUMBERS = {"max2", "min2", "erf", "erfc", "to_int", "math_floor", "math_ceil",
-           "math_trunc", "not_"}  # fmt: skip
+           "math_trunc", "not_", "round_to"}  # fmt: skip
 INTEGERS = {"bitand", "bitor", "bitxor", "lshift", "rshift"}
 TRUTHS = {"invert", "not_"}
 # Where x lies decides what is computed: these samples keep away from the border.
@@ -217,6 +217,7 @@ SAMPLES: dict[str, list[Sample]] = {
         *_of("float64", dtype=["float64"], python=[True]),
         *_of("bool:n", dtype=["int64"]),
     ],
+    "round_to": _of("float =2", "float =0", "float =-1", "float int"),
     "zeros": [*_of("=2 =3", dtype=DTYPES), *_of("int")],
     "ones": [*_of("=2 =3", dtype=DTYPES), *_of("int")],
     "empty": _of("=0 =3", "=0", dtype=DTYPES),

@@ -213,6 +213,24 @@ def test_scalar_functions(name: str, function: Any, count: int) -> None:
             np.testing.assert_allclose(version(*args), wanted, 1e-15, 1e-16)
 
 
+def test_round_is_pythons_own() -> None:
+    """A number of digits is rounded to as CPython does: from the exact decimal."""
+    rng = np.random.default_rng(0)
+    numbers = [2.675, 5.015, 1.005, 0.125, -0.3, -0.0, 5e-324, 1.7e308, math.inf]
+    numbers += (rng.uniform(-1, 1, 2000) * 10.0 ** rng.integers(-9, 18, 2000)).tolist()
+    numbers += (rng.integers(-(10**6), 10**6, 2000) / 2.0**7).tolist()
+    numbers += (rng.integers(-(10**6), 10**6, 2000) * 0.005).tolist()
+    for version in (plain()["round_to"], compiled().round_to):
+        for n in (0, 1, 2, 3, 7, 15, 22, -1, -2, -4, -22):
+            for x in numbers:
+                found, wanted = version(x, float(n)), round(x, n)
+                assert found == wanted, (x, n)
+                assert math.copysign(1, found) == math.copysign(1, wanted), (x, n)
+        assert (version(0.3, 30.0), version(7.0, -310.0)) == (0.3, 0.0)
+        with pytest.raises(ValueError, match=r"^$"):
+            version(1e-10, 30.0)
+
+
 def test_kernels_take_readonly_arrays() -> None:
     """A read-only argument is no obstacle; one dispatcher serves all dtypes."""
     x = np.arange(6.0).reshape(2, 3)

@@ -305,6 +305,11 @@ def _kind(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
     return Static(reader.operand(x, node).type.dtype)
 
 
+@handles(f"{_PRELUDE}.is_python")
+def _is_python(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
+    return const(reader.operand(x, node).type.python)
+
+
 @handles(f"{_PRELUDE}.is_fixed")
 def _is_fixed(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
     return const(isinstance(x, Const | Static))

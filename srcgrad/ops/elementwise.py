@@ -111,6 +111,8 @@ elementwise("ceil(x)", loop="np.ceil({x})", callables=dotted("ceil"))
 elementwise("trunc(x)", loop="rt_trunc({x})",
             callables=dotted("trunc fix"))  # fmt: skip
 elementwise("rint(x)", loop="rt_rint({x})", floats=True, callables=dotted("rint"))
+# What Python's own floats do; those of NumPy are multiplied and rounded.
+elementwise("round_to(x, n)", loop="rt_round_to({x}, {n})", floats=True, spell="round")
 elementwise("isnan(x)", loop="math.isnan({x})", dtype="bool", takes="float",
             callables=(*dotted("isnan"), "math.isnan"))  # fmt: skip
 elementwise("isinf(x)", loop="math.isinf({x})", dtype="bool", takes="float",

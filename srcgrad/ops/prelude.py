@@ -64,6 +64,10 @@ def kind(x):
     """Return the name of the dtype of numbers."""
 
 
+def is_python(x):
+    """Tell Python's own numbers from those of NumPy."""
+
+
 def is_fixed(x):
     """Tell whether a value is known while compiling."""
 
@@ -414,11 +418,15 @@ def clip_method(a, min=None, max=None):
 def round_array(a, decimals=0):
     if decimals == 0:
         return rows.rint(a, via="np")
+    if decimals < 0:
+        return rows.rint(a / 10.0**-decimals, via="np") * 10.0**-decimals
     return rows.rint(a * 10.0**decimals, via="np") / 10.0**decimals
 
 
 @means("builtins.round")
 def round_number(number, ndigits=None):
+    if ndigits is not None and is_python(number) and kind(number) == "float64":
+        return rows.round_to(number, ndigits)
     if ndigits is not None:
         return round_array(number, ndigits)
     return rows.cast(rows.rint(number, via="np"), dtype="int64", python=True)

@@ -10,8 +10,8 @@ from srcgrad.runtime.views import multiply
 
 __all__ = [
     "cbrt", "fmax", "fmin", "integer_power", "logaddexp",
-    "logaddexp2", "maximum", "minimum", "python_power", "rint", "shift", "sign",
-    "signbit", "sinc", "sinc_slope", "trunc",
+    "logaddexp2", "maximum", "minimum", "python_power", "rint", "round_to", "shift",
+    "sign", "signbit", "sinc", "sinc_slope", "trunc",
 ]  # fmt: skip
 
 
@@ -48,6 +48,46 @@ def signbit(x):
 def rint(x):
     """Return the nearest integer as a float, halves to even."""
     return np.rint(x)
+
+
+def round_to(x, n):
+    """Return `round(x, n)` of Python, which rounds the exact decimal, halves to even.
+
+    Up to 10**22, powers of ten are floats: products and remainders are had exactly.
+    """
+    scale = 1.0
+    for _ in range(int(min(abs(n), 22.0))):
+        scale *= 10.0
+    scaled = x * scale if n >= 0 else x / scale
+    if n < -22.0 and abs(scaled) < 1.0:
+        return 0.0 * x
+    if n >= -22.0 and not abs(scaled) < 2.0**53:
+        return x  # it has no such digits
+    if abs(n) > 22.0:
+        raise ValueError
+    whole = np.rint(scaled)
+    if n >= 0:
+        left = _product_error(x, scale, scaled) + (scaled - whole)
+    else:
+        near = whole * scale
+        left = ((x - near) - _product_error(whole, scale, near)) / scale
+    if abs(left) > 0.5 or (abs(left) == 0.5 and whole % 2.0 != 0.0):
+        whole += math.copysign(1.0, left)
+    return math.copysign(whole / scale if n >= 0 else whole * scale, x)
+
+
+def _product_error(x, y, product):
+    """Return what is missing from a rounded product."""
+    high, low = _halves(x)
+    high_y, low_y = _halves(y)
+    return low * low_y - (((product - high * high_y) - low * high_y) - high * low_y)
+
+
+def _halves(x):
+    """Return two numbers of 26 bits whose sum is x."""
+    wide = 134217729.0 * x
+    high = wide - (wide - x)
+    return high, x - high
 
 
 def trunc(x):

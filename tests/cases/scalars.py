@@ -35,6 +35,17 @@ def math_roundings(x, y):
     return a * b + round(x) * y + round(y, 1) * x + int(x) * x
 
 
+# Python rounds the exact decimal: 2.675 lies below its name, 0.125 is a tie. NumPy's
+# numbers are multiplied, rounded and divided.
+@case(
+    lambda rng: (23.2, 0.7, 2.675, 0.125, 2, np.array([2.675, -1250.0])),
+    argnums=(0, 1),
+)
+def rounded_to_digits(x, y, p, q, n, a):
+    s = round(p, 2) * y + round(q, n) * x + round(x, -1) * y + round(y, 0) * x
+    return s + round(a[0], 2) * x + round(a[1], -2) * y + round(n, 1) * x
+
+
 # A float argument and its Taylor series with integer factorials.
 @case(lambda rng: (rng.uniform(0.3, 1.5),), sample=True)
 def series_of_sine(x):
