@@ -139,6 +139,10 @@ REFUSED: dict[str, Refused] = {
     ),
     "SG402_truth": Refused(body("if x > 0:", "    return x.sum()", "return 0.0"), (X,)),
     "SG402_axis": Refused(body("return x.sum(axis=1)[0]"), (X,)),
+    "SG402_mask_of_one": Refused(
+        body("return x[m, k].sum()", args="x, m, k"),
+        (M, np.array([True] + [False] * (len(M) - 1)), np.array([0, 1])),
+    ),
     "SG402_dict_in_loop": Refused(
         body("d = {}", "for i in range(n):", "    d['last'] = x[i]",
              "return d['last']", args="x, n"), (X, 3),

@@ -54,7 +54,9 @@ def used_runtime(lines: Iterable[Line]) -> set[str]:
     >>> sorted(used_runtime([("y = rt_sign(x) + rt_sum1_float64(v)", ir.NOWHERE)]))
     ['rt_sign', 'rt_sum1_float64']
     """
-    return {n for text, _ in lines for n in re.findall(r"\brt_\w+(?=\()", text)}
+    return {
+        n for text, _ in lines for n in re.findall(r"(?<!def )\brt_\w+(?=\()", text)
+    }
 
 
 class _Kernel(Arrays):

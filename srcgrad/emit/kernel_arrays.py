@@ -175,7 +175,7 @@ class Arrays(Places):
 
     def index_array(self, x: Value, base: Value, at: ir.Stmt) -> Spot:
         assert isinstance(x.type, Array)
-        if self.fused(x) is not None or self.overlaps(x, base, ()):
+        if self.fused(x) is not None or self.overlaps(x, base, None):
             return self.all_of(self.compute(x, at), x.type)
         return self.leaf(x, at)
 
@@ -248,8 +248,11 @@ class Arrays(Places):
             return base, (*path, *stmt.path)
         return x, ()
 
-    def overlaps(self, x: Operand, base: Value, path: Path) -> bool:
-        """Tell whether a tree reads, at another place, what a statement writes."""
+    def overlaps(self, x: Operand, base: Value, path: Path | None) -> bool:
+        """Tell whether a tree reads, at another place, what a statement writes.
+
+        What is written at a place that is not known is written at another place.
+        """
         if not isinstance(x, Value) or not x.type.rank:
             return False
         stmt = self.fused(x)
@@ -262,7 +265,7 @@ class Arrays(Places):
         if source not in buffer or base not in buffer:
             return False
         same = buffer[source].family() is buffer[base].family()
-        return same and self.key(part) != self.key(path)
+        return same and (path is None or self.key(part) != self.key(path))
 
     def key(self, part: Any) -> Any:
         """Return what is equal for paths that name the same elements in one order."""

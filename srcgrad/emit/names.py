@@ -234,5 +234,6 @@ def _wishes(
 def _legal(name: str) -> str:
     # A dot marks names of our own, made where jumps are rewritten: `.returned1`.
     name = re.sub(r"\.([a-z]+)\d*", r"\1", name)
-    clean = re.sub(r"\W", "_", name)
+    # `rt_` is for the runtime kernels that a text calls.
+    clean = re.sub(r"\W|^rt_", "_", name)
     return clean if clean.isidentifier() else f"t{clean}"

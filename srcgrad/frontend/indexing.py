@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from srcgrad.builder import const
+from srcgrad.builder import LengthOne, const
 from srcgrad.frontend import build, calls, expressions, stacks
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
@@ -167,7 +167,28 @@ def _items(
             items.append(_item(reader, part, node))
     while len(items) > 1 and items[-1] == _FULL:
         items.pop()
-    return tuple(items)
+    return _broadcast(reader, type, tuple(items), node)
+
+
+def _broadcast(
+    reader: build.Reader, type: Array, items: tuple[Item, ...], node: ast.AST
+) -> tuple[Item, ...]:
+    """Let index arrays meet of which one is known to have length one."""
+    while True:
+        try:
+            reader.build.place(type, (Index(items),))
+        except LengthOne as one:
+            given, dim = items, one.dim
+            items = tuple(
+                reader.build.as_one(i, dim) if isinstance(i, Operand) else i
+                for i in given
+            )
+            if items == given:
+                what = "a mask with one true place does not broadcast in a subscript"
+                helps = ("use `np.flatnonzero(mask)`",)
+                raise reader.problem("SG402", what, node, helps=helps) from None
+        else:
+            return items
 
 
 def _item(reader: build.Reader, part: Thing, node: ast.AST) -> Item:

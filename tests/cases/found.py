@@ -183,3 +183,32 @@ def dots_of_strided_rows(A):
         total += np.dot(A[k][4:0:-1], A[:, k])
         total *= 1.3
     return total
+
+
+# An array that is its own subscript is read whole before it is written.
+@case(lambda rng: (rng.normal(size=4), np.array([3, 1, 2, 0])), argnums=0)
+def array_is_its_own_subscript(x, given):
+    k = given.copy()
+    k[k] = k[::-1]
+    k[k[:2]] = k[2:]
+    return np.sum(x[k] * np.arange(4.0)) * x[k[0]]
+
+
+# Index arrays whose lengths are known at run time meet, and one of them is one.
+@case(lambda rng: (rng.normal(size=(3, 4)), np.array([0, 2]), 1), argnums=0)
+def index_arrays_of_length_one(A, i, k):
+    B = A.copy()
+    j = i + 1
+    B[i, j[:k]] = A[i, 0] * 2.0
+    B[i[:k], j] += 3.0 * A[i, j[:k]]
+    return np.sum(B * A)
+
+
+# Names that the kernels of the runtime have.
+@case(lambda rng: (rng.normal(size=3),))
+def rt_names(x):
+    rt_empty = 2.0 * x
+    rt_sum1_float64 = np.sum(rt_empty * x)
+    for rt_i in range(len(x)):
+        rt_sum1_float64 *= rt_empty[rt_i]
+    return rt_sum1_float64 * np.sum(x + rt_empty)
