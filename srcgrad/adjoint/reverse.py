@@ -71,9 +71,10 @@ class _Sweep(Control):
 
     def survey(self) -> None:
         """Note what the buffers of the top hold when the forward sweep ends."""
-        for value, buffer in self.regions.buffer.items():
-            if not self.regions.chain[value]:
-                self.content[buffer] = self.current[buffer] = value
+        # What an arm changed and did not hand out is gone.
+        last = {b: v for v, b in self.regions.buffer.items()}
+        self.current = {b: v for b, v in last.items() if not self.regions.chain[v]}
+        self.content = {**self.current}
         for stmt in self.regions.site:
             for x in self.passed(stmt):
                 self.content.pop(self.regions.buffer_of(x), None)

@@ -301,7 +301,8 @@ class Storage:
                 arms = ([m.then for m in stmt.merges], [m.orelse for m in stmt.merges])
                 if any(given.isdisjoint(arm) for arm in arms):
                     return False  # one arm drops it
-        return bool(taken or not chain) and all(
+        last = {b: v for v, b in of.items()}[buffer]
+        return bool(taken or not self.regions.chain[last]) and all(
             self.reaches_end(b, seen) for b in taken
         )
 

@@ -212,3 +212,35 @@ def rt_names(x):
     for rt_i in range(len(x)):
         rt_sum1_float64 *= rt_empty[rt_i]
     return rt_sum1_float64 * np.sum(x + rt_empty)
+
+
+# An arm makes its own `y`: it uses up the cotangent that came in, and hands none out.
+@case(lambda rng: (0.5 + rng.random(3), 0.4), argnums=(0, 1))
+def cotangent_ends_in_an_arm(x, s):
+    t = x[0]
+    total = s
+    y = x
+    if t > 0.2:
+        y = x * np.cos(x)
+        if s > 0.0:
+            y[1] = t
+        total += np.sum(np.tanh(np.min(y)) * y)
+    total += np.sum(y * x)
+    return total
+
+
+# Two loops around a write in one arm, one write in the other: what is kept is shared.
+@case(
+    lambda rng: (0.5 + rng.random(4), 0.5 + rng.random(4), 2),
+    argnums=(0, 1),
+)
+def inner_loop_in_one_arm(x, y, k):
+    u = np.ones_like(y)
+    for i in range(2):
+        if k > 1:
+            for j in range(2):
+                u /= 1.2 + x * y
+        else:
+            for _ in y:
+                y[3] += 0.4 * np.tanh(u @ x)
+    return np.sum(np.exp(-u * u))
