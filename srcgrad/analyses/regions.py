@@ -121,6 +121,8 @@ class Regions:
         stmt = self.definition.get(x)
         if not isinstance(stmt, ir.Op) or stmt.row not in ("add", "sub", "mul", "neg"):
             return Dim.of(x)
+        if not stmt.out.type.python:  # NumPy's sums wrap
+            return Dim.of(x)
         return combine(stmt.row, [self.linear(a) for a in stmt.args]) or Dim.of(x)
 
     def family(self, value: Value) -> Buffer | None:

@@ -23,6 +23,7 @@ from srcgrad.ir import Const, For, Op, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, combine
 
 _ONE = Dim(1)
+_SUMS = ("add", "sub", "neg", "mul")
 _UNIT: dict[Operand, int] = {const(1): 1, const(-1): -1}
 
 
@@ -108,7 +109,8 @@ class Checks(Scalars):
         if isinstance(x, Const):
             return Dim(int(x.value))
         stmt = None if x in self.kept else self.folded(x)
-        if isinstance(stmt, Op) and stmt.row in ("add", "sub", "neg", "mul"):
+        known = isinstance(stmt, Op) and stmt.out.type.python  # NumPy's sums wrap
+        if isinstance(stmt, Op) and known and stmt.row in _SUMS:
             if loose or not (x in self.here or self.sizes.leaves(stmt)):
                 parts = [self.form(a, keep=keep, loose=loose) for a in stmt.args]
                 found = combine(stmt.row, parts)
@@ -178,6 +180,9 @@ class Checks(Scalars):
         self, item: Operand, dim: Dim, extent: Dim, at: Stmt, needed: tuple[bool, bool]
     ) -> bool:
         """Check the extreme values before the loops around; tell whether it is done."""
+        stmt = self.folded(item)
+        if isinstance(stmt, Op) and self.sizes.leaves(stmt):
+            return False  # its extreme values may wrap
         low = high = self.form(item, loose=True)
         linear = self.bounds.linear
         used: list[Dim] = [extent]  # what else the text of the check is made of

@@ -244,3 +244,13 @@ def inner_loop_in_one_arm(x, y, k):
             for _ in y:
                 y[3] += 0.4 * np.tanh(u @ x)
     return np.sum(np.exp(-u * u))
+
+
+# NumPy's small integers wrap, also in a subscript.
+@case(lambda rng: (rng.normal(size=200), np.array([127, 3], np.int8)), argnums=0)
+def subscripts_that_wrap(x, k):
+    y = x.copy()
+    y[k[0] + k[1]] *= 2.0
+    if k[0] >= 0:
+        y[k[0] + 1] += x[k[0] * 2]
+    return np.sum(y[-130:-120] * x[60:70])
