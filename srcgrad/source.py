@@ -176,10 +176,8 @@ def statement_text(source: FunctionSource, line: int, file: str = "") -> str:
     takes several lines is written anew. Of a compound statement only the head counts.
     """
     node: ast.AST = source.node
-    lines = file_lines(source, file)
-    if lines is not source.lines or not (
-        source.line <= line <= (source.node.end_lineno or 0)
-    ):
+    lines, end = file_lines(source, file), source.node.end_lineno or 0
+    if lines is not source.lines or not source.line <= line <= end:
         node = _parse("".join(lines))  # a line of a helper
     elif isinstance(node, ast.Lambda):
         return ast.unparse(node) if "\n" in source.text else source.text

@@ -174,6 +174,13 @@ REFUSED: dict[str, Refused] = {
     "SG408_captured": Refused(
         body("table[0] = x", "return table.sum()", head=WITH_LIST)
     ),
+    "SG203_lists_joined": Refused(
+        body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)
+    ),
+    "SG403_slice_of_a_growing_list": Refused(
+        body("s = []", "for v in x:", "    s.append(v)", "s[:1] = [1.0]",
+             "return s[0]"), (X,),
+    ),
     # SG5: nothing to differentiate
     "SG502_cut": Refused(body("k = int(x)", "return k * 2.0"), (2.5,)),
     "SG502_argmax": Refused(body("return float(np.argmax(x))"), (X,)),

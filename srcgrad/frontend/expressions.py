@@ -150,6 +150,13 @@ def _sequence_operator(
     reader: Reader, row: str, left: Thing, right: Thing, node: ast.AST
 ) -> Thing | None:
     """Apply `+` and `*` of lists and tuples."""
+    both: Any = (left, right)
+    made = [isinstance(t, v.ListCell) for t in both]
+    kept = [isinstance(t, Ref) and t.root.listlike and not t.path for t in both]
+    ints = any(v.is_operand(t) and t.type.dtype.startswith("int") for t in both)
+    if any(kept) and (ints if row == "mul" else row == "add" and sum(kept + made) > 1):
+        what = "lists whose length is not known are not joined or repeated"
+        raise reader.problem("SG203", what, node, helps=("use `np.concatenate`",))
     match row, left, right:
         case "add", Tuple(), Tuple():
             return Tuple(left.items + right.items)

@@ -10,6 +10,7 @@ from srcgrad.frontend import build, calls, expressions, stacks
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, gathers
+from srcgrad.ops import prelude
 from srcgrad.types import Array, ListOf, Scalar
 
 _FULL = Slice(None, None, None)
@@ -60,13 +61,18 @@ def split(reader: build.Reader, ref: Ref, before: int, single: int) -> list[Thin
     enough = reader.build.op("ge", length, const(single))
     reader.require(enough, "ValueError", "too few values")
     end = None if not after else const(-after)
-    middle = reader.operand(at(reader, ref, Slice(const(before), end, None)))
-    rest = reader.allocate(reader.build.op("copy", middle))
-    rest.root.listlike = True
-    if ref.type.rank > 1:
-        reader.share(rest.root, ref.root)
+    rest = _list(reader, at(reader, ref, Slice(const(before), end, None)))
     last = [at(reader, ref, const(k)) for k in range(-after, 0)]
     return [*(at(reader, ref, const(k)) for k in range(before)), rest, *last]
+
+
+def _list(reader: build.Reader, part: Any) -> Ref:
+    """Return a part of an array as a list of its own."""
+    made = reader.allocate(reader.build.op("copy", reader.operand(part)))
+    made.root.listlike = True
+    if part.type.rank > 1:
+        reader.share(made.root, part.root)
+    return made
 
 
 def _extend(ref: Ref, items: tuple[Item, ...]) -> Path:
@@ -106,12 +112,17 @@ def get(reader: build.Reader, owner: Thing, index: Thing, node: ast.AST) -> Thin
         else:
             held = reader.thing(reader.operand(owner, node))
     if isinstance(held, Ref):
+        if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
+            given = [owner, index.start, index.stop, index.step]
+            return calls.apply(reader, Static(prelude.list_part), given, {}, node)
         path = _path(reader, held, index, node)
         if index == _ELLIPSIS:
             return held
         found = _read(reader, held, path)
         if gathers(path):
             return reader.thing(reader.build.op("copy", reader.operand(found)))
+        if isinstance(index, SliceValue) and held.root.listlike and not held.path:
+            return _list(reader, found)
         return found
     if isinstance(held, Operand) and not held.type.python and index == Tuple(()):
         return held
@@ -239,6 +250,9 @@ def put(
             reader.state.heap[owner] = (*held[:k], value, *held[k + 1 :])
             return
         held = stacks.make_array(reader, owner)
+    if isinstance(index, SliceValue) and v.kind_of(held) == "list":
+        what, fix = "a slice of a list that grows cannot be written", "write its items"
+        raise reader.problem("SG403", what, node, helps=(f"{fix}: `s[k] = ...`",))
     if not isinstance(held, Ref):
         raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written", node)
     if isinstance(held.type, ListOf) and isinstance(held.type.item, Array):

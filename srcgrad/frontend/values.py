@@ -260,4 +260,4 @@ def kind_of(thing: Thing) -> str:
         case Closure() | Bound():
             return "function"
         case _:
-            return type(thing).__name__.lower()
+            return type(thing).__name__.lower().removesuffix("value")

@@ -386,6 +386,20 @@ def _column(a):
     return np.asarray(a) if np.ndim(a) > 1 else np.atleast_1d(a)[:, None]
 
 
+def list_part(items, start, stop, step):
+    by = 1 if step is None else step
+    n = len(items)
+    if by > 0:
+        low, first, last = 0, 0, n
+    else:
+        low, first, last = -1, n - 1, -1
+    if start is not None:
+        first = max(start + n, low) if start < 0 else min(start, n + low)
+    if stop is not None:
+        last = max(stop + n, low) if stop < 0 else min(stop, n + low)
+    return [items[k] for k in range(first, last, by)]
+
+
 # selected, rounded, multiplied
 
 

@@ -160,6 +160,36 @@ def list_append_then_loop(x):
     return total + states[-1] * states[0]
 
 
+# Slices of a list that grows are lists of their own, which may grow.
+@case(
+    lambda rng: (0.5 * rng.normal(size=6), 0.3, 1, -1),
+    argnums=(0, 1),
+)
+def slices_of_a_growing_list(x, a, i, j):
+    s = [x[0]]
+    for v in x[1:]:
+        s.append(a * v + (1 - a) * s[-1])
+    error = np.sum((np.array(s[:-1]) - x[1:]) ** 2)
+    t = s[1:]
+    t[0] = 7.0 * a
+    t.append(x[2])
+    for v in s[i:j]:
+        error += v * t[-1]
+    for v in s[j:i:-2]:
+        error += v * v * t[0]
+    return error + s[::-1][0] * s[-2:][0] + sum(s[:100]) * s[1]
+
+
+# So are those of a list of numbers whose places are known at run time only.
+@case(lambda rng: (rng.normal(size=4), 1))
+def slice_of_a_list_is_written(x, i):
+    s = [x[0], x[1], x[2]]
+    s[i] = 2.0 * x[0]
+    t = s[1:]
+    t[0] = 7.0 * x[3]
+    return s[1] * 3.0 + t[0] * x[2]
+
+
 # List append and the builtin sum.
 @case(lambda rng: (rng.normal(size=6),))
 def list_append_and_sum(x):
