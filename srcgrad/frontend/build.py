@@ -263,7 +263,7 @@ class Reader:
                 "SG408", f"the captured value `{root.name}` cannot be written", node,
                 helps=("pass it as an argument, or write to a copy",),
             )  # fmt: skip
-        self.wrote_list |= root.listlike
+        self.wrote_list |= root.listlike > 0
         value = self.fitting(ref, value, node)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
         if (view.base if view else value) is self.state.ver.get(root):
@@ -445,8 +445,9 @@ class Reader:
             raise self.problem(
                 "SG402", f"{count} names, but {len(items)} values", target
             )
-        for part, item in zip(target.elts, items, strict=True):
-            self.assign(part.value if isinstance(part, ast.Starred) else part, item)
+        for k, (part, item) in enumerate(zip(target.elts, items, strict=True), 1):
+            with self.holding(v.Tuple(tuple(items[k:]))):
+                self.assign(part.value if isinstance(part, ast.Starred) else part, item)
 
     def expression(self, node: ast.expr) -> v.Thing:
         """Read one expression."""

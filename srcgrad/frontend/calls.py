@@ -484,7 +484,7 @@ def push(
             reader.build.same(mine, theirs, "a growing list holds arrays of one shape")
         operand = reader.build.op("copy", operand)
         # Python's list would see a later write to the array.
-        reader.share(contents.root, value.root)
+        stacks.keep(reader, contents.root, value.root)
     root = contents.root
     reader.state.ver[root] = reader.build.push(reader.version(root), operand)
 

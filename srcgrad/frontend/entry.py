@@ -121,7 +121,7 @@ class _Entry:
         count, written, lost = len(operands), [], False
         for cell, before in containers.items():
             now = reader.state.heap.get(cell)
-            listlike = isinstance(now, v.Ref) and now.root.listlike
+            listlike = isinstance(now, v.Ref) and now.root.listlike > 0
             lost |= now is not before and (reader.wrote_list or not listlike)
         for root, position in self.arguments.items():
             final = reader.state.ver.get(root)

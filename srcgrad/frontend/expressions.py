@@ -150,13 +150,6 @@ def _sequence_operator(
     reader: Reader, row: str, left: Thing, right: Thing, node: ast.AST
 ) -> Thing | None:
     """Apply `+` and `*` of lists and tuples."""
-    both: Any = (left, right)
-    made = [isinstance(t, v.ListCell) for t in both]
-    kept = [isinstance(t, Ref) and t.root.listlike and not t.path for t in both]
-    ints = any(v.is_operand(t) and t.type.dtype.startswith("int") for t in both)
-    if any(kept) and (ints if row == "mul" else row == "add" and sum(kept + made) > 1):
-        what = "lists whose length is not known are not joined or repeated"
-        raise reader.problem("SG203", what, node, helps=("use `np.concatenate`",))
     match row, left, right:
         case "add", Tuple(), Tuple():
             return Tuple(left.items + right.items)
@@ -166,18 +159,19 @@ def _sequence_operator(
         case ("mul", Tuple(), Const() as count) | ("mul", Const() as count, Tuple()):
             items = left.items if isinstance(left, Tuple) else right.items  # type: ignore[union-attr]
             return Tuple(items * int(count.value))
-        case ("mul", v.ListCell() as cell, count) | (
-            "mul",
-            count,
-            v.ListCell() as cell,
-        ):
-            listed = calls.items_of(reader, cell, node)
+        case ("mul", v.ListCell() as one, count) | ("mul", count, v.ListCell() as one):
+            listed = calls.items_of(reader, one, node)
             if isinstance(count, Const):
                 return new_list(reader, listed * int(count.value))
             if v.is_operand(count) and len(listed) == 1 and v.is_operand(listed[0]):
                 ref = reader.allocate(reader.build.op("full", listed[0], count))
-                ref.root.listlike = True
+                ref.root.listlike = 1
                 return ref
+    lists = [x for x in (left, right) if isinstance(x, v.ListCell) or v.list_axes(x)]
+    counted = any(v.is_operand(x) and x.type.dtype != "float64" for x in (left, right))
+    if (row == "add" and len(lists) == 2) or (row == "mul" and lists and counted):
+        what = "lists whose length is not known are not joined or repeated"
+        raise reader.problem("SG203", what, node, helps=("use `np.concatenate`",))
     return None
 
 

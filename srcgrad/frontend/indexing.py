@@ -61,17 +61,16 @@ def split(reader: build.Reader, ref: Ref, before: int, single: int) -> list[Thin
     enough = reader.build.op("ge", length, const(single))
     reader.require(enough, "ValueError", "too few values")
     end = None if not after else const(-after)
-    rest = _list(reader, at(reader, ref, Slice(const(before), end, None)))
+    rest = _new_list(reader, at(reader, ref, Slice(const(before), end, None)), ref, 1)
     last = [at(reader, ref, const(k)) for k in range(-after, 0)]
     return [*(at(reader, ref, const(k)) for k in range(before)), rest, *last]
 
 
-def _list(reader: build.Reader, part: Any) -> Ref:
-    """Return a part of an array as a list of its own."""
+def _new_list(reader: build.Reader, part: Thing, of: Ref, axes: int) -> Ref:
     made = reader.allocate(reader.build.op("copy", reader.operand(part)))
-    made.root.listlike = True
-    if part.type.rank > 1:
-        reader.share(made.root, part.root)
+    made.root.listlike = axes
+    if of.type.rank > 1:
+        stacks.keep(reader, made.root, of.root)
     return made
 
 
@@ -107,10 +106,7 @@ def get(reader: build.Reader, owner: Thing, index: Thing, node: ast.AST) -> Thin
         if isinstance(index, Const):
             known = -len(items) <= index.value < len(items)
             return items[int(index.value)] if known else reader.raises("IndexError")
-        if isinstance(owner, v.ListCell):
-            held = stacks.make_array(reader, owner)
-        else:
-            held = reader.thing(reader.operand(owner, node))
+        held = stacks.make_array(reader, owner)
     if isinstance(held, Ref):
         if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
             given = [owner, index.start, index.stop, index.step]
@@ -119,10 +115,10 @@ def get(reader: build.Reader, owner: Thing, index: Thing, node: ast.AST) -> Thin
         if index == _ELLIPSIS:
             return held
         found = _read(reader, held, path)
+        if v.list_axes(held) and isinstance(index, SliceValue):
+            return _new_list(reader, found, held, v.list_axes(held))
         if gathers(path):
             return reader.thing(reader.build.op("copy", reader.operand(found)))
-        if isinstance(index, SliceValue) and held.root.listlike and not held.path:
-            return _list(reader, found)
         return found
     if isinstance(held, Operand) and not held.type.python and index == Tuple(()):
         return held
@@ -255,9 +251,12 @@ def put(
         raise reader.problem("SG403", what, node, helps=(f"{fix}: `s[k] = ...`",))
     if not isinstance(held, Ref):
         raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written", node)
-    if isinstance(held.type, ListOf) and isinstance(held.type.item, Array):
+    grown = isinstance(held.type, ListOf) and isinstance(held.type.item, Array)
+    rows = v.list_axes(held) and held.type.rank > 1
+    if grown or (rows and not stacks.replaceable(reader, owner, held.root, value)):
         raise reader.problem(
-            "SG403", "an array in a list that grows cannot be replaced", node,
+            "SG403", "an array in a list that grows cannot be replaced" if grown else
+            "the item that is replaced, or the new one, has another name", node,
             helps=("write its elements: `[k][:] = ...`",),
         )  # fmt: skip
     path = _path(reader, held, index, node)

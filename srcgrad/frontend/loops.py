@@ -10,6 +10,7 @@ rule. Facts only add up:
     ("loose", key, axis)       a length of the array differs from turn to turn
     ("turned", key)            the array need not be contiguous
     ("shared", key, other)     it holds a copy where plain Python has one memory
+    ("linked", owner, other)   two arrays or lists share memory after a turn
     ("blank", key): Thing      a name is bound by a turn, and not before the loop
     ("cell", cell)             the items of a container change
     ("form", cell): form       a list must be kept in a form of run time
@@ -17,6 +18,7 @@ rule. Facts only add up:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -117,10 +119,15 @@ class _Loop:
     def read(self) -> None:
         state = self.reader.state
         self.outside: dict[v.Root, Any] = {root: root for root in state.ver}
-        for (cell,) in self.facts("form"):
+        for (cell,) in reversed(self.facts("form")):  # what holds others comes first
             if cell in state.heap:
                 stacks.reform(self.reader, cell, self.plan["form", cell])
                 self.outside.update(dict.fromkeys(v.roots_of(cell, state.heap), cell))
+        for pair in self.facts("linked"):
+            both = [[r for r, o in self.outside.items() if o is end] for end in pair]
+            for one, other in itertools.product(*both):
+                self.reader.share(one, other)
+        self.shares = {root: set(root.shares) for root in self.outside}
         self.kept = self.still_reached()
         heads: dict[st.Key, Any] = {}
         for name in sorted(self.header.carried):
@@ -228,13 +235,15 @@ class _Loop:
     def enter_array(self, key: st.Key, ref: v.Ref) -> v.Ref:
         """Make a buffer that is another one in each turn."""
         reader = self.reader
-        root = v.Root(st.label(key), ref.root.type, ref.root.listlike)
+        root = v.Root(st.label(key), ref.root.type, v.list_axes(ref))
         init, links = st.hand_over(reader, ref, root, self.kept, self.given)
         for partner in self.partners(key):
             if isinstance(partner, v.ListCell):
                 links.update(v.roots_of(partner, reader.state.heap))
             elif isinstance(partner, v.Root):
                 links.add(partner)
+            elif partner == key:
+                links.add(root)
             elif partner in self.slots:
                 links.add(self.slots[partner].root)
         for other in links:
@@ -248,7 +257,7 @@ class _Loop:
     def still_reached(self) -> set[v.Root]:
         """Return the buffers that something reaches that is not carried as an array."""
         reader, heap = self.reader, self.reader.state.heap
-        found = {key[0] for key in self.slots if isinstance(key[0], v.Root)}
+        found: set[v.Root] = set()
         names = reader.state.names
         live = [
             n for n in self.header.live
@@ -288,7 +297,13 @@ class _Loop:
     def leave(self, heads: dict[st.Key, Any]) -> dict[st.Key, Any]:
         """Connect the ends of a turn to the slots; return what holds after the loop."""
         reader, state = self.reader, self.reader.state
-        self.kept, self.given = self.still_reached(), {}
+        reached = self.still_reached()
+        own = {key[0] for key in self.slots if isinstance(key[0], v.Root)}
+        self.kept, self.given = reached | own, {}
+        for root, owner in self.outside.items():
+            for other in root.shares - self.shares[root]:
+                if other in self.outside:
+                    self.learn("linked", owner, self.outside[other])
         arrays = len(self.facts("array"))
         ends: dict[st.Key, Any] = {}
         refused: Exception | None = None
@@ -323,7 +338,9 @@ class _Loop:
         for slot in self.slots.values():
             if isinstance(slot.key[0], v.Root):
                 slot.yld = state.ver.get(slot.key[0])
-                if slot.yld is None:
+                if slot.yld is None and slot.key[0] not in reached:
+                    slot.root = None  # nobody reads it again
+                elif slot.yld is None:
                     name = slot.inn.name
                     reader.problem(
                         "SG403",

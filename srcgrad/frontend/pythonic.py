@@ -106,7 +106,7 @@ def _class_of(reader: build.Reader, thing: Thing) -> type:
         case Const() | Value():
             return np.dtype(thing.type.dtype).type
         case Ref():
-            return list if thing.root.listlike else np.ndarray
+            return list if v.list_axes(thing) else np.ndarray
         case v.Tuple():
             return thing.cls or tuple
         case v.Record():

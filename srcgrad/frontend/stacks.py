@@ -64,11 +64,7 @@ def item_type(reader: Reader, types: list[Any]) -> Scalar | Array | None:
         wide: Scalar = functools.reduce(join, types)
         return wide
     arrays = [t for t in types if isinstance(t, Array)]
-    if (
-        not arrays
-        or len(arrays) < len(types)
-        or len({(t.dtype, t.rank) for t in arrays}) > 1
-    ):
+    if len(arrays) < len(types) or len({(t.dtype, t.rank) for t in arrays}) != 1:
         return None
     dims = tuple(reader.build.resolve(d) for d in arrays[0].dims)
     if any(a not in reader.outer_atoms for d in dims for a, _ in d.terms):
@@ -83,26 +79,65 @@ def item_type(reader: Reader, types: list[Any]) -> Scalar | Array | None:
 def make_growable(reader: Reader, cell: v.Cell, item: Scalar | Array) -> None:
     """Turn a list of known length into one that grows at run time."""
     version: ir.Value = reader.build.op("new_list", item=item, name=cell.name)
+    root = v.Root(cell.name, ListOf(item))
     for thing in reader.state.heap[cell]:
         value = reader.operand(thing)
         if isinstance(item, Scalar):
             value = state.convert(reader.build, value, item)
+        else:
+            keep(reader, root, thing.root)
         version = reader.build.push(version, value)
-    root = v.Root(cell.name, ListOf(item))
     reader.state.ver[root] = version
     reader.state.heap[cell] = v.Ref(root, (), root.type)
 
 
-def make_array(reader: Reader, cell: v.ListCell) -> v.Ref:
-    """Keep a list of numbers as an array, so that data can index it."""
+def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
+    """Keep a list as an array, so that data can index it; lists in it become rows."""
     from srcgrad.frontend import calls
 
-    packed = calls.pack(reader, cell, None)
+    packed = calls.pack(reader, owner, None)
     assert isinstance(packed, v.Ref)
-    packed.root.listlike = True
-    packed.root.name = cell.name
-    reader.state.heap[cell] = packed
+    root, heap = packed.root, reader.state.heap
+
+    def tie(thing: Any, place: tuple[ir.Operand, ...]) -> None:
+        if isinstance(thing, v.Ref) and not v.is_point(thing):
+            keep(reader, root, thing.root)
+        elif isinstance(thing, v.Tuple | v.ListCell):
+            items: Any = thing.items if isinstance(thing, v.Tuple) else heap[thing]
+            root.listlike = max(root.listlike, len(place) + 1)
+            for k, item in enumerate((items,) if isinstance(items, v.Ref) else items):
+                tie(item, (*place, const(k)))
+            if isinstance(thing, v.ListCell):
+                path = (ir.Index(place),) if place else ()
+                root.name = thing.name  # at last that of the outermost
+                heap[thing] = v.Ref(root, path, reader.build.place(root.type, path))
+
+    tie(owner, ())
     return packed
+
+
+def keep(reader: Reader, holder: v.Root, kept: v.Root) -> None:
+    """Note that a list holds a copy; one that may hold it twice shares with itself."""
+    memory = kept.memory
+    if any(holder in root.shares for root in (memory, *memory.shares)):
+        holder.shares.add(holder)
+    reader.share(holder, memory)
+
+
+def replaceable(reader: Reader, owner: v.Thing, root: v.Root, value: v.Thing) -> bool:
+    """Tell whether the rows of a list, and a new one, have no other names."""
+    heap = reader.state.heap
+    new = {
+        root,
+        *v.roots_of(value, heap),
+        *(key[:1] for key, _ in v.leaves(value, heap)),
+    }
+    for thing in (*reader.state.names.values(), *reader.elsewhere()):
+        for key, leaf in v.leaves(thing, heap):
+            named = isinstance(leaf, v.Ref) and leaf.root.memory in new
+            if key[:1] != (owner,) and (named or (key and key[:1] in new)):
+                return False
+    return root not in v.roots_of(value, heap)
 
 
 def widen(reader: Reader, cell: v.Cell, item: Scalar) -> v.Refused:

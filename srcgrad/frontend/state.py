@@ -229,7 +229,7 @@ def hand_over(
         given: Buffers that were handed over, and to whom.
     """
     root, ver = ref.root, reader.state.ver
-    shares = {given.get(r, r) for r in root.shares}
+    shares = {given.get(r, owner if r is root else r) for r in root.shares}
     if not ref.path and root in ver and root not in kept and root not in given:
         given[root] = owner
         return ver[root], shares
@@ -314,7 +314,7 @@ class _Branch:
         if pair in self.pairs:
             return self.pairs[pair]
         check_kinds(a, b)
-        root = v.Root(label(key), a.root.type, a.root.listlike and b.root.listlike)
+        root = v.Root(label(key), a.root.type, min(v.list_axes(a), v.list_axes(b)))
         ends: list[Any] = []
         for arm, ref in enumerate((a, b)):
             with self.at_end(arm):
@@ -424,7 +424,7 @@ def branch(
             forms[cell] = stacks.common_form(reader, cell, before, *contents)
     if any(forms.values()):
         back()
-        for cell, form in forms.items():
+        for cell, form in reversed(forms.items()):
             if form is not None:
                 stacks.reform(reader, cell, form)
         return branch(reader, cond, then, orelse, live)

@@ -27,15 +27,15 @@ class Root:
     """A buffer: an argument, an allocation, or what a loop or merge hands on.
 
     `shares` are the buffers that hold a copy where plain Python has one memory: a write
-    to either makes the other unreadable. `listlike` marks a Python list of numbers that
-    is kept as an array, `captured` a global, which must not be written. A read-only
-    view that no path describes (a broadcast, a diagonal) has no version: each read
-    makes it again out of `of`.
+    to either makes the other unreadable. `listlike` counts the leading axes that are
+    Python lists, `captured` marks a global, which must not be written. A read-only view
+    that no path describes (a broadcast, a diagonal) has no version: each read makes it
+    again out of `of`.
     """
 
     name: str
     type: Array | ListOf
-    listlike: bool = False
+    listlike: int = 0
     captured: bool = False
     shares: set[Root] = field(default_factory=set)
     of: Ref | None = None
@@ -196,6 +196,13 @@ def is_operand(thing: object) -> TypeGuard[Operand]:
 def is_point(thing: object) -> TypeGuard[Ref]:
     """Tell whether a thing is an array of rank 0."""
     return isinstance(thing, Ref) and isinstance(thing.type, Scalar)
+
+
+def list_axes(thing: Any) -> int:
+    """Return how many leading axes of an array are lists in plain Python."""
+    array = isinstance(thing, Ref) and isinstance(thing.root.type, Array)
+    used = thing.root.type.rank - thing.type.rank if array else 0
+    return max(0, thing.root.listlike - used) if array else 0
 
 
 def leaves(

@@ -254,3 +254,71 @@ def subscripts_that_wrap(x, k):
     if k[0] >= 0:
         y[k[0] + 1] += x[k[0] * 2]
     return np.sum(y[-130:-120] * x[60:70])
+
+
+# Lists that data indexes are kept as arrays; their rows keep their other names.
+@case(lambda rng: (0.5 + rng.random(5), 3))
+def rows_have_other_names(x, n):
+    row = [x[0], x[1]]
+    rows = [row, [x[2], x[3]], [x[4], x[1]]]
+    for i in range(n):
+        rows[i][0] *= rows[0][1]
+        row[1] += rows[i][0]
+    part = rows[1][:]
+    part[0] = 9.0
+    return rows[0][0] * rows[0][1] * row[0] + rows[1][0] * sum(part)
+
+
+# A slice of a Python list is a copy, in whatever form the list is kept.
+@case(lambda rng: (0.5 + rng.random(5), 3))
+def slice_of_a_list_kept_as_array(x, n):
+    items = [x[0]] * (n + 2)
+    part = items[1:]
+    part[0] = x[1]
+    items[1] *= 2
+    return sum(part) * sum(items)
+
+
+# A list that is packed holds copies: a write to one leaves the other unread.
+@case(lambda rng: (0.5 + rng.random(5), 2), refused="one memory on one path")
+def packed_array_is_written(x, n):
+    a = x * 2
+    arrays = [a, x * 3, x * 1.5]
+    for i in range(n):
+        arrays[i][0] *= x[1]
+    return np.sum(arrays[1]) * a[0]
+
+
+@case(lambda rng: (0.5 + rng.random(5), 2), refused="one memory on one path")
+def tuple_of_one_array_twice(x, n):
+    a = x * 2
+    twice = (a, a)
+    for i in range(n):
+        twice[i % 2][0] *= x[1]
+    return np.sum(twice[0]) * twice[1][0]
+
+
+# The array that each turn puts into the list is written by the next turn.
+@case(lambda rng: (0.5 + rng.random(5), 3), refused="one memory on one path")
+def one_array_in_each_turn(x, n):
+    items = []
+    a = x * 2
+    for i in range(n):
+        a *= x[i]
+        items.append(a)
+    return sum([np.sum(item) for item in items])
+
+
+@case(lambda rng: (0.5 + rng.random(5), 3), refused="one memory on one path")
+def rows_change_places(x, n):
+    rows = [x * 1, x * 2, x * 3]
+    for i in range(n):
+        rows[i], rows[0] = rows[0], rows[i]
+        rows[0][0] *= 2
+    return np.sum(rows[0] * rows[1]) + rows[2][0]
+
+
+@case(lambda rng: (0.5 + rng.random(5), 3), refused="extra spellings")
+def list_kept_as_array_is_repeated(x, n):
+    items = [x[0], x[1]] * n
+    return sum(items) * len(items)
