@@ -45,8 +45,8 @@ def find_culprit(
         space[text.name](*(a.copy() if hasattr(a, "copy") else a for a in args))
     cut = next((k for k, line in enumerate(lines, 1) if line == "    # backward"), 0)
     line = next((n for n in found if n > cut), next(iter(found), None))
-    if line is None:
-        return None
+    if line is None or not text.lines[line - 1].line:
+        return None  # none found, or one of ours that stems from no line
     at = text.lines[line - 1]
     shown = file_lines(source, at.file)[at.line - 1].rstrip()
     start = len(shown) - len(shown.lstrip()) + 1
