@@ -154,10 +154,12 @@ class Storage:
         if not isinstance(stmt, Op):
             return None
         row = ROWS[stmt.row]
-        simple = row.kind == "elementwise"
-        if row.cost > 0 and not (simple and x.type.dtype == "int64"):
-            return self.stored(x)
-        free = simple and all(self.free(a, depth + 1) for a in stmt.args)
+        cheap = row.kind == "elementwise" and (row.cost == 0 or x.type.dtype == "int64")
+        if not cheap and (read := self.stored(x)):
+            return read
+        # A quotient costs what an array of them does, and half of what a list does.
+        cheap |= row.kind == "elementwise" and row.cost == 1
+        free = cheap and all(self.free(a, depth + 1) for a in stmt.args)
         return stmt if free else None
 
     def redo(self, stmt: Op | Read) -> Any:

@@ -29,8 +29,9 @@ def _function(
         callables += dotted(math_name, "math")
     extra = options.pop("also", ())
     assert isinstance(extra, tuple)
+    options.setdefault("cost", 10)
     elementwise(
-        signature, floats=True, loop=loop, callables=callables + extra, cost=10,
+        signature, floats=True, loop=loop, callables=callables + extra,
         check=_in_math(error), **options,
     )  # fmt: skip
 
@@ -57,7 +58,7 @@ _function("log10(x)", "math.log10({x})", "log10", x=f"g / (x * {_LN10!r})",
 _function("log1p(x)", "math.log1p({x})", "log1p", x="g / (1 + x)",
           error="ValueError if {x} <= -1.0")  # fmt: skip
 _function("sqrt(x)", "math.sqrt({x})", "sqrt", x="0.5 * g / z",
-          error="ValueError if {x} < 0.0")  # fmt: skip
+          error="ValueError if {x} < 0.0", cost=1)  # fmt: skip
 _function("cbrt(x)", "rt_cbrt({x})", "cbrt", x="g / (3 * z * z)")
 _function("sin(x)", "math.sin({x})", "sin", x="g * cos(x)", error=_INFINITE)
 _function("cos(x)", "math.cos({x})", "cos", x="-g * sin(x)", error=_INFINITE)

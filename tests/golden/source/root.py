@@ -4,15 +4,12 @@
 def root_grad(a, d_root=1.0):
     # forward
     x_saved = []  # 51
-    t_saved = []  # 51
     x = a  # 51
     trips = 0  # 51
     while abs(x * x - a) > 1e-09:  # 51
         trips += 1  # 51
         x_saved.append(x)  # 51
-        t = a / x  # 52
-        t_saved.append(t)  # 52
-        x = 0.5 * (x + t)  # 52
+        x = 0.5 * (x + a / x)  # 52
     # backward
     d_a = 0.0
     d_x = d_root
@@ -20,6 +17,6 @@ def root_grad(a, d_root=1.0):
         x_2 = x_saved[k]
         d_x_2 = 0.5 * d_x  # 52: x = 0.5 * (x + a / x)
         d_a += d_x_2 / x_2
-        d_x *= 0.5 - 0.5 * t_saved[k] / x_2
+        d_x *= 0.5 - 0.5 * (a / x_2) / x_2
     d_a += d_x
     return x, (d_a,)
