@@ -489,13 +489,13 @@ class Differentiated:
             self._doors[name] = Differentiated(inner, name, self.options)
         return self._doors[name]
 
-    def __srcgrad__(self, reader: Any, args: Any, kwargs: Any, node: Any) -> Any:
+    def __srcgrad__(self, reader: Any, args: Any, kwargs: Any) -> Any:
         """Read a call inside another differentiated function; None: read the primal."""
         if self.kind == "value" and self.inner is None:
             return None
         from srcgrad.nested import splice_call
 
-        return splice_call(self, reader, args, kwargs, node)
+        return splice_call(self, reader, args, kwargs)
 
 
 class Gradient:

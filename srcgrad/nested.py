@@ -84,20 +84,19 @@ class Call:
     """A call that is being read: specs by parameter, numbers and arrays by name."""
 
     reader: Any
-    node: Any
     specs: Specs
     leaves: dict[str, Operand]
 
     def static(self, name: str) -> Any:
         """Return the value of a leaf that must be known while compiling."""
-        return calls.static(self.reader, self.leaves[name], self.node)
+        return calls.static(self.reader, self.leaves[name])
 
     def operands(self, *readings: Reading) -> list[Operand]:
         """Return the leaves, then what functions capture."""
         found = list(self.leaves.values())
         for reading in readings:
             for c in reading.captures:
-                thing = calls.captured(self.reader, c.place, c.leaf, self.node)
+                thing = calls.captured(self.reader, c.place, c.leaf)
                 flatten(self.reader, thing, found, self.array)
         return found
 
@@ -105,24 +104,23 @@ class Call:
         """Return an array; what is only a part of one is copied."""
         if not isinstance(thing, Ref):
             what = "a gradient taken inside takes numbers, arrays and containers"
-            raise self.reader.problem("SG205", what, self.node)
-        value: Operand = self.reader.operand(thing, self.node)
+            raise self.reader.problem("SG205", what)
+        value: Operand = self.reader.operand(thing)
         return self.reader.build.op("copy", value) if thing.path else value
 
 
 def bound_call(
-    inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing],
-    node: Any,
-) -> Call:  # fmt: skip
+    inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing]
+) -> Call:
     """Bind the arguments of a call, ints at differentiated places as floats."""
     signature, source = inner.signature, inner.signature.source
-    args = [*(calls.lift(reader, value, node) for value in signature.held), *args]
-    named = {k: calls.lift(reader, v, node) for k, v in signature.kept.items()}
+    args = [*(calls.lift(reader, value) for value in signature.held), *args]
+    named = {k: calls.lift(reader, v) for k, v in signature.kept.items()}
     things = calls.bind_arguments(
         reader, source.node.args, args, {**named, **kwargs},
-        calls.default_things(reader, source, node), source.name, node,
+        calls.default_things(reader, source), source.name,
     )  # fmt: skip
-    call = Call(reader, node, {}, {})
+    call = Call(reader, {}, {})
     found: list[Operand] = []
     kept: list[Operand] = []
 
@@ -160,17 +158,16 @@ def bound_call(
 
 
 def splice_call(
-    inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing],
-    node: Any,
-) -> Thing:  # fmt: skip
+    inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing]
+) -> Thing:
     """Write the gradient's statements where it is called; return its result."""
-    call = bound_call(inner, reader, args, kwargs, node)
+    call = bound_call(inner, reader, args, kwargs)
     made, reading = gradient_reading(inner, call.specs, call.static, reader.build.ones)
     operands = call.operands(reading)
     arrays = [x for x in operands if x.type.rank]
     if made.written and len(set(arrays)) < len(arrays):
         what = f"`{made.source.name}` writes to an array that it is given twice"
-        raise reader.problem("SG403", what, node, helps=("pass a copy",))
+        raise reader.problem("SG403", what, "pass a copy")
     reader.statics.extend(reading.statics)
     reader.effects = reader.effects or reading.effects
     results = splice(reader.build, reading.function, operands, reading.meetings)

@@ -66,20 +66,20 @@ class CustomVjp:
         return rule
 
     def __srcgrad__(
-        self, reader: Any, args: list[Thing], kwargs: dict[str, Thing], node: Any
+        self, reader: Any, args: list[Thing], kwargs: dict[str, Thing]
     ) -> Thing:
         """Write the function as a row of its own where it is called."""
         name = self._value.signature.source.name
 
         def refuse(what: str) -> Exception:
             what = f"a function with a rule of its own {what}: `{name}`"
-            problem: Exception = reader.problem("SG205", what, node)
+            problem: Exception = reader.problem("SG205", what)
             return problem
 
         if self._rule is None:
             what = f"`{name}` has no rule: call its `defvjp`"
-            raise reader.problem("SG204", what, node)
-        call = bound_call(self._value, reader, args, kwargs, node)
+            raise reader.problem("SG204", what)
+        call = bound_call(self._value, reader, args, kwargs)
         if any(isinstance(s, Node) for s in call.specs.values()):
             raise refuse("takes numbers and arrays only")
         made = self._value.make(call.specs, (), call.static)

@@ -6,7 +6,6 @@ the same buffer.
 
 from __future__ import annotations
 
-import ast
 import functools
 from typing import Any
 
@@ -29,11 +28,9 @@ from srcgrad.types import Array
 # shapes
 
 
-def _measure(name: str, reader: build.Reader, node: ast.AST, a: Thing) -> Thing:
+def _measure(name: str, reader: build.Reader, a: Thing) -> Thing:
     number = is_operand(a) or is_point(a)
-    return attributes.measured(
-        reader, a if number else array_ref(reader, a, node), name
-    )
+    return attributes.measured(reader, a if number else array_ref(reader, a), name)
 
 
 for _name in ("shape", "ndim"):
@@ -44,20 +41,20 @@ for _name in ("shape", "ndim"):
 
 
 @handles(".transpose")
-def _transpose(reader: build.Reader, node: ast.AST, a: Thing, *axes: Thing) -> Thing:
+def _transpose(reader: build.Reader, a: Thing, *axes: Thing) -> Thing:
     if is_operand(a) or is_point(a):
         return a
-    ref = array_ref(reader, a, node)
-    order = calls.static(reader, axes[0] if len(axes) == 1 else Tuple(axes), node)
+    ref = array_ref(reader, a)
+    order = calls.static(reader, axes[0] if len(axes) == 1 else Tuple(axes))
     rank = ref.type.rank
     turned = tuple(reversed(range(rank)))
     return attributes.transpose(reader, ref, axes_of(order, rank) if order else turned)
 
 
 @handles("numpy.squeeze", ".squeeze")
-def _squeeze(reader: build.Reader, node: ast.AST, a: Thing, axis: Any = None) -> Thing:
-    ref = array_ref(reader, a, node)
-    chosen = calls.static(reader, axis, node)
+def _squeeze(reader: build.Reader, a: Thing, axis: Any = None) -> Thing:
+    ref = array_ref(reader, a)
+    chosen = calls.static(reader, axis)
     dims = [reader.build.resolve(d) for d in ref.type.dims]
     drop: set[int] = {k for k, d in enumerate(dims) if d.known == 1}
     if chosen is not None:
@@ -74,18 +71,16 @@ def _squeeze(reader: build.Reader, node: ast.AST, a: Thing, axis: Any = None) ->
 
 
 @handles(".reshape")
-def _reshape(
-    reader: build.Reader, node: ast.AST, a: Thing, *sizes: Thing, order: Any = None
-) -> Thing:
+def _reshape(reader: build.Reader, a: Thing, *sizes: Thing, order: Any = None) -> Thing:
     if order not in (Static(None), Static("C")):
-        raise reader.problem("SG202", "`reshape` is known in C order only", node)
+        raise reader.problem("SG202", "`reshape` is known in C order only")
     whole = len(sizes) == 1 and isinstance(sizes[0], Tuple | ListCell)
-    given = calls.items_of(reader, sizes[0], node) if whole else sizes
-    wanted = [reader.operand(x, node) for x in given]
+    given = calls.items_of(reader, sizes[0]) if whole else sizes
+    wanted = [reader.operand(x) for x in given]
     if is_operand(a) or is_point(a):
         ref = reader.allocate(reader.build.op("full", reader.operand(a), const(1)))
     else:
-        ref = array_ref(reader, a, node)
+        ref = array_ref(reader, a)
     if not wanted:
         return indexing.at(reader, ref, *[const(0)] * ref.type.rank)
     build, lengths = reader.build, attributes.shape(reader, ref)
@@ -135,24 +130,24 @@ def _missing(
 
 @handles("numpy.array")
 def _array(
-    reader: build.Reader, node: ast.AST, object: Thing, dtype: Any = None, *,
+    reader: build.Reader, object: Thing, dtype: Any = None, *,
     copy: Any = True,
 ) -> Thing:  # fmt: skip
     if copy != const(True):
-        raise reader.problem("SG202", "`copy` is known as True only", node)
-    made = _asarray(reader, node, object, dtype)
+        raise reader.problem("SG202", "`copy` is known as True only")
+    made = _asarray(reader, object, dtype)
     if made is not object:
         return made
     return copied(reader, made)
 
 
 @handles("numpy.asarray", "numpy.ascontiguousarray")
-def _asarray(reader: build.Reader, node: ast.AST, a: Thing, dtype: Any = None) -> Thing:
-    name = dtype_of(reader, dtype, node)
-    thing = calls.pack(reader, a, node) if isinstance(a, Tuple | ListCell) else a
+def _asarray(reader: build.Reader, a: Thing, dtype: Any = None) -> Thing:
+    name = dtype_of(reader, dtype)
+    thing = calls.pack(reader, a) if isinstance(a, Tuple | ListCell) else a
     if isinstance(thing, Ref) and name in (None, thing.type.dtype):
         return copied(reader, thing) if thing.root.listlike else thing
-    operand = reader.operand(thing, node)
+    operand = reader.operand(thing)
     made = reader.build.cast(operand, name or operand.type.dtype)
     return reader.thing(made) if operand.type.rank else reader.point(made)
 

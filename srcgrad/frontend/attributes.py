@@ -28,7 +28,7 @@ def attribute(reader: build.Reader, node: ast.Attribute) -> Thing:
     owner, name = reader.expression(node.value), node.attr
     match owner:
         case v.Static():
-            return _static(reader, owner.value, name, node)
+            return _static(reader, owner.value, name)
         case v.Record():
             fields: dict[str, Thing] = reader.state.heap[owner]
             if name in fields:
@@ -37,11 +37,11 @@ def attribute(reader: build.Reader, node: ast.Attribute) -> Thing:
             if isinstance(member, FunctionType):
                 return Bound(owner, name)
             if isinstance(member, property) and member.fget is not None:
-                return calls.inline(reader, member.fget, [owner], {}, node)
+                return calls.inline(reader, member.fget, [owner], {})
             if member is not None:
-                return _static(reader, owner.cls, name, node)
+                return _static(reader, owner.cls, name)
             what = f"`{owner.cls.__name__}` has no field `{name}`"
-            raise reader.problem("SG203", what, node)
+            raise reader.problem("SG203", what)
         case v.Tuple() if name in getattr(owner.cls, "_fields", ()):
             return owner.items[owner.cls._fields.index(name)]  # type: ignore[union-attr]
         case v.Poison():
@@ -52,17 +52,15 @@ def attribute(reader: build.Reader, node: ast.Attribute) -> Thing:
         return measured(reader, owner, name)
     if isinstance(owner, v.Ref):
         return Bound(owner, name)
-    raise reader.problem(
-        "SG203", f"`.{name}` of a {v.kind_of(owner)} is not known", node
-    )
+    raise reader.problem("SG203", f"`.{name}` of a {v.kind_of(owner)} is not known")
 
 
-def _static(reader: build.Reader, value: Any, name: str, node: ast.AST) -> Thing:
+def _static(reader: build.Reader, value: Any, name: str) -> Thing:
     if not hasattr(value, name):
         shown = getattr(value, "__name__", type(value).__name__)
         meant = [n for n in dir(value) if not n.startswith("_")]
         raise reader.problem(
-            "SG201", f"`{shown}` has no `{name}`", node, helps=suggest(name, meant)
+            "SG201", f"`{shown}` has no `{name}`", *suggest(name, meant)
         )
     if isinstance(value, ModuleType):
         module = value.__name__
@@ -74,7 +72,7 @@ def _static(reader: build.Reader, value: Any, name: str, node: ast.AST) -> Thing
     member = getattr(value, name)
     if fixed or isinstance(member, MethodType) or reader.frames[-1].site:
         return calls.lift(reader, member)
-    return calls.captured(reader, Place(value, name, True), name, node)
+    return calls.captured(reader, Place(value, name, True), name)
 
 
 def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:

@@ -88,14 +88,15 @@ class Reader:
         self.writing: set[ast.expr] = set()
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
-        self.missed: dict[str, ast.AST] = {}
+        self.missed: dict[str, Any] = {}
+        self.node: ast.AST | None = None  # what is being read
 
     def problem(
-        self, code: str, message: str, node: ast.AST | None = None, note: str = "",
-        helps: Sequence[str] = (), labels: Sequence[tuple[Location, str]] = (),
+        self, code: str, message: str, *helps: str, note: str = "",
+        labels: Sequence[tuple[Location, str]] = (),
     ) -> v.Refused:  # fmt: skip
-        """Note a problem; the caller raises what this returns."""
-        source, node = self.place(node)
+        """Note a problem of what is being read; the caller raises what this returns."""
+        source, node = self.place()
         where = self.build.loc if self.build.loc.line else None
         if source is not None and node:
             where = location(source, node)
@@ -103,10 +104,18 @@ class Reader:
         self.problems.add(Problem(code, message, where, note, helps, labels, inner))
         return v.Refused(message)
 
-    def place(
-        self, node: ast.AST | None
-    ) -> tuple[FunctionSource | None, ast.AST | None]:
-        """Return where a node of the library's stands for the user: at its call."""
+    @contextmanager
+    def at(self, node: ast.AST) -> Iterator[None]:
+        """Read a node: problems are its own."""
+        outer, self.node = self.node, node
+        try:
+            yield
+        finally:
+            self.node = outer
+
+    def place(self) -> tuple[FunctionSource | None, ast.AST | None]:
+        """Return what is being read, and for what is in the library the user's call."""
+        node = self.node
         for frame in reversed(self.frames):
             if frame.site is None:
                 return frame.source, node
@@ -129,7 +138,7 @@ class Reader:
         else:
             what = f"`{shown}` is a {one} on one path and a {other} on another"
             help = "give it one kind on every path, or use two names"
-        self.problem("SG402", what, helps=(help,), labels=sorted(bound))
+        self.problem("SG402", what, help, labels=sorted(bound))
         return v.Poison()
 
     def raises(self, exception: str) -> v.Thing:
@@ -159,14 +168,14 @@ class Reader:
 
         return back
 
-    def gone(self, cell: v.Cell, node: ast.AST | None = None) -> None:
+    def gone(self, cell: v.Cell) -> None:
         """Note that a container may have been changed under another name."""
         kind = v.kind_of(cell)  # type: ignore[arg-type]
         shown = f"`{cell.name}`" if cell.name else f"a {kind}"
         what = f"{shown} may be the {kind} that was changed under another name since"
         copied = "list(...)" if kind == "list" else ".copy()"
         help = f"make a copy where it gets its second name: `{copied}`"
-        self.problem("SG403", what, node, helps=(help,))
+        self.problem("SG403", what, help)
 
     def elsewhere(self) -> list[v.Thing]:
         """Return what callers and unfinished expressions hold."""
@@ -224,11 +233,11 @@ class Reader:
                 "SG403",
                 f"{what} may share its memory with an array that was written or "
                 "handed on since",
-                helps=(f"copy it where {what} is bound: `.copy()`",),
+                f"copy it where {what} is bound: `.copy()`",
             )
         return value
 
-    def operand(self, thing: v.Thing, node: ast.AST | None = None) -> ir.Operand:
+    def operand(self, thing: v.Thing) -> ir.Operand:
         """Return a number or array as an operand; a part of an array as a view."""
         if v.is_operand(thing):
             return thing
@@ -238,9 +247,9 @@ class Reader:
                 return self.build.read(base, thing.path)
             return self.build.view(base, thing.path) if thing.path else base
         if isinstance(thing, v.Maybe):
-            return self.operand(self.bound(thing, "a name", node), node)
+            return self.operand(self.bound(thing, "a name"))
         if isinstance(thing, v.Tuple | v.ListCell):
-            return self.operand(calls.pack(self, thing, node), node)
+            return self.operand(calls.pack(self, thing))
         if isinstance(thing, v.Static) and isinstance(thing.value, bool | int | float):
             return const(thing.value)
         if isinstance(thing, v.Poison):
@@ -249,22 +258,22 @@ class Reader:
                  "part as two numbers",)  # fmt: skip
         kind = v.kind_of(thing)
         raise self.problem(
-            "SG402", f"a number or an array is needed here, not a {kind}", node,
-            helps=helps if kind == "complex" else (),
+            "SG402", f"a number or an array is needed here, not a {kind}",
+            *helps * (kind == "complex"),
         )  # fmt: skip
 
-    def store(self, ref: v.Ref, value: ir.Operand, node: ast.AST | None = None) -> None:
+    def store(self, ref: v.Ref, value: ir.Operand) -> None:
         """Write into a part of a buffer."""
         root = ref.root
         if root.of is not None:
             self.raises("ValueError")
         if root.captured:
             raise self.problem(
-                "SG408", f"the captured value `{root.name}` cannot be written", node,
-                helps=("pass it as an argument, or write to a copy",),
+                "SG408", f"the captured value `{root.name}` cannot be written",
+                "pass it as an argument, or write to a copy",
             )  # fmt: skip
         self.wrote_list |= root.listlike > 0
-        value = self.fitting(ref, value, node)
+        value = self.fitting(ref, value)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
         if (view.base if view else value) is self.state.ver.get(root):
             value = self.build.op("copy", value)
@@ -272,9 +281,7 @@ class Reader:
         for other in list(root.shares):
             self.state.ver.pop(other, None)
 
-    def fitting(
-        self, ref: v.Ref, value: ir.Operand, node: ast.AST | None
-    ) -> ir.Operand:
+    def fitting(self, ref: v.Ref, value: ir.Operand) -> ir.Operand:
         """Check the shape of a value that is to be stored."""
         target, given = ref.type, value.type
         extra = given.rank - target.rank
@@ -283,7 +290,7 @@ class Reader:
         if extra > 0:
             raise self.problem(
                 "SG402", f"an array of rank {given.rank} cannot be stored where rank "
-                f"{target.rank} is", node,
+                f"{target.rank} is",
             )  # fmt: skip
         if isinstance(given, Array) and isinstance(target, Array):
             for dims in zip(
@@ -297,7 +304,7 @@ class Reader:
                         value = self.build.as_one(value, one.dim)
         return value
 
-    def bound(self, maybe: v.Maybe, name: str, node: ast.AST | None) -> v.Thing:
+    def bound(self, maybe: v.Maybe, name: str) -> v.Thing:
         """Check at run time that a name is bound, as Python does."""
         known = ("bound", maybe.bound)
         if not name.startswith(".") and not any(known in m for m in self.build.memo):
@@ -305,22 +312,22 @@ class Reader:
             self.require(maybe.bound, "UnboundLocalError", name)
         return maybe.thing
 
-    def lookup(self, name: str, node: ast.AST) -> v.Thing:
+    def lookup(self, name: str) -> v.Thing:
         """Return what a name means here."""
         frame = self.frames[-1]
         thing = self.state.names.get(name)
         if isinstance(thing, v.Maybe):
-            return self.bound(thing, name, node)
+            return self.bound(thing, name)
         if thing is not None:
             if isinstance(thing, v.Unbound):
-                self.missed[name] = node
+                self.missed[name] = self.node
                 raise Missed
             if isinstance(thing, v.Poison):
                 raise v.Refused
             return thing
         if name in frame.outer:
             return frame.outer[name]
-        return calls.outer_name(self, frame, name, node)
+        return calls.outer_name(self, frame, name)
 
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""
@@ -338,6 +345,7 @@ class Reader:
         for stmt in stmts:
             if self.dead:
                 return
+            around, self.node = self.node, stmt
             outer, met = self.build.loc, self.build.met
             if self.frames[-1].site is None:
                 self.build.loc = location(self.frames[-1].source, stmt)
@@ -352,12 +360,13 @@ class Reader:
             except Dead:
                 pass
             except Unsupported as refusal:
-                self.problem("SG205", str(refusal), stmt, helps=refusal.helps)
+                self.problem("SG205", str(refusal), *refusal.helps)
             except v.Gone as gone:
-                self.gone(gone.cell, stmt)
+                self.gone(gone.cell)
             except ShapeError:
                 with contextlib.suppress(Dead):
                     self.raises("ValueError")
+            self.node = around
             if self.frames[-1].site is None:
                 self.build.loc, self.build.met = outer, met
 
@@ -410,24 +419,23 @@ class Reader:
                 pass
             case _:
                 raise self.problem(
-                    "SG101", f"`{ast.unparse(stmt)}` is outside the language", stmt
+                    "SG101", f"`{ast.unparse(stmt)}` is outside the language"
                 )
 
     def assign(self, target: ast.expr, value: v.Thing) -> None:
         """Bind or store a value."""
-        match target:
-            case ast.Name():
-                self.bind(target.id, value)
-            case ast.Tuple() | ast.List():
-                self.unpack(target, value)
-            case ast.Subscript():
-                indexing.assign(self, target, value)
-            case ast.Attribute():
-                expressions.assign_attribute(self, target, value)
-            case _:
-                raise self.problem(
-                    "SG101", "this target is outside the language", target
-                )
+        with self.at(target):
+            match target:
+                case ast.Name():
+                    self.bind(target.id, value)
+                case ast.Tuple() | ast.List():
+                    self.unpack(target, value)
+                case ast.Subscript():
+                    indexing.assign(self, target, value)
+                case ast.Attribute():
+                    expressions.assign_attribute(self, target, value)
+                case _:
+                    raise self.problem("SG101", "this target is outside the language")
 
     def unpack(self, target: ast.Tuple | ast.List, value: v.Thing) -> None:
         """Bind several targets from one value."""
@@ -436,26 +444,25 @@ class Reader:
         if starred and isinstance(value, v.Ref) and value.type.rank > 0:
             items = indexing.split(self, value, starred[0], count - 1)
         else:
-            items = calls.items_of(self, value, target, None if starred else count)
+            items = calls.items_of(self, value, None if starred else count)
             for k in starred:
                 rest = len(items) - (count - 1 - k)
                 middle = expressions.new_list(self, items[k:rest])
                 items = [*items[:k], middle, *items[rest:]]
         if len(items) != count:
-            raise self.problem(
-                "SG402", f"{count} names, but {len(items)} values", target
-            )
+            raise self.problem("SG402", f"{count} names, but {len(items)} values")
         for k, (part, item) in enumerate(zip(target.elts, items, strict=True), 1):
             with self.holding(v.Tuple(tuple(items[k:]))):
                 self.assign(part.value if isinstance(part, ast.Starred) else part, item)
 
     def expression(self, node: ast.expr) -> v.Thing:
         """Read one expression."""
-        try:
-            return expressions.evaluate(self, node)
-        except Unsupported as refusal:
-            problem = self.problem("SG205", str(refusal), node, helps=refusal.helps)
-            raise problem from None
+        with self.at(node):
+            try:
+                return expressions.evaluate(self, node)
+            except Unsupported as refusal:
+                problem = self.problem("SG205", str(refusal), *refusal.helps)
+                raise problem from None
 
     def function(
         self, source: FunctionSource, names: dict[str, v.Thing],
@@ -483,7 +490,7 @@ class Reader:
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):
                 thing.hint = name
         if len(self.frames) > 40:
-            raise self.problem("SG103", f"`{source.name}` calls itself", tree)
+            raise self.problem("SG103", f"`{source.name}` calls itself")
         place, dead = self.build.loc, self.dead
         found = len(self.problems)
         self.run(body)

@@ -39,24 +39,22 @@ DOORS = {"grad", "value_and_grad", "differentiable"}
 # names from outside
 
 
-def outer_name(
-    reader: build.Reader, frame: build.Frame, name: str, node: ast.AST
-) -> Thing:
+def outer_name(reader: build.Reader, frame: build.Frame, name: str) -> Thing:
     """Return what a closure variable, global or builtin means."""
     place = frame.source.place(name)
     if place is not None:
         if frame.site is not None:
             return lift(reader, place.fetch())
-        return captured(reader, place, name, node)
+        return captured(reader, place, name)
     if name in vars(builtins):
         return lift(reader, vars(builtins)[name])
     if frame.live is not None and not name.startswith("."):
         helps = suggest(name, [*reader.state.names, *frame.source.module_globals])
-        raise reader.problem("SG401", f"`{name}` is not bound here", node, helps=helps)
-    raise reader.problem("SG401", f"`{name}` is never bound", node)
+        raise reader.problem("SG401", f"`{name}` is not bound here", *helps)
+    raise reader.problem("SG401", f"`{name}` is never bound")
 
 
-def captured(reader: build.Reader, place: Place, name: str, node: ast.AST) -> Thing:
+def captured(reader: build.Reader, place: Place, name: str) -> Thing:
     """Return a captured value: numbers and arrays are hidden arguments."""
     value = place.fetch()
     if not _is_data(value):
@@ -80,7 +78,7 @@ def _is_data(value: Any) -> bool:
     return number or opened(value) is not None
 
 
-def lift(reader: Any, value: Any, node: ast.AST | None = None) -> Thing:
+def lift(reader: Any, value: Any) -> Thing:
     """Return a Python object as a thing."""
     if isinstance(value, bool | int | float) and not isinstance(value, np.generic):
         return const(value)
@@ -95,23 +93,23 @@ def lift(reader: Any, value: Any, node: ast.AST | None = None) -> Thing:
     return Static(value)
 
 
-def static(reader: build.Reader, thing: Thing, node: ast.AST | None) -> Any:
+def static(reader: build.Reader, thing: Thing) -> Any:
     """Return the Python value of a thing that must be known while compiling."""
     match thing:
         case Const() | Static():
             return thing.value
         case Tuple():
-            return tuple(static(reader, t, node) for t in thing.items)
+            return tuple(static(reader, t) for t in thing.items)
         case ListCell() if isinstance(reader.state.heap[thing], tuple):
-            return [static(reader, t, node) for t in reader.state.heap[thing]]
+            return [static(reader, t) for t in reader.state.heap[thing]]
         case v.SliceValue():
             parts = (thing.start, thing.stop, thing.step)
-            return slice(*(static(reader, p, node) for p in parts))
+            return slice(*(static(reader, p) for p in parts))
         case Value() if thing in reader.leaves:
             raise build.NeedStatic(thing)
     raise reader.problem(
-        "SG205", "this must be known while compiling", node,
-        helps=("pass a literal, or an argument that is not changed",),
+        "SG205", "this must be known while compiling",
+        "pass a literal, or an argument that is not changed",
     )  # fmt: skip
 
 
@@ -147,13 +145,8 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
     """Read a call."""
     callee = reader.expression(node.func)
     depth = len(reader.held)
-    args: list[Thing] = []
-    for arg in node.args:
-        if isinstance(arg, ast.Starred):
-            args += items_of(reader, reader.expression(arg.value), arg)
-        else:
-            args.append(reader.expression(arg))
-        reader.held = reader.held[:depth] + args
+    args = expressions.elements(reader, node.args)
+    reader.held += args
     kwargs: Kwargs = {}
     for keyword in node.keywords:
         value = reader.expression(keyword.value)
@@ -162,49 +155,47 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
         elif isinstance(value, v.DictCell):
             kwargs |= reader.state.heap[value]
         else:
-            raise reader.problem("SG102", "`**` needs a dict with known keys", node)
+            raise reader.problem("SG102", "`**` needs a dict with known keys")
     try:
-        return apply(reader, callee, args, kwargs, node)
+        return apply(reader, callee, args, kwargs)
     finally:
         del reader.held[depth:]
 
 
 def apply(
     reader: build.Reader, callee: Thing, args: list[Thing], kwargs: Kwargs,
-    node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Call a thing."""
     if any(isinstance(thing, v.Poison) for thing in (callee, *args)):
         raise v.Refused
     match callee:
         case v.Closure():
-            return _apply_closure(reader, callee, args, kwargs, node)
+            return _apply_closure(reader, callee, args, kwargs)
         case v.Bound(owner=v.Record() as owner):
             function = getattr(owner.cls, callee.name)
-            return inline(reader, function, [owner, *args], kwargs, node)
+            return inline(reader, function, [owner, *args], kwargs)
         case v.Bound():
-            return library.method(reader, callee.owner, callee.name, args, kwargs, node)
+            return library.method(reader, callee.owner, callee.name, args, kwargs)
         case Static():
-            handled = library.known(reader, callee.value, args, kwargs, node)
+            handled = library.known(reader, callee.value, args, kwargs)
             if handled is not None:
                 return handled
-            return inline(reader, callee.value, args, kwargs, node)
-    raise reader.problem("SG201", f"a {v.kind_of(callee)} cannot be called", node)
+            return inline(reader, callee.value, args, kwargs)
+    raise reader.problem("SG201", f"a {v.kind_of(callee)} cannot be called")
 
 
 def inline(
     reader: build.Reader, function: Any, args: list[Thing], kwargs: Kwargs,
-    node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Read a helper in place."""
     if isinstance(function, type):
-        return _construct(reader, function, args, kwargs, node)
+        return _construct(reader, function, args, kwargs)
     owner: Any = getattr(function, "__self__", None)
     if hasattr(owner, "door"):
         function = owner.door(function.__name__) or function
     inner = getattr(function, "__srcgrad__", None) or HOOKS.get(id(function))
     if inner is not None:
-        special: Thing | None = inner(reader, args, kwargs, node)
+        special: Thing | None = inner(reader, args, kwargs)
         if special is not None:
             return special
         function = function.primal
@@ -212,60 +203,59 @@ def inline(
     if plainer is not function:
         args = [*(lift(reader, value) for value in held), *args]
         kwargs = {**{k: lift(reader, value) for k, value in kept.items()}, **kwargs}
-        return apply(reader, Static(plainer), args, kwargs, node)
+        return apply(reader, Static(plainer), args, kwargs)
     module = getattr(function, "__module__", None) or ""
     name = getattr(function, "__qualname__", getattr(function, "__name__", "it"))
     plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
     if module == "srcgrad.api" and name in DOORS:
-        return _made(reader, function, args, kwargs, node)
+        return _made(reader, function, args, kwargs)
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
-        raise _unknown(reader, f"{module}.{name}".lstrip("."), node)
+        raise _unknown(reader, f"{module}.{name}".lstrip("."))
     try:
         source = read_source(function)
     except SrcgradError as error:
         raise reader.problem(
-            "SG201", f"the source of `{name}` cannot be read", node,
+            "SG201", f"the source of `{name}` cannot be read",
             note=str(error).splitlines()[0],
         ) from None  # fmt: skip
     if any(f.source.function is source.function for f in reader.frames):
         raise reader.problem(
-            "SG103", f"`{name}` calls itself", node,
-            helps=("recursion comes later: write it as a loop",),
+            "SG103", f"`{name}` calls itself",
+            "recursion comes later: write it as a loop",
         )  # fmt: skip
-    defaults = default_things(reader, source, node)
-    names = bind_arguments(reader, source.node.args, args, kwargs, defaults, name, node)
+    defaults = default_things(reader, source)
+    names = bind_arguments(reader, source.node.args, args, kwargs, defaults, name)
     return reader.function(source, names)
 
 
-def _made(
-    reader: build.Reader, door: Any, args: list[Thing], kwargs: Kwargs, node: ast.AST
-) -> Thing:
+def _made(reader: build.Reader, door: Any, args: list[Thing], kwargs: Kwargs) -> Thing:
     """Make a gradient function while compiling."""
     if any(isinstance(a, v.Closure) for a in args):
         what = "the gradient of an inner function is not taken inside"
         help = "define it at module level, with what it reads from here as arguments"
-        raise reader.problem("SG206", what, node, helps=(help,))
-    given = [static(reader, a, node) for a in args]
-    named = {k: static(reader, a, node) for k, a in kwargs.items()}
+        raise reader.problem("SG206", what, help)
+    given = [static(reader, a) for a in args]
+    named = {k: static(reader, a) for k, a in kwargs.items()}
     key = (door, *map(id, given), *named.items())
     if key not in reader.made:
         reader.made[key] = door(*given, **named)
     return Static(reader.made[key])
 
 
-def default_things(reader: build.Reader, source: Any, node: ast.AST) -> Kwargs:
+def default_things(reader: build.Reader, source: Any) -> Kwargs:
     """Return default values: numbers as they are, what holds several is captured."""
     return {
-        name: captured(reader, Place(source.defaults, name, False), name, node)
+        name: captured(reader, Place(source.defaults, name, False), name)
         if _is_data(value) and not isinstance(value, int | float)
         else lift(reader, value)
         for name, value in source.defaults.items()
     }
 
 
-def _unknown(reader: build.Reader, name: str, node: ast.AST) -> Exception:
+def _unknown(reader: build.Reader, name: str) -> Exception:
     """Return the problem of a function that is not in the table."""
-    shown = ast.unparse(node.func) if isinstance(node, ast.Call) else name
+    _, call = reader.place()
+    shown = ast.unparse(call.func) if isinstance(call, ast.Call) else name
     code, what = "SG204", f"`{shown}` has no derivative rule"
     helps = [library.OTHERWISE, f"or give a rule: srcgrad.register_vjp({shown}, ...)"]
     if name.startswith("numpy.random"):
@@ -277,19 +267,18 @@ def _unknown(reader: build.Reader, name: str, node: ast.AST) -> Exception:
         helps = [f"make it outside, `slope = {shown}(...)`, and call `slope` here"]
     elif name == "ufunc.at":
         helps = ["write the loop: `for k in range(len(i)): y[i[k]] += v[k]`"]
-    return reader.problem(code, what, node, helps=helps)
+    return reader.problem(code, what, *helps)
 
 
 def _apply_closure(
     reader: build.Reader, callee: v.Closure, args: list[Thing], kwargs: Kwargs,
-    node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Read an inner function in place; it sees the names around it as they are now."""
     name = getattr(callee.node, "name", "lambda")
     if sum(f.source is callee.source for f in reader.frames) > 20:
-        raise reader.problem("SG103", f"`{name}` calls itself", node)
+        raise reader.problem("SG103", f"`{name}` calls itself")
     names = bind_arguments(
-        reader, callee.node.args, args, kwargs, callee.defaults, name, node
+        reader, callee.node.args, args, kwargs, callee.defaults, name
     )
     frame = callee.frame
     around = reader.state.names if reader.frames[-1] is frame else frame.names
@@ -299,7 +288,7 @@ def _apply_closure(
 
 def bind_arguments(
     reader: build.Reader, spec: ast.arguments, args: list[Thing], kwargs: Kwargs,
-    defaults: Mapping[str, Thing], name: str, node: ast.AST,
+    defaults: Mapping[str, Thing], name: str,
 ) -> Kwargs:  # fmt: skip
     """Bind arguments to the parameters of a function, as Python does."""
     P = inspect.Parameter
@@ -315,12 +304,12 @@ def bind_arguments(
         if a is not None
     ]
     signature = inspect.Signature(parameters)
-    return named(reader, bound(reader, signature, args, kwargs, node, name))
+    return named(reader, bound(reader, signature, args, kwargs, name))
 
 
 def bound(
     reader: build.Reader, signature: inspect.Signature, args: list[Thing],
-    kwargs: Kwargs, node: ast.AST, name: str = "",
+    kwargs: Kwargs, name: str = "",
 ) -> inspect.BoundArguments:  # fmt: skip
     """Bind arguments to a signature."""
     helps: list[str] = []
@@ -330,14 +319,14 @@ def bound(
         known, unknown = signature.parameters, set(kwargs) - set(signature.parameters)
         what = f"`{name}` has no argument `{min(unknown, default='')}`"
         if not name:
-            _, call = reader.place(node)
+            _, call = reader.place()
             name = ast.unparse(call.func) if isinstance(call, ast.Call) else "it"
             helps = [f"it takes {', '.join(f'`{k}`' for k in known)}"] * bool(unknown)
             what = (
                 f"`{name}` is known without the argument `{min(unknown, default='')}`"
             )
         code, what = ("SG202", what) if unknown else ("SG201", f"`{name}`: {error}")
-        raise reader.problem(code, what, node, helps=helps) from None
+        raise reader.problem(code, what, *helps) from None
 
 
 def named(reader: build.Reader, call: inspect.BoundArguments) -> Kwargs:
@@ -362,15 +351,15 @@ def with_defaults(signature: inspect.Signature) -> inspect.Signature:
 
 
 def _construct(
-    reader: build.Reader, cls: Any, args: list[Thing], kwargs: Kwargs, node: ast.AST
+    reader: build.Reader, cls: Any, args: list[Thing], kwargs: Kwargs
 ) -> Thing:
     """Build a namedtuple or a dataclass out of its fields."""
     maker = next(vars(c) for c in cls.__mro__ if "__init__" in vars(c))
     made = getattr(maker.get("__dataclass_params__"), "init", False)
     if not made and not hasattr(cls, "_fields"):
-        raise reader.problem("SG201", f"`{cls.__name__}` cannot be called here", node)
+        raise reader.problem("SG201", f"`{cls.__name__}` cannot be called here")
     signature = with_defaults(inspect.signature(cls))
-    values = named(reader, bound(reader, signature, args, kwargs, node, cls.__name__))
+    values = named(reader, bound(reader, signature, args, kwargs, cls.__name__))
     if not made:
         return Tuple(tuple(values.values()), cls)
     for f in dataclasses.fields(cls):
@@ -380,14 +369,14 @@ def _construct(
     cell = v.Record("", cls)
     reader.state.heap[cell] = values
     if hasattr(cls, "__post_init__"):
-        inline(reader, cls.__post_init__, [cell], {}, node)
+        inline(reader, cls.__post_init__, [cell], {})
     return cell
 
 
 # containers
 
 
-def length(reader: build.Reader, thing: Thing, node: ast.AST) -> Operand:
+def length(reader: build.Reader, thing: Thing) -> Operand:
     """Return `len(thing)`."""
     contents = reader.state.heap[thing] if isinstance(thing, v.Cell) else thing
     if stacks.is_stack(thing, contents):
@@ -404,15 +393,15 @@ def length(reader: build.Reader, thing: Thing, node: ast.AST) -> Operand:
         case Ref(type=Array(dims=dims)):
             return reader.build.length(reader.build.resolve(dims[0]))
         case v.Iter():
-            return iteration.sequence(reader, contents, node).count
-    raise reader.problem("SG201", f"a {v.kind_of(thing)} has no length", node)
+            return iteration.sequence(reader, contents).count
+    raise reader.problem("SG201", f"a {v.kind_of(thing)} has no length")
 
 
 def items_of(
-    reader: build.Reader, thing: Thing, node: ast.AST, count: int | None = None
+    reader: build.Reader, thing: Thing, count: int | None = None
 ) -> list[Thing]:
     """Return the items of a container of known length."""
-    items = iteration.sequence(reader, thing, node)
+    items = iteration.sequence(reader, thing)
     if isinstance(items.count, Const):
         count = int(items.count.value)
     elif count is not None:
@@ -421,13 +410,13 @@ def items_of(
         reader.build.same(*dims, what)
     else:
         raise reader.problem(
-            "SG102", "how many items this has must be known while compiling", node,
-            helps=("name the items, `f(x[0], x[1])`, or pass the array itself",),
+            "SG102", "how many items this has must be known while compiling",
+            "name the items, `f(x[0], x[1])`, or pass the array itself",
         )  # fmt: skip
     return [items.item(const(k)) for k in range(count)]
 
 
-def pack(reader: build.Reader, thing: Thing, node: ast.AST | None) -> Thing:
+def pack(reader: build.Reader, thing: Thing) -> Thing:
     """Return a list or tuple of numbers, or of such lists, as an array."""
     items = thing.items if isinstance(thing, Tuple) else reader.state.heap[thing]  # type: ignore[index]
     if isinstance(items, Ref):
@@ -437,40 +426,38 @@ def pack(reader: build.Reader, thing: Thing, node: ast.AST | None) -> Thing:
         return items
     if not items:
         return reader.thing(reader.build.op("zeros", const(0)))
-    operands = [reader.operand(item, node) for item in items]
+    operands = [reader.operand(item) for item in items]
     if all(isinstance(o.type, Scalar) for o in operands):
         dtype = promote(*[o.type for o in operands])
         return reader.thing(reader.build.op("pack", *operands, dtype=dtype))
     return reader.thing(reader.build.op("stack", *operands, axis=0))
 
 
-def extend(reader: build.Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
+def extend(reader: build.Reader, cell: ListCell, value: Thing) -> None:
     """Append the items of a container to a list."""
-    for item in items_of(reader, value, node):
-        append(reader, cell, item, node)
+    for item in items_of(reader, value):
+        append(reader, cell, item)
 
 
-def append(reader: build.Reader, cell: ListCell, value: Thing, node: ast.AST) -> None:
+def append(reader: build.Reader, cell: ListCell, value: Thing) -> None:
     """Append one item to a list."""
     contents = reader.state.heap[cell]
     if isinstance(contents, Ref):
-        push(reader, cell, contents, value, node)
+        push(reader, cell, contents, value)
     elif isinstance(contents, dict):
-        stacks.push(reader, cell, value, node)
+        stacks.push(reader, cell, value)
     else:
         reader.state.heap[cell] = (*contents, value)
 
 
-def push(
-    reader: build.Reader, cell: ListCell, contents: Ref, value: Thing, node: ast.AST
-) -> None:
+def push(reader: build.Reader, cell: ListCell, contents: Ref, value: Thing) -> None:
     """Append one item to a list that grows at run time."""
     if not isinstance(contents.type, ListOf):
         raise reader.problem(
-            "SG403", "nothing can be added here: this list is kept as an array", node,
-            helps=("begin with an empty list, `[]`, and append in the loop",),
+            "SG403", "nothing can be added here: this list is kept as an array",
+            "begin with an empty list, `[]`, and append in the loop",
         )  # fmt: skip
-    operand = reader.operand(value, node)
+    operand = reader.operand(value)
     item = contents.type.item
     if isinstance(item, Scalar) and isinstance(operand.type, Scalar):
         wide = join(item, operand.type)
@@ -479,7 +466,7 @@ def push(
         operand = state.convert(reader.build, operand, item)
     elif isinstance(value, Ref) and isinstance(item, Array):
         if not isinstance(operand.type, Array) or operand.type.rank != item.rank:
-            raise reader.problem("SG402", "a list holds items of one kind", node)
+            raise reader.problem("SG402", "a list holds items of one kind")
         for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
             reader.build.same(mine, theirs, "a growing list holds arrays of one shape")
         operand = reader.build.op("copy", operand)
@@ -515,7 +502,8 @@ def comprehension(
         elif generators:
             first, *rest = generators
             over = reader.expression(first.iter)
-            items = iteration.sequence(reader, over, first.iter)
+            with reader.at(first.iter):
+                items = iteration.sequence(reader, over)
             known = isinstance(items.count, Const) and isinstance(cell, v.DictCell)
             items.fixed = items.fixed or known
             live = frozenset(reader.state.names)
@@ -525,10 +513,11 @@ def comprehension(
             )  # fmt: skip
         elif isinstance(node, ast.DictComp):
             key, value = reader.expression(node.key), reader.expression(node.value)
-            indexing.put(reader, cell, key, value, node.key)
+            with reader.at(node.key):
+                indexing.put(reader, cell, key, value)
         else:
             assert isinstance(cell, ListCell)
-            append(reader, cell, reader.expression(node.elt), node)
+            append(reader, cell, reader.expression(node.elt))
 
     run(node.generators, [])
     targets = (n for g in node.generators for n in ast.walk(g.target))
@@ -539,9 +528,9 @@ def comprehension(
     return cell
 
 
-def matmul(reader: build.Reader, left: Thing, right: Thing, node: ast.AST) -> Thing:
+def matmul(reader: build.Reader, left: Thing, right: Thing) -> Thing:
     """Apply `@`."""
-    a, b = reader.operand(left, node), reader.operand(right, node)
+    a, b = reader.operand(left), reader.operand(right)
     if not isinstance(a.type, Array) or not isinstance(b.type, Array):
-        raise reader.problem("SG402", "`@` needs arrays on both sides", node)
+        raise reader.problem("SG402", "`@` needs arrays on both sides")
     return reader.thing(reader.build.op("matmul", a, b))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 from srcgrad.frontend import build, calls, expressions, stacks
@@ -19,7 +18,7 @@ _PLACE = {"pop", "insert", "get", "setdefault"}
 
 def method(
     reader: build.Reader, owner: v.Tuple | v.Cell, name: str, args: list[Thing],
-    kwargs: dict[str, Thing], node: ast.AST,
+    kwargs: dict[str, Thing],
 ) -> Thing:  # fmt: skip
     """Call a method of a container."""
     if isinstance(owner, v.Tuple) and owner.cls is not None:
@@ -27,14 +26,14 @@ def method(
         if name == "_replace":
             items = dict(zip(fields._fields, owner.items, strict=True)) | kwargs
             return v.Tuple(tuple(items.values()), owner.cls)
-        return calls.inline(reader, getattr(fields, name), [owner, *args], kwargs, node)
+        return calls.inline(reader, getattr(fields, name), [owner, *args], kwargs)
     contents: Any = None if isinstance(owner, v.Tuple) else reader.state.heap[owner]
     if isinstance(owner, v.ListCell):
         if name == "append":
-            calls.append(reader, owner, args[0], node)
+            calls.append(reader, owner, args[0])
             return Static(None)
         if name == "extend":
-            calls.extend(reader, owner, args[0], node)
+            calls.extend(reader, owner, args[0])
             return Static(None)
         if name == "pop" and not args and not isinstance(contents, tuple):
             return stacks.pop(reader, owner)
@@ -43,11 +42,11 @@ def method(
     if name not in known or kwargs:
         kind = v.kind_of(owner)  # type: ignore[arg-type]
         what = f"method `.{name}()` of a {kind} is not known"
-        raise reader.problem("SG203", what, node)
+        raise reader.problem("SG203", what)
     held: Any = list(contents) if listed else dict(contents)
     given: list[Any] = list(args)
     if name in _PLACE and args:
-        given[0] = calls.static(reader, args[0], node)
+        given[0] = calls.static(reader, args[0])
     if name == "update":
         given = [reader.state.heap[a] for a in args]  # type: ignore[index]
     if name in ("get", "setdefault") and len(args) == 1:

@@ -236,7 +236,7 @@ def flatten(
     """
     heap: dict[Any, Any] = reader.state.heap
     if isinstance(thing, v.Maybe):
-        thing = reader.bound(thing, "the result", None)
+        thing = reader.bound(thing, "the result")
     cls = getattr(thing, "cls", None)
     match thing:
         case v.Tuple():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -35,25 +36,28 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
     """Read one expression and return what it stands for."""
     match node:
         case ast.Constant(value):
-            return calls.lift(reader, value, node)
+            return calls.lift(reader, value)
         case ast.Name(name):
-            return reader.lookup(name, node)
+            return reader.lookup(name)
         case ast.BinOp(left, op, right):
-            first = evaluate(reader, left)
+            first = reader.expression(left)
             with reader.holding(first):
-                second = evaluate(reader, right)
-            return binary(reader, op, first, second, node)
+                second = reader.expression(right)
+            return binary(reader, op, first, second)
         case ast.UnaryOp(ast.Not(), operand):
             return negation(reader, condition(reader, operand))
         case ast.UnaryOp(op, operand):
-            return _unary(reader, _UNARY[type(op)], evaluate(reader, operand), node)
+            return _unary(reader, _UNARY[type(op)], reader.expression(operand))
         case ast.BoolOp(op, parts):
-            return _short_circuit(reader, op, parts, evaluate)
+            return _short_circuit(reader, op, parts, reader.expression)
         case ast.Compare(left, ops, others):
-            return _chain(reader, evaluate(reader, left), ops, others, node)
+            return _chain(reader, reader.expression(left), ops, others)
         case ast.IfExp(test, body, orelse):
             cond = condition(reader, test)
-            arms = (lambda: evaluate(reader, body)), (lambda: evaluate(reader, orelse))
+            arms = (
+                (lambda: reader.expression(body)),
+                (lambda: reader.expression(orelse)),
+            )
             return _choice(reader, cond, *arms)
         case ast.Call():
             return calls.call(reader, node)
@@ -64,9 +68,9 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.Slice():
             return indexing.slice_value(reader, node)
         case ast.Tuple(parts):
-            return Tuple(tuple(_elements(reader, parts)))
+            return Tuple(tuple(elements(reader, parts)))
         case ast.List(parts):
-            return new_list(reader, _elements(reader, parts))
+            return new_list(reader, elements(reader, parts))
         case ast.Dict():
             return _dict(reader, node)
         case ast.Lambda() | ast.FunctionDef():
@@ -74,22 +78,24 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
             return calls.comprehension(reader, node)
         case ast.NamedExpr(ast.Name(name), inner):
-            named = evaluate(reader, inner)
+            named = reader.expression(inner)
             reader.bind(name, named)
             return named
         case ast.JoinedStr():
             return Static(ast.unparse(node))
-    raise reader.problem("SG107", "this expression is outside the language", node)
+    raise reader.problem("SG107", "this expression is outside the language")
 
 
-def _elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
+def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
+    """Read the items of a tuple, a list or a call."""
     items: list[Thing] = []
     depth = len(reader.held)
     for node in nodes:
         if isinstance(node, ast.Starred):
-            items += calls.items_of(reader, evaluate(reader, node.value), node)
+            with reader.at(node):
+                items += calls.items_of(reader, reader.expression(node.value))
         else:
-            items.append(evaluate(reader, node))
+            items.append(reader.expression(node))
             reader.held.append(items[-1])
     del reader.held[depth:]
     return items
@@ -106,26 +112,25 @@ def _dict(reader: Reader, node: ast.Dict) -> Thing:
     contents: dict[Any, Thing] = {}
     for key, value in zip(node.keys, node.values, strict=True):
         if key is None:
-            inner: Any = evaluate(reader, value)
+            inner: Any = reader.expression(value)
             contents |= reader.state.heap[inner]
         else:
-            known = calls.static(reader, evaluate(reader, key), key)
-            contents[known] = evaluate(reader, value)
+            with reader.at(key):
+                known = calls.static(reader, reader.expression(key))
+            contents[known] = reader.expression(value)
     cell = v.DictCell("")
     reader.state.heap[cell] = contents
     return cell
 
 
-def binary(
-    reader: Reader, op: ast.operator, left: Thing, right: Thing, node: ast.AST
-) -> Thing:
+def binary(reader: Reader, op: ast.operator, left: Thing, right: Thing) -> Thing:
     """Apply a binary operator."""
     if isinstance(op, ast.MatMult):
-        return calls.matmul(reader, left, right, node)
+        return calls.matmul(reader, left, right)
     row = _BINARY.get(type(op))
     if row is None:
-        raise reader.problem("SG107", "this operator is outside the language", node)
-    sequence = _sequence_operator(reader, row, left, right, node)
+        raise reader.problem("SG107", "this operator is outside the language")
+    sequence = _sequence_operator(reader, row, left, right)
     if sequence is not None:
         return sequence
     if isinstance(left, Static) and isinstance(right, Static):
@@ -133,7 +138,7 @@ def binary(
         if isinstance(left.value, numbers) and isinstance(right.value, numbers):
             apply = operator.truediv if row == "div" else getattr(operator, row)
             return calls.lift(reader, apply(left.value, right.value))
-    a, b = reader.operand(left, node), reader.operand(right, node)
+    a, b = reader.operand(left), reader.operand(right)
     if row == "pow" and isinstance(b, Const):
         # Python's int ** int is an int or a float, by the sign of the exponent.
         if isinstance(a, Const):
@@ -147,20 +152,20 @@ def binary(
 
 
 def _sequence_operator(
-    reader: Reader, row: str, left: Thing, right: Thing, node: ast.AST
+    reader: Reader, row: str, left: Thing, right: Thing
 ) -> Thing | None:
     """Apply `+` and `*` of lists and tuples."""
     match row, left, right:
         case "add", Tuple(), Tuple():
             return Tuple(left.items + right.items)
         case "add", v.ListCell(), v.ListCell():
-            both = [calls.items_of(reader, side, node) for side in (left, right)]
+            both = [calls.items_of(reader, side) for side in (left, right)]
             return new_list(reader, both[0] + both[1])
         case ("mul", Tuple(), Const() as count) | ("mul", Const() as count, Tuple()):
             items = left.items if isinstance(left, Tuple) else right.items  # type: ignore[union-attr]
             return Tuple(items * int(count.value))
         case ("mul", v.ListCell() as one, count) | ("mul", count, v.ListCell() as one):
-            listed = calls.items_of(reader, one, node)
+            listed = calls.items_of(reader, one)
             if isinstance(count, Const):
                 return new_list(reader, listed * int(count.value))
             if v.is_operand(count) and len(listed) == 1 and v.is_operand(listed[0]):
@@ -171,7 +176,7 @@ def _sequence_operator(
     counted = any(v.is_operand(x) and x.type.dtype != "float64" for x in (left, right))
     if (row == "add" and len(lists) == 2) or (row == "mul" and lists and counted):
         what = "lists whose length is not known are not joined or repeated"
-        raise reader.problem("SG203", what, node, helps=("use `np.concatenate`",))
+        raise reader.problem("SG203", what, "use `np.concatenate`")
     return None
 
 
@@ -180,39 +185,39 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     target = stmt.target
     owner = index = None
     if isinstance(target, ast.Name):
-        current = reader.lookup(target.id, target)
+        current = reader.lookup(target.id)
     elif isinstance(target, ast.Subscript):
         owner, index = indexing.target(reader, target)
-        current = indexing.get(reader, owner, index, target)
+        current = indexing.get(reader, owner, index)
     else:
         current = attributes.attribute(reader, target)
-    value = evaluate(reader, stmt.value)
+    value = reader.expression(stmt.value)
     if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add):
-        calls.extend(reader, current, value, stmt)
+        calls.extend(reader, current, value)
         return
-    result = binary(reader, stmt.op, current, value, stmt)
+    result = binary(reader, stmt.op, current, value)
     in_place = isinstance(current, Ref) and isinstance(current.type, Array | Scalar)
     if owner is not None and index is not None:
         in_place = indexing.in_place(reader, owner, current, index)
     if in_place and isinstance(current, Ref):
-        operand = reader.operand(result, stmt)
+        operand = reader.operand(result)
         if current.type.dtype.startswith("int") and operand.type.dtype.startswith(
             "float"
         ):
             raise reader.problem(
                 "SG402", "an integer array cannot hold the result of this operation",
-                stmt, helps=("make the array a float array first: `.astype(float)`",),
+                "make the array a float array first: `.astype(float)`",
             )  # fmt: skip
-        reader.store(current, operand, stmt)
+        reader.store(current, operand)
     elif owner is not None and index is not None:
-        indexing.put(reader, owner, index, result, target)
+        indexing.put(reader, owner, index, result)
     else:
         reader.assign(target, result)
 
 
-def _unary(reader: Reader, row: str, value: Thing, node: ast.AST) -> Thing:
+def _unary(reader: Reader, row: str, value: Thing) -> Thing:
     """Apply `-`, `+` or `~`."""
-    operand = reader.operand(value, node)
+    operand = reader.operand(value)
     if row == "pos" and isinstance(operand, Const):
         return operand
     if row == "invert" and (operand.type.dtype != "bool" or operand.type.python):
@@ -229,7 +234,7 @@ def negation(reader: Reader, cond: Operand) -> Operand:
     return out
 
 
-def truth(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
+def truth(reader: Reader, thing: Thing) -> Operand:
     """Return a thing's truth value."""
     build = reader.build
     out: Operand
@@ -241,15 +246,15 @@ def truth(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
         case Ref(root, path, Array(_, dims) as type) if not root.listlike:
             if any(d.known != 1 for d in dims):
                 raise reader.problem(
-                    "SG402", "the truth value of an array is ambiguous", node,
-                    helps=("use `np.any(...)` or `np.all(...)`",),
+                    "SG402", "the truth value of an array is ambiguous",
+                    "use `np.any(...)` or `np.all(...)`",
                 )  # fmt: skip
             path = (*path, indexing.first(type))
-            return truth(reader, build.read(reader.version(root), path), node)
+            return truth(reader, build.read(reader.version(root), path))
         case Tuple() | v.Cell() | Ref(type=Array() | ListOf()):
-            out = build.op("gt", calls.length(reader, thing, node), const(0))
+            out = build.op("gt", calls.length(reader, thing), const(0))
         case _:
-            out = reader.operand(thing, node)
+            out = reader.operand(thing)
             if out.type.dtype != "bool":
                 out = build.op("truth", out)
     return out
@@ -258,10 +263,13 @@ def truth(reader: Reader, thing: Thing, node: ast.AST) -> Operand:
 def condition(reader: Reader, node: ast.expr) -> Operand:
     """Read a test: the parts of its `and` and `or` need not be of one kind."""
     if isinstance(node, ast.BoolOp):
-        thing = _short_circuit(reader, node.op, node.values, condition)
+        thing = _short_circuit(
+            reader, node.op, node.values, functools.partial(condition, reader)
+        )
     else:
-        thing = evaluate(reader, node)
-    return truth(reader, thing, node)
+        thing = reader.expression(node)
+    with reader.at(node):
+        return truth(reader, thing)
 
 
 def _choice(
@@ -282,14 +290,15 @@ def _choice(
 
 def _short_circuit(
     reader: Reader, op: ast.boolop, nodes: list[ast.expr],
-    read: Callable[[Reader, ast.expr], Thing],
+    read: Callable[[ast.expr], Thing],
 ) -> Thing:  # fmt: skip
     """Read `and` / `or`: the second operand is evaluated only if it decides."""
-    first = read(reader, nodes[0])
+    first = read(nodes[0])
     if len(nodes) == 1:
         return first
     both = isinstance(op, ast.And)
-    cond = truth(reader, first, nodes[0])
+    with reader.at(nodes[0]):
+        cond = truth(reader, first)
 
     def more() -> Thing:
         return _short_circuit(reader, op, nodes[1:], read)
@@ -304,24 +313,21 @@ def _short_circuit(
 
 def _chain(
     reader: Reader, left: Thing, ops: list[ast.cmpop], rest: list[ast.expr],
-    node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Read a chain of comparisons; each operand is evaluated at most once."""
     with reader.holding(left):
-        right = evaluate(reader, rest[0])
-    result = compare(reader, ops[0], left, right, node)
+        right = reader.expression(rest[0])
+    result = compare(reader, ops[0], left, right)
     if len(ops) == 1:
         return result
 
     def more() -> Thing:
-        return truth(reader, _chain(reader, right, ops[1:], rest[1:], node), node)
+        return truth(reader, _chain(reader, right, ops[1:], rest[1:]))
 
-    return _choice(reader, truth(reader, result, node), more, lambda: const(False))
+    return _choice(reader, truth(reader, result), more, lambda: const(False))
 
 
-def compare(
-    reader: Reader, op: ast.cmpop, left: Thing, right: Thing, node: ast.AST
-) -> Thing:
+def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     """Compare two things."""
     equal = isinstance(op, ast.Eq | ast.Is | ast.In)
     if isinstance(op, ast.Is | ast.IsNot):
@@ -330,43 +336,41 @@ def compare(
             same = left.value is right.value
         return const(same == equal)
     if isinstance(op, ast.In | ast.NotIn):
-        found = _membership(reader, left, right, node)
+        found = _membership(reader, left, right)
         return found if equal else negation(reader, found)
     plain = isinstance(op, ast.Eq | ast.NotEq)
     if isinstance(left, Static) or isinstance(right, Static):
         if not plain:
             what = f"{v.kind_of(left)} and {v.kind_of(right)}"
-            raise reader.problem("SG402", f"{what} are not ordered", node)
+            raise reader.problem("SG402", f"{what} are not ordered")
         return const((left == right) == equal)
     if isinstance(left, Tuple) and isinstance(right, Tuple):
         if not plain:
-            raise reader.problem("SG107", "tuples are compared with == only", node)
+            raise reader.problem("SG107", "tuples are compared with == only")
         alike: Operand = const(False)
         if len(left.items) == len(right.items):
             pairs = zip(left.items, right.items, strict=True)
-            alike = _joined(reader, "logical_and", pairs, node)
+            alike = _joined(reader, "logical_and", pairs)
         return alike if equal else negation(reader, alike)
-    a, b = reader.operand(left, node), reader.operand(right, node)
+    a, b = reader.operand(left), reader.operand(right)
     return reader.thing(reader.build.op(_COMPARE[type(op)], a, b))
 
 
-def _membership(reader: Reader, left: Thing, right: Thing, node: ast.AST) -> Operand:
+def _membership(reader: Reader, left: Thing, right: Thing) -> Operand:
     if isinstance(right, v.DictCell):
-        return const(calls.static(reader, left, node) in reader.state.heap[right])
+        return const(calls.static(reader, left) in reader.state.heap[right])
     if isinstance(left, Static) and isinstance(right, Static):
         return const(left.value in right.value)
-    pairs = ((left, item) for item in calls.items_of(reader, right, node))
-    return _joined(reader, "logical_or", pairs, node)
+    pairs = ((left, item) for item in calls.items_of(reader, right))
+    return _joined(reader, "logical_or", pairs)
 
 
-def _joined(
-    reader: Reader, row: str, pairs: Iterable[tuple[Thing, Thing]], node: ast.AST
-) -> Operand:
+def _joined(reader: Reader, row: str, pairs: Iterable[tuple[Thing, Thing]]) -> Operand:
     """Return whether both things of all pairs are equal, or of any."""
     decides = row == "logical_or"
     result: Operand = const(not decides)
     for a, b in pairs:
-        same = truth(reader, compare(reader, ast.Eq(), a, b, node), node)
+        same = truth(reader, compare(reader, ast.Eq(), a, b))
         if isinstance(same, Const):
             if bool(same.value) == decides:
                 return const(decides)
@@ -379,9 +383,9 @@ def _joined(
 
 def assign_attribute(reader: Reader, target: ast.Attribute, value: Thing) -> None:
     """Store into a field of an object."""
-    owner = evaluate(reader, target.value)
+    owner = reader.expression(target.value)
     if not isinstance(owner, v.Record):
         what = v.kind_of(owner)
-        raise reader.problem("SG101", f"an attribute of a {what} cannot be set", target)
+        raise reader.problem("SG101", f"an attribute of a {what} cannot be set")
     heap = reader.state.heap
     heap[owner] = {**heap[owner], target.attr: value}

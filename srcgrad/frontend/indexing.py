@@ -20,7 +20,7 @@ _NONE, _ELLIPSIS = Static(None), Static(Ellipsis)
 def subscript(reader: build.Reader, node: ast.Subscript) -> Thing:
     """Read `owner[index]`."""
     owner, index = target(reader, node)
-    return get(reader, owner, index, node)
+    return get(reader, owner, index)
 
 
 def target(reader: build.Reader, node: ast.Subscript) -> tuple[Thing, Thing]:
@@ -88,18 +88,18 @@ def _extend(ref: Ref, items: tuple[Item, ...]) -> Path:
     return (*path, Index(items))
 
 
-def get(reader: build.Reader, owner: Thing, index: Thing, node: ast.AST) -> Thing:
+def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     """Return `owner[index]`."""
     held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
     if isinstance(owner, v.DictCell):
-        key = calls.static(reader, index, node)
+        key = calls.static(reader, index)
         return held[key] if key in held else reader.raises("KeyError")
     if isinstance(held, dict) and isinstance(owner, v.ListCell):
-        return stacks.item(reader, owner, index, node)
+        return stacks.item(reader, owner, index)
     if isinstance(held, Tuple | tuple):
         items = held.items if isinstance(held, Tuple) else held
         if isinstance(index, SliceValue):
-            chosen = items[calls.static(reader, index, node)]
+            chosen = items[calls.static(reader, index)]
             if isinstance(held, Tuple):
                 return Tuple(chosen)
             return expressions.new_list(reader, list(chosen))
@@ -110,8 +110,8 @@ def get(reader: build.Reader, owner: Thing, index: Thing, node: ast.AST) -> Thin
     if isinstance(held, Ref):
         if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
             given = [owner, index.start, index.stop, index.step]
-            return calls.apply(reader, Static(prelude.list_part), given, {}, node)
-        path = _path(reader, held, index, node)
+            return calls.apply(reader, Static(prelude.list_part), given, {})
+        path = _path(reader, held, index)
         if index == _ELLIPSIS:
             return held
         found = _read(reader, held, path)
@@ -122,26 +122,24 @@ def get(reader: build.Reader, owner: Thing, index: Thing, node: ast.AST) -> Thin
         return found
     if isinstance(held, Operand) and not held.type.python and index == Tuple(()):
         return held
-    raise reader.problem("SG203", f"a {v.kind_of(owner)} cannot be subscripted", node)
+    raise reader.problem("SG203", f"a {v.kind_of(owner)} cannot be subscripted")
 
 
-def _path(reader: build.Reader, ref: Ref, index: Thing, node: ast.AST) -> Path:
+def _path(reader: build.Reader, ref: Ref, index: Thing) -> Path:
     """Return the path to `ref[index]`."""
     if isinstance(ref.type, ListOf):
-        return _extend(ref, (_from_front(reader, ref, index, node),))
+        return _extend(ref, (_from_front(reader, ref, index),))
     if isinstance(ref.type, Array):
-        return _extend(ref, _items(reader, ref.type, index, node))
+        return _extend(ref, _items(reader, ref.type, index))
     if index not in (Tuple(()), _ELLIPSIS):
         what = "an array of rank 0 has no axis to subscript"
-        raise reader.problem("SG402", what, node)
+        raise reader.problem("SG402", what)
     return ref.path
 
 
-def _from_front(
-    reader: build.Reader, owner: Ref, index: Thing, node: ast.AST
-) -> Operand:
+def _from_front(reader: build.Reader, owner: Ref, index: Thing) -> Operand:
     """Return an index into a growing list that stays right when the list grows."""
-    build, k = reader.build, reader.operand(index, node)
+    build, k = reader.build, reader.operand(index)
     known = isinstance(k, Const) and k.value >= 0
     if known or k in reader.nonnegative:
         return k
@@ -152,9 +150,7 @@ def _from_front(
     return build.op("where", build.op("lt", k, const(0)), from_end, k)  # type: ignore[no-any-return]
 
 
-def _items(
-    reader: build.Reader, type: Array, index: Thing, node: ast.AST
-) -> tuple[Item, ...]:
+def _items(reader: build.Reader, type: Array, index: Thing) -> tuple[Item, ...]:
     """Return an item for each axis; trailing full slices are left out."""
     if index == _ELLIPSIS:
         return ()
@@ -165,20 +161,20 @@ def _items(
         used += part.type.rank if mask else part not in (_NONE, _ELLIPSIS)  # type: ignore[union-attr]
     if used > type.rank:
         what = f"{used} subscripts for an array of rank {type.rank}"
-        raise reader.problem("SG402", what, node)
+        raise reader.problem("SG402", what)
     items: list[Item] = []
     for part in parts if _ELLIPSIS in parts else (*parts, _ELLIPSIS):
         if part == _ELLIPSIS:
             items += [_FULL] * (type.rank - used)
         else:
-            items.append(_item(reader, part, node))
+            items.append(_item(reader, part))
     while len(items) > 1 and items[-1] == _FULL:
         items.pop()
-    return _broadcast(reader, type, tuple(items), node)
+    return _broadcast(reader, type, tuple(items))
 
 
 def _broadcast(
-    reader: build.Reader, type: Array, items: tuple[Item, ...], node: ast.AST
+    reader: build.Reader, type: Array, items: tuple[Item, ...]
 ) -> tuple[Item, ...]:
     """Let index arrays meet of which one is known to have length one."""
     while True:
@@ -193,21 +189,21 @@ def _broadcast(
             if items == given:
                 what = "a mask with one true place does not broadcast in a subscript"
                 helps = ("use `np.flatnonzero(mask)`",)
-                raise reader.problem("SG402", what, node, helps=helps) from None
+                raise reader.problem("SG402", what, *helps) from None
         else:
             return items
 
 
-def _item(reader: build.Reader, part: Thing, node: ast.AST) -> Item:
+def _item(reader: build.Reader, part: Thing) -> Item:
     if part == _NONE:
         return None
     if isinstance(part, SliceValue):
         bounds = (part.start, part.stop, part.step)
-        return Slice(*(None if b == _NONE else reader.operand(b, node) for b in bounds))
-    operand = reader.operand(part, node)
+        return Slice(*(None if b == _NONE else reader.operand(b) for b in bounds))
+    operand = reader.operand(part)
     if operand.type.dtype.startswith("float"):
         raise reader.problem(
-            "SG402", "a subscript must be an integer", node, helps=("use `int(...)`",)
+            "SG402", "a subscript must be an integer", "use `int(...)`"
         )
     return operand
 
@@ -216,7 +212,7 @@ def assign(reader: build.Reader, node: ast.Subscript, value: Thing) -> None:
     """Store `owner[index] = value`."""
     with reader.holding(value):
         owner, index = target(reader, node)
-    put(reader, owner, index, value, node)
+    put(reader, owner, index, value)
 
 
 def in_place(reader: build.Reader, owner: Thing, current: Thing, index: Thing) -> bool:
@@ -227,17 +223,15 @@ def in_place(reader: build.Reader, owner: Thing, current: Thing, index: Thing) -
     return array and not (picked and isinstance(owner, Ref))
 
 
-def put(
-    reader: build.Reader, owner: Thing, index: Thing, value: Thing, node: ast.AST
-) -> None:
+def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     """Store a value into a container or an array."""
     held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
     if isinstance(owner, v.DictCell):
-        key = calls.static(reader, index, node)
+        key = calls.static(reader, index)
         reader.state.heap[owner] = {**held, key: value}
         return
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
-        raise stacks.unordered(reader, node)
+        raise stacks.unordered(reader)
     if isinstance(owner, v.ListCell) and isinstance(held, tuple):
         if isinstance(index, Const):
             if not -len(held) <= index.value < len(held):
@@ -248,20 +242,20 @@ def put(
         held = stacks.make_array(reader, owner)
     if isinstance(index, SliceValue) and v.kind_of(held) == "list":
         what, fix = "a slice of a list that grows cannot be written", "write its items"
-        raise reader.problem("SG403", what, node, helps=(f"{fix}: `s[k] = ...`",))
+        raise reader.problem("SG403", what, f"{fix}: `s[k] = ...`")
     if not isinstance(held, Ref):
-        raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written", node)
+        raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written")
     grown = isinstance(held.type, ListOf) and isinstance(held.type.item, Array)
     rows = v.list_axes(held) and held.type.rank > 1
     if grown or (rows and not stacks.replaceable(reader, owner, held.root, value)):
         raise reader.problem(
             "SG403", "an array in a list that grows cannot be replaced" if grown else
-            "the item that is replaced, or the new one, has another name", node,
-            helps=("write its elements: `[k][:] = ...`",),
+            "the item that is replaced, or the new one, has another name",
+            "write its elements: `[k][:] = ...`",
         )  # fmt: skip
-    path = _path(reader, held, index, node)
+    path = _path(reader, held, index)
     ref = Ref(held.root, path, reader.build.place(held.root.type, path))
-    operand = reader.operand(value, node)
+    operand = reader.operand(value)
     if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
         operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
-    reader.store(ref, operand, node)
+    reader.store(ref, operand)

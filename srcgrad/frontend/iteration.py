@@ -49,7 +49,8 @@ class Sequence:
 def read_for(reader: Reader, stmt: ast.For) -> None:
     """Read a `for` statement."""
     over = reader.expression(stmt.iter)
-    items = sequence(reader, over, stmt.iter)
+    with reader.at(stmt.iter):
+        items = sequence(reader, over)
     carried, live = _crossing(reader, stmt, stmt.target)
     run_items(
         reader, items, over, stmt.target, lambda: reader.run(stmt.body), carried, live,
@@ -101,7 +102,7 @@ def run_items(
         body()
         left: Operand = const(False)
         if exit_name is not None:
-            left = truth(reader, reader.state.names[exit_name], target)
+            left = truth(reader, reader.state.names[exit_name])
         if not isinstance(left, Const):
             branch(reader, left, lambda: None, lambda: turns(k + 1), live)
         elif not left.value:
@@ -135,13 +136,13 @@ def run_items(
             turns(0)
 
 
-def sequence(reader: Reader, thing: Any, node: ast.AST) -> Sequence:
+def sequence(reader: Reader, thing: Any) -> Sequence:
     """Return the items of something that a loop runs over."""
     build = reader.build
     items: Any = None
     match thing:
         case v.Iter(kind="zip"):
-            return _zip(reader, [sequence(reader, p, node) for p in thing.parts])
+            return _zip(reader, [sequence(reader, p) for p in thing.parts])
         case v.Iter(kind="range"):
             start, stop, step = (reader.operand(p) for p in thing.parts)
 
@@ -152,7 +153,7 @@ def sequence(reader: Reader, thing: Any, node: ast.AST) -> Sequence:
             count = trips(reader, start, stop, step)
             return Sequence(count, number, (start, stop, step))
         case v.Iter(kind="enumerate"):
-            inner = sequence(reader, thing.parts[0], node)
+            inner = sequence(reader, thing.parts[0])
             start = reader.operand(thing.parts[1])
 
             def numbered(k: Operand) -> v.Thing:
@@ -160,7 +161,7 @@ def sequence(reader: Reader, thing: Any, node: ast.AST) -> Sequence:
 
             return Sequence(inner.count, numbered, fixed=inner.fixed)
         case v.Iter(kind="reversed"):
-            inner = sequence(reader, thing.parts[0], node)
+            inner = sequence(reader, thing.parts[0])
             if inner.bounds is not None and inner.bounds[2] in (const(1), const(-1)):
                 start, stop, step = inner.bounds
                 ends = (build.op("sub", stop, step), build.op("sub", start, step))
@@ -171,21 +172,21 @@ def sequence(reader: Reader, thing: Any, node: ast.AST) -> Sequence:
         case v.ListCell():
             items = reader.state.heap[thing]
             if isinstance(items, v.Ref):
-                return sequence(reader, items, node)
+                return sequence(reader, items)
             if isinstance(items, dict):
-                raise stacks.unordered(reader, node)
+                raise stacks.unordered(reader)
         case v.Ref():
-            count = calls.length(reader, thing, node)
+            count = calls.length(reader, thing)
             return Sequence(count, lambda k: indexing.at(reader, thing, k))
         case v.Tuple():
             items = thing.items
         case v.DictCell():
-            items = [calls.lift(reader, k, node) for k in reader.state.heap[thing]]
+            items = [calls.lift(reader, k) for k in reader.state.heap[thing]]
         case v.Static(value=str() | list() | tuple() | range() | dict()):
-            items = [calls.lift(reader, x, node) for x in thing.value]
+            items = [calls.lift(reader, x) for x in thing.value]
         case _:
             what = v.kind_of(thing)
-            raise reader.problem("SG101", f"a loop cannot run over a {what}", node)
+            raise reader.problem("SG101", f"a loop cannot run over a {what}")
     return Sequence(const(len(items)), lambda k: items[int(k.value)], fixed=True)  # type: ignore[union-attr]
 
 

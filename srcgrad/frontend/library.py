@@ -47,7 +47,7 @@ _NEUTRAL = (Static(None), Static("C"))
 def handles(*names: str) -> Callable[[Handler], Handler]:
     """Register what reads functions, by dotted name, and methods, by `.name`.
 
-    The parameters of a handler behind the reader and the node are the function's own.
+    The parameters of a handler behind the reader are the function's own.
     """
 
     def register(handler: Handler) -> Handler:
@@ -98,11 +98,10 @@ def known_names() -> list[str]:
 
 def known(
     reader: build.Reader, function: Any, args: list[Thing], kwargs: dict[str, Thing],
-    node: ast.AST,
 ) -> Thing | None:  # fmt: skip
     """Apply a function of the library; None if it is not one."""
     if isinstance(function, Row):
-        return apply_row(reader, function, args, kwargs, node)
+        return apply_row(reader, function, args, kwargs)
     of_math = getattr(function, "__module__", "") == "math"
     values = [a.value for a in args
               if isinstance(a, Const) and (of_math or a.type.python)]  # fmt: skip
@@ -117,30 +116,31 @@ def known(
     _, name, meaning = _by_identity().get(id(function), (None, "", None))
     if isinstance(meaning, Row):
         via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
-        return apply_row(reader, meaning, args, kwargs, node, via)
-    return None if meaning is None else _apply(reader, meaning, args, kwargs, node)
+        return apply_row(reader, meaning, args, kwargs, via)
+    return None if meaning is None else _apply(reader, meaning, args, kwargs)
 
 
 def _apply(
     reader: build.Reader, meaning: Handler, args: list[Thing], kwargs: dict[str, Thing],
-    node: ast.AST,
 ) -> Thing:  # fmt: skip
     """Apply a definition of the prelude, or what the frontend reads itself."""
     if meaning in prelude.FIXED:
-        given = [calls.static(reader, a, node) for a in args]
-        named = {k: calls.static(reader, a, node) for k, a in kwargs.items()}
+        given = [calls.static(reader, a) for a in args]
+        named = {k: calls.static(reader, a) for k, a in kwargs.items()}
         try:
             return calls.lift(reader, meaning(*given, **named))
         except (ValueError, TypeError, IndexError) as error:
-            raise reader.problem("SG402", str(error), node) from None
+            raise reader.problem("SG402", str(error)) from None
     signature = _signature(meaning)
     kwargs = {k: a for k, a in kwargs.items()
               if k in signature.parameters or a not in _NEUTRAL}  # fmt: skip
-    call = calls.bound(reader, signature, args, kwargs, node)
+    call = calls.bound(reader, signature, args, kwargs)
     if not _is_definition(meaning):
         call.apply_defaults()
-        return meaning(reader, node, *call.args, **call.kwargs)
-    result = reader.function(_source(meaning), calls.named(reader, call), site=node)
+        return meaning(reader, *call.args, **call.kwargs)
+    result = reader.function(
+        _source(meaning), calls.named(reader, call), site=reader.node
+    )
     if isinstance(result, v.Poison):
         raise v.Refused
     return result
@@ -151,7 +151,7 @@ def _signature(meaning: Handler) -> inspect.Signature:
     """Return the signature of a function as the user calls it."""
     signature = inspect.signature(meaning)
     if not _is_definition(meaning):
-        own = list(signature.parameters.values())[2:]  # not the reader and the node
+        own = list(signature.parameters.values())[1:]  # not the reader
         signature = signature.replace(parameters=own)
     return calls.with_defaults(signature)
 
@@ -175,7 +175,7 @@ def _row_signature(name: str, outside: bool) -> inspect.Signature:
 
 def apply_row(
     reader: build.Reader, row: Row, args: list[Thing], kwargs: dict[str, Thing],
-    node: ast.AST, via: str = "",
+    via: str = "",
 ) -> Thing:  # fmt: skip
     """Apply a row to arguments bound as its signature says; `via` says who calls it."""
     signature = _row_signature(row.name, bool(via))
@@ -183,89 +183,89 @@ def apply_row(
     other = {"x1": "x", "x2": "y", "a": known[0]} if via and known else {}
     given = {k if k in known else other.get(k, k): a for k, a in kwargs.items()}
     given = {k: a for k, a in given.items() if k in known or a != Static(None)}
-    bound = calls.bound(reader, signature, args, given, node).arguments
+    bound = calls.bound(reader, signature, args, given).arguments
     if bound.pop("out", Static(None)) != Static(None):
-        raise reader.problem("SG202", f"`out` of `{row.name}` is not known", node)
+        raise reader.problem("SG202", f"`out` of `{row.name}` is not known")
     things = [bound[p] for p in row.params if p[0] != "*"]
     things += bound.get(row.params[-1][1:], ()) if row.starred else ()
     if row.name == "copy" and v.is_point(things[0]):
         return reader.point(reader.operand(things[0]))
-    operands = [reader.operand(a, node) for a in things]
-    attrs = {k: calls.static(reader, bound[k], node)
+    operands = [reader.operand(a) for a in things]
+    attrs = {k: calls.static(reader, bound[k])
              for k in (*row.attrs, "via") if k in bound}  # fmt: skip
     if via:
         attrs["via"] = via
-        dtype = dtype_of(reader, bound.get("dtype", Static(None)), node)
+        dtype = dtype_of(reader, bound.get("dtype", Static(None)))
         if dtype is not None and "dtype" not in row.attrs:
             operands[0] = cast(reader, operands[0], dtype)
         if not operands[0].type.rank and row.kind != "elementwise":
-            return _of_number(reader, row, operands[0], node)
+            return _of_number(reader, row, operands[0])
     axis = attrs.get("axis", row.attrs.get("axis"))
     if axis is not None:
         rank = operands[0].type.rank + (row.name == "stack")
-        attrs["axis"] = _axis(reader, row, axis, rank, node)
+        attrs["axis"] = _axis(reader, row, axis, rank)
     return reader.thing(reader.build.op(row.name, *operands, **attrs))
 
 
-def _of_number(reader: build.Reader, row: Row, x: Operand, node: ast.AST) -> Thing:
+def _of_number(reader: build.Reader, row: Row, x: Operand) -> Thing:
     """Apply a reduction to a number: `np.sum(3.0)` is 3.0."""
     if row.name in ("sum", "prod", "max", "min", "mean", "copy"):
         return x
     if row.name in ("any", "all"):
-        return expressions.truth(reader, x, node)
+        return expressions.truth(reader, x)
     if row.name in ("var", "std"):
         return const(0.0)
-    raise reader.problem("SG402", f"`{row.name}` needs an array", node)
+    raise reader.problem("SG402", f"`{row.name}` needs an array")
 
 
-def _axis(reader: build.Reader, row: Row, axis: Any, rank: int, node: ast.AST) -> Any:
+def _axis(reader: build.Reader, row: Row, axis: Any, rank: int) -> Any:
     """Return an axis argument with no negative numbers in it."""
     try:
         axes = prelude.axes_of(axis, rank)
     except (TypeError, ValueError) as error:
-        raise reader.problem("SG402", str(error), node) from None
+        raise reader.problem("SG402", str(error)) from None
     if row.name in _MANY_AXES:
         return axes
     if len(axes) > 1:
-        raise reader.problem("SG205", f"`{row.name}` takes one axis here", node)
+        raise reader.problem("SG205", f"`{row.name}` takes one axis here")
     return axes[0]
 
 
-def dtype_of(reader: build.Reader, thing: Thing, node: ast.AST) -> str | None:
+def dtype_of(reader: build.Reader, thing: Thing) -> str | None:
     """Return the name of a dtype argument, None if there is none."""
-    name: str | None = prelude.name_of(calls.static(reader, thing, node))
+    name: str | None = prelude.name_of(calls.static(reader, thing))
     return name
 
 
 def method(
     reader: build.Reader, owner: Thing, name: str, args: list[Thing],
-    kwargs: dict[str, Thing], node: ast.AST,
+    kwargs: dict[str, Thing],
 ) -> Thing:  # fmt: skip
     """Call a method."""
     if isinstance(owner, v.Tuple | v.Cell):
-        return containers.method(reader, owner, name, args, kwargs, node)
+        return containers.method(reader, owner, name, args, kwargs)
     meaning = HANDLERS.get(f".{name}") or prelude.DEFINITIONS.get(f".{name}")
     if meaning is not None:
-        return _apply(reader, meaning, [owner, *args], kwargs, node)
+        return _apply(reader, meaning, [owner, *args], kwargs)
     row = find_method(name)
     if row is not None and isinstance(owner, Const | Value | Ref):
-        return apply_row(reader, row, [owner, *args], kwargs, node, "method")
+        return apply_row(reader, row, [owner, *args], kwargs, "method")
     names = [*HANDLERS, *prelude.DEFINITIONS]
     methods = [n[1:] for n in names if n[0] == "."]
     methods += [m for r in ROWS.values() for m in r.methods]
     raise reader.problem(
-        "SG203", f"method `.{name}()` of a {v.kind_of(owner)} is not known", node,
-        helps=suggest(name, methods) or (OTHERWISE,),
+        "SG203", f"method `.{name}()` of a {v.kind_of(owner)} is not known",
+        *suggest(name, methods) or (OTHERWISE,),
     )  # fmt: skip
 
 
-def array_ref(reader: build.Reader, thing: Thing, node: ast.AST) -> Ref:
+def array_ref(reader: build.Reader, thing: Thing) -> Ref:
     """Return a thing as an array, lists packed."""
     if isinstance(thing, v.Tuple | v.ListCell):
-        thing = calls.pack(reader, thing, node)
+        thing = calls.pack(reader, thing)
     if isinstance(thing, Ref) and isinstance(thing.type, Array):
         return thing
-    raise reader.problem("SG402", f"an array is needed, not a {v.kind_of(thing)}", node)
+    raise reader.problem("SG402", f"an array is needed, not a {v.kind_of(thing)}")
 
 
 def cast(
@@ -282,34 +282,34 @@ _PRELUDE = "srcgrad.ops.prelude"
 
 
 @handles(f"{_PRELUDE}.typed")
-def _typed(reader: build.Reader, node: ast.AST, x: Thing, dtype: Any = None) -> Thing:
-    operand = reader.operand(x, node)
-    name = dtype_of(reader, dtype, node) or operand.type.dtype
+def _typed(reader: build.Reader, x: Thing, dtype: Any = None) -> Thing:
+    operand = reader.operand(x)
+    name = dtype_of(reader, dtype) or operand.type.dtype
     return reader.thing(cast(reader, operand, name))
 
 
 @handles(f"{_PRELUDE}.viewed")
-def _viewed(reader: build.Reader, node: ast.AST, row: Thing, x: Thing, *args: Thing,
+def _viewed(reader: build.Reader, row: Thing, x: Thing, *args: Thing,
             **attrs: Thing) -> Thing:  # fmt: skip
-    given = [reader.operand(a, node) for a in args]
-    known = {k: calls.static(reader, a, node) for k, a in attrs.items()}
-    name = calls.static(reader, row, node).name
+    given = [reader.operand(a) for a in args]
+    known = {k: calls.static(reader, a) for k, a in attrs.items()}
+    name = calls.static(reader, row).name
     return reader.remade(
-        array_ref(reader, x, node),
+        array_ref(reader, x),
         lambda base: reader.build.op(name, base, *given, **known),
     )
 
 
 @handles(f"{_PRELUDE}.kind")
-def _kind(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
-    return Static(reader.operand(x, node).type.dtype)
+def _kind(reader: build.Reader, x: Thing) -> Thing:
+    return Static(reader.operand(x).type.dtype)
 
 
 @handles(f"{_PRELUDE}.is_python")
-def _is_python(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
-    return const(reader.operand(x, node).type.python)
+def _is_python(reader: build.Reader, x: Thing) -> Thing:
+    return const(reader.operand(x).type.python)
 
 
 @handles(f"{_PRELUDE}.is_fixed")
-def _is_fixed(reader: build.Reader, node: ast.AST, x: Thing) -> Thing:
+def _is_fixed(reader: build.Reader, x: Thing) -> Thing:
     return const(isinstance(x, Const | Static))

@@ -288,7 +288,7 @@ class _Loop:
                 what = "list" if isinstance(cell, v.ListCell) else "dict"
                 raise self.reader.problem(
                     "SG402", f"a {what} has other entries after a turn of the loop",
-                    helps=(f"give the {what} all its entries before the loop",),
+                    f"give the {what} all its entries before the loop",
                 )  # fmt: skip
             elif (cell,) not in heads:
                 self.learn("cell", cell)
@@ -345,7 +345,7 @@ class _Loop:
                     reader.problem(
                         "SG403",
                         f"`{name}` is handed on to another name on one path only",
-                        helps=(f"write `{name}.copy()` where the other name is bound",),
+                        f"write `{name}.copy()` where the other name is bound",
                     )
         return ends
 

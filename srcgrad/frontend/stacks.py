@@ -7,7 +7,6 @@ place of its top and its height, so its adjoint is that of a growing list.
 
 from __future__ import annotations
 
-import ast
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +70,7 @@ def item_type(reader: Reader, types: list[Any]) -> Scalar | Array | None:
         raise reader.problem(
             "SG407", "the arrays in a growing list must have lengths that are "
             "known before the loop",
-            helps=("store them in the rows of one array",),
+            "store them in the rows of one array",
         )  # fmt: skip
     return Array(arrays[0].dtype, dims)
 
@@ -95,7 +94,7 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
     """Keep a list as an array, so that data can index it; lists in it become rows."""
     from srcgrad.frontend import calls
 
-    packed = calls.pack(reader, owner, None)
+    packed = calls.pack(reader, owner)
     assert isinstance(packed, v.Ref)
     root, heap = packed.root, reader.state.heap
 
@@ -148,7 +147,7 @@ def widen(reader: Reader, cell: v.Cell, item: Scalar) -> v.Refused:
             raise state.Retry(plan)
     return reader.problem(
         "SG402", f"the list holds items of type {item}",
-        helps=("begin with an item of this type",),
+        "begin with an item of this type",
     )  # fmt: skip
 
 
@@ -164,7 +163,7 @@ def make_stack(reader: Reader, cell: v.Cell) -> None:
         return
     values: v.Ref = heap[cell]
     if not isinstance(values.type, ListOf):
-        raise unordered(reader, None)
+        raise unordered(reader)
     count = build.op("length", reader.version(values.root))
     type = ListOf(INT)
     empty = build.op("new_list", item=INT)
@@ -182,7 +181,7 @@ def make_stack(reader: Reader, cell: v.Cell) -> None:
     heap[cell] = {"values": values, "below": below_ref, "top": top, "count": count}
 
 
-def push(reader: Reader, cell: v.ListCell, value: v.Thing, node: ast.AST) -> None:
+def push(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
     """Put an item on top."""
     from srcgrad.frontend import calls
 
@@ -190,7 +189,7 @@ def push(reader: Reader, cell: v.ListCell, value: v.Thing, node: ast.AST) -> Non
     stack: dict[str, Any] = reader.state.heap[cell]
     values, below = stack["values"], stack["below"]
     place = build.op("length", reader.version(values.root))
-    calls.push(reader, cell, values, value, node)
+    calls.push(reader, cell, values, value)
     reader.state.ver[below.root] = build.push(reader.version(below.root), stack["top"])
     count = build.op("add", stack["count"], const(1))
     reader.state.heap[cell] = {**stack, "top": place, "count": count}
@@ -199,7 +198,7 @@ def push(reader: Reader, cell: v.ListCell, value: v.Thing, node: ast.AST) -> Non
 def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     """Take the topmost item off."""
     make_stack(reader, cell)
-    thing = item(reader, cell, const(-1), None)
+    thing = item(reader, cell, const(-1))
     stack: dict[str, Any] = reader.state.heap[cell]
     top = _below(reader, stack, stack["top"])
     count = reader.build.op("sub", stack["count"], const(1))
@@ -207,14 +206,12 @@ def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     return thing
 
 
-def item(
-    reader: Reader, cell: v.ListCell, index: v.Thing, node: ast.AST | None
-) -> v.Thing:
+def item(reader: Reader, cell: v.ListCell, index: v.Thing) -> v.Thing:
     """Return an item counted from the top: `stack[-1]`."""
     from srcgrad.frontend import indexing
 
     if not isinstance(index, ir.Const) or index.value >= 0:
-        raise unordered(reader, node)
+        raise unordered(reader)
     build = reader.build
     stack: dict[str, Any] = reader.state.heap[cell]
     depth = -int(index.value)
@@ -232,9 +229,9 @@ def _below(reader: Reader, stack: dict[str, Any], place: ir.Operand) -> ir.Opera
     return reader.build.read(version, (ir.Index((place,)),))
 
 
-def unordered(reader: Reader, node: ast.AST | None) -> Exception:
+def unordered(reader: Reader) -> Exception:
     """Return the problem of a stack that is used as a list."""
     return reader.problem(
-        "SG203", "a list that is popped in a loop is read from its end only", node,
-        helps=("keep a count of the items, and read by index",),
+        "SG203", "a list that is popped in a loop is read from its end only",
+        "keep a count of the items, and read by index",
     )  # fmt: skip
