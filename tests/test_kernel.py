@@ -246,6 +246,29 @@ def test_int_beyond_64_bits_is_named(
     assert first < int(found[1]) <= last
 
 
+def shifted(x: Any, n: int) -> Any:
+    total = 0.0
+    for i in range(n):
+        total = total + x[i + 5]
+    return total
+
+
+def doubled(x: Any, n: int) -> Any:
+    total = 0.0
+    for i in range(n):
+        total = total + x[2 * i]
+    return total
+
+
+@pytest.mark.parametrize(
+    ("function", "n"), [(shifted, 2**63 - 1), (doubled, 2**62 + 2)]
+)
+def test_checks_before_loops_do_not_wrap(function: Callable[..., Any], n: int) -> None:
+    call = srcgrad.grad(function, backend="numba")
+    with pytest.raises(IndexError, match="index 20 is out of bounds"):
+        call(np.arange(20.0), n)
+
+
 def counted(a: Any, n: int) -> Any:
     total, k = 0.0, 0
     for i in range(len(a) - 1):

@@ -23,6 +23,7 @@ from srcgrad.ir import Const, For, Op, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, combine
 
 _ONE = Dim(1)
+_SAFE = 56  # bits: a sum of a few such numbers fits into 64
 _SUMS = ("add", "sub", "neg", "mul")
 _UNIT: dict[Operand, int] = {const(1): 1, const(-1): -1}
 
@@ -212,9 +213,14 @@ class Checks(Scalars):
             head = frame
         if head is None:
             return False
-        tests = [f"{total(low)} < {total(extent.scaled(-1))}",
-                 f"{total(high)} >= {total(extent)}"]  # fmt: skip
-        test = " or ".join(t for t, there in zip(tests, needed, strict=True) if there)
+        pairs = (low, "<", extent.scaled(-1)), (high, ">=", extent)
+        made = [
+            self.compare(*p) for p, there in zip(pairs, needed, strict=True) if there
+        ]
+        tests = [test for test in made if test is not None]
+        if len(tests) < len(made):
+            return False
+        test = " or ".join(tests)
         test = f"({test})" if guards and all(needed) else test
         indent, mark = "    " * head.indent, head.mark
         lines = [f"if {' and '.join([*guards, test])}:", "    raise IndexError"]
@@ -228,6 +234,18 @@ class Checks(Scalars):
             )
             self.proved[head.scope - 1] += [dim + least, dim - most - _ONE]
         return True
+
+    def compare(self, left: Dim, symbol: str, right: Dim) -> str | None:
+        """Return a comparison none of whose sums may wrap; None if there is none."""
+
+        def may_wrap(x: Value | None) -> bool:
+            return x is None or (not owned(x.type) and self.sizes.bits(x) > _SAFE)
+
+        large = [(atom, k) for atom, k in left.terms if may_wrap(atom.value)]
+        if large and (len(large) > 1 or large[0][1] != 1):
+            return None
+        moved = left - Dim.of(large[0][0]) if large else Dim(0)
+        return f"{total(left - moved)} {symbol} {total(right - moved)}"
 
     def is_there(self, x: Value | None, loop: For) -> bool:
         """Tell whether an integer, or an array's length, is known before a loop."""
