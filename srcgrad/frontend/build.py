@@ -315,7 +315,7 @@ class Reader:
     def lookup(self, name: str) -> v.Thing:
         """Return what a name means here."""
         frame = self.frames[-1]
-        thing = self.state.names.get(name)
+        thing = self.state.names.get(name, frame.outer.get(name))
         if isinstance(thing, v.Maybe):
             return self.bound(thing, name)
         if thing is not None:
@@ -325,8 +325,6 @@ class Reader:
             if isinstance(thing, v.Poison):
                 raise v.Refused
             return thing
-        if name in frame.outer:
-            return frame.outer[name]
         return calls.outer_name(self, frame, name)
 
     def bind(self, name: str, thing: v.Thing) -> None:
@@ -474,6 +472,8 @@ class Reader:
         if isinstance(tree, ast.Lambda):
             body: list[ast.stmt] = [ast.copy_location(ast.Return(tree.body), tree.body)]
             live = None
+        elif isinstance(tree, list):  # regular statements
+            body, live = tree, Liveness(tree)
         elif site is not None:
             body, live = _prepared(source)
         else:

@@ -18,7 +18,6 @@ from srcgrad.errors import SrcgradError, suggest
 from srcgrad.frontend import (
     build,
     expressions,
-    indexing,
     iteration,
     library,
     stacks,
@@ -479,53 +478,29 @@ def push(reader: build.Reader, cell: ListCell, contents: Ref, value: Thing) -> N
 def comprehension(
     reader: build.Reader, node: ast.ListComp | ast.GeneratorExp | ast.DictComp
 ) -> Thing:
-    """Read a comprehension as the loop it stands for; keys of a dict must be known."""
-    cell: v.DictCell | ListCell = ListCell("")
-    reader.state.heap[cell] = ()
-    if isinstance(node, ast.DictComp):
-        cell = v.DictCell("")
-        reader.state.heap[cell] = {}
-    saved = dict(reader.state.names)
-    slot = f".list{len(reader.held)}_{node.lineno}_{node.col_offset}"
-    reader.state.names[slot] = cell
-
-    def run(generators: list[ast.comprehension], conditions: list[ast.expr]) -> None:
-        if conditions:
-            cond = expressions.condition(reader, conditions[0])
-            if not isinstance(cond, Const):
-                state.branch(
-                    reader, cond, lambda: run(generators, conditions[1:]),
-                    lambda: None, None,
-                )  # fmt: skip
-            elif cond.value:
-                run(generators, conditions[1:])
-        elif generators:
-            first, *rest = generators
-            over = reader.expression(first.iter)
-            with reader.at(first.iter):
-                items = iteration.sequence(reader, over)
-            known = isinstance(items.count, Const) and isinstance(cell, v.DictCell)
-            items.fixed = items.fixed or known
-            live = frozenset(reader.state.names)
-            iteration.run_items(
-                reader, items, over, first.target, lambda: run(rest, first.ifs),
-                frozenset(), live,
-            )  # fmt: skip
-        elif isinstance(node, ast.DictComp):
-            key, value = reader.expression(node.key), reader.expression(node.value)
-            with reader.at(node.key):
-                indexing.put(reader, cell, key, value)
-        else:
-            assert isinstance(cell, ListCell)
-            append(reader, cell, reader.expression(node.elt))
-
-    run(node.generators, [])
-    targets = (n for g in node.generators for n in ast.walk(g.target))
-    for name in {slot, *(n.id for n in targets if isinstance(n, ast.Name))}:
-        reader.state.names.pop(name, None)
-        if name in saved:
-            reader.state.names[name] = saved[name]
-    return cell
+    """Read a comprehension as the function that Python makes of it."""
+    made, at = ast.Name(".made", ast.Load()), ast.copy_location
+    empty: ast.expr = ast.List([], ast.Load())
+    if isinstance(node, ast.DictComp):  # its keys must be known: turn by turn
+        empty, place = ast.Dict([], []), ast.Subscript(made, node.key, ast.Store())
+        body: ast.stmt = at(ast.Assign([place], node.value), node.key)
+    else:
+        call = ast.Call(ast.Attribute(made, "append", ast.Load()), [node.elt], [])
+        body = at(ast.Expr(call), node.elt)
+    for part in reversed(node.generators):
+        for test in reversed(part.ifs):
+            body = at(ast.If(test, [body], []), test)
+        over = part.iter
+        if isinstance(node, ast.DictComp):
+            over = at(ast.Tuple([ast.Starred(over, ast.Load())], ast.Load()), over)
+        body = at(ast.For(part.target, over, [body], []), part.iter)
+    first = at(ast.Assign([ast.Name(".made", ast.Store())], empty), node)
+    stmts = [first, body, at(ast.Return(made), node)]
+    for stmt in stmts:
+        ast.fix_missing_locations(stmt)
+    frame = reader.frames[-1]
+    outer = {**frame.outer, **reader.state.names}
+    return reader.function(frame.source, {}, outer, stmts, frame.site)
 
 
 def matmul(reader: build.Reader, left: Thing, right: Thing) -> Thing:
