@@ -70,6 +70,10 @@ REFUSED: dict[str, Refused] = {
     "SG101_with": Refused(body("with open(x) as f:", "    return x")),
     "SG102_starred": Refused(body("return max(*x)"), (X,)),
     "SG103_recursion": Refused(POWER, (2.0, 3)),
+    "SG103_inner": Refused(
+        body("def g(x):", "    return g(x - 1)", "return g(x)"), (2.0,)
+    ),
+    "SG103_itself": Refused(body("return loss(x - 1) if x > 0 else x")),
     "SG105_global": Refused(body("global best", "best = x", "return x * x")),
     "SG106_try": Refused(
         body("try:", "    y = 1 / x", "except ZeroDivisionError:", "    y = 0.0",

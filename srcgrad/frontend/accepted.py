@@ -1,26 +1,17 @@
 """Report all syntax outside the language, before anything else is done.
 
 One walk over the tree. What depends on values (how many items `*args` has, whether a
-function is known) is not decided here: the builder knows more.
+function is known) is not decided here: the reader knows more.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from srcgrad.errors import Problem, Problems
 from srcgrad.source import FunctionSource, location
 
-_ACCEPTED = (
-    ast.AnnAssign | ast.Assert | ast.Assign | ast.Attribute | ast.AugAssign | ast.BinOp
-    | ast.BoolOp | ast.Break | ast.Call | ast.Compare | ast.Constant | ast.Continue
-    | ast.Dict | ast.DictComp | ast.Expr | ast.For | ast.FormattedValue | ast.Global
-    | ast.If | ast.IfExp | ast.Import | ast.ImportFrom | ast.JoinedStr | ast.Lambda
-    | ast.List | ast.ListComp | ast.Name | ast.NamedExpr | ast.Nonlocal | ast.Pass
-    | ast.Raise | ast.Return | ast.Slice | ast.Starred | ast.Subscript | ast.Tuple
-    | ast.UnaryOp | ast.While
-)  # fmt: skip
 _TAKES_GENERATOR = {"sum", "min", "max", "any", "all", "list", "tuple"}
 _LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 _OUTSIDE = "define it outside of the function"
@@ -29,7 +20,7 @@ _AROUND = "do it outside and pass what it gives as an argument"
 # code is SG101 for statements and SG107 for expressions if none is given.
 _REFUSED: dict[str, tuple[str, ...]] = {
     "AsyncFor": ("`async for` is outside the language", "an ordinary loop is meant",
-                 "collect the items first and write `for`"),
+                 "collect the items first and write `for`", "SG101"),
     "AsyncFunctionDef": ("an async function is outside the language", "",
                          "write it as a plain `def` and await outside of it"),
     "AsyncWith": ("`async with` is outside the language", "", _AROUND),
@@ -49,10 +40,15 @@ _REFUSED: dict[str, tuple[str, ...]] = {
     "Match": ("`match` is outside the language", "", "write `if` and `elif`"),
     "NamedExpr": ("`:=` is not accepted here", "it may run any number of times",
                   "assign the name in a statement of its own"),
+    "Raise": ("a bare `raise` is outside the language",
+              "no exception is being handled",
+              "name the exception: raise ValueError(...)", "SG106"),
     "Set": ("a set is outside the language", "its order is not fixed",
             "write a tuple or a list"),
     "SetComp": ("a set is outside the language", "its order is not fixed",
                 "write a list: [... for ...]"),
+    "Starred": ("how many arguments `*` stands for is not known", "",
+                "pass a tuple or a list of known length", "SG102"),
     "Try": ("`try` is outside the language",
             "which statement fails is not known before it runs",
             "test for the case first: `if d != 0:` instead of catching the error",
@@ -62,42 +58,23 @@ _REFUSED: dict[str, tuple[str, ...]] = {
     "Yield": ("`yield` is outside the language",
               "a gradient needs one result, not a sequence of them",
               "collect the values in a list and return it", "SG101"),
+    "decorator": ("an inner function cannot be decorated", "",
+                  "define it outside, or take the decorator off", "SG101"),
+    "errstate": ("`with np.errstate(...)` is outside the language",
+                 "gradients give no floating-point warnings",
+                 "leave it out, or put it around the call"),
 }  # fmt: skip
 _REFUSED |= {"TryStar": _REFUSED["Try"], "YieldFrom": _REFUSED["Yield"]}
-_DECORATED = ("an inner function cannot be decorated", "",
-              "define it outside, or take the decorator off", "SG101")  # fmt: skip
-_RAISE_AGAIN = ("a bare `raise` is outside the language",
-                "no exception is being handled",
-                "name the exception: raise ValueError(...)", "SG106")  # fmt: skip
-_STARRED_GENERATOR = ("how many arguments `*` stands for is not known", "",
-                      "pass a tuple or a list of known length", "SG102")  # fmt: skip
-_QUIET = ("`with np.errstate(...)` is outside the language",
-          "gradients give no floating-point warnings",
-          "leave it out, or put it around the call")  # fmt: skip
-# Where statements lie in statements; what is not part of what runs.
-_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
-_ASIDE = {"annotation", "returns", "decorator_list", "ctx", "op", "ops"}
-
-# Where an expression stands: in `raise` or `assert`, which only CPython ever evaluates;
-# in a message or printed, so that f-strings may be there; in a comprehension or a
-# lambda, run any number of times.
-Place = frozenset[str]
-_NOWHERE: Place = frozenset()
-_TEXT: Place = frozenset({"text"})
-_MESSAGE: Place = frozenset({"message", "text"})
+_SOMEWHERE = {"GeneratorExp", "JoinedStr", "NamedExpr", "Raise", "Starred"}
+# Of these only the statements inside are looked at; what is not part of what runs.
+_COMPOUND = (ast.AsyncFor | ast.AsyncWith | ast.ExceptHandler | ast.Match
+             | ast.match_case | ast.Try | ast.TryStar | ast.With)  # fmt: skip
+_BLOCKS = {"body", "orelse", "finalbody", "handlers", "cases"}
+_ASIDE = {"annotation", "returns", "decorator_list", "format_spec"}
 
 
-def check_accepted(
-    source: FunctionSource,
-    problems: Problems,
-    tree: ast.FunctionDef | ast.Lambda | None = None,
-) -> None:
-    """Add a problem for each piece of syntax outside the language.
-
-    Args:
-        source: the function.
-        problems: where the findings are collected, in the order of the text.
-        tree: an inner function of it to check instead of the whole.
+def check_accepted(source: FunctionSource, problems: Problems) -> None:
+    """Add a problem for each piece of syntax outside the language, in its order.
 
     >>> import textwrap
     >>> from srcgrad.source import read_source
@@ -106,158 +83,105 @@ def check_accepted(
     >>> [(problem.code, problem.message) for problem in problems]
     [('SG101', '`yield` is outside the language')]
     """
-    root, checker = tree or source.node, _Checker(source, problems)
-    if isinstance(root, ast.Lambda):
-        checker.visit(root.body)
-    else:
-        checker.function(root, "body")
+    root, checker = source.node, _Checker(source, problems)
+    checker.owner.update(dict.fromkeys(ast.walk(root), root))
+    for part in [root.body] if isinstance(root, ast.Lambda) else root.body:
+        for node in _running(part):
+            checker.check(node)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    if isinstance(node, ast.AsyncFunctionDef | ast.ClassDef):
+        return
+    for name, value in ast.iter_fields(node):
+        if name not in _ASIDE and (name in _BLOCKS or not isinstance(node, _COMPOUND)):
+            for child in value if isinstance(value, list) else [value]:
+                if isinstance(child, ast.AST):
+                    yield from _running(child)
 
 
 class _Checker:
-    """Walk a function; `open` are the functions around, with the names they bind."""
+    """Collect problems; the sets hold the nodes that stand in places of a kind.
+
+    Attributes:
+        message: in `raise` or after `assert`, which only CPython ever evaluates.
+        shown: printed or logged.
+        repeated: in comprehensions and lambdas, run any number of times.
+        taken: generators that a function takes.
+        owner: the innermost function around a node.
+    """
 
     def __init__(self, source: FunctionSource, problems: Problems) -> None:
         self.source, self.problems = source, problems
-        self.open: list[tuple[ast.FunctionDef, set[str]]] = []
-        self.outer = {**source.module_globals, **source.closure()}
+        self.message: set[ast.AST] = set()
+        self.shown: set[ast.AST] = set()
+        self.repeated: set[ast.AST] = set()
+        self.taken: set[ast.AST] = set()
+        self.owner: dict[ast.AST, ast.AST] = {}
 
     def refuse(self, node: ast.AST, *said: str) -> None:
         """Note that a node is refused."""
-        stmt = isinstance(node, ast.stmt)
-        said = said or _REFUSED.get(type(node).__name__) or (
-            f"this {'statement' if stmt else 'expression'} is outside the language", "",
-            "leave it out",
-        )  # fmt: skip
-        what, note, advice, code = (*said, "SG101" if stmt else "SG107")[:4]
+        code = "SG101" if isinstance(node, ast.stmt) else "SG107"
+        what, note, advice, code = (*said, code)[:4]
         where, name = location(self.source, node), self.source.name
         self.problems.add(Problem(code, what, where, note, (advice,), (), name))
 
-    def function(self, function: ast.FunctionDef, *fields: str) -> None:
-        """Check fields of a function."""
-        self.open.append((function, _bound_names(function)))
-        self.parts(function, fields)
-        self.open.pop()
-
-    def visit(
-        self, node: ast.AST, place: Place = _NOWHERE, taken: bool = False
-    ) -> None:
-        """Check a node and what is in it; `taken` says that a generator may be here."""
-        fields: Sequence[str] = node._fields
+    def check(self, node: ast.AST) -> None:
+        """Check a node, and note what kind of place it makes."""
+        kind, walked = type(node).__name__, ast.walk(node)
+        bad = kind in _REFUSED and kind not in _SOMEWHERE
         match node:
             case ast.FunctionDef():
+                self.owner.update(dict.fromkeys(walked, node))
                 for decorator in node.decorator_list[:1]:
-                    self.refuse(decorator, *_DECORATED)
-                self.function(node, "args", "body")
-                return
+                    self.refuse(decorator, *_REFUSED["decorator"])
             case ast.Global() | ast.Nonlocal():
                 self.outer_names(node)
             case ast.Raise():
-                if node.exc is None:
-                    self.refuse(node, *_RAISE_AGAIN)
-                place = _MESSAGE
-            case ast.Expr(value=ast.Call(func=function)) if _prints(function):
-                place = _TEXT
-            case ast.Call(func=ast.Name(id=name)) if self.is_recursive(name):
-                what = f"`{name}` calls itself: recursion is not differentiated yet"
-                note = "it is planned for a later version"
-                advice = "write it as a loop, with a list for what is still to do"
-                self.refuse(node, what, note, advice, "SG103")
+                self.message.update(walked)
+                bad = node.exc is None
+            case ast.Assert(msg=ast.expr() as message):
+                self.message.update(ast.walk(message))
+            case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
+                self.shown.update(walked)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))):
+                self.shown.update(walked if name in _LOGS else ())
+            case ast.Call(func=ast.Name(id=name)) if name in _TAKES_GENERATOR:
+                self.taken.update(node.args)
+            case ast.Starred(value=ast.GeneratorExp() as inner):
+                self.taken.add(inner)
+                bad = node not in self.message
             case ast.Lambda():
-                place |= {"repeated"}
+                self.repeated.update(walked)
             case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
+                self.repeated.update(walked)
                 if any(g.is_async for g in node.generators):
-                    self.refuse(node, *_REFUSED["AsyncFor"], "SG101")
-                plain = isinstance(node, ast.GeneratorExp) and not taken
-                if plain and "message" not in place:
-                    self.refuse(node)
-                place |= {"repeated"}
-            case ast.NamedExpr() if "repeated" in place:
-                self.refuse(node)
-            case ast.Starred(value=ast.GeneratorExp()):
-                if "message" not in place:
-                    self.refuse(node, *_STARRED_GENERATOR)
-                taken = True
-            case ast.JoinedStr() if "text" not in place:
-                self.refuse(node)
-                return
-            case ast.ExceptHandler() | ast.match_case():
-                fields = _BLOCKS
-            case ast.stmt() if not isinstance(node, _ACCEPTED):
-                quiet = isinstance(node, ast.With) and all(map(_errstate, node.items))
-                self.refuse(node, *_QUIET if quiet else ())
-                inner = isinstance(node, ast.AsyncFunctionDef | ast.ClassDef)
-                fields = () if inner else _BLOCKS
-            case ast.expr() if not isinstance(node, _ACCEPTED):
-                jumps = isinstance(node, ast.Await | ast.Yield | ast.YieldFrom)
-                if jumps or "message" not in place:
-                    self.refuse(node)
-        self.parts(node, fields, place, taken)
-
-    def parts(
-        self, node: ast.AST, fields: Sequence[str], place: Place = _NOWHERE,
-        taken: bool = False,
-    ) -> None:  # fmt: skip
-        """Check fields of a node."""
-        callee = getattr(node, "func", None)
-        takes = isinstance(callee, ast.Name) and callee.id in _TAKES_GENERATOR
-        taken = taken and isinstance(node, ast.Starred)
-        for name in fields:
-            value = () if name in _ASIDE else getattr(node, name, ())
-            for child in value if isinstance(value, list) else (value,):
-                if isinstance(child, ast.AST):
-                    inside = _MESSAGE if name == "msg" else place
-                    self.visit(child, inside, taken or (takes and name == "args"))
+                    self.refuse(node, *_REFUSED["AsyncFor"])
+                bad = kind == "GeneratorExp" and node not in self.taken | self.message
+            case ast.NamedExpr():
+                bad = node in self.repeated
+            case ast.JoinedStr():
+                bad = node not in self.shown | self.message
+            case ast.With(items=[ast.withitem(context_expr=ast.Call(func=function))]):
+                name = getattr(function, "attr", getattr(function, "id", ""))
+                kind = "errstate" if name == "errstate" else kind
+            case ast.Set() | ast.SetComp():
+                bad = node not in self.message
+        if bad:
+            self.refuse(node, *_REFUSED[kind])
 
     def outer_names(self, stmt: ast.Global | ast.Nonlocal) -> None:
         """Refuse `global` and `nonlocal` of names that are then written."""
-        word = "global" if isinstance(stmt, ast.Global) else "nonlocal"
         written = {
             node.id
-            for node in ast.walk(self.open[-1][0])
+            for node in ast.walk(self.owner[stmt])
             if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
         }
-        names = [f"`{name}`" for name in stmt.names if name in written]
+        names = ", ".join(f"`{name}`" for name in stmt.names if name in written)
         if names:
-            what = f"the {word} variable {', '.join(names)} is written"
-            note = "a gradient must leave everything outside as it was"
-            advice = "pass it as an argument and return the new value"
-            self.refuse(stmt, what, note, advice, "SG105")
-
-    def is_recursive(self, name: str) -> bool:
-        """Tell whether a name is that of the function that it stands in."""
-        for function, bound in reversed(self.open):
-            if function is not self.source.node and function.name == name:
-                return True
-            if name in bound:
-                return False
-        if name not in self.outer:  # decorated: the name is about to be bound
-            return name == self.source.name
-        value = self.outer[name]
-        for attribute in ("primal", "py_func"):  # differentiated, or compiled
-            value = getattr(value, attribute, value)
-        return value is self.source.function
-
-
-def _bound_names(function: ast.FunctionDef) -> set[str]:
-    """Return the names that a function binds itself."""
-    names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-    for node in (inner for stmt in function.body for inner in ast.walk(stmt)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.FunctionDef):
-            names.add(node.name)
-    return names
-
-
-def _prints(function: ast.expr) -> bool:
-    """Tell calls whose arguments are only shown: print and logging."""
-    if isinstance(function, ast.Name):
-        return function.id == "print"
-    return isinstance(function, ast.Attribute) and function.attr in _LOGS
-
-
-def _errstate(item: ast.withitem) -> bool:
-    """Tell `np.errstate(...)`."""
-    call = item.context_expr
-    function = call.func if isinstance(call, ast.Call) else call
-    return getattr(function, "attr", getattr(function, "id", "")) == "errstate"
+            self.refuse(
+                stmt, f"the {type(stmt).__name__.lower()} variable {names} is written",
+                "a gradient must leave everything outside as it was",
+                "pass it as an argument and return the new value", "SG105",
+            )  # fmt: skip

@@ -51,10 +51,11 @@ class NeedStatic(Exception):
 class Frame:
     """One function being read: its source, names, and what is alive where.
 
-    `site` is the call that a function of the library is read for.
+    `called` is an inner function, `site` the call that one of the library is read for.
     """
 
     source: FunctionSource
+    called: v.Closure | None = None
     names: dict[str, v.Thing] = field(default_factory=dict)
     live: Liveness | None = None
     outer: dict[str, v.Thing] = field(default_factory=dict)
@@ -413,7 +414,10 @@ class Reader:
                 self.dead = True
             case ast.Import() | ast.ImportFrom():
                 calls.local_import(self, stmt)
-            case ast.Pass():
+            case ast.Global() if self.frames[-1].outer:
+                what = "`global` is outside the language in an inner function"
+                raise self.problem("SG101", what)
+            case ast.Pass() | ast.Global() | ast.Nonlocal():
                 pass
             case _:
                 raise self.problem(
@@ -465,7 +469,7 @@ class Reader:
     def function(
         self, source: FunctionSource, names: dict[str, v.Thing],
         outer: dict[str, v.Thing] | None = None, node: Any = None,
-        site: ast.AST | None = None,
+        site: ast.AST | None = None, called: v.Closure | None = None,
     ) -> v.Thing:  # fmt: skip
         """Read a whole function in a frame of its own and return its result."""
         tree = node if node is not None else source.node
@@ -474,23 +478,18 @@ class Reader:
             live = None
         elif isinstance(tree, list):  # regular statements
             body, live = tree, Liveness(tree)
-        elif site is not None:
-            body, live = _prepared(source)
         else:
-            check_accepted(source, self.problems, tree)
-            tree = normalize_jumps(tree, self.writing)
-            body = tree.body
-            live = Liveness(body)
+            if node is None and site is None:
+                check_accepted(source, self.problems)
+            body, live = _prepared(tree, frozenset(self.writing))
         if self.frames:
             self.frames[-1].names = self.state.names
-        frame = Frame(source, {}, live, outer or {}, site=site)
+        frame = Frame(source, called, {}, live, outer or {}, site=site)
         self.frames.append(frame)
         self.state.names = dict(names)
         for name, thing in names.items():
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):
                 thing.hint = name
-        if len(self.frames) > 40:
-            raise self.problem("SG103", f"`{source.name}` calls itself")
         place, dead = self.build.loc, self.dead
         found = len(self.problems)
         self.run(body)
@@ -503,9 +502,10 @@ class Reader:
         return frame.result if frame.result is not None else v.Static(None)
 
 
-@functools.cache
-def _prepared(source: FunctionSource) -> tuple[list[ast.stmt], Liveness]:
-    """Return the regular statements of a function of the library."""
-    assert isinstance(source.node, ast.FunctionDef)
-    body = normalize_jumps(source.node, set()).body
+@functools.lru_cache(maxsize=256)
+def _prepared(
+    function: ast.FunctionDef, writing: frozenset[ast.expr]
+) -> tuple[list[ast.stmt], Liveness]:
+    """Return the regular statements of a function, and what is alive after each."""
+    body = normalize_jumps(function, writing).body
     return body, Liveness(body)

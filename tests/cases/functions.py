@@ -291,6 +291,19 @@ def globals_read(x):
     return s - RATE * (WEIGHTS[1:] * x[:-1]).sum()
 
 
+# `global` and `nonlocal` of names that are only read.
+@case(lambda rng: (rng.normal(size=4),))
+def outer_names_declared(x):
+    global RATE  # noqa: PLW0602
+    scale = x[0]
+
+    def inner(y):
+        nonlocal scale  # noqa: PLW0127
+        return y * scale
+
+    return (RATE * inner(x)).sum()
+
+
 # A copy of a global array may be written.
 @case(lambda rng: (rng.normal(size=4),))
 def global_copied_then_written(x):
