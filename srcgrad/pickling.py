@@ -13,7 +13,7 @@ import types
 from typing import Any
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.source import read_globals, read_source
+from srcgrad.source import read_source
 
 
 def reduce_differentiated(made: Differentiated) -> Any:
@@ -55,8 +55,7 @@ def _portable(value: Any) -> Any:
     text = source.text
     if isinstance(source.node, ast.FunctionDef):
         text = textwrap.dedent(text)
-    outer = {**read_globals(source), **source.closure()}
-    space = {name: _portable(inner) for name, inner in outer.items()}
+    space = {name: _portable(x) for name, x in source.captures().items()}
     defaults = value.__defaults__, value.__kwdefaults__
     return _Result(_rebuilt, text, value.__name__, value.__module__, space, defaults)
 

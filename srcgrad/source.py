@@ -84,21 +84,31 @@ class FunctionSource:
         parameters = inspect.signature(self.function).parameters.values()
         return {p.name: p.default for p in parameters if p.default is not p.empty}
 
-    def closure(self) -> dict[str, object]:
-        """Return what the captured variables hold now; unbound ones are left out."""
-        return {name: cell.cell_contents for name, cell in self._cells().items()}
-
     def place(self, name: str) -> Place | None:
         """Return where a variable outside of the function lives, None if nowhere."""
-        cell, outer = self._cells().get(name), self.module_globals
-        if cell is not None:
+        names, cells = self.function.__code__.co_freevars, self.function.__closure__
+        cell, outer = (
+            dict(zip(names, cells or (), strict=True)).get(name),
+            self.module_globals,
+        )
+        if cell not in (None, types.CellType()):
             return Place(cell, "cell_contents", True)
         return Place(outer, name, False) if name in outer else None
 
-    def _cells(self) -> dict[str, types.CellType]:
-        names, cells = self.function.__code__.co_freevars, self.function.__closure__
-        empty = types.CellType()
-        return {n: c for n, c in zip(names, cells or (), strict=True) if c != empty}
+    def captures(self) -> dict[str, Any]:
+        """Return the variables outside that are read, by inner functions too.
+
+        >>> import textwrap
+        >>> sorted(read_source(textwrap.dedent).captures())
+        ['_leading_whitespace_re', '_whitespace_only_re', 're']
+        """
+        read = set(self.function.__code__.co_freevars)
+        for part in _nested_code(self.function.__code__):
+            for step in dis.get_instructions(part):
+                if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                    read.add(step.argval)
+        places = {name: self.place(name) for name in sorted(read)}
+        return {name: place.fetch() for name, place in places.items() if place}
 
 
 def read_source(function: object) -> FunctionSource:
@@ -130,17 +140,15 @@ def read_source(function: object) -> FunctionSource:
         raise make_error("SG001", what, helps=helps, function=name)
     if node is None:
         what = f"the text of `{name}` is not what it was compiled from"
-        note = f"`{name}` was here when it was compiled"
         helps = [
             "the file was edited since it was imported: import it again",
             "or an import hook rewrote the code: switch it off for this file",
         ]
-        where = _head(plain)
-        raise make_error("SG003", what, where, note=note, helps=helps, function=name)
+        note = f"`{name}` was here when it was compiled"
+        raise _refused("SG003", plain, what, *helps, note=note)
     if isinstance(node, ast.AsyncFunctionDef):
-        what = f"`{name}` is an async function"
-        helps = ["write it as a plain `def` and await outside of it"]
-        raise make_error("SG101", what, _head(plain), helps=helps, function=name)
+        help = "write it as a plain `def` and await outside of it"
+        raise _refused("SG101", plain, f"`{name}` is an async function", help)
     text = "".join(lines[node.lineno - 1 : node.end_lineno])
     if isinstance(node, ast.Lambda):
         text = ast.get_source_segment("".join(lines), node) or ""
@@ -181,52 +189,31 @@ def statement_text(source: FunctionSource, line: int, file: str = "") -> str:
         node = _parse("".join(lines))  # a line of a helper
     elif isinstance(node, ast.Lambda):
         return ast.unparse(node) if "\n" in source.text else source.text
-    around = [(stmt, end) for stmt, end in _heads(node) if stmt.lineno <= line <= end]
+    around = [head for head in _heads(node) if head.lineno <= line <= _end(head)]
     if not around:  # `else:`
-        return without_comment("".join(lines[line - 1 : line])).strip()
-    stmt, end = max(around, key=lambda pair: pair[0].lineno)
-    text = without_comment(lines[stmt.lineno - 1])
-    start = _character(lines, stmt.lineno, stmt.col_offset)
-    if end == stmt.lineno:
+        return without_comment(lines[line - 1]).strip()
+    head = max(around, key=lambda head: head.lineno)
+    text = without_comment(lines[head.lineno - 1])
+    start = _character(lines, head.lineno, head.col_offset)
+    if _end(head) == head.lineno:
         return text[start:]
-    head = copy.copy(stmt)
-    for inner in ("body", "orelse", "decorator_list"):
-        if hasattr(head, inner):
-            setattr(head, inner, [])
     return "el" * text.startswith("elif", start) + ast.unparse(head)
 
 
+def _end(node: Any) -> int:
+    return getattr(node, "end_lineno", None) or 0
+
+
 @functools.lru_cache(maxsize=32)
-def _heads(tree: ast.AST) -> list[tuple[ast.stmt, int]]:
-    """Return all statements, each with the last line of its head if it is compound."""
-    heads = []
-    for stmt in ast.walk(tree):
-        if isinstance(stmt, ast.stmt):
-            parts = [
-                p for p in ast.iter_child_nodes(stmt) if not isinstance(p, ast.stmt)
-            ]
-            inner = (node for part in parts for node in ast.walk(part))
-            ends = [stmt.lineno, *(getattr(node, "end_lineno", 0) for node in inner)]
-            compound = hasattr(stmt, "body")
-            heads.append((stmt, max(ends) if compound else stmt.end_lineno or 0))
+def _heads(tree: ast.AST) -> list[ast.stmt]:
+    """Return all statements, of compound ones what stands before their blocks."""
+    heads = [copy.copy(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    for head in heads:
+        if hasattr(head, "body"):
+            blocks = {"body", "orelse", "decorator_list"} & set(head._fields)
+            vars(head).update({block: [] for block in blocks}, end_lineno=head.lineno)
+            head.end_lineno = max(map(_end, ast.walk(head)))
     return heads
-
-
-def read_globals(source: FunctionSource) -> dict[str, Any]:
-    """Return the globals that a function reads, inner functions included.
-
-    >>> import textwrap
-    >>> sorted(read_globals(read_source(textwrap.dedent)))
-    ['_leading_whitespace_re', '_whitespace_only_re', 're']
-    """
-    read = {
-        instruction.argval
-        for part in _nested_code(source.function.__code__)
-        for instruction in dis.get_instructions(part)
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
-    }
-    found = source.module_globals
-    return {name: found[name] for name in sorted(read & found.keys())}
 
 
 def unbound(function: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
@@ -287,6 +274,15 @@ def _is_compiled(function: object) -> bool:
     return home in ("numpy", "scipy") or home.startswith("_cython")
 
 
+def _refused(
+    code: str, function: types.FunctionType, what: str, *helps: str, note: str = ""
+) -> Exception:
+    """Return the error of a function whose text is not to be had or not taken."""
+    line, name = function.__code__.co_firstlineno, function.__name__
+    where = Location(function.__code__.co_filename, line, 1, line + 1, 1)
+    return make_error(code, what, where, note=note, helps=helps, function=name)
+
+
 # How the tree of a function is found.
 
 
@@ -304,36 +300,31 @@ def _find_node(
         warnings.simplefilter("ignore")  # the import has warned already
         found = list(_candidates(mine, lines))
     same = [pair for pair in found if _bare(pair[1]) == _bare(mine)]
-    # Of the same code twice in a line, the one at the same columns is meant. If
-    # columns are not recorded (-X no_debug_ranges) any will do: they mean the same.
-    same.sort(key=lambda pair: _columns(pair[1]) != _columns(mine))
+    if same:
+        # Of the same code twice in a line, the one at the same columns is meant. If
+        # columns are not recorded (-X no_debug_ranges) any will do: they mean the same.
+        places = [p[2:] for p in mine.co_positions()]
+        alike = [n for n, c in same if [p[2:] for p in c.co_positions()] == places]
+        return (alike or same[0])[0]
     loader = getattr(function.__globals__.get("__spec__"), "loader", None)
-    if same or loader is None or type(loader) is SourceFileLoader:
-        return same[0][0] if same else None
     try:
-        if os.stat(mine.co_filename).st_mtime > _STARTED:
-            return None
+        edited = os.stat(mine.co_filename).st_mtime > _STARTED
     except OSError:
+        edited = True
+    if loader is None or type(loader) is SourceFileLoader or edited:
         return None
     hooked = [
         node
         for node, code in found
         if set(code.co_names) <= set(mine.co_names)
         and set(code.co_varnames) <= set(mine.co_varnames)
-        and code.co_freevars == mine.co_freevars
-        and code.co_argcount == mine.co_argcount
+        and (code.co_freevars, code.co_argcount) == (mine.co_freevars, mine.co_argcount)
     ]
     if len(hooked) > 1:
-        line, name = mine.co_firstlineno, function.__name__
+        line = mine.co_firstlineno
         what = f"several lambdas stand in line {line} and cannot be told apart"
-        helps = ["write one lambda a line, or a `def`"]
-        raise make_error("SG004", what, _head(function), helps=helps, function=name)
+        raise _refused("SG004", function, what, "write one lambda a line, or a `def`")
     return hooked[0] if hooked else None
-
-
-def _head(function: types.FunctionType) -> Location:
-    file, line = function.__code__.co_filename, function.__code__.co_firstlineno
-    return Location(file, line, 1, line + 1, 1)
 
 
 def _candidates(
@@ -344,22 +335,21 @@ def _candidates(
 
     def starting(stmts: list[ast.stmt]) -> list[Any]:
         nodes = (node for stmt in stmts for node in ast.walk(stmt))
-        named = (n for n in nodes if isinstance(n, FunctionNode))
-        named = (n for n in named if getattr(n, "name", "<lambda>") == wanted.co_name)
-        return [node for node in named if _first_line(node) == line]
+        found = [n for n in nodes if isinstance(n, FunctionNode) and _first(n) == line]
+        return [n for n in found if getattr(n, "name", "<lambda>") == wanted.co_name]
 
-    here = [s for s in tree.body if _first_line(s) <= line <= (s.end_lineno or 0)]
-    nodes, inside = starting(here), set(here)
-    if len(nodes) > 1:
-        # Lambdas of one line get lines of their own, so that codes and nodes pair.
-        here = copy.deepcopy(here)
-        for turn, node in enumerate(starting(here)):
-            node.lineno += turn * 10**6
-            node.end_lineno += turn * 10**6
+    here = [stmt for stmt in tree.body if _first(stmt) <= line <= _end(stmt)]
+    nodes = starting(here)
     # Other functions do not matter to the code of one, but imports do: CPython compiles
     # `np.sin()` by them.
-    other = {s for s in tree.body if isinstance(s, Def | ast.ClassDef)} | inside
-    module = ast.Module([*(s for s in tree.body if s not in other), *here], [])
+    loose = [s for s in tree.body if not isinstance(s, Def | ast.ClassDef)]
+    module = ast.Module([s for s in loose if s not in here] + here, [])
+    if len(nodes) > 1:
+        # Lambdas of one line get lines of their own, so that codes and nodes pair.
+        module = copy.deepcopy(module)
+        for turn, node in enumerate(starting(module.body)):
+            node.lineno += turn * 10**6
+            node.end_lineno += turn * 10**6
     flags = wanted.co_flags & _FUTURE_FLAGS | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         whole = compile(module, wanted.co_filename, "exec", flags, dont_inherit=True)
@@ -372,7 +362,7 @@ def _candidates(
             yield node, codes[line + turn * 10**6]
 
 
-def _first_line(node: ast.stmt | FunctionNode) -> int:
+def _first(node: ast.stmt | FunctionNode) -> int:
     """Return the line where the compiler lets a node begin: at its decorator."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return decorators[0].lineno if decorators else node.lineno
@@ -403,7 +393,3 @@ def _bare(code: types.CodeType) -> types.CodeType:
         _bare(c) if isinstance(c, types.CodeType) else c for c in code.co_consts
     )
     return code.replace(co_consts=constants, co_firstlineno=1, co_linetable=b"")
-
-
-def _columns(code: types.CodeType) -> list[tuple[int | None, int | None]]:
-    return [position[2:] for position in code.co_positions()]

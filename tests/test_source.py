@@ -26,7 +26,6 @@ from srcgrad.errors import (
 from srcgrad.source import (
     FunctionSource,
     location,
-    read_globals,
     read_source,
     statement_text,
     unbound,
@@ -100,9 +99,9 @@ def test_closures_are_read_when_asked() -> None:
         return x * factor * later
 
     source = read_source(scaled)
-    assert source.closure() == {"factor": 2.0}
+    assert source.captures() == {"factor": 2.0}
     factor, later = 3.0, 1.0
-    assert source.closure() == {"factor": 3.0, "later": 1.0}
+    assert source.captures() == {"factor": 3.0, "later": 1.0}
 
 
 def test_decorators_do_not_count() -> None:
@@ -140,7 +139,7 @@ def test_lambdas_of_one_line() -> None:
     assert read_source(same[2]).text == "lambda x: x * 2.0"
     assert body_text(read_source(outer)) == "lambda y: x + y"
     assert body_text(read_source(outer(1))) == "x + y"
-    assert read_source(outer(1)).closure() == {"x": 1}
+    assert read_source(outer(1)).captures() == {"x": 1}
 
 
 def test_a_lambda_over_several_lines() -> None:
@@ -322,7 +321,7 @@ def test_globals_that_are_read() -> None:
 
         return inner(x.run) + not_there  # type: ignore[name-defined] # noqa: F821
 
-    found = read_globals(read_source(f))
+    found = read_source(f).captures()
     assert found == {"SCALE": SCALE, "np": np}
 
 
