@@ -70,6 +70,9 @@ class Problem:
     function: str = ""
 
 
+CODES: dict[str, type[SrcgradError]] = {}
+
+
 class SrcgradError(Exception):
     """The base of every error that srcgrad raises about the user's program.
 
@@ -85,75 +88,67 @@ class SrcgradError(Exception):
     function: str = ""
     names: tuple[str, ...] = ()
 
+    def __init_subclass__(cls, codes: str = "") -> None:
+        """Register the codes of problems that a class is for."""
+        CODES.update(dict.fromkeys(codes.split(), cls))
 
-class SourceUnavailableError(SrcgradError, OSError):
+
+class SourceUnavailableError(SrcgradError, OSError, codes="SG001 SG003 SG004"):
     """The source text is not there, or is not what the function was made from."""
 
 
-class UnsupportedSyntaxError(SrcgradError, SyntaxError):
+class UnsupportedSyntaxError(
+    SrcgradError, SyntaxError, codes="SG101 SG102 SG103 SG104 SG105 SG106 SG107"
+):
     """A statement or expression lies outside the language."""
 
 
-class UnsupportedFunctionError(SrcgradError, NotImplementedError):
+class UnsupportedFunctionError(
+    SrcgradError, NotImplementedError, codes="SG201 SG202 SG203 SG204 SG205 SG206 SG507"
+):
     """A call on the active path has no meaning or no derivative rule."""
 
 
-class NonDifferentiableError(SrcgradError, TypeError):
+class NonDifferentiableError(SrcgradError, TypeError, codes="SG501 SG502"):
     """Every path from the argument to the result is cut."""
 
 
-class TypeInferenceError(SrcgradError, TypeError):
+class TypeInferenceError(SrcgradError, TypeError, codes="SG402 SG407"):
     """A name holds kinds of values that cannot be joined."""
 
 
-class ArgumentError(SrcgradError, TypeError):
+class ArgumentError(
+    SrcgradError, TypeError, codes="SG002 SG301 SG303 SG304 SG305 SG306"
+):
     """An argument, or the choice of arguments, cannot be differentiated."""
 
 
-class OutputError(SrcgradError, TypeError):
+class OutputError(SrcgradError, TypeError, codes="SG302"):
     """The result is not a real scalar."""
 
 
-class MutationError(SrcgradError, ValueError):
+class MutationError(SrcgradError, ValueError, codes="SG403 SG408"):
     """A write would reach memory that the gradient must not change."""
 
 
-class UnboundVariableError(SrcgradError, UnboundLocalError):
+class UnboundVariableError(SrcgradError, UnboundLocalError, codes="SG401"):
     """A name is read where no path has bound it."""
 
 
-class TapeBudgetError(SrcgradError, MemoryError):
+class TapeBudgetError(SrcgradError, MemoryError, codes="SG601"):
     """What the backward sweep keeps exceeds the memory budget."""
 
 
-class NonFiniteGradientError(SrcgradError, FloatingPointError):
+class NonFiniteGradientError(SrcgradError, FloatingPointError, codes="SG701"):
     """A derivative became nan or infinite while `check_nan` was on."""
 
 
-class GradientCheckError(SrcgradError, AssertionError):
+class GradientCheckError(SrcgradError, AssertionError, codes="SG703 SG704"):
     """A checked gradient or value differs from its reference."""
 
 
-class BackendError(SrcgradError, RuntimeError):
+class BackendError(SrcgradError, RuntimeError, codes="SG900 SG901"):
     """A fault of srcgrad itself, such as text that Numba refuses."""
-
-
-_CODES_OF: dict[type[SrcgradError], str] = {
-    SourceUnavailableError: "SG001 SG003 SG004",  # no text, edited, ambiguous
-    ArgumentError: "SG002 SG301 SG303 SG304 SG305 SG306",
-    UnsupportedSyntaxError: "SG101 SG102 SG103 SG104 SG105 SG106 SG107",
-    UnsupportedFunctionError: "SG201 SG202 SG203 SG204 SG205 SG206 SG507",
-    OutputError: "SG302",
-    UnboundVariableError: "SG401",
-    TypeInferenceError: "SG402 SG407",  # differs between paths, between turns
-    MutationError: "SG403 SG408",  # undecided aliasing, a captured value written
-    NonDifferentiableError: "SG501 SG502",  # zero everywhere, every path cut
-    TapeBudgetError: "SG601",
-    NonFiniteGradientError: "SG701",
-    GradientCheckError: "SG703 SG704",  # value, gradient
-    BackendError: "SG900 SG901",  # our fault, refused by Numba
-}
-CODES = {code: kind for kind, codes in _CODES_OF.items() for code in codes.split()}
 
 
 def error_of(
@@ -280,8 +275,8 @@ def _render(problem: Problem, function: str, names: tuple[str, ...]) -> str:
     spots = [spot for spot in spots if spot[0].line]
     width = max((len(str(place.line)) for place, _, _ in spots), default=1)
     head = f"error[{problem.code}]: {problem.message}".splitlines()
-    where = [str(own)] if own.line else []
     respect = f"with respect to {', '.join(names)}" if names else ""
+    where = [str(own)] if own.line else []
     if problem.function and problem.function != function:
         # The place is in a helper: say whose derivative needed it.
         whose = " ".join(filter(None, [function, respect]))
@@ -291,38 +286,35 @@ def _render(problem: Problem, function: str, names: tuple[str, ...]) -> str:
     if where:
         head.append(f"{' ' * width}--> {', '.join(where)}")
     helps = "\n".join(f"help: {text}" for text in problem.helps).splitlines()
-    body = _snippet(spots, width)
     # Places beyond the first few are dropped before any advice is.
-    while len(spots) > 1 and len(head) + len(body) + len(helps) > LINES_PER_PROBLEM:
-        spots.pop()
-        body = _snippet(spots, width)
-    return "\n".join((head + body + helps)[:LINES_PER_PROBLEM])
+    for count in range(len(spots), -1, -1):
+        text = [*head, *_snippet(spots[:count], width), *helps]
+        if len(text) <= LINES_PER_PROBLEM or count < 2:
+            break
+    return "\n".join(text[:LINES_PER_PROBLEM])
 
 
 def _snippet(spots: list[Spot], width: int) -> list[str]:
     """Return source lines with their underlines; one that is gone leaves its note."""
-    gutter = f"{' ' * width} |"
-    lines: list[str] = []
-    missing: list[str] = []
-    home = file = spots[0][0].file if spots else ""
-    line = 0
+    gutter, shown = f"{' ' * width} |", (spots[0][0].file if spots else "", 0)
+    home, lines, missing = shown[0], [f"{' ' * width} |"], []
     for place, text, mark in sorted(spots, key=lambda s: (s[0].file != home, s[0])):
         source = linecache.getline(place.file, place.line).rstrip("\r\n")
         if not source.strip():
             missing += [f"note: {text}"] if text else []
             continue
-        if place.file != file:
+        if place.file != shown[0]:
             lines.append(f"{' ' * width}::: {place}")
-        if (place.file, place.line) != (file, line):
+        if (place.file, place.line) != shown:
             lines.append(f"{place.line:>{width}} | {_printable(source).rstrip()}")
-        file, line = place.file, place.line
+        shown = place.file, place.line
         end = source[: place.end_column - 1]
         if place.end_line > place.line:
             end = without_comment(source)
         before = _columns(source[: place.column - 1])
         carets = mark * max(_columns(end) - before, 1)
         lines.append(f"{gutter} {' ' * before}{carets} {text}".rstrip())
-    return [gutter, *lines, *missing] if lines else missing
+    return [*(lines if len(lines) > 1 else ()), *missing]
 
 
 def _printable(text: str) -> str:
