@@ -76,7 +76,7 @@ def check_shape(function: ast.FunctionDef) -> None:
         if isinstance(node, ast.For | ast.While):
             assert not node.orelse
             name = exit_name(node)
-            assert name is None or name.startswith(".")
+            assert not name or name.startswith(".")
         if isinstance(node, ast.stmt | ast.expr):
             assert node.lineno >= 1
             assert node.end_lineno is not None

@@ -88,7 +88,7 @@ def _crossing(
 def run_items(
     reader: Reader, items: Sequence, over: v.Thing, target: ast.expr,
     body: Callable[[], None], carried: frozenset[str], live: frozenset[str],
-    exit_name: str | None = None,
+    exit_name: str = "",
 ) -> None:  # fmt: skip
     """Run a body for each item."""
     number = items.bounds is None
@@ -101,7 +101,7 @@ def run_items(
         reader.assign(target, items.item(const(k)))
         body()
         left: Operand = const(False)
-        if exit_name is not None:
+        if exit_name:
             left = truth(reader, reader.state.names[exit_name])
         if not isinstance(left, Const):
             branch(reader, left, lambda: None, lambda: turns(k + 1), live)

@@ -49,7 +49,7 @@ class Header:
     bounds: tuple[ir.Operand, ir.Operand, ir.Operand] | None = None
     bind: Callable[[ir.Value], None] | None = None
     test: Callable[[], ir.Operand] | None = None
-    exit_name: str | None = None
+    exit_name: str = ""
     variable: str = "i"
 
 
@@ -158,7 +158,7 @@ class _Loop:
             if self.header.bind:
                 self.header.bind(var)
             self.header.body()
-            exit: Any = self.reader.state.names.get(self.header.exit_name or "")
+            exit: Any = self.reader.state.names.get(self.header.exit_name)
             exit = exit.thing if isinstance(exit, v.Maybe) else exit
             if not v.is_operand(exit) or exit == const(False):
                 exit = None

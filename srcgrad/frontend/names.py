@@ -28,7 +28,7 @@ def assigned(nodes: Iterable[ast.AST]) -> Names:
             case ast.Name(name, ast.Store()):
                 names.add(name)
             case _:
-                names |= {exit_name(node) or ""} | assigned(ast.iter_child_nodes(node))
+                names |= {exit_name(node)} | assigned(ast.iter_child_nodes(node))
     return frozenset(names - {""})
 
 
@@ -70,7 +70,7 @@ class Liveness:
         return (after - assigned([stmt])) | loaded(stmt)
 
     def _loop(self, stmt: ast.For | ast.While, head: Names, targets: Names) -> Names:
-        end = {exit_name(stmt) or ""} - {""}
+        end = {exit_name(stmt)} - {""}
         before = None
         while head != before:
             before = head

@@ -28,6 +28,7 @@ A made variable is bound wherever it is read, on every path that gets there.
 from __future__ import annotations
 
 import ast
+import copy
 import itertools
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar
@@ -35,7 +36,8 @@ from typing import TypeVar
 Node = TypeVar("Node", bound=ast.AST)
 Loop = ast.For | ast.While
 
-END, BREAK, CONTINUE, RETURN = "end", "break", "continue", "return"
+# How control can leave a block; VALUE goes with RETURN.
+END, BREAK, CONTINUE, RETURN, VALUE = "end", "break", "continue", "return", "value"
 
 
 def normalize_jumps(
@@ -51,10 +53,9 @@ def normalize_jumps(
     return _Rewriter(itertools.count(1), writing).function(function)
 
 
-def exit_name(loop: ast.AST) -> str | None:
+def exit_name(loop: ast.AST) -> str:
     """Return the variable that says, at the end of a turn, whether the loop is left."""
-    name: str | None = getattr(loop, "exit_name", None)
-    return name
+    return getattr(loop, "exit_name", "")
 
 
 def _ways(stmts: Iterable[ast.stmt]) -> set[str]:
@@ -70,16 +71,16 @@ def _ways(stmts: Iterable[ast.stmt]) -> set[str]:
             case ast.Continue():
                 found.add(CONTINUE)
             case ast.Return():
-                found.add(RETURN)
+                found |= {RETURN, VALUE} if stmt.value else {RETURN}
             case ast.Raise():
                 pass
             case ast.If():
                 found |= _ways(stmt.body) | _ways(stmt.orelse)
             case ast.For() | ast.While():
                 inner = _ways(stmt.body)
-                found |= inner & {RETURN} | ({END} if BREAK in inner else set())
-                if not _is_endless(stmt):
-                    found |= _ways(stmt.orelse)
+                found |= inner - {BREAK, CONTINUE, END}
+                found |= {END} if BREAK in inner else set()
+                found |= set() if _is_endless(stmt) else _ways(stmt.orelse)
             case _:
                 found.add(END)
     return found
@@ -97,32 +98,25 @@ class _Rewriter:
 
     def __init__(self, numbers: Iterator[int], writing: Collection[ast.expr]) -> None:
         self.numbers, self.writing = numbers, writing
-        self.returned = self.value = ""
 
     def function(self, function: ast.FunctionDef) -> ast.FunctionDef:
         """Return the function with one `return` at its end, or none."""
-        self.returns_value = any(map(_returns_value, function.body))
-        body = list(function.body)
-        if self.returns_value and END in _ways(body):
-            body.append(_at(ast.Return(_at(ast.Constant(None), function)), function))
-        *first, self.last_return = body
-        at_end = isinstance(body[-1], ast.Return) and RETURN not in _ways(first)
-        early = RETURN in _ways(body) and not at_end
-        if early:
-            number = next(self.numbers)
-            self.returned, self.value = f".returned{number}", f".value{number}"
-        body = self.block(first if at_end else body, self.returned, self.returned)
-        if early:
-            body.insert(0, _assign(self.returned, False, function))
-        elif at_end and self.returns_value:
-            body.append(self.last_return)
-        body = _tidied(body, _read(body) | {self.value})
-        if early and self.returns_value:
+        body, ways = list(function.body), _ways(function.body)
+        self.has_value = VALUE in ways
+        if self.has_value and END in ways:
+            body.append(_at(ast.Return(ast.Constant(None)), function))
+        early = not isinstance(body[-1], ast.Return) or RETURN in _ways(body[:-1])
+        number = next(self.numbers) if early and RETURN in ways else 0
+        self.returned, self.value = f".returned{number}", f".value{number}"
+        body = self.block(body, self.returned, self.returned)
+        body.insert(0, _assign(self.returned, False, function))
+        body = _tidied(body, {*_read(body), self.value})
+        if self.has_value:
             match body[-1]:
                 case ast.Assign(targets=[ast.Name(id=self.value)], value=value):
                     body[-1] = _at(ast.Return(value), body[-1])
                 case _:
-                    result = _at(ast.Name(self.value, ast.Load()), self.last_return)
+                    result = ast.Name(self.value, ast.Load())
                     body.append(_at(ast.Return(result), self.last_return))
         return _like(function, body=body or [_at(ast.Pass(), function)])
 
@@ -130,22 +124,20 @@ class _Rewriter:
         """Return a block in which control only goes forward."""
         done: list[ast.stmt] = []
         for count, stmt in enumerate(stmts):
-            ways = _ways([stmt])
-            rest = stmts[count + 1 :]
+            ways, rest = _ways([stmt]), stmts[count + 1 :]
             match stmt:
                 case ast.Return() | ast.Break() | ast.Continue():
                     return done + self.jump(stmt, exit, skip)
                 case ast.If():
-                    arms, after = [stmt.body, stmt.orelse], []
-                    if ways - {END} and END not in _ways(stmt.orelse):
-                        arms[0] = arms[0] + rest
-                    elif ways - {END} and END not in _ways(stmt.body):
-                        arms[1] = arms[1] + rest
-                    else:
-                        after = self.block(rest, exit, skip) if END in ways else []
-                        if ways - {END} and after:
-                            flag = skip if CONTINUE in ways else exit
-                            after = [_unless(flag, after, stmt)]
+                    arms, jumps = [stmt.body, stmt.orelse], ways - {END}
+                    ends = [END in _ways(arm) for arm in arms]
+                    if jumps and not all(ends):  # one arm reaches what follows
+                        arms[ends[1]] = arms[ends[1]] + rest
+                        rest = []
+                    after = self.block(rest, exit, skip) if END in ways else []
+                    if jumps and after:
+                        flag = skip if CONTINUE in ways else exit
+                        after = [_unless(flag, after, stmt)]
                     body, orelse = (self.block(arm, exit, skip) for arm in arms)
                     return [*done, _like(stmt, body=body, orelse=orelse), *after]
                 case ast.For() | ast.While():
@@ -162,16 +154,15 @@ class _Rewriter:
 
     def jump(self, stmt: ast.stmt, exit: str, skip: str) -> list[ast.stmt]:
         """Return what stands for a jump: nothing more than a value and some flags."""
-        made: list[ast.stmt] = []
         flags = [skip] if isinstance(stmt, ast.Continue) else [exit, skip]
-        if isinstance(stmt, ast.Return):
-            self.last_return = stmt
-            flags.insert(0, self.returned)
-            if self.returns_value:
-                value = stmt.value or _at(ast.Constant(None), stmt)
-                made = [_assign(self.value, value, stmt)]
-        else:  # what left a loop by a return has set this
+        if not isinstance(stmt, ast.Return):
+            # What left a loop by a return has set `returned`.
             flags = [flag for flag in flags if flag != self.returned]
+            return [_assign(flag, True, stmt) for flag in dict.fromkeys(flags)]
+        self.last_return = stmt
+        value = stmt.value or _at(ast.Constant(None), stmt)
+        made = [_assign(self.value, value, stmt)] if self.has_value else []
+        flags = [self.returned, *flags]
         return made + [_assign(flag, True, stmt) for flag in dict.fromkeys(flags)]
 
     def loop(self, stmt: Loop) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -187,7 +178,7 @@ class _Rewriter:
         if isinstance(stmt, ast.While) and effect:
             # `while True: if not test: break; ...`
             asked = f".ended{number}"
-            ran_out: ast.expr = _at(ast.Name(asked, ast.Load()), stmt)
+            ran_out: ast.expr = ast.Name(asked, ast.Load())
             leave = [_assign(asked, True, stmt), _at(ast.Break(), stmt)]
             first = _at(ast.If(_not(stmt.test), leave, []), stmt.test)
             always = _at(ast.Constant(True), stmt.test)
@@ -207,24 +198,21 @@ class _Rewriter:
         if RETURN in kinds:
             # Where a `return` left the loop, the loop around is left too.
             gone = _at(ast.Break(), stmt)
-            left = _at(ast.Name(self.returned, ast.Load()), stmt)
+            left = ast.Name(self.returned, ast.Load())
             only = endless and BREAK not in kinds
             after = [gone if only else _at(ast.If(left, [gone], []), stmt)]
-        if orelse and exit:
-            after.append(_at(ast.If(ran_out, orelse, []), stmt))
-        else:
-            after += orelse
-        before = [_assign(asked, False, stmt)] if orelse and exit else []
-        return [*before, loop], after
+        if not orelse or not exit:
+            return [loop], after + orelse
+        after.append(_at(ast.If(ran_out, orelse, []), stmt))
+        return [_assign(asked, False, stmt), loop], after
 
 
 def _read(body: list[ast.stmt]) -> set[str]:
     """Return the names that a block and its loops ask for."""
     nodes = [node for stmt in body for node in ast.walk(stmt)]
-    exits = {getattr(node, "exit_name", None) or "" for node in nodes}
     names = [node for node in nodes if isinstance(node, ast.Name)]
     loads = {name.id for name in names if isinstance(name.ctx, ast.Load)}
-    return exits | loads
+    return loads.union(map(exit_name, nodes))
 
 
 def _tidied(stmts: list[ast.stmt], read: set[str]) -> list[ast.stmt]:
@@ -255,37 +243,6 @@ def _tidied(stmts: list[ast.stmt], read: set[str]) -> list[ast.stmt]:
     return done
 
 
-# Small parts of trees.
-
-
-def _at(node: Node, place: ast.AST) -> Node:
-    """Return a new node, placed where the statement it came from stands."""
-    return ast.copy_location(node, place)
-
-
-def _like(stmt: Node, **changes: object) -> Node:
-    """Return a copy of one node with other fields."""
-    fields = {name: getattr(stmt, name, None) for name in stmt._fields}
-    return _at(type(stmt)(**{**fields, **changes}), stmt)
-
-
-def _not(test: ast.expr) -> ast.expr:
-    return _at(ast.UnaryOp(ast.Not(), test), test)
-
-
-def _assign(name: str, value: ast.expr | bool, place: ast.AST) -> ast.stmt:
-    """Return the statement that binds a made variable."""
-    if isinstance(value, bool):
-        value = _at(ast.Constant(value), place)
-    return _at(ast.Assign([_at(ast.Name(name, ast.Store()), place)], value), place)
-
-
-def _unless(flag: str, body: list[ast.stmt], place: ast.AST) -> ast.If:
-    """Return `if not flag: body`."""
-    test = _not(_at(ast.Name(flag, ast.Load()), place))
-    return _at(ast.If(test, body, []), place)
-
-
 def _with_flag(flag: str, body: list[ast.stmt], loop: Loop) -> list[ast.stmt]:
     """Return a loop body that binds a flag on every path.
 
@@ -305,17 +262,39 @@ def _with_flag(flag: str, body: list[ast.stmt], loop: Loop) -> list[ast.stmt]:
 def _is_truth_value(test: ast.expr) -> bool:
     """Tell a test that is a truth value, not a number taken for one."""
     match test:
-        case ast.Compare() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
-            return True
         case ast.BoolOp():
             return all(map(_is_truth_value, test.values))
-        case _:
-            return False
+        case ast.Compare() | ast.UnaryOp(op=ast.Not()) | ast.Constant(value=bool()):
+            return True
+    return False
 
 
-def _returns_value(stmt: ast.stmt) -> bool:
-    """Tell whether a `return` with a value stands in a statement."""
-    if isinstance(stmt, ast.Return):
-        return stmt.value is not None
-    inner = [*getattr(stmt, "body", ()), *getattr(stmt, "orelse", ())]
-    return not isinstance(stmt, ast.FunctionDef) and any(map(_returns_value, inner))
+# Small parts of trees.
+
+
+def _at(node: Node, place: ast.AST) -> Node:
+    """Return a new node, placed where the statement it came from stands."""
+    return ast.fix_missing_locations(ast.copy_location(node, place))
+
+
+def _like(stmt: Node, **changes: object) -> Node:
+    """Return a copy of one node with other fields."""
+    made = copy.copy(stmt)
+    vars(made).update(changes)
+    return made
+
+
+def _not(test: ast.expr) -> ast.expr:
+    return _at(ast.UnaryOp(ast.Not(), test), test)
+
+
+def _assign(name: str, value: ast.expr | bool, place: ast.AST) -> ast.stmt:
+    """Return the statement that binds a made variable."""
+    made = ast.Constant(value) if isinstance(value, bool) else value
+    return _at(ast.Assign([ast.Name(name, ast.Store())], made), place)
+
+
+def _unless(flag: str, body: list[ast.stmt], place: ast.AST) -> ast.If:
+    """Return `if not flag: body`."""
+    test = ast.UnaryOp(ast.Not(), ast.Name(flag, ast.Load()))
+    return _at(ast.If(test, body, []), place)
