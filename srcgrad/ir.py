@@ -68,6 +68,11 @@ class Const:
 
 
 Operand = Value | Const
+# What a field holds besides operands that are read here: values made for what follows,
+# values made for the inner blocks, operands read at the end of an inner block.
+Made = Value
+Inner = Value
+End = Operand
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class Op:
 
     row: str
     args: tuple[Operand, ...]
-    outs: tuple[Value, ...]
+    outs: tuple[Made, ...]
     attrs: dict[str, object] = field(default_factory=dict)
     loc: Loc = NOWHERE
 
@@ -128,7 +133,7 @@ class Op:
 class View:
     base: Value
     path: Path
-    out: Value
+    out: Made
     loc: Loc = NOWHERE
 
 
@@ -136,7 +141,7 @@ class View:
 class Read:
     base: Value
     path: Path
-    out: Value
+    out: Made
     loc: Loc = NOWHERE
 
 
@@ -147,7 +152,7 @@ class Write:
     base: Value
     path: Path
     value: Operand
-    out: Value
+    out: Made
     loc: Loc = NOWHERE
     once: bool = False
 
@@ -157,7 +162,7 @@ class Accumulate:
     base: Value
     path: Path
     value: Operand
-    out: Value
+    out: Made
     loc: Loc = NOWHERE
 
 
@@ -167,8 +172,8 @@ class Take:
 
     base: Value
     path: Path
-    value: Value
-    out: Value
+    value: Made
+    out: Made
     loc: Loc = NOWHERE
 
 
@@ -176,7 +181,7 @@ class Take:
 class Push:
     base: Value
     value: Operand
-    out: Value
+    out: Made
     loc: Loc = NOWHERE
 
 
@@ -196,39 +201,39 @@ class Block:
 @dataclass(frozen=True, slots=True, eq=False)
 class Carry:
     init: Operand
-    inn: Value
-    yld: Operand
-    out: Value
+    inn: Inner
+    yld: End
+    out: Made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merge:
-    out: Value
-    then: Operand
-    orelse: Operand
+    out: Made
+    then: End
+    orelse: End
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class For:
-    var: Value
+    var: Inner
     start: Operand
     stop: Operand
     step: Operand
     carries: tuple[Carry, ...]
     body: Block
-    exit: Operand | None = None
-    trips: Value | None = None
+    exit: End | None = None
+    trips: Made | None = None
     loc: Loc = NOWHERE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class While:
     test: Block
-    cond: Operand
+    cond: End
     carries: tuple[Carry, ...]
     body: Block
-    exit: Operand | None = None
-    trips: Value | None = None
+    exit: End | None = None
+    trips: Made | None = None
     loc: Loc = NOWHERE
 
 
@@ -251,9 +256,9 @@ class Function:
     """A whole function; `cut` is the number of top statements that run forward only."""
 
     name: str
-    params: tuple[Value, ...]
+    params: tuple[Inner, ...]
     body: Block
-    results: tuple[Operand, ...]
+    results: tuple[End, ...]
     loc: Loc = NOWHERE
     cut: int | None = None
 

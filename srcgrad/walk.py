@@ -1,12 +1,13 @@
 """Walk and rewrite IR: operands, results, inner blocks, substitution.
 
-What each kind of node holds is said once, in a table, so that passes need not know the
-grammar.
+What a node holds follows from the annotations of its fields, so that passes need not
+know the grammar.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from itertools import product
 from operator import is_
 from typing import Any, TypeVar
@@ -18,34 +19,18 @@ Node = TypeVar("Node")
 Names = Mapping[Value, Operand]
 
 
-def _holds(**roles: str) -> dict[str, str]:
-    return {name: role for role, names in roles.items() for name in names.split()}
-
-
-# What the fields of each node hold: operands that it reads, values that it makes for
-# what follows, values made for its blocks, operands read at the end of a block, blocks.
-# Its parts are nodes that hold some of these themselves.
-_FIELDS: dict[type, dict[str, str]] = {
-    ir.Op: _holds(reads="args", makes="outs"),
-    ir.View: _holds(reads="base path", makes="out"),
-    ir.Read: _holds(reads="base path", makes="out"),
-    ir.Write: _holds(reads="base path value", makes="out"),
-    ir.Accumulate: _holds(reads="base path value", makes="out"),
-    ir.Take: _holds(reads="base path", makes="value out"),
-    ir.Push: _holds(reads="base value", makes="out"),
-    ir.Assert: _holds(reads="cond"),
-    ir.For: _holds(inner="var", reads="start stop step", parts="carries", blocks="body",
-                   ends="exit", makes="trips"),
-    ir.While: _holds(parts="carries", blocks="test body", ends="exit cond",
-                     makes="trips"),
-    ir.If: _holds(reads="cond", blocks="then orelse", parts="merges"),
-    ir.Carry: _holds(reads="init", inner="inn", ends="yld", makes="out"),
-    ir.Merge: _holds(ends="then orelse", makes="out"),
-    ir.Index: _holds(reads="items"),
-    ir.Slice: _holds(reads="start stop step"),
-    ir.Reshape: _holds(reads="shape"),
-    ir.Block: _holds(parts="stmts"),
-    ir.Function: _holds(inner="params", blocks="body", ends="results"),
+# What a field holds, by what its annotation names: operands that the node reads, values
+# that it makes for what follows, values made for its blocks, operands read at the end
+# of a block, blocks. Its parts are nodes that hold some of these themselves.
+_ROLES = {
+    "Operand": "reads", "Value": "reads", "Path": "reads", "Item": "reads",
+    "Made": "makes", "Inner": "inner", "End": "ends", "Block": "blocks",
+    "Stmt": "parts", "Carry": "parts", "Merge": "parts",
+}  # fmt: skip
+_FIELDS: dict[Any, dict[str, str]] = {
+    kind: {f.name: _ROLES[word] for f in fields(kind)
+           for word in re.findall(r"\w+", str(f.type)) if word in _ROLES}
+    for kind in vars(ir).values() if isinstance(kind, type) and is_dataclass(kind)
 }  # fmt: skip
 
 # Where to look for what a node holds in a role: there, and in its parts.
