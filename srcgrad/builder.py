@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.ir import Block, Const, Op, Operand, Path, Slice, Stmt, Value, View
 from srcgrad.ops import ROWS
+from srcgrad.ops.table import ShapeError
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine
 
 INT = Scalar("int64", True)
@@ -25,18 +26,6 @@ S = TypeVar("S", bound=Stmt)
 
 _ALL = Slice(None, None, None)
 _FOLDS = frozenset("add sub mul neg floordiv mod lt le gt ge eq ne not_".split())
-
-
-class ShapeError(ValueError):
-    """Shapes that NumPy itself would refuse to combine."""
-
-
-class LengthOne(Exception):
-    """A length is known to be one by the specialisation; operands must say so."""
-
-    def __init__(self, dim: Dim) -> None:
-        super().__init__(str(dim))
-        self.dim = dim
 
 
 def const(value: float | int | bool) -> Const:
@@ -55,8 +44,8 @@ class Builder:
     def __init__(self, *, trusting: bool = False) -> None:
         self.trusting = trusting
         self.open: list[list[Stmt]] = [[]]
-        self.memo: list[dict[Any, Operand]] = [{}]
-        self.equal: list[dict[Any, Dim]] = [{}]
+        self.memo: dict[Any, Operand] = {}
+        self.equal: dict[Any, Dim] = {}
         self.linear: dict[Operand, Dim] = {}
         self.unmeasured: set[Value] = set()
         self.views: dict[Value, View] = {}
@@ -80,15 +69,14 @@ class Builder:
     def block(self) -> Iterator[list[Stmt]]:
         """Open a block; what is known inside it is forgotten when it closes."""
         stmts: list[Stmt] = []
+        memo, equal = self.memo, self.equal
         self.open.append(stmts)
-        self.memo.append({})
-        self.equal.append({})
+        self.memo, self.equal = {**memo}, {**equal}
         try:
             yield stmts
         finally:
             self.open.pop()
-            self.memo.pop()
-            self.equal.pop()
+            self.memo, self.equal = memo, equal
 
     def close(self) -> Block:
         """Return the outermost block."""
@@ -99,9 +87,8 @@ class Builder:
 
     def resolve(self, dim: Dim) -> Dim:
         """Rewrite a dim by the equalities that are known here."""
-        for known in self.equal:
-            for atom, value in known.items():
-                dim = dim.put({atom: value})
+        for known, value in self.equal.items():
+            dim = value if dim == known else dim.put({known: value})
         return dim
 
     def dim(self, operand: Operand) -> Dim:
@@ -125,16 +112,14 @@ class Builder:
         for atom, factor in reversed((a - b).terms):
             if abs(factor) == 1:
                 rest = (a - b).put({atom: Dim(0)})
-                self.equal[-1][atom] = rest.scaled(-factor)
+                self.equal[atom] = rest.scaled(-factor)
                 break
+        else:
+            self.equal[a] = b
         return a if a.known is not None else self.resolve(b)
 
     def meet(self, a: Dim, b: Dim) -> Dim:
-        """Require two lengths to be equal unless this specialisation has one of them 1.
-
-        Raises:
-            LengthOne: It has.
-        """
+        """Return the length of two broadcast: equal, or one of them 1 as is checked."""
         if a == b or self.trusting or (a.known is not None and b.known is not None):
             return self.same(a, b, "operands could not be broadcast together")
         place = (self.loc.line, self.loc.column, self.met)
@@ -144,22 +129,19 @@ class Builder:
         what = f"meeting {self.meetings.index(place)}"
         if place not in self.ones:
             return self.same(a, b, what)
-        dim = (a, b)[self.ones[place]]
-        test = self.op("eq", self.length(dim), const(1))
-        self.emit(ir.Assert(test, "ShapeError", what, self.loc))
-        raise LengthOne(dim)
+        # One that is known is another number: 1 has been left out.
+        one, other = (b, a) if self.ones[place] or a.known is not None else (a, b)
+        self.same(one, Dim(1), what)
+        return other
 
-    def as_one(self, operand: Operand, dim: Dim) -> Operand:
-        """Return an operand whose axes of a length are known to be one."""
-        axes = [self.resolve(d) == dim for d in operand.type.dims]
-        if not isinstance(operand.type, Array) or not any(axes):
-            return operand
-        assert isinstance(operand, Value)
+    def narrow(self, x: Any) -> Any:
+        """Return an operand whose type says where its length was found to be 1."""
+        dims = x.type.dims if self.ones else ()
+        axes = [d.known is None and self.resolve(d).known == 1 for d in dims]
+        if not any(axes):
+            return x
         one = Slice(None, const(1), None)
-        index = ir.Index(tuple(one if k else _ALL for k in axes))
-        pairs = zip(axes, operand.type.dims, strict=True)
-        type = replace(operand.type, dims=tuple(Dim(1) if k else d for k, d in pairs))
-        return self.view(operand, (index,), type=type)
+        return self.view(x, (ir.Index(tuple(one if k else _ALL for k in axes)),))
 
     def broadcast(self, types: Sequence[Type]) -> tuple[Dim, ...]:
         """Return the dims of operands broadcast together, as NumPy does."""
@@ -170,13 +152,9 @@ class Builder:
             dims = [self.resolve(s[axis]) for s in shapes if len(s) >= -axis]
             first, *others = [d for d in dims if d.known != 1] or [Dim(1)]
             for d in others:
-                first = self.meet(first, d)
+                first = self.meet(self.resolve(first), self.resolve(d))
             out.append(first)
         return tuple(out)
-
-    def fail(self, message: str) -> Exception:
-        """Return the error of a shape that NumPy would refuse."""
-        return ShapeError(message)
 
     def loose(self) -> Dim:
         """Return a dim that nothing is known about; `measure` gives it its value."""
@@ -208,38 +186,24 @@ class Builder:
                     self.unmeasured.discard(atom)
                     self.emit(Op("dim", (value,), (atom,), {"axis": axis}, self.loc))
 
-    def length(self, dim: Dim) -> Operand:
+    def length(self, dim: Dim) -> Any:
         """Return a dim as an integer operand; what slices leave is never negative."""
-
-        def written() -> Any:
-            total: Any = None
-            for atom, factor in dim.terms:
-                here = self.fetch(atom)
-                term = here if factor == 1 else self.op("mul", factor, here)
-                total = term if total is None else self.op("add", total, term)
-            if dim.const:
-                row = "add" if dim.const > 0 else "sub"
-                total = self.op(row, total, abs(dim.const))
-            if dim.const < 0 or any(factor < 0 for _, factor in dim.terms):
-                total = self.op("max2", 0, total)
-            self.linear[total] = dim
-            return total
 
         if dim.known is not None:
             return const(max(dim.known, 0))
-        return self.once(("length", dim), written)
-
-    def once(self, key: tuple[Any, ...], make: Callable[[], Operand]) -> Operand:
-        """Return what was made for a key in a block around, or make it here."""
-        for memo in self.memo:
-            if key in memo:
-                return memo[key]
-        made = self.memo[-1][key] = make()
-        return made
-
-    def size(self, value: Operand, axis: int) -> Operand:
-        """Return the length of one axis of an array."""
-        return self.length(self.resolve(value.type.dims[axis]))
+        if dim in self.memo:
+            return self.memo[dim]
+        total: Any = None
+        for atom, factor in dim.terms:
+            here = self.fetch(atom)
+            term = here if factor == 1 else self.op("mul", factor, here)
+            total = term if total is None else self.op("add", total, term)
+        if dim.const:
+            total = self.op("add" if dim.const > 0 else "sub", total, abs(dim.const))
+        if dim.const < 0 or any(factor < 0 for _, factor in dim.terms):
+            total = self.op("max2", 0, total)
+        self.linear[total], self.memo[dim] = dim, total
+        return total
 
     # operations
 
@@ -252,11 +216,8 @@ class Builder:
         if folded is not None:
             return folded
         types = [a.type for a in given]
-        try:
-            type = ROWS[row].infer(self, types, {"args": given, **attrs})
-        except LengthOne as one:
-            given = tuple(self.as_one(a, one.dim) for a in given)
-            return self.op(row, *given, name=name, **attrs)
+        type = ROWS[row].infer(self, types, {"args": given, **attrs})
+        given = tuple(map(self.narrow, given))
         # NumPy lays a result out as its operands are: a turned one turns the result.
         turned = any(t.rank > 1 and not getattr(t, "contiguous", True) for t in types)
         method = row == "copy" and attrs.get("via") == "method"
@@ -346,7 +307,7 @@ class Builder:
             if isinstance(item, Slice):
                 dims.append(self.slice_dim(type.dims[axis], item))
             elif item.type.rank > 0:
-                fancy.append(self._chosen(item))
+                fancy.append(self.chosen(item))
                 if item.type.dtype == "bool":
                     axis += item.type.rank - 1
             axis += 1
@@ -365,18 +326,16 @@ class Builder:
         whole = rest[0].step is None and all(i == _ALL for i in rest[1:])
         return Array(type.dtype, tuple(dims), type.contiguous and whole)
 
-    def _chosen(self, item: Operand) -> Type:
+    def chosen(self, item: Operand) -> Type:
         """Return the type of an index array; a mask stands for its true places."""
         if item.type.dtype != "bool":
             return item.type
         if self.trusting:
             return Array("int64", (self.loose(),))
-
-        def count() -> Any:
+        if item not in self.memo:
             count = self.op("count_nonzero", item, axis=None)
-            return self.op("cast", count, dtype="int64", python=True)
-
-        return Array("int64", (self.dim(self.once(("count", item), count)),))
+            self.memo[item] = self.op("cast", count, dtype="int64", python=True)
+        return Array("int64", (self.dim(self.memo[item]),))
 
     def slice_dim(self, dim: Dim, item: Slice) -> Dim:
         """Return how many elements a slice of an axis of length `dim` has."""
@@ -399,11 +358,11 @@ class Builder:
         if self.trusting:
             return self.loose()
         there = tuple(p is not None for p in parts)
-
-        def count() -> Any:
-            return self.op("slice_length", self.length(dim), *given, given=there)
-
-        return self.dim(self.once(("slice", dim, start, stop, step), count))
+        key = ("slice", dim, start, stop, step)
+        if key not in self.memo:
+            n = self.length(dim)
+            self.memo[key] = self.op("slice_length", n, *given, given=there)
+        return self.dim(self.memo[key])
 
     def view(
         self, base: Value, path: Path, name: str = "", type: Type | None = None
@@ -426,8 +385,7 @@ class Builder:
         steps: list[ir.Step] = []
         for step in path:
             if isinstance(step, ir.Permute):
-                last = steps[-1] if steps else None
-                if isinstance(last, ir.Permute):
+                if steps and isinstance(last := steps[-1], ir.Permute):
                     steps.pop()
                     step = ir.Permute(tuple(last.axes[a] for a in step.axes))
                 if step.axes == tuple(range(len(step.axes))):

@@ -7,7 +7,7 @@ expression that could go below zero stands for `max(0, expression)`, as slices d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,8 +20,8 @@ Atom = Any  # an integer IR value: it has a name, a number and an identity
 class Dim:
     """A linear expression `const + sum(coefficient * atom)` over integer values.
 
-    >>> Dim(3) + Dim(2)
-    Dim(5)
+    >>> print(Dim(3) + Dim(2).scaled(2))
+    7
     """
 
     const: int
@@ -38,29 +38,25 @@ class Dim:
         return self.const if not self.terms else None
 
     def __add__(self, other: Dim) -> Dim:
-        return _linear(self.const + other.const, (*self.terms, *other.terms))
+        return _total([(1, self), (1, other)])
 
     def __sub__(self, other: Dim) -> Dim:
-        return self + other.scaled(-1)
+        return _total([(1, self), (-1, other)])
 
     def scaled(self, factor: int) -> Dim:
         """Multiply by an integer."""
-        return _linear(self.const * factor, ((a, c * factor) for a, c in self.terms))
+        return _total([(factor, self)])
 
     def factor(self, atom: Atom) -> int:
         """Return what an integer value is multiplied by."""
-        return next((factor for term, factor in self.terms if term is atom), 0)
+        return dict(self.terms).get(atom, 0)
 
     def put(self, given: Mapping[Any, Dim]) -> Dim:
         """Put expressions in the place of integer values."""
         if not any(atom in given for atom, _ in self.terms):
             return self
-        parts = [given.get(a, Dim.of(a)).scaled(factor) for a, factor in self.terms]
-        terms = (term for part in parts for term in part.terms)
-        return _linear(self.const + sum(part.const for part in parts), terms)
-
-    def __repr__(self) -> str:
-        return f"Dim({self})"
+        parts = ((factor, given.get(a) or Dim.of(a)) for a, factor in self.terms)
+        return _total([(1, Dim(self.const)), *parts])
 
     def __str__(self) -> str:
         return self.text(lambda atom: atom.name)
@@ -75,12 +71,14 @@ class Dim:
         return text
 
 
-def _linear(const: int, terms: Iterable[tuple[Atom, int]]) -> Dim:
+def _total(parts: Sequence[tuple[int, Dim]]) -> Dim:
+    """Return the sum of multiples."""
     total: dict[Atom, int] = {}
-    for atom, coefficient in terms:
-        total[atom] = total.get(atom, 0) + coefficient
-    kept = [(a, c) for a, c in total.items() if c]
-    return Dim(const, tuple(sorted(kept, key=lambda term: term[0].number)))
+    for factor, dim in parts:
+        for atom, coefficient in dim.terms:
+            total[atom] = total.get(atom, 0) + factor * coefficient
+    kept = sorted((t for t in total.items() if t[1]), key=lambda t: t[0].number)
+    return Dim(sum(factor * dim.const for factor, dim in parts), tuple(kept))
 
 
 def combine(row: str, parts: Sequence[Dim]) -> Dim | None:

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.builder import Builder, ShapeError
+from srcgrad.builder import Builder
 from srcgrad.errors import internal_error
 from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
 from srcgrad.ops import ROWS
+from srcgrad.ops.table import ShapeError
 from srcgrad.text import print_lines
 from srcgrad.types import Array, ListOf, Scalar, Type
 from srcgrad.walk import handed, inner_outs, operands, outs

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.builder import Builder, LengthOne, Meeting, ShapeError, const
+from srcgrad.builder import Builder, Meeting, const
 from srcgrad.errors import Location, Problem, Problems
 from srcgrad.frontend import calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
@@ -24,7 +24,7 @@ from srcgrad.frontend.accepted import check_accepted
 from srcgrad.frontend.names import Liveness, assigned
 from srcgrad.frontend.normalize.jumps import normalize_jumps
 from srcgrad.frontend.state import Plan, State, Unjoinable, branch
-from srcgrad.ops.table import Unsupported
+from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar
 
@@ -156,13 +156,13 @@ class Reader:
         """Return how to go back to here, as often as needed."""
         build, state, dead = self.build, self.state.copy(), self.dead
         written, found = len(build.open[-1]), len(self.problems)
-        memo = dict(build.memo[-1])
+        memo, equal = dict(build.memo), dict(build.equal)
         shares = {root: set(root.shares) for root in state.ver}
 
         def back() -> None:
             self.state, self.dead = state.copy(), dead
             del build.open[-1][written:]
-            build.memo[-1] = dict(memo)
+            build.memo, build.equal = dict(memo), dict(equal)
             del self.problems[found:]
             for root, others in shares.items():
                 root.shares = set(others)
@@ -299,17 +299,16 @@ class Reader:
             ):
                 mine, theirs = map(self.build.resolve, dims)
                 if theirs.known != 1:
-                    try:
-                        self.build.meet(mine, theirs)
-                    except LengthOne as one:
-                        value = self.build.as_one(value, one.dim)
+                    # What is stored into may not be the one of length one.
+                    self.build.same(mine, self.build.meet(mine, theirs), "{} {}")
+            value = self.build.narrow(value)
         return value
 
     def bound(self, maybe: v.Maybe, name: str) -> v.Thing:
         """Check at run time that a name is bound, as Python does."""
         known = ("bound", maybe.bound)
-        if not name.startswith(".") and not any(known in m for m in self.build.memo):
-            self.build.memo[-1][known] = maybe.bound
+        if not name.startswith(".") and known not in self.build.memo:
+            self.build.memo[known] = maybe.bound
             self.require(maybe.bound, "UnboundLocalError", name)
         return maybe.thing
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from srcgrad.builder import LengthOne, const
+from srcgrad.builder import const
 from srcgrad.frontend import build, calls, expressions, stacks
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
-from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, gathers
+from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
 from srcgrad.ops import prelude
-from srcgrad.types import Array, ListOf, Scalar
+from srcgrad.types import Array, Dim, ListOf, Scalar
 
 _FULL = Slice(None, None, None)
 _NONE, _ELLIPSIS = Static(None), Static(Ellipsis)
@@ -57,7 +57,7 @@ def _read(reader: build.Reader, ref: Ref, path: Path) -> Thing:
 def split(reader: build.Reader, ref: Ref, before: int, single: int) -> list[Thing]:
     """Return the items that single targets and one starred target are bound to."""
     after = single - before
-    length = reader.build.size(reader.operand(ref), 0)
+    length = reader.build.length(reader.build.resolve(ref.type.dims[0]))
     enough = reader.build.op("ge", length, const(single))
     reader.require(enough, "ValueError", "too few values")
     end = None if not after else const(-after)
@@ -177,21 +177,16 @@ def _broadcast(
     reader: build.Reader, type: Array, items: tuple[Item, ...]
 ) -> tuple[Item, ...]:
     """Let index arrays meet of which one is known to have length one."""
-    while True:
-        try:
-            reader.build.place(type, (Index(items),))
-        except LengthOne as one:
-            given, dim = items, one.dim
-            items = tuple(
-                reader.build.as_one(i, dim) if isinstance(i, Operand) else i
-                for i in given
-            )
-            if items == given:
-                what = "a mask with one true place does not broadcast in a subscript"
-                helps = ("use `np.flatnonzero(mask)`",)
-                raise reader.problem("SG402", what, *helps) from None
-        else:
-            return items
+    made = reader.build
+    made.place(type, (Index(items),))
+    picks = [i for i in items if isinstance(i, Value) and i.type.rank]
+    for pick in picks if made.ones and len(picks) > 1 else ():
+        (count, *_) = made.chosen(pick).dims
+        if pick.type.dtype == "bool" and made.resolve(count) == Dim(1):
+            what = "a mask with one true place does not broadcast in a subscript"
+            helps = ("use `np.flatnonzero(mask)`",)
+            raise reader.problem("SG402", what, *helps)
+    return tuple(made.narrow(i) if i in picks else i for i in items)
 
 
 def _item(reader: build.Reader, part: Thing) -> Item:

@@ -445,4 +445,4 @@ class _Loop:
         for inn, init in names.items():
             if inn.type == INT:
                 self.reader.aliases[inn] = build.dim(init)
-                build.equal[-1][inn] = build.dim(init)
+                build.equal[inn] = build.dim(init)

@@ -16,7 +16,7 @@ from srcgrad.ops.layout import (
     tuple_text,
     whole,
 )
-from srcgrad.ops.table import Attrs, Shapes, constant, dotted, linear, rule
+from srcgrad.ops.table import Attrs, ShapeError, Shapes, constant, dotted, linear, rule
 from srcgrad.types import Array, Scalar, Type, promote
 
 Names = list[str]
@@ -67,7 +67,7 @@ constant("argsort(x, axis=-1, kind=None)", _sorted(True), callables=dotted("args
 def _taken(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     t, index = types
     if not isinstance(t, Array) or not isinstance(index, Array) or t.rank != index.rank:
-        raise shapes.fail("`indices` and `arr` must have the same number of dimensions")
+        raise ShapeError("`indices` and `arr` must have the same number of dimensions")
     for k, (a, b) in enumerate(zip(t.dims, index.dims, strict=True)):
         if k != attrs.get("axis", -1) % t.rank:
             shapes.same(

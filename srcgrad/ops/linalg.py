@@ -20,6 +20,7 @@ from srcgrad.ops.layout import (
 from srcgrad.ops.reductions import real, shared, spread
 from srcgrad.ops.table import (
     Attrs,
+    ShapeError,
     Shapes,
     Unsupported,
     bilinear,
@@ -267,7 +268,7 @@ def _norm(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     (t,) = types
     axis = attrs.get("axis")
     if isinstance(axis, tuple) and len(axis) > 2:
-        raise shapes.fail("Improper number of dimensions to norm.")
+        raise ShapeError("Improper number of dimensions to norm.")
     _order(t, attrs.get("ord"), axis)
     return _result(real(t.dtype), keep(t, axis, bool(attrs.get("keepdims"))))
 

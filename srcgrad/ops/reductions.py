@@ -19,7 +19,16 @@ from srcgrad.ops.layout import (
     nested,
     whole,
 )
-from srcgrad.ops.table import Attrs, Infer, Shapes, constant, dotted, linear, rule
+from srcgrad.ops.table import (
+    Attrs,
+    Infer,
+    ShapeError,
+    Shapes,
+    constant,
+    dotted,
+    linear,
+    rule,
+)
 from srcgrad.types import Array, Scalar, Type
 
 Names = list[str]
@@ -54,7 +63,7 @@ def _reduced(result: Callable[[str], str], empty: str = "") -> Infer:
         axis, dtype = attrs.get("axis"), result(t.dtype)
         if empty and isinstance(t, Array):
             if any(t.dims[a].known == 0 for a in axes_of(axis, t.rank)):
-                raise shapes.fail(empty)
+                raise ShapeError(empty)
         dims = keep(t, axis, bool(attrs.get("keepdims")))
         return Array(dtype, dims) if dims else Scalar(dtype)
 

@@ -19,7 +19,7 @@ from srcgrad.ops.layout import (
     tuple_text,
     whole,
 )
-from srcgrad.ops.table import Attrs, Shapes, Unsupported, dotted, linear
+from srcgrad.ops.table import Attrs, ShapeError, Shapes, Unsupported, dotted, linear
 from srcgrad.types import Array, Dim, Scalar, Type, promote
 
 Names = list[str]
@@ -29,9 +29,9 @@ Types = Sequence[Type]
 def _arrays(shapes: Shapes, types: Types) -> list[Array]:
     found = [t for t in types if isinstance(t, Array)]
     if len(found) != len(types) or not found:
-        raise shapes.fail("need at least one array, and no numbers")
+        raise ShapeError("need at least one array, and no numbers")
     if any(t.rank != found[0].rank for t in found):
-        raise shapes.fail("all the input arrays must have same number of dimensions")
+        raise ShapeError("all the input arrays must have same number of dimensions")
     return found
 
 
@@ -225,7 +225,7 @@ def _broadcast(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     dims = getattr(t, "dims", ())
     lead = len(wanted) - len(dims)
     if lead < 0:
-        raise shapes.fail("input operand has more dimensions than allowed")
+        raise ShapeError("input operand has more dimensions than allowed")
     for k, d in enumerate(dims):
         if d.known != 1:
             what = "operands could not be broadcast together with remapped shapes"

@@ -22,6 +22,7 @@ from srcgrad.types import Array, Dim, ListOf, Scalar, Type, promote
 __all__ = [
     "ROWS",
     "Row",
+    "ShapeError",
     "Shapes",
     "Unsupported",
     "add",
@@ -66,9 +67,6 @@ class Shapes(Protocol):
 
     def op(self, row: str, *args: Any, **attrs: Any) -> Any:
         """Apply a row to integer operands, to compute a length."""
-
-    def fail(self, message: str) -> Exception:
-        """Return the error of a shape that NumPy would refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +139,10 @@ class Row:
         if self.infix and via in ("np", "math"):
             return f"np.{self.callables[0].rpartition('.')[2]}"
         return self.spell(types, attrs) if callable(self.spell) else self.spell
+
+
+class ShapeError(ValueError):
+    """Shapes that NumPy itself would refuse to combine."""
 
 
 class Unsupported(Exception):
