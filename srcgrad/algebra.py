@@ -6,7 +6,7 @@ and powers of two pass through products and quotients.
 """
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from srcgrad.builder import Builder, const
 from srcgrad.ir import Const, Operand, Value
@@ -29,45 +29,42 @@ class Algebra(Builder):
             return super().op(row, *given, name=name, **attrs)
         if row == "mul":
             given = tuple(sorted(given, key=lambda a: isinstance(a, Value)))
-        shorter = self._unit(row, given) or self._sign(row, given, name, attrs)
-        shorter = shorter or self._power(row, given, name)
-        if shorter is not None:
-            return shorter
-        out = super().op(row, *given, name=name, **attrs)
-        self.made[out] = row, given
+        out = self._shorter(row, given, name, attrs)
+        if out is None:
+            out = super().op(row, *given, name=name, **attrs)
+            self.made[out] = row, given
         return out
 
-    def _unit(self, row: str, given: tuple[Operand, ...]) -> Any:
-        """Drop a factor, divisor or exponent of one; negate a number."""
-        first, last = given[0], given[-1]
-        for x, y in ((first, last), (last, first)):
-            if row == "mul" and isinstance(x, Const) and abs(x.value) == 1:
-                return y if x.value == 1 else self.op("neg", y)
-        if row == "neg" and isinstance(first, Const):
-            return Const(-first.value, first.type)
-        if row in ("div", "pow") and isinstance(last, Const) and last.value == 1:
-            return first
-        return None
-
-    def _sign(
+    def _shorter(
         self, row: str, given: tuple[Operand, ...], name: str, attrs: dict[str, Any]
     ) -> Any:
-        """Move signs outward."""
+        """Return a result in another way, without units and with signs outside."""
         x, y = given[0], given[-1]
         a, b = self._negated(x), self._negated(y)
-        if row == "pow" or (a is None and b is None):
-            return None
-        if row == "neg":
-            return a
-        if row == "sum":
-            return self.op("neg", self.op("sum", a or x, **attrs), name=name)
-        if row in ("mul", "div"):
-            out = self.op(row, a or x, b or y, name=name)
-            return out if a and b else self.op("neg", out, name=name)
-        if b is not None and a is None:
-            return self.op("sub" if row == "add" else "add", x, b, name=name)
-        if a is not None and b is None and row == "add":
-            return self.op("sub", y, a, name=name)
+        match row, x, y:
+            case (
+                ("mul", Const(1), z)
+                | ("mul", z, Const(1))
+                | ("div" | "pow", z, Const(1))
+            ):
+                return z
+            case ("mul", Const(-1), z) | ("mul", z, Const(-1)):
+                return self.op("neg", z)
+            case "neg", Const(value, type), _:
+                return Const(-value, type)
+            case "neg", _, _:
+                return a
+            case "sum", _, _ if a:
+                return self.op("neg", self.op("sum", a, **attrs), name=name)
+            case "mul" | "div", _, _ if a or b:
+                out = self.op(row, a or x, b or y, name=name)
+                return out if a and b else self.op("neg", out, name=name)
+            case "mul", _, Value(type=Scalar()):
+                return self._power(x, y, name)
+            case "add" | "sub", _, _ if b and not a:
+                return self.op("sub" if row == "add" else "add", x, b, name=name)
+            case "add", _, _ if a and not b:
+                return self.op("sub", y, a, name=name)
         return None
 
     def _negated(self, x: Operand) -> Operand | None:
@@ -77,28 +74,21 @@ class Algebra(Builder):
         lasts = row == "neg" and (args[0].type.rank == 0 or args[0] in self.made)
         return args[0] if lasts else None
 
-    def _power(self, row: str, given: tuple[Operand, ...], name: str) -> Any:
+    def _power(self, factor: Operand, x: Value, name: str) -> Any:
         """Move a power of two to the front of products and quotients of numbers."""
-        factor, x = given[0], given[-1]
-        if row != "mul" or not isinstance(x.type, Scalar):
-            return None
-        made, args = self.made.get(x, ("", ()))
-        if made == "mul" and not isinstance(factor, Const) and _is_exact(args[0]):
-            front = self.op("mul", args[0], factor)
-            return self.op("mul", front, args[1], name=name)
-        if not isinstance(factor, Const) or not _is_exact(factor):
-            return None
-        if made == "mul" and isinstance(args[0], Const) and args[0].type.python:
-            number = float(factor.value) * float(args[0].value)
-            whole = int(number) if number.is_integer() else number
-            return self.op("mul", whole, args[1], name=name)
-        if made == "div":
-            front = self.op("mul", factor, args[0])
-            return self.op("div", front, args[1], name=name)
+        match self.made.get(x):
+            case "mul", (k, y) if not isinstance(factor, Const) and _is_exact(k):
+                return self.op("mul", self.op("mul", k, factor), y, name=name)
+            case "mul", (Const(k, Scalar(python=True)), y) if _is_exact(factor):
+                number = float(factor.value) * float(k)
+                whole = int(number) if number.is_integer() else number
+                return self.op("mul", whole, y, name=name)
+            case "div", (y, z) if _is_exact(factor):
+                return self.op("div", self.op("mul", factor, y), z, name=name)
         return None
 
 
-def _is_exact(x: Operand) -> bool:
+def _is_exact(x: Operand) -> TypeGuard[Const]:
     """Tell whether multiplying by a number moves the exponent alone."""
     known = isinstance(x, Const) and x.type.python
     return known and math.frexp(abs(x.value))[0] == 0.5  # type: ignore[union-attr]

@@ -20,8 +20,6 @@ from srcgrad.ops.table import ShapeError
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine
 
 INT = Scalar("int64", True)
-# A statement's line and column, and which of the lengths meeting in it: see `meet`.
-Meeting = tuple[int, int, int]
 S = TypeVar("S", bound=Stmt)
 
 _ALL = Slice(None, None, None)
@@ -49,8 +47,8 @@ class Builder:
         self.linear: dict[Operand, Dim] = {}
         self.unmeasured: set[Value] = set()
         self.views: dict[Value, View] = {}
-        self.ones: dict[Meeting, int] = {}
-        self.meetings: list[Meeting] = []
+        self.ones: dict[str, int] = {}
+        self.origin = "", 0  # the name and the first line of what is read
         self.met = 0
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
         self.available: Callable[[Any], bool] = lambda atom: atom not in self.unmeasured
@@ -122,15 +120,13 @@ class Builder:
         """Return the length of two broadcast: equal, or one of them 1 as is checked."""
         if a == b or self.trusting or (a.known is not None and b.known is not None):
             return self.same(a, b, "operands could not be broadcast together")
-        place = (self.loc.line, self.loc.column, self.met)
+        name, first = self.origin
+        what = f"meeting {name} {self.loc.line - first}:{self.loc.column}:{self.met}"
         self.met += 1
-        if place not in self.meetings:
-            self.meetings.append(place)
-        what = f"meeting {self.meetings.index(place)}"
-        if place not in self.ones:
+        if what not in self.ones:
             return self.same(a, b, what)
         # One that is known is another number: 1 has been left out.
-        one, other = (b, a) if self.ones[place] or a.known is not None else (a, b)
+        one, other = (b, a) if self.ones[what] or a.known is not None else (a, b)
         self.same(one, Dim(1), what)
         return other
 
@@ -186,7 +182,7 @@ class Builder:
                     self.unmeasured.discard(atom)
                     self.emit(Op("dim", (value,), (atom,), {"axis": axis}, self.loc))
 
-    def length(self, dim: Dim) -> Any:
+    def length(self, dim: Dim) -> Operand:
         """Return a dim as an integer operand; what slices leave is never negative."""
 
         if dim.known is not None:
@@ -203,7 +199,7 @@ class Builder:
         if dim.const < 0 or any(factor < 0 for _, factor in dim.terms):
             total = self.op("max2", 0, total)
         self.linear[total], self.memo[dim] = dim, total
-        return total
+        return self.memo[dim]
 
     # operations
 

@@ -6,23 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from srcgrad.builder import Builder, Meeting
-from srcgrad.ir import Assert, Block, Function, Op, Operand, Stmt, Value, View
+from srcgrad.builder import Builder
+from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value, View
 from srcgrad.types import Array, Dim, put_lengths
-from srcgrad.walk import every, inner_outs, named, outs, rewrite, substitute
+from srcgrad.walk import every, inner_outs, outs, rewrite, substitute
 
 
 def splice(
-    build: Builder, function: Function, args: Sequence[Operand],
-    meetings: Sequence[Meeting] = (),
-) -> list[Operand]:  # fmt: skip
-    """Write a function's statements through a builder, arguments put in place.
-
-    `meetings` are the lengths that meet in the function, in the order of their numbers.
-    """
+    build: Builder, function: Function, args: Sequence[Operand]
+) -> list[Operand]:
+    """Write a function's statements through a builder, arguments put in place."""
     parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
     args = [build.op("copy", a) if a in parts else a for a in args]
-    names: dict[Value, Operand] = dict(zip(function.params, args, strict=True))
+    names: dict[Any, Operand] = dict(zip(function.params, args, strict=True))
     dims: dict[Any, Dim] = {}
     kept: list[Stmt] = []
     for stmt in function.body.stmts:
@@ -41,13 +37,10 @@ def splice(
     for new in fresh.values():
         new.type = put_lengths(new.type, dims)
     names.update(fresh)
-    build.meetings += [place for place in meetings if place not in build.meetings]
-    numbers = {f"meeting {k}": f"meeting {build.meetings.index(place)}"
-               for k, place in enumerate(meetings)}  # fmt: skip
-    build.open[-1] += _fitted(rewrite(block, names, fresh), dims, numbers).stmts
+    build.open[-1] += rewrite(block, names, fresh, lengths=dims).stmts
     found: list[Operand] = []
     for result in function.results:
-        operand = named(result, names)
+        operand = names.get(result, result)
         if operand.type.rank and operand in (*args, *found):
             operand = build.op("copy", operand)
         found.append(operand)
@@ -57,23 +50,6 @@ def splice(
 def _measured(stmt: Op, type: Any) -> Dim:
     dim: Dim = type.dims[stmt.attrs["axis"]]
     return dim
-
-
-def _fitted(block: Block, dims: dict[Any, Dim], numbers: dict[str, str]) -> Block:
-    """Return new statements, with lengths put into their attributes."""
-
-    def inside(inner: Block) -> Block:
-        return _fitted(inner, dims, numbers)
-
-    def one(stmt: Stmt) -> Stmt:
-        if isinstance(stmt, Assert):
-            return replace(stmt, message=numbers.get(stmt.message, stmt.message))
-        if not isinstance(stmt, Op):
-            return replace(rewrite(stmt, block=inside))
-        attrs = {name: put_lengths(v, dims) for name, v in stmt.attrs.items()}
-        return replace(stmt, attrs=attrs)
-
-    return Block(tuple(map(one, block.stmts)))
 
 
 def result_type(shapes: Any, function: Function, types: Sequence[Any]) -> Any:
@@ -98,7 +74,7 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
     """Put the statements of functions that are rows of their own in their place."""
     if not any(isinstance(s, Op) and s.row in bodies for s in every(function.body)):
         return function
-    names: dict[Value, Operand] = {}
+    names: dict[Any, Operand] = {}
 
     def block(body: Block) -> Block:
         build = Builder(trusting=True)
@@ -106,7 +82,7 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
         for stmt in body.stmts:
             if isinstance(stmt, Op) and stmt.row in bodies:
                 called = bodies[stmt.row]
-                given = [named(a, names) for a in stmt.args[: len(called.params)]]
+                given = [names.get(a, a) for a in stmt.args[: len(called.params)]]
                 (names[stmt.out],) = splice(build, called, given)
             else:
                 stmts.append(substitute(rewrite(stmt, block=block), names))
@@ -116,6 +92,6 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
     head, tail = block(Block(whole[: cut or 0])), block(Block(whole[cut or 0 :]))
     return replace(
         function, body=Block((*head.stmts, *tail.stmts)),
-        results=tuple(named(r, names) for r in function.results),
+        results=tuple(names.get(r, r) for r in function.results),
         cut=None if cut is None else len(head.stmts),
     )  # fmt: skip

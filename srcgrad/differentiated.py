@@ -23,7 +23,6 @@ import numpy as np
 
 from srcgrad import results
 from srcgrad.arguments import Signature, Specs, Values
-from srcgrad.builder import Meeting
 from srcgrad.compile.numba import Compiled
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.options import CacheInfo, Options, make_options
@@ -166,7 +165,7 @@ class Differentiated:
 
     def make(
         self, specs: Specs, names: Sequence[str], leaf: Callable[[str], Any],
-        known: dict[Meeting, int] | None = None,
+        known: dict[str, int] | None = None,
     ) -> Specialisation:  # fmt: skip
         """Return what was made for arguments of these kinds.
 
@@ -270,10 +269,9 @@ class Differentiated:
         while compiling for equal, and checks it. Where they differ the first is tried
         as one, then the second, then none again.
         """
-        word, _, number = str(error).partition(" ")
-        if not isinstance(error, AssertionError) or word != "meeting":
+        place, key = str(error), tuple(made.specs.items())
+        if not isinstance(error, AssertionError) or not place.startswith("meeting "):
             return False
-        place, key = made.reading.meetings[int(number)], tuple(made.specs.items())
         ones = dict(self._ones.get(key, ()))
         side = ones.pop(place, -1) + 1
         if side < 2:

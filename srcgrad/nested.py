@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from srcgrad.arguments import Specs
-from srcgrad.builder import Meeting, const
+from srcgrad.builder import const
 from srcgrad.clone import splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
@@ -22,7 +22,7 @@ from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import Known, Node, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar
-from srcgrad.walk import every, named, substitute
+from srcgrad.walk import every, substitute
 
 
 def derived(
@@ -36,7 +36,7 @@ def derived(
 
 def gradient_reading(
     inner: Differentiated, specs: Specs, leaf: Callable[[str], Any],
-    ones: dict[Meeting, int] | None = None,
+    ones: dict[str, int] | None = None,
 ) -> tuple[Specialisation, Reading]:  # fmt: skip
     """Return what was made for a function, and its gradient as a function read."""
     names = inner.signature.chosen(specs, inner.options)
@@ -170,7 +170,7 @@ def splice_call(
         raise reader.problem("SG403", what, "pass a copy")
     reader.statics.extend(reading.statics)
     reader.effects = reader.effects or reading.effects
-    results = splice(reader.build, reading.function, operands, reading.meetings)
+    results = splice(reader.build, reading.function, operands)
 
     def thing(form: Tree) -> Thing:
         if isinstance(form, Node):
@@ -184,10 +184,10 @@ def splice_call(
 
 def _without_units(block: Block) -> Block:
     """Read `x` where `1.0 * x` was read."""
-    names: dict[Value, Operand] = {}
+    names: dict[Any, Operand] = {}
     for stmt in every(block):
         if isinstance(stmt, Op) and stmt.row == "mul":
-            x, y = (named(a, names) for a in stmt.args)
+            x, y = (names.get(a, a) for a in stmt.args)
             for one, other in ((x, y), (y, x)):
                 if getattr(one, "value", 0) == 1 and other.type == stmt.out.type:
                     names[stmt.out] = other

@@ -22,7 +22,6 @@ from srcgrad.adjoint.tangent import tangent
 from srcgrad.analyses.activity import find_cut
 from srcgrad.analyses.regions import Regions
 from srcgrad.arguments import Signature, Specs
-from srcgrad.builder import Meeting
 from srcgrad.clone import expand
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
@@ -40,7 +39,7 @@ from srcgrad.types import is_float
 from srcgrad.walk import every
 
 M = TypeVar("M", bound=Callable[..., Any])
-Ones = tuple[tuple[Meeting, int], ...]
+Ones = tuple[tuple[str, int], ...]
 Names = tuple[str, ...]
 NONE = ("static", Known(None))
 # A function of the IR, what it takes besides the leaves, how many derivatives it ends

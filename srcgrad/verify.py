@@ -22,7 +22,7 @@ from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
 from srcgrad.ops import ROWS
 from srcgrad.ops.table import ShapeError
 from srcgrad.text import print_lines
-from srcgrad.types import Array, ListOf, Scalar, Type
+from srcgrad.types import ListOf, Scalar, Type
 from srcgrad.walk import handed, inner_outs, operands, outs
 
 _AROUND = 2
@@ -81,19 +81,14 @@ class _Checker:
         """
         if holds:
             return
-        lines = print_lines(self.function)
-        where = {stmt: k for k, (_, stmt) in enumerate(lines)}
-        at = where[self.at]
-        around = range(max(at - _AROUND, 0), min(at + _AROUND + 1, len(lines)))
-        marks = dict.fromkeys(around, " ")
-        if self.ended.get(value) is not None:
-            marks[where[self.ended[value]]] = "<"
-        marks[at] = ">"
-        text = [message]
-        for k in sorted(marks):
-            if k - 1 not in marks and len(text) > 1:
+        lines, text = print_lines(self.function), [message]
+        at = {stmt: k for k, (_, stmt) in enumerate(lines)}[self.at]
+        for k, (line, stmt) in enumerate(lines):
+            ended = stmt is not None and stmt is self.ended.get(value)
+            if ended or abs(k - at) <= _AROUND:
+                text.append(f"{'>' if k == at else '<' if ended else ' '}   {line}")
+            elif len(text) > 1 and text[-1] != "    ...":
                 text.append("    ...")
-            text.append(f"{marks[k]}   {lines[k][0]}")
         loc = self.at.loc if self.at is not None and self.at.loc.line else None
         raise internal_error("\n".join(text), loc, function=self.function.name)
 
@@ -109,16 +104,15 @@ class _Checker:
 
     def see(self, x: Operand) -> None:
         """Check that an operand is defined here."""
-        known = x in self.defined
-        why = "defined in another block" if known else "used before it is defined"
-        there = isinstance(x, Const) or x in self.scope
-        self.require(there, f"{_show(x)} is {why}")
+        where = "defined in another block"
+        why = where if x in self.defined else "used before it is defined"
+        self.require(isinstance(x, Const) or x in self.scope, f"{_show(x)} is {why}")
 
     def read(self, x: Operand) -> None:
         """Check that the content of an operand is there."""
         self.see(x)
         root = self.base.get(x, x)
-        what = _show(x) if root is x else f"{_show(x)}, a view of {_show(root)},"
+        what = _show(x) + f", a view of {_show(root)}," * (root is not x)
         written = isinstance(self.ended.get(root), ir.Update)
         fate = "overwritten" if written else "handed on or changed on some path"
         there = not owned(root.type) or root in self.alive
@@ -159,8 +153,8 @@ class _Checker:
                     row = ROWS[stmt.row]
                     for k, arg in enumerate(stmt.args):
                         shape = row.param(k) in row.shape_only
-                        whole = not shape or not isinstance(arg.type, Array)
-                        (self.read if whole else self.see)(arg)
+                        check = self.see if shape and arg.type.rank > 0 else self.read
+                        check(arg)
                 case ir.View() | ir.Read():
                     rank = self.place(stmt.base, stmt.path)
                     more = f"{_show(stmt.out)} has more axes than its place"

@@ -6,17 +6,18 @@ know the grammar.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from itertools import product
 from operator import is_
 from typing import Any, TypeVar
 
 from srcgrad import ir
-from srcgrad.ir import Block, Const, Operand, Path, Stmt, Value
+from srcgrad.ir import Block, Const, Function, Operand, Path, Stmt, Value
+from srcgrad.types import Dim, put_lengths
 
 Node = TypeVar("Node")
-Names = Mapping[Value, Operand]
+Names = Mapping[Any, Operand]
 
 
 # What a field holds, by what its annotation names: operands that the node reads, values
@@ -108,24 +109,21 @@ def every(block: Block) -> Iterator[Stmt]:
             yield from every(inner)
 
 
-def named(x: Operand, names: Names) -> Operand:
-    """Return what stands for an operand."""
-    return names.get(x, x) if isinstance(x, Value) else x
-
-
 def rewrite(
     node: Node,
     reads: Names | None = None,
     makes: Mapping[Value, Value | None] | None = None,
     gone: Container[Any] = (),
     block: Callable[[Block], Block] | None = None,
+    lengths: Mapping[Any, Dim] | None = None,
 ) -> Node:
     """Return a statement, block or function with other contents.
 
     `reads` says what stands for an operand, inner blocks included; `makes` what is
     defined in place of a value, None for a count of turns only; `gone` holds the
     statements, carries and merges to leave out; `block` rewrites inner blocks instead.
-    What does not change is the same node as before.
+    What does not change is the same node as before, but with `lengths`: then every
+    statement is new, and the types among its attributes have other lengths.
     """
     known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
 
@@ -146,7 +144,10 @@ def rewrite(
                 changed[name] = new
         if isinstance(x, ir.Function) and x.cut is not None and "body" in changed:
             changed["cut"] = sum(s not in gone for s in x.body.stmts[: x.cut])
-        return replace(x, **changed) if changed else x
+        again = lengths is not None and isinstance(x, Stmt)
+        if lengths and isinstance(x, ir.Op):
+            changed["attrs"] = {k: put_lengths(v, lengths) for k, v in x.attrs.items()}
+        return replace(x, **changed) if changed or again else x
 
     done: Node = whole(node)
     return done
@@ -157,29 +158,25 @@ def substitute(node: Node, names: Names) -> Node:
     return rewrite(node, names) if names else node
 
 
+def reads(stmts: Iterable[Stmt]) -> Iterator[Operand]:
+    """Yield all operands of statements in the order of the text."""
+    for stmt in stmts:
+        yield from operands(stmt)
+        for block in blocks(stmt):
+            yield from reads(block.stmts)
+        yield from inner_operands(stmt)
+
+
 def free_values(
-    stmts: Iterable[Stmt], also: Iterable[Operand] = ()
+    stmts: Sequence[Stmt], also: Iterable[Operand] = ()
 ) -> dict[Value, None]:
     """Return, in order of first use, the values read here and defined outside."""
-    seen: dict[Operand, None] = {}
-    defined: set[Value] = set()
-
-    def visit(stmts: Iterable[Stmt]) -> None:
-        for stmt in stmts:
-            seen.update(dict.fromkeys(operands(stmt)))
-            for block in blocks(stmt):
-                visit(block.stmts)
-            seen.update(dict.fromkeys(inner_operands(stmt)))
-            defined.update((*inner_outs(stmt), *outs(stmt)))
-
-    visit(stmts)
-    seen.update(dict.fromkeys(also))
-    return {v: None for v in seen if isinstance(v, Value) and v not in defined}
+    inside = every(Block(tuple(stmts)))
+    defined = {v for stmt in inside for v in (*inner_outs(stmt), *outs(stmt))}
+    used = (x for x in (*reads(stmts), *also) if isinstance(x, Value))
+    return dict.fromkeys(x for x in used if x not in defined)
 
 
-def uses(block: Block, results: Iterable[Operand] = ()) -> dict[Value, int]:
-    """Count the uses of every value in a block, inner blocks included."""
-    count = Counter(results)
-    for stmt in every(block):
-        count.update((*operands(stmt), *inner_operands(stmt)))
-    return {v: n for v, n in count.items() if isinstance(v, Value)}
+def uses(function: Function) -> Counter[Any]:
+    """Count the uses of every value."""
+    return Counter((*function.results, *reads(function.body.stmts)))

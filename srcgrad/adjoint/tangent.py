@@ -18,7 +18,7 @@ from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value, View, o
 from srcgrad.ops import ROWS, Row
 from srcgrad.ops.terms import Names, Term, apply_rule
 from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full
-from srcgrad.walk import free_values, named, operands, outs, rewrite, substitute
+from srcgrad.walk import free_values, operands, outs, rewrite, substitute
 
 
 def tangent(function: Function, wrt: Sequence[int], name: str = "") -> Function:
@@ -271,7 +271,7 @@ class _Tangent:
                 kept.insert(0, s)
                 needed.update(operands(s))
         # Only the shape of `g` is left, and `z` has the same.
-        names: dict[Value, Operand] = {push.params[-1]: t, g: z}
+        names: dict[Any, Operand] = {push.params[-1]: t, g: z}
         tainted: set[Operand] = {g}
         for s in kept:
             if tainted & _read(s):
@@ -285,7 +285,7 @@ class _Tangent:
                 self.build.emit(s)
         if out in tainted:
             raise NotImplementedError(f"the rule of {row.name} is not linear")
-        return named(out, names)
+        return names.get(out, out)
 
     # regions
 

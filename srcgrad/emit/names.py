@@ -212,7 +212,7 @@ def _wishes(
     naming: Naming, values: Iterable[Value], function: Function
 ) -> dict[Value, str]:
     """Return the first name that any value of a storage would like."""
-    read = uses(function.body, function.results)
+    read = uses(function)
     wish: dict[Value, str] = {}
     for value in itertools.chain(values, naming.leader):
         if value.name:

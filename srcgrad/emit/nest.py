@@ -28,7 +28,7 @@ class Nest:
         self.folded: dict[Any, Op | View | Read] = {}
         self.weight: dict[Value, int] = {}
         self.reads: dict[Value, set[Buffer]] = {}
-        self.count = uses(function.body, function.results)
+        self.count = uses(function)
         # Values that must not live longer for an operand's sake, or have a name.
         self.copied: set[Operand] = set()
         for stmt in every(function.body):

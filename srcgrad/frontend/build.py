@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.builder import Builder, Meeting, const
+from srcgrad.builder import Builder, const
 from srcgrad.errors import Location, Problem, Problems
 from srcgrad.frontend import calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
@@ -68,10 +68,10 @@ class Reader:
 
     def __init__(
         self, source: FunctionSource, names: Sequence[str] = (),
-        ones: dict[Meeting, int] | None = None,
+        ones: dict[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.build = Builder()
-        self.build.ones = ones or {}
+        self.build.ones, self.build.origin = ones or {}, (source.name, source.line)
         self.problems = Problems(source.name, names)
         self.state = State({}, {}, v.Heap())
         self.frames: list[Frame] = []

@@ -10,14 +10,14 @@ import ast
 import dataclasses
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import srcgrad.frontend.arrays
 import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
 from srcgrad import ir
-from srcgrad.builder import INT, Meeting, const
+from srcgrad.builder import INT, const
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import NeedStatic, Reader
 from srcgrad.frontend.calls import lift
@@ -57,13 +57,12 @@ class Reading:
     effects: bool
     results: int
     lost: bool = False
-    meetings: Sequence[Meeting] = ()
     statics: list[tuple[Place, Any]] = field(default_factory=list)
 
 
 def read(
     source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...] = (),
-    fixed: dict[str, Any] | None = None, ones: dict[Meeting, int] | None = None,
+    fixed: dict[str, Any] | None = None, ones: dict[str, int] | None = None,
 ) -> Reading:  # fmt: skip
     """Read a function.
 
@@ -95,7 +94,7 @@ def read(
 class _Entry:
     def __init__(
         self, source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...],
-        fixed: dict[str, Any], ones: dict[Meeting, int] | None = None,
+        fixed: dict[str, Any], ones: dict[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.source, self.specs, self.fixed = source, specs, fixed
         self.reader = Reader(source, names, ones)
@@ -136,7 +135,7 @@ class _Entry:
         self.settle(function)
         return Reading(
             function, form, self.captures, self.leaves, written, reader.effects,
-            count, lost, reader.build.meetings, reader.statics,
+            count, lost, reader.statics,
         )  # fmt: skip
 
     def thing(self, spec: Tree, name: str) -> v.Thing:
