@@ -317,27 +317,28 @@ def bound(
     reader: build.Reader, signature: inspect.Signature, args: list[Thing],
     kwargs: Kwargs, name: str = "",
 ) -> inspect.BoundArguments:  # fmt: skip
-    """Bind arguments to a signature."""
+    """Bind arguments to a signature, defaults included."""
     helps: list[str] = []
     try:
-        return signature.bind(*args, **kwargs)
+        call = signature.bind(*args, **kwargs)
     except TypeError as error:
         known, unknown = signature.parameters, set(kwargs) - set(signature.parameters)
         what = f"`{name}` has no argument `{min(unknown, default='')}`"
         if not name:
-            _, call = reader.place()
-            name = ast.unparse(call.func) if isinstance(call, ast.Call) else "it"
+            _, site = reader.place()
+            name = ast.unparse(site.func) if isinstance(site, ast.Call) else "it"
             helps = [f"it takes {', '.join(f'`{k}`' for k in known)}"] * bool(unknown)
             what = (
                 f"`{name}` is known without the argument `{min(unknown, default='')}`"
             )
         code, what = ("SG202", what) if unknown else ("SG201", f"`{name}`: {error}")
         raise reader.problem(code, what, *helps) from None
+    call.apply_defaults()
+    return call
 
 
 def named(reader: build.Reader, call: inspect.BoundArguments) -> Kwargs:
-    """Return what the parameters are bound to, defaults included."""
-    call.apply_defaults()
+    """Return what the parameters are bound to."""
     names: Kwargs = {}
     for key, value in call.arguments.items():
         names[key] = Tuple(value) if isinstance(value, tuple) else value

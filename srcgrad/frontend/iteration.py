@@ -160,6 +160,11 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
                 return v.Tuple((build.op("add", k, start), inner.item(k)))
 
             return Sequence(inner.count, numbered, fixed=inner.fixed)
+        case v.Iter(kind="rest"):
+            inner = sequence(reader, thing.parts[0])
+            count = build.op("sub", inner.count, const(1))
+            later = lambda k: inner.item(build.op("add", k, const(1)))  # noqa: E731
+            return Sequence(count, later, fixed=inner.fixed)
         case v.Iter(kind="reversed"):
             inner = sequence(reader, thing.parts[0])
             if inner.bounds is not None and inner.bounds[2] in (const(1), const(-1)):

@@ -26,22 +26,13 @@ from srcgrad.ops import ROWS, Row, find_method, prelude
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array
 
+Kwargs = dict[str, Thing]
 Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
 OTHERWISE = "write it with operations that are known, loops included"
 # What of numbers that are known is a number that is known.
 _FOLDED = {id(getattr(builtins, n)) for n in
            "abs bool divmod float int max min pow round sum".split()}  # fmt: skip
-# Rows that take several axes.
-_MANY_AXES = {"sum", "prod", "max", "min", "mean", "var", "std", "any", "all",
-              "count_nonzero", "norm"}  # fmt: skip
-# Parameters that NumPy has behind `axis`, in its order.
-_AFTER_AXIS = {
-    **dict.fromkeys(("max", "min", "any", "all", "argmax", "argmin"), ("out",)),
-    **dict.fromkeys(("sum", "mean", "prod", "var", "std", "cumsum", "cumprod"),
-                    ("dtype", "out")),
-}  # fmt: skip
-_NEUTRAL = (Static(None), Static("C"))
 
 
 def handles(*names: str) -> Callable[[Handler], Handler]:
@@ -76,16 +67,6 @@ def _by_identity() -> dict[int, tuple[Any, str, Any]]:
     return found
 
 
-@functools.cache
-def _source(definition: Any) -> FunctionSource:
-    """Return a definition of the prelude with its tree; only what is used is parsed."""
-    code = definition.__code__
-    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
-    (node,) = ast.parse("".join(lines).partition("\n\n\n")[0]).body
-    assert isinstance(node, ast.FunctionDef)
-    return FunctionSource(code.co_filename, node.name, 1, "", node, (), definition)
-
-
 def _is_definition(meaning: Any) -> bool:
     """Tell a function of the prelude from what the frontend reads itself."""
     return inspect.isfunction(meaning) and meaning.__module__ == prelude.__name__
@@ -97,8 +78,8 @@ def known_names() -> list[str]:
 
 
 def known(
-    reader: build.Reader, function: Any, args: list[Thing], kwargs: dict[str, Thing],
-) -> Thing | None:  # fmt: skip
+    reader: build.Reader, function: Any, args: list[Thing], kwargs: Kwargs
+) -> Thing | None:
     """Apply a function of the library; None if it is not one."""
     if isinstance(function, Row):
         return apply_row(reader, function, args, kwargs)
@@ -121,29 +102,43 @@ def known(
 
 
 def _apply(
-    reader: build.Reader, meaning: Handler, args: list[Thing], kwargs: dict[str, Thing],
-) -> Thing:  # fmt: skip
+    reader: build.Reader, meaning: Handler, args: list[Thing], kwargs: Kwargs
+) -> Thing:
     """Apply a definition of the prelude, or what the frontend reads itself."""
     if meaning in prelude.FIXED:
         given = [calls.static(reader, a) for a in args]
         named = {k: calls.static(reader, a) for k, a in kwargs.items()}
-        try:
-            return calls.lift(reader, meaning(*given, **named))
-        except (ValueError, TypeError, IndexError) as error:
-            raise reader.problem("SG402", str(error)) from None
-    signature = _signature(meaning)
+        return calls.lift(reader, _computed(reader, meaning, *given, **named))
+    signature, definition = _signature(meaning), _is_definition(meaning)
+    neutral = (Static(None), Static("C"))
     kwargs = {k: a for k, a in kwargs.items()
-              if k in signature.parameters or a not in _NEUTRAL}  # fmt: skip
+              if k in signature.parameters or a not in neutral}  # fmt: skip
     call = calls.bound(reader, signature, args, kwargs)
-    if not _is_definition(meaning):
-        call.apply_defaults()
+    if not definition:
         return meaning(reader, *call.args, **call.kwargs)
-    result = reader.function(
-        _source(meaning), calls.named(reader, call), site=reader.node
-    )
+    names = calls.named(reader, call)
+    result = reader.function(_source(meaning), names, site=reader.node)
     if isinstance(result, v.Poison):
         raise v.Refused
     return result
+
+
+def _computed(reader: build.Reader, function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Run a function of the prelude while compiling."""
+    try:
+        return function(*args, **kwargs)
+    except (ValueError, TypeError, IndexError) as error:
+        raise reader.problem("SG402", str(error)) from None
+
+
+@functools.cache
+def _source(definition: Any) -> FunctionSource:
+    """Return a definition of the prelude with its tree; only what is used is parsed."""
+    code = definition.__code__
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+    (node,) = ast.parse("".join(lines).partition("\n\n\n")[0]).body
+    assert isinstance(node, ast.FunctionDef)
+    return FunctionSource(code.co_filename, node.name, 1, "", node, (), definition)
 
 
 @functools.cache
@@ -160,42 +155,42 @@ def _signature(meaning: Handler) -> inspect.Signature:
 def _row_signature(name: str, outside: bool) -> inspect.Signature:
     """Return the signature of a row; from `outside` as NumPy gives it."""
     row, P = ROWS[name], inspect.Parameter
-    found = {p: P(p, P.POSITIONAL_OR_KEYWORD) for p in row.params if p[0] != "*"}
-    kind = P.KEYWORD_ONLY if row.starred else P.POSITIONAL_OR_KEYWORD
-    if row.starred:
-        found["*"] = P(row.params[-1][1:], P.VAR_POSITIONAL)
+    plain = P.POSITIONAL_OR_KEYWORD
+    kind = P.KEYWORD_ONLY if row.starred else plain
+    found = [P(p.strip("*"), P.VAR_POSITIONAL if p[0] == "*" else plain)
+             for p in row.params]  # fmt: skip
     for attr in row.attrs:
-        found[attr] = P(attr, kind, default=None)
-        for more in _AFTER_AXIS.get(name, ()) if attr == "axis" and outside else ():
-            found[more] = P(more, kind, default=None)
+        behind = row.behind_axis if attr == "axis" and outside else ()
+        found += [P(key, kind, default=None) for key in (attr, *behind)]
     if not outside:
-        found["via"] = P("via", P.KEYWORD_ONLY, default=None)
-    return inspect.Signature(list(found.values()))
+        found.append(P("via", P.KEYWORD_ONLY, default=None))
+    return inspect.Signature(found)
 
 
 def apply_row(
-    reader: build.Reader, row: Row, args: list[Thing], kwargs: dict[str, Thing],
-    via: str = "",
-) -> Thing:  # fmt: skip
+    reader: build.Reader, row: Row, args: list[Thing], kwargs: Kwargs, via: str = ""
+) -> Thing:
     """Apply a row to arguments bound as its signature says; `via` says who calls it."""
     signature = _row_signature(row.name, bool(via))
-    known = list(signature.parameters)
-    other = {"x1": "x", "x2": "y", "a": known[0]} if via and known else {}
-    given = {k if k in known else other.get(k, k): a for k, a in kwargs.items()}
-    given = {k: a for k, a in given.items() if k in known or a != Static(None)}
+    params = [*signature.parameters]
+    given = {
+        params[0] if via and params and k == "a" else k: a
+        for k, a in kwargs.items()
+        if k in params or a != Static(None)
+    }
     bound = calls.bound(reader, signature, args, given).arguments
-    if bound.pop("out", Static(None)) != Static(None):
+    if bound.get("out") not in (None, Static(None)):
         raise reader.problem("SG202", f"`out` of `{row.name}` is not known")
     things = [bound[p] for p in row.params if p[0] != "*"]
-    things += bound.get(row.params[-1][1:], ()) if row.starred else ()
+    things += bound[params[len(things)]] if row.starred else ()
     if row.name == "copy" and v.is_point(things[0]):
         return reader.point(reader.operand(things[0]))
     operands = [reader.operand(a) for a in things]
     attrs = {k: calls.static(reader, bound[k])
-             for k in (*row.attrs, "via") if k in bound}  # fmt: skip
+             for k in (*row.attrs, "via") if bound.get(k) is not None}  # fmt: skip
     if via:
         attrs["via"] = via
-        dtype = dtype_of(reader, bound.get("dtype", Static(None)))
+        dtype = dtype_of(reader, bound.get("dtype") or Static(None))
         if dtype is not None and "dtype" not in row.attrs:
             operands[0] = cast(reader, operands[0], dtype)
         if not operands[0].type.rank and row.kind != "elementwise":
@@ -203,7 +198,10 @@ def apply_row(
     axis = attrs.get("axis", row.attrs.get("axis"))
     if axis is not None:
         rank = operands[0].type.rank + (row.name == "stack")
-        attrs["axis"] = _axis(reader, row, axis, rank)
+        axes = _computed(reader, prelude.axes_of, axis, rank)
+        if len(axes) > 1 and not row.many_axes:
+            raise reader.problem("SG205", f"`{row.name}` takes one axis here")
+        attrs["axis"] = axes if row.many_axes else axes[0]
     return reader.thing(reader.build.op(row.name, *operands, **attrs))
 
 
@@ -218,19 +216,6 @@ def _of_number(reader: build.Reader, row: Row, x: Operand) -> Thing:
     raise reader.problem("SG402", f"`{row.name}` needs an array")
 
 
-def _axis(reader: build.Reader, row: Row, axis: Any, rank: int) -> Any:
-    """Return an axis argument with no negative numbers in it."""
-    try:
-        axes = prelude.axes_of(axis, rank)
-    except (TypeError, ValueError) as error:
-        raise reader.problem("SG402", str(error)) from None
-    if row.name in _MANY_AXES:
-        return axes
-    if len(axes) > 1:
-        raise reader.problem("SG205", f"`{row.name}` takes one axis here")
-    return axes[0]
-
-
 def dtype_of(reader: build.Reader, thing: Thing) -> str | None:
     """Return the name of a dtype argument, None if there is none."""
     name: str | None = prelude.name_of(calls.static(reader, thing))
@@ -238,9 +223,8 @@ def dtype_of(reader: build.Reader, thing: Thing) -> str | None:
 
 
 def method(
-    reader: build.Reader, owner: Thing, name: str, args: list[Thing],
-    kwargs: dict[str, Thing],
-) -> Thing:  # fmt: skip
+    reader: build.Reader, owner: Thing, name: str, args: list[Thing], kwargs: Kwargs
+) -> Thing:
     """Call a method."""
     if isinstance(owner, v.Tuple | v.Cell):
         return containers.method(reader, owner, name, args, kwargs)
@@ -250,13 +234,10 @@ def method(
     row = find_method(name)
     if row is not None and isinstance(owner, Const | Value | Ref):
         return apply_row(reader, row, [owner, *args], kwargs, "method")
-    names = [*HANDLERS, *prelude.DEFINITIONS]
-    methods = [n[1:] for n in names if n[0] == "."]
+    methods = [n[1:] for n in (*HANDLERS, *prelude.DEFINITIONS) if n[0] == "."]
     methods += [m for r in ROWS.values() for m in r.methods]
-    raise reader.problem(
-        "SG203", f"method `.{name}()` of a {v.kind_of(owner)} is not known",
-        *suggest(name, methods) or (OTHERWISE,),
-    )  # fmt: skip
+    what = f"method `.{name}()` of a {v.kind_of(owner)} is not known"
+    raise reader.problem("SG203", what, *(suggest(name, methods) or (OTHERWISE,)))
 
 
 def array_ref(reader: build.Reader, thing: Thing) -> Ref:
@@ -278,19 +259,24 @@ def cast(
     return out
 
 
+# what definitions of the prelude ask
+
+
 _PRELUDE = "srcgrad.ops.prelude"
 
 
 @handles(f"{_PRELUDE}.typed")
-def _typed(reader: build.Reader, x: Thing, dtype: Any = None) -> Thing:
+def _typed(reader: build.Reader, x: Thing, dtype: Any, python: Any = False) -> Thing:
     operand = reader.operand(x)
     name = dtype_of(reader, dtype) or operand.type.dtype
-    return reader.thing(cast(reader, operand, name))
+    made = cast(reader, operand, name, calls.static(reader, python))
+    return x if made is operand else reader.thing(made)
 
 
 @handles(f"{_PRELUDE}.viewed")
-def _viewed(reader: build.Reader, row: Thing, x: Thing, *args: Thing,
-            **attrs: Thing) -> Thing:  # fmt: skip
+def _viewed(
+    reader: build.Reader, row: Thing, x: Thing, *args: Thing, **attrs: Thing
+) -> Thing:
     given = [reader.operand(a) for a in args]
     known = {k: calls.static(reader, a) for k, a in attrs.items()}
     name = calls.static(reader, row).name
@@ -313,3 +299,10 @@ def _is_python(reader: build.Reader, x: Thing) -> Thing:
 @handles(f"{_PRELUDE}.is_fixed")
 def _is_fixed(reader: build.Reader, x: Thing) -> Thing:
     return const(isinstance(x, Const | Static))
+
+
+@handles(f"{_PRELUDE}.same")
+def _same(reader: build.Reader, one: Thing, other: Thing, what: Thing) -> Thing:
+    n, m = (reader.build.dim(reader.operand(x)) for x in (one, other))
+    reader.build.same(n, m, calls.static(reader, what))
+    return Static(None)

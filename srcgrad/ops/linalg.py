@@ -303,7 +303,7 @@ def _norm_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 rule("norm(x, ord=None, axis=None, keepdims=False)", _norm, x=_norm_rule,
      spell="np.linalg.norm", kernel=_norm_kernel, cost=3,
-     callables=dotted("norm", "numpy.linalg"))  # fmt: skip
+     callables=dotted("norm", "numpy.linalg"), many_axes=True)  # fmt: skip
 
 
 # linear systems

@@ -52,8 +52,8 @@ def fixed(function: Any) -> Any:
     return function
 
 
-def typed(x, dtype=None):
-    """Return numbers in a dtype; None keeps the dtype they have."""
+def typed(x, dtype, python=False):
+    """Return numbers in a dtype, None for the one they have; or Python's own."""
 
 
 def viewed(row, x, *args, **attrs):
@@ -70,6 +70,22 @@ def is_python(x):
 
 def is_fixed(x):
     """Tell whether a value is known while compiling."""
+
+
+def same(n, m, what):
+    """Raise ValueError unless two lengths are the same."""
+
+
+def zipped(*iterables):
+    """Return what `zip` does."""
+
+
+def nth(items, k):
+    """Return an item of what a loop can run over."""
+
+
+def but_first(items):
+    """Return what a loop runs over without the first item."""
 
 
 @fixed
@@ -96,46 +112,46 @@ def lengths(shape):
 # arrays of one value, and of evenly spaced ones
 
 
+def _filled(row, number, shape, dtype):
+    if not lengths(shape):
+        return np.array(number, dtype)
+    return row(*lengths(shape), dtype=name_of(dtype, "float64"))
+
+
+def _alike(row, number, a, dtype):
+    if not np.ndim(a):
+        return np.array(number, name_of(dtype, kind(a)))
+    return row(a, dtype=name_of(dtype, kind(a)))
+
+
 @means("numpy.zeros")
 def zeros(shape, dtype=float):
-    if not lengths(shape):
-        return np.array(0.0, dtype)
-    return rows.zeros(*lengths(shape), dtype=name_of(dtype, "float64"))
+    return _filled(rows.zeros, 0.0, shape, dtype)
 
 
 @means("numpy.ones")
 def ones(shape, dtype=float):
-    if not lengths(shape):
-        return np.array(1.0, dtype)
-    return rows.ones(*lengths(shape), dtype=name_of(dtype, "float64"))
+    return _filled(rows.ones, 1.0, shape, dtype)
 
 
 @means("numpy.empty")
 def empty(shape, dtype=float):
-    if not lengths(shape):
-        return np.array(0.0, dtype)
-    return rows.empty(*lengths(shape), dtype=name_of(dtype, "float64"))
+    return _filled(rows.empty, 0.0, shape, dtype)
 
 
 @means("numpy.zeros_like")
 def zeros_like(a, dtype=None):
-    if not np.ndim(a):
-        return np.array(0.0, name_of(dtype, kind(a)))
-    return rows.zeros_like(a, dtype=name_of(dtype, kind(a)))
+    return _alike(rows.zeros_like, 0.0, a, dtype)
 
 
 @means("numpy.ones_like")
 def ones_like(a, dtype=None):
-    if not np.ndim(a):
-        return np.array(1.0, name_of(dtype, kind(a)))
-    return rows.ones_like(a, dtype=name_of(dtype, kind(a)))
+    return _alike(rows.ones_like, 1.0, a, dtype)
 
 
 @means("numpy.empty_like")
 def empty_like(prototype, dtype=None):
-    if not np.ndim(prototype):
-        return np.array(0.0, name_of(dtype, kind(prototype)))
-    return rows.empty_like(prototype, dtype=name_of(dtype, kind(prototype)))
+    return _alike(rows.empty_like, 0.0, prototype, dtype)
 
 
 @means("numpy.full")
@@ -192,7 +208,7 @@ def astype(a, dtype, copy=True):
 def item(a, *args):
     index = (0,) * np.ndim(a) if not args else args
     array = np.ravel(a) if len(args) == 1 and np.ndim(a) > 1 else a
-    return rows.cast(array[index], dtype=kind(a), python=True)
+    return typed(array[index], None, python=True)
 
 
 @means("numpy.size")
@@ -200,7 +216,30 @@ def size(a, axis=None):
     return np.asarray(a).size if axis is None else np.shape(a)[axis]
 
 
+@means("numpy.array")
+def array(object, dtype=None, *, copy=True):
+    if not copy:
+        return refused("`copy` is known as True only")
+    made = np.asarray(object, dtype)
+    return rows.copy(made) if made is object else made
+
+
 # other shapes
+
+
+@means("numpy.shape")
+def shape_of(a):
+    return np.asarray(a).shape if np.ndim(a) else ()
+
+
+@means("numpy.squeeze", ".squeeze")
+def squeeze(a, axis=None):
+    x = np.asarray(a)
+    ones = [k for k, n in enumerate(x.shape) if is_fixed(n) and n == 1]
+    drop = ones if axis is None else axes_of(axis, np.ndim(a))
+    for k in drop:
+        same(x.shape[k], 1, "cannot squeeze an axis whose length is not one")
+    return x[subscript(np.ndim(a), drop, 0)]
 
 
 @means("numpy.reshape")
@@ -443,7 +482,7 @@ def round_number(number, ndigits=None):
         return rows.round_to(number, ndigits)
     if ndigits is not None:
         return round_array(number, ndigits)
-    return rows.cast(rows.rint(number, via="np"), dtype="int64", python=True)
+    return typed(rows.rint(number, via="np"), "int64", python=True)
 
 
 @means("numpy.dot", ".dot")
@@ -479,6 +518,72 @@ def sort(a, axis=-1, kind=None):
 
 
 # Python's own
+
+
+def single(x):
+    """Return a number, or the only element of an array."""
+    if not np.ndim(x):
+        return x
+    if [n for n in x.shape if not is_fixed(n) or n != 1]:
+        return refused("only an array of one element is a number")
+    return x[(0,) * np.ndim(x)]
+
+
+@means("builtins.float")
+def to_float(x=0.0, /):
+    return parsed(x, 0.0) if isinstance(x, str) else typed(single(x), "float64", True)
+
+
+@means("builtins.int")
+def to_int(x=0, /):
+    if isinstance(x, str):
+        return parsed(x, 0)
+    n = single(x)
+    if kind(n) in ("float64", "float32"):
+        return rows.to_int(n)
+    return typed(n, "int64", python=True)
+
+
+@fixed
+def parsed(text, number):
+    """Return the number that a text stands for."""
+    return type(number)(text)
+
+
+@means("builtins.isinstance")
+def is_instance(obj, classes, /):
+    return derives(type(obj), classes)
+
+
+@fixed
+def derives(cls, classes):
+    """Tell whether a class is one of some."""
+    return issubclass(cls, classes)
+
+
+@means("builtins.list", "builtins.tuple")
+def to_list(items=(), /):
+    return [*items]
+
+
+@means("builtins.dict")
+def to_dict(start=None, /, **items):
+    return {**items} if start is None else {**start, **items}
+
+
+@means("builtins.zip")
+def zip_items(*iterables, strict=False):
+    for other in iterables[1:] if strict else ():
+        same(len(other), len(iterables[0]), "zip() arguments differ in length")
+    return zipped(*iterables)
+
+
+@means("functools.reduce")
+def reduce_items(function, iterable, *initial):
+    total = initial[0] if initial else nth(iterable, 0)
+    for x in iterable if initial else but_first(iterable):
+        total = function(total, x)
+    return total
 
 
 @means("numpy.float64")

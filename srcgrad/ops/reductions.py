@@ -229,37 +229,45 @@ def _scan(kernel: str) -> Any:
 
 
 _AXES = "axis=None, keepdims=False"
+_DTYPE: Any = {"behind_axis": ("dtype", "out")}
+_OUT: Any = {"behind_axis": ("out",)}
 _NO_ITEMS = "zero-size array to reduction operation {} which has no identity"
 
 linear(f"sum(x, {_AXES})", _reduced(wide), x=_sum, kernel=_sum_kernel,
-       callables=dotted("sum"), methods=("sum",))  # fmt: skip
+       callables=dotted("sum"), methods=("sum",), many_axes=True, **_DTYPE)  # fmt: skip
 linear(f"mean(x, {_AXES})", _reduced(real), x=_mean, callables=dotted("mean"),
-       kernel=_reduction("mean", nested, real), methods=("mean",))  # fmt: skip
+       kernel=_reduction("mean", nested, real), methods=("mean",),
+       many_axes=True, **_DTYPE)  # fmt: skip
 rule(f"prod(x, {_AXES})", _reduced(wide), x=_prod, callables=dotted("prod"),
-     kernel=_reduction("prod", nested, wide), methods=("prod",))  # fmt: skip
+     kernel=_reduction("prod", nested, wide), methods=("prod",),
+     many_axes=True, **_DTYPE)  # fmt: skip
 for _name, _largest in (("max", True), ("min", False)):
     rule(f"{_name}(x, {_AXES})", _reduced(same_dtype, _NO_ITEMS.format(_name)),
          x=_extreme, kernel=_reduction("best", nested, same_dtype, str(_largest)),
-         callables=dotted(f"{_name} a{_name}"), methods=(_name,))  # fmt: skip
+         callables=dotted(f"{_name} a{_name}"), methods=(_name,), many_axes=True,
+         **_OUT)  # fmt: skip
     constant(f"arg{_name}(x, {_AXES})",
              _reduced(lambda _: "int64", "attempt to get argmax of an empty sequence"),
              kernel=_reduction("argbest", apart, same_dtype, str(_largest)),
-             callables=dotted(f"arg{_name}"), methods=(f"arg{_name}",))  # fmt: skip
+             callables=dotted(f"arg{_name}"), methods=(f"arg{_name}",),
+             **_OUT)  # fmt: skip
 for _name, _rule, _root in (("var", _var, False), ("std", _std, True)):
     rule(f"{_name}(x, axis=None, ddof=0, keepdims=False)", _reduced(real), x=_rule,
          kernel=_reduction("var", apart, real, "{ddof}", str(_root)),
-         callables=dotted(_name), methods=(_name,))  # fmt: skip
+         callables=dotted(_name), methods=(_name,), many_axes=True,
+         **_DTYPE)  # fmt: skip
 for _name in ("any", "all"):
     constant(f"{_name}(x, {_AXES})", _reduced(lambda _: "bool"),
              kernel=_reduction(_name, apart, same_dtype),
-             callables=dotted(_name), methods=(_name,))  # fmt: skip
+             callables=dotted(_name), methods=(_name,), many_axes=True,
+             **_OUT)  # fmt: skip
 constant(f"count_nonzero(x, {_AXES})", _reduced(lambda _: "int64"),
          kernel=_reduction("count", apart, same_dtype),
-         callables=dotted("count_nonzero"))  # fmt: skip
+         callables=dotted("count_nonzero"), many_axes=True)  # fmt: skip
 linear("cumsum(x, axis=None)", _along(wide), x=_cumsum, kernel=_scan("cumsum3"),
-       callables=dotted("cumsum"), methods=("cumsum",))  # fmt: skip
+       callables=dotted("cumsum"), methods=("cumsum",), **_DTYPE)  # fmt: skip
 rule("cumprod(x, axis=None)", _along(wide), x=_cumprod, kernel=_scan("cumprod3"),
-     callables=dotted("cumprod"), methods=("cumprod",))  # fmt: skip
+     callables=dotted("cumprod"), methods=("cumprod",), **_DTYPE)  # fmt: skip
 
 
 # what prod and cumprod are differentiated with

@@ -75,7 +75,8 @@ class Row:
 
     `params` are the operands; the last may be starred (`*arrays`). `attrs` are static
     keywords with their defaults. `shape_only` names operands of which only the shape
-    is read. `domain` holds sample points for the tests.
+    is read. With `many_axes` its `axis` may be a tuple; `behind_axis` are NumPy's own
+    parameters that follow it there. `domain` holds sample points for the tests.
 
     `spell` is the NumPy name of the row, or a template of its text; there `{*shape}`
     are starred operands as they are and `{shape}` their tuple, and `{keywords}` are the
@@ -113,6 +114,8 @@ class Row:
     callables: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     shape_only: frozenset[str] = frozenset()
+    many_axes: bool = False
+    behind_axis: tuple[str, ...] = ()
     domain: tuple[float, float] = (0.3, 1.7)
 
     def param(self, k: int) -> str:
