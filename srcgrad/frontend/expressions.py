@@ -243,14 +243,12 @@ def truth(reader: Reader, thing: Thing) -> Operand:
             return const(bool(thing.value))
         case v.Record():
             return const(True)
-        case Ref(root, path, Array(_, dims) as type) if not root.listlike:
-            if any(d.known != 1 for d in dims):
-                raise reader.problem(
-                    "SG402", "the truth value of an array is ambiguous",
-                    "use `np.any(...)` or `np.all(...)`",
-                )  # fmt: skip
-            path = (*path, indexing.first(type))
-            return truth(reader, build.read(reader.version(root), path))
+        case Ref(root=root, type=Array()) if not root.listlike:
+            what, help = (
+                "the truth value of an array is ambiguous",
+                "use `np.any(...)` or `np.all(...)`",
+            )
+            return truth(reader, indexing.single(reader, thing, what, help))
         case Tuple() | v.Cell() | Ref(type=Array() | ListOf()):
             out = build.op("gt", calls.length(reader, thing), const(0))
         case _:

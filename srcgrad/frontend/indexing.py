@@ -10,7 +10,7 @@ from srcgrad.frontend import build, calls, expressions, stacks
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
-from srcgrad.ops import prelude
+from srcgrad.ops import python
 from srcgrad.types import Array, Dim, ListOf, Scalar
 
 _FULL = Slice(None, None, None)
@@ -37,9 +37,13 @@ def slice_value(reader: build.Reader, node: ast.Slice) -> SliceValue:
     return SliceValue(*(_NONE if p is None else reader.expression(p) for p in parts))
 
 
-def first(type: Array) -> Index:
-    """Return the index of the only element of an array of ones."""
-    return Index((const(0),) * type.rank)
+def single(reader: build.Reader, thing: Thing, *refusal: str) -> Thing:
+    """Return the only element of an array; what is no array is left as it is."""
+    if not isinstance(thing, Ref) or not isinstance(thing.type, Array):
+        return thing
+    if any(d.known != 1 for d in thing.type.dims):
+        raise reader.problem("SG402", *refusal)
+    return at(reader, thing, *[const(0)] * thing.type.rank)
 
 
 def at(reader: build.Reader, ref: Ref, *items: Item) -> Thing:
@@ -110,7 +114,7 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if isinstance(held, Ref):
         if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
             given = [owner, index.start, index.stop, index.step]
-            return calls.apply(reader, Static(prelude.list_part), given, {})
+            return calls.apply(reader, Static(python.list_part), given, {})
         path = _path(reader, held, index)
         if index == _ELLIPSIS:
             return held

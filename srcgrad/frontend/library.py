@@ -22,7 +22,7 @@ from srcgrad.frontend import build, calls, containers, expressions
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.ops import ROWS, Row, find_method, prelude
+from srcgrad.ops import ROWS, Row, find_method, prelude, python
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array
 
@@ -62,14 +62,16 @@ def _by_identity() -> dict[int, tuple[Any, str, Any]]:
             value = getattr(owner, attribute, None)
             if value is not None:
                 found[id(value)] = (value, name, meaning)
-    for function in filter(_is_definition, vars(prelude).values()):
+    own = [*vars(prelude).values(), *vars(python).values()]
+    for function in filter(_is_definition, own):
         found.setdefault(id(function), (function, "", function))
     return found
 
 
 def _is_definition(meaning: Any) -> bool:
     """Tell a function of the prelude from what the frontend reads itself."""
-    return inspect.isfunction(meaning) and meaning.__module__ == prelude.__name__
+    homes = (prelude.__name__, python.__name__)
+    return inspect.isfunction(meaning) and meaning.__module__ in homes
 
 
 def known_names() -> list[str]:

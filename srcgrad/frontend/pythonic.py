@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from srcgrad.builder import const
-from srcgrad.frontend import build, calls, expressions, iteration
+from srcgrad.frontend import build, calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
-from srcgrad.frontend.library import handles
+from srcgrad.frontend.library import cast, handles
 from srcgrad.frontend.values import Ref, Static, Thing
-from srcgrad.ir import Const, Value
+from srcgrad.ir import Const, Operand, Value
 
 NONE = Static(None)
 _PYTHON = {"float64": float, "int64": int, "bool": bool}
@@ -55,6 +55,28 @@ def _but_first(reader: build.Reader, items: Thing) -> Thing:
 @handles("srcgrad.ops.prelude.nth")
 def _nth(reader: build.Reader, items: Thing, k: Any) -> Thing:
     return iteration.sequence(reader, items).item(k)
+
+
+def _single(reader: build.Reader, x: Thing) -> Operand:
+    what = "only an array of one element is a number"
+    return reader.operand(indexing.single(reader, x, what))
+
+
+@handles("builtins.float")
+def _float(reader: build.Reader, x: Any = 0.0, /) -> Thing:
+    if isinstance(x, Static) and isinstance(x.value, str):
+        return const(float(x.value))
+    return cast(reader, _single(reader, x), "float64", True)
+
+
+@handles("builtins.int")
+def _int(reader: build.Reader, x: Any = 0, /) -> Thing:
+    if isinstance(x, Static) and isinstance(x.value, str):
+        return const(int(x.value))
+    operand = _single(reader, x)
+    if operand.type.dtype.startswith("float"):
+        return reader.thing(reader.build.op("to_int", operand))
+    return cast(reader, operand, "int64", True)
 
 
 @handles("builtins.bool", "numpy.bool_")

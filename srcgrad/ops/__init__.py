@@ -7,6 +7,8 @@ from srcgrad.ops import (
     indexing,
     linalg,
     lists,
+    prelude,
+    python,
     reductions,
     shaping,
 )
@@ -23,6 +25,8 @@ __all__ = [
     "indexing",
     "linalg",
     "lists",
+    "prelude",
+    "python",
     "reductions",
     "shaping",
 ]

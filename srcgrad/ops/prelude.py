@@ -10,10 +10,8 @@ frontend reads itself (`typed`, `viewed`, `is_fixed`) have no body here.
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -425,20 +423,6 @@ def _column(a):
     return np.asarray(a) if np.ndim(a) > 1 else np.atleast_1d(a)[:, None]
 
 
-def list_part(items, start, stop, step):
-    by = 1 if step is None else step
-    n = len(items)
-    if by > 0:
-        low, first, last = 0, 0, n
-    else:
-        low, first, last = -1, n - 1, -1
-    if start is not None:
-        first = max(start + n, low) if start < 0 else min(start, n + low)
-    if stop is not None:
-        last = max(stop + n, low) if stop < 0 else min(stop, n + low)
-    return [items[k] for k in range(first, last, by)]
-
-
 # selected, rounded, multiplied
 
 
@@ -517,75 +501,6 @@ def sort(a, axis=-1, kind=None):
     a[...] = np.sort(a, axis=axis)
 
 
-# Python's own
-
-
-def single(x):
-    """Return a number, or the only element of an array."""
-    if not np.ndim(x):
-        return x
-    if [n for n in x.shape if not is_fixed(n) or n != 1]:
-        return refused("only an array of one element is a number")
-    return x[(0,) * np.ndim(x)]
-
-
-@means("builtins.float")
-def to_float(x=0.0, /):
-    return parsed(x, 0.0) if isinstance(x, str) else typed(single(x), "float64", True)
-
-
-@means("builtins.int")
-def to_int(x=0, /):
-    if isinstance(x, str):
-        return parsed(x, 0)
-    n = single(x)
-    if kind(n) in ("float64", "float32"):
-        return rows.to_int(n)
-    return typed(n, "int64", python=True)
-
-
-@fixed
-def parsed(text, number):
-    """Return the number that a text stands for."""
-    return type(number)(text)
-
-
-@means("builtins.isinstance")
-def is_instance(obj, classes, /):
-    return derives(type(obj), classes)
-
-
-@fixed
-def derives(cls, classes):
-    """Tell whether a class is one of some."""
-    return issubclass(cls, classes)
-
-
-@means("builtins.list", "builtins.tuple")
-def to_list(items=(), /):
-    return [*items]
-
-
-@means("builtins.dict")
-def to_dict(start=None, /, **items):
-    return {**items} if start is None else {**start, **items}
-
-
-@means("builtins.zip")
-def zip_items(*iterables, strict=False):
-    for other in iterables[1:] if strict else ():
-        same(len(other), len(iterables[0]), "zip() arguments differ in length")
-    return zipped(*iterables)
-
-
-@means("functools.reduce")
-def reduce_items(function, iterable, *initial):
-    total = initial[0] if initial else nth(iterable, 0)
-    for x in iterable if initial else but_first(iterable):
-        total = function(total, x)
-    return total
-
-
 @means("numpy.float64")
 def float64(x=0.0):
     return typed(x, "float64")
@@ -599,84 +514,3 @@ def float32(x=0.0):
 @means("numpy.int64")
 def int64(x=0):
     return int(x)
-
-
-@means("math.log")
-def log(x, base=None):
-    if base is None:
-        return rows.log(x, via="math")
-    return rows.log(x, via="math") / rows.log(base, via="math")
-
-
-@means("builtins.pow", "math.pow")
-def power(base, exp):
-    return base**exp
-
-
-@means("builtins.divmod")
-def divide(x, y):
-    return x // y, x % y
-
-
-@means("builtins.sum", "math.fsum")
-def sum_items(iterable, start=0):
-    return reduce(_plus, iterable, start)
-
-
-def _plus(total, x):
-    # `0 + x` is x.
-    return x if is_fixed(total) and _is_zero(total) else total + x
-
-
-@fixed
-def _is_zero(x):
-    return isinstance(x, int) and x == 0
-
-
-@means("math.prod")
-def multiply_items(iterable, start=1):
-    return reduce(lambda product, x: product * x, iterable, start)
-
-
-@means("builtins.max")
-def largest(*args):
-    return reduce(_larger, args if len(args) > 1 else args[0])
-
-
-def _larger(x, y):
-    return builtins.max(x, y) if is_fixed(x) and is_fixed(y) else rows.max2(x, y)
-
-
-@means("builtins.min")
-def smallest(*args):
-    return reduce(_smaller, args if len(args) > 1 else args[0])
-
-
-def _smaller(x, y):
-    return builtins.min(x, y) if is_fixed(x) and is_fixed(y) else rows.min2(x, y)
-
-
-@means("builtins.any")
-def is_any(iterable):
-    return reduce(_either, iterable, False)
-
-
-def _either(x, y):
-    if is_fixed(x):
-        return x if x else bool(y)
-    if is_fixed(y):
-        return y if y else x
-    return rows.logical_or(x, bool(y))
-
-
-@means("builtins.all")
-def are_all(iterable):
-    return reduce(_both, iterable, True)
-
-
-def _both(x, y):
-    if is_fixed(x):
-        return bool(y) if x else x
-    if is_fixed(y):
-        return x if y else y
-    return rows.logical_and(x, bool(y))

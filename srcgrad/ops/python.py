@@ -1,0 +1,149 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-overload"
+"""What Python's own functions mean, in plain Python; see `prelude`."""
+
+from __future__ import annotations
+
+import builtins
+from functools import reduce
+
+from srcgrad.ops.prelude import (
+    but_first,
+    fixed,
+    is_fixed,
+    means,
+    nth,
+    rows,
+    same,
+    zipped,
+)
+
+
+@means("builtins.isinstance")
+def is_instance(obj, classes, /):
+    return derives(type(obj), classes)
+
+
+@fixed
+def derives(cls, classes):
+    """Tell whether a class is one of some."""
+    return issubclass(cls, classes)
+
+
+@means("builtins.list", "builtins.tuple")
+def to_list(items=(), /):
+    return [*items]
+
+
+@means("builtins.dict")
+def to_dict(start=None, /, **items):
+    return {**items} if start is None else {**start, **items}
+
+
+@means("builtins.zip")
+def zip_items(*iterables, strict=False):
+    for other in iterables[1:] if strict else ():
+        same(len(other), len(iterables[0]), "zip() arguments differ in length")
+    return zipped(*iterables)
+
+
+@means("functools.reduce")
+def reduce_items(function, iterable, *initial):
+    total = initial[0] if initial else nth(iterable, 0)
+    for x in iterable if initial else but_first(iterable):
+        total = function(total, x)
+    return total
+
+
+@means("math.log")
+def log(x, base=None):
+    if base is None:
+        return rows.log(x, via="math")
+    return rows.log(x, via="math") / rows.log(base, via="math")
+
+
+@means("builtins.pow", "math.pow")
+def power(base, exp):
+    return base**exp
+
+
+@means("builtins.divmod")
+def divide(x, y):
+    return x // y, x % y
+
+
+@means("builtins.sum", "math.fsum")
+def sum_items(iterable, start=0):
+    return reduce(_plus, iterable, start)
+
+
+def _plus(total, x):
+    # `0 + x` is x.
+    return x if is_fixed(total) and _is_zero(total) else total + x
+
+
+@fixed
+def _is_zero(x):
+    return isinstance(x, int) and x == 0
+
+
+@means("math.prod")
+def multiply_items(iterable, start=1):
+    return reduce(lambda product, x: product * x, iterable, start)
+
+
+@means("builtins.max")
+def largest(*args):
+    return reduce(_larger, args if len(args) > 1 else args[0])
+
+
+def _larger(x, y):
+    return builtins.max(x, y) if is_fixed(x) and is_fixed(y) else rows.max2(x, y)
+
+
+@means("builtins.min")
+def smallest(*args):
+    return reduce(_smaller, args if len(args) > 1 else args[0])
+
+
+def _smaller(x, y):
+    return builtins.min(x, y) if is_fixed(x) and is_fixed(y) else rows.min2(x, y)
+
+
+@means("builtins.any")
+def is_any(iterable):
+    return reduce(_either, iterable, False)
+
+
+def _either(x, y):
+    if is_fixed(x):
+        return x if x else bool(y)
+    if is_fixed(y):
+        return y if y else x
+    return rows.logical_or(x, bool(y))
+
+
+@means("builtins.all")
+def are_all(iterable):
+    return reduce(_both, iterable, True)
+
+
+def _both(x, y):
+    if is_fixed(x):
+        return bool(y) if x else x
+    if is_fixed(y):
+        return x if y else y
+    return rows.logical_and(x, bool(y))
+
+
+def list_part(items, start, stop, step):
+    by = 1 if step is None else step
+    n = len(items)
+    if by > 0:
+        low, first, last = 0, 0, n
+    else:
+        low, first, last = -1, n - 1, -1
+    if start is not None:
+        first = max(start + n, low) if start < 0 else min(start, n + low)
+    if stop is not None:
+        last = max(stop + n, low) if stop < 0 else min(stop, n + low)
+    return [items[k] for k in range(first, last, by)]
