@@ -1,8 +1,8 @@
 """Write a function as the text that Numba compiles: loops, explicit dtypes, checks.
 
 The structure is that of the readable text: the same trees, the same names but that no
-two types share one. Array statements are loop nests (`kernel_arrays.py`), subscripts
-are checked where they are not certain to be inside (`kernel_checks.py`), and where
+two types share one. Array statements are loop nests (`kernel_places.py`), subscripts
+are checked where they are not certain to be inside (`kernel_scalars.py`), and where
 plain Python would raise, the kernel raises too, without a message: its caller then runs
 the user's own function to get the very exception.
 """
@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Regions
-from srcgrad.emit.kernel_arrays import Arrays
+from srcgrad.emit.kernel_bounds import Bounds
+from srcgrad.emit.kernel_places import Places
+from srcgrad.emit.kernel_scalars import is_sum
 from srcgrad.emit.names import name_values
 from srcgrad.emit.nest import fold
 from srcgrad.emit.spelling import ATOM
 from srcgrad.emit.writer import Line
 from srcgrad.types import Array, ListOf
-from srcgrad.walk import outs
+from srcgrad.walk import every, outs
 
 
 def emit_kernel(function: ir.Function) -> list[Line]:
@@ -30,7 +33,11 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     The kernel takes the parameters in order and returns its results as a tuple. It uses
     the names `np`, `math` and the runtime kernels that `used_runtime` finds.
     """
-    nest = fold(function, Regions(function))
+    bounds = Bounds(Regions(function))
+    # What loops run between has a name, so that checks before them may use it.
+    loops = [s for s in every(function.body) if isinstance(s, ir.For)]
+    named = {p for s in loops for x in (s.start, s.stop) for p in _terms(bounds, x)}
+    nest = fold(function, bounds.regions, named)
     taken = {"np", "math"}
     naming = name_values(function, nest, taken, typed=True)
     writer = _Kernel(nest, naming, taken)
@@ -48,6 +55,15 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     return writer.lines
 
 
+def _terms(bounds: Bounds, x: ir.Operand) -> Iterator[Any]:
+    made = bounds.made(x)
+    if x.name or not isinstance(made, ir.Op) or not is_sum(bounds, made):
+        yield x
+        return
+    for arg in made.args:
+        yield from _terms(bounds, arg)
+
+
 def used_runtime(lines: Iterable[Line]) -> set[str]:
     """Return the names of the runtime kernels that a text calls.
 
@@ -59,7 +75,7 @@ def used_runtime(lines: Iterable[Line]) -> set[str]:
     }
 
 
-class _Kernel(Arrays):
+class _Kernel(Places):
     def result(self, x: ir.Operand) -> str:
         """Return a result as text: a number, or an array that is no view."""
         if ir.owned(x.type) and (x in self.nest.folded or x not in self.regions.buffer):
@@ -79,14 +95,7 @@ class _Kernel(Arrays):
                 text = self.element(s.base, s.path, s)
                 self.line(f"{self.naming[s.out]} = {text.text}")
             case ir.Write() | ir.Accumulate():
-                type = self.scratch.place(s.base.type, s.path)
-                if isinstance(type, Array):
-                    self.store(s)
-                    return
-                value = self.shown_as(s.value, type.dtype).text
-                place = self.element(s.base, s.path, s).text
-                sign = "+=" if isinstance(s, ir.Accumulate) else "="
-                self.line(f"{place} {sign} {value}")
+                self.store(s, "+=" if isinstance(s, ir.Accumulate) else "=")
             case ir.Take():
                 self.take(s)
             case ir.Push():
@@ -114,6 +123,23 @@ class _Kernel(Arrays):
         else:
             self.compute(out, s, name)
         del self.nest.folded[out]
+
+    def store(self, s: ir.Write | ir.Accumulate, sign: str) -> None:
+        """Write a statement that changes a part of an array."""
+        value: Any = s.value
+        if not isinstance(self.scratch.place(s.base.type, s.path), Array):
+            text = self.shown_as(value, s.base.type.dtype).text
+            self.line(f"{self.element(s.base, s.path, s).text} {sign} {text}")
+            return
+        if self.overlaps(value, s.base, s.path):
+            name, value = self.compute(value, s), ir.Value("z", value.type)
+            spots = {value: self.all_of(name, value.type)}
+        else:
+            spots = self.leaves(value, s)
+        target = self.spot(s.base, s.path, s)
+        with self.nest_over(target, spots) as index:
+            text = self.shown_as(value, target.dtype).text
+            self.line(f"{target.element(index)} {sign} {text}")
 
     def take(self, s: ir.Take) -> None:
         """Write `value = x[path]; x[path] = 0`."""

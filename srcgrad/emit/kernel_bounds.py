@@ -12,13 +12,14 @@ anything.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import Assert, Carry, Const, For, If, Op, Operand, Stmt, Value, While
+from srcgrad.ir import Assert, Const, For, If, Loop, Op, Operand, Stmt, Value, While
 from srcgrad.types import Dim
-from srcgrad.walk import every
+from srcgrad.walk import every, handed
 
 _LENGTHS = {"dim", "length", "slice_length", "range_length"}
 _ONE = Dim(1)
@@ -38,10 +39,13 @@ class Bounds:
         self._facts: dict[Stmt, list[Dim]] = {}
         body = every(regions.function.body)
         self._asserts = [s for s in body if isinstance(s, Assert)]
+        self._bits: dict[Value, float] = {}
 
     def made(self, x: Any) -> Any:
         """Return the statement that an integer comes from."""
         return self.regions.definition.get(x)
+
+    # what is never negative
 
     def holds(self, dim: Dim, at: Stmt, also: Sequence[Dim] = ()) -> bool:
         """Tell whether an expression is never negative where a statement runs."""
@@ -89,7 +93,7 @@ class Bounds:
     def _natural(self, atom: Any) -> bool:
         """Tell whether an integer is a length or a count."""
         made = self.made(atom)
-        if isinstance(made, For | While):
+        if isinstance(made, Loop):
             return made.trips is atom
         if not isinstance(made, Op) or made.row in _LENGTHS:
             return isinstance(made, Op)
@@ -141,18 +145,18 @@ class Bounds:
         """Return what a test tells where it came out true, or false."""
         made = self.made(cond)
         if isinstance(made, If) and holds:  # `a and b` has False in its other arm
-            merge = next(m for m in made.merges if m.out is cond)
-            if isinstance(merge.orelse, Const) and not merge.orelse.value:
-                return self._truth(made.cond, True) + self._truth(merge.then, True)
+            then, orelse = (a for a, out in handed(made) if out is cond)
+            if isinstance(orelse, Const) and not orelse.value:
+                return self._truth(made.cond, True) + self._truth(then, True)
         if not isinstance(made, Op):
             return []
         if made.row in ("not_", "logical_not"):
             return self._truth(made.args[0], not holds)
         if made.row == "logical_and" and holds:
             return [f for a in made.args for f in self._truth(a, True)]
+        row = made.row if holds else _OPPOSITE.get(made.row, "")
         if any(a.type.dtype != "int64" or a.type.rank for a in made.args):
             return []
-        row = made.row if holds else _OPPOSITE.get(made.row, "")
         if row not in _OPPOSITE:
             return []
         more = self.linear(made.args[0]) - self.linear(made.args[1])
@@ -161,77 +165,63 @@ class Bounds:
                 "eq": [more, less]}  # fmt: skip
         return told.get(row, [])
 
+    # what fits
 
-class Sizes:
-    """How many bits the integers of a function can take."""
-
-    def __init__(self, regions: Regions) -> None:
-        self.regions = regions
-        self._known: dict[Value, int] = {}
-
-    def leaves(self, op: Op) -> bool:
+    def overflows(self, op: Op) -> bool:
         """Tell whether an operation on Python ints may leave 64 bits."""
         python = op.out.type.python and op.out.type.dtype == "int64"
         return python and self._result(op) >= _ANY
 
-    def bits(self, x: Operand) -> int:
+    def bits(self, x: Operand) -> float:
         """Return the bits that the absolute value of a number can take."""
         if isinstance(x, Const):
             return int(x.value).bit_length()
         if x.type.dtype != "int64":
             return 1 if x.type.dtype == "bool" else _ANY
-        if x not in self._known:
-            self._known[x] = _ANY  # in a circle nothing else is certain
-            self._known[x] = min(self._made(x), _ANY)
-        return self._known[x]
+        if x not in self._bits:
+            self._bits[x] = _ANY  # in a circle nothing else is certain
+            self._bits[x] = min(self._of(x), _ANY)
+        return self._bits[x]
 
-    def _made(self, x: Value) -> int:
-        made = self.regions.definition.get(x)
-        match made:
+    def _of(self, x: Value) -> float:
+        match made := self.made(x):
             case Op():
                 return self._result(made)
-            case If():
-                merge = next(m for m in made.merges if m.out is x)
-                return max(self.bits(merge.then), self.bits(merge.orelse))
             case For() if x is made.var:
                 turns = _COUNT + self.bits(made.step) + 1
                 return max(self.bits(made.start), min(self.bits(made.stop), turns)) + 1
+            case For() | While() if x is made.trips:
+                return _COUNT
             case For() | While():
-                if x is made.trips:
-                    return _COUNT
-                return self._carried(
-                    next(c for c in made.carries if x in (c.inn, c.out))
-                )
+                (c,) = (c for c in made.carries if x in (c.inn, c.out))
+                first, step = self.bits(c.init), self._step(c.yld, c.inn)
+                if step == math.inf:
+                    return max(first, self.bits(c.yld))
+                return max(first, _COUNT + step + 1) + 1
+            case If():
+                return max(self.bits(a) for a, out in handed(made) if out is x)
         return _ANY
 
-    def _carried(self, carry: Carry) -> int:
-        step = self._step(carry.yld, carry.inn)
-        if step is None:
-            return max(self.bits(carry.init), self.bits(carry.yld))
-        return max(self.bits(carry.init), _COUNT + step + 1) + 1
-
-    def _step(self, x: Operand, start: Value) -> int | None:
-        """Return the bits of what is added to a value; None if it is no sum."""
+    def _step(self, x: Operand, start: Value) -> float:
+        """Return the bits of what is added to a value; infinite if it is no sum."""
         if x is start:
             return 0
-        made = self.regions.definition.get(x) if isinstance(x, Value) else None
-        parts: list[int | None] = []
-        if isinstance(made, Op) and made.row in ("add", "sub"):
-            one, two = made.args
-            if made.row == "add" and self._step(one, start) is None:
-                one, two = two, one
-            parts = [self._step(one, start), self.bits(two)]
-        elif isinstance(made, If):
-            merge = next(m for m in made.merges if m.out is x)
-            parts = [self._step(a, start) for a in (merge.then, merge.orelse)]
-        elif isinstance(made, For | While):
-            for c in made.carries:
-                if c.out is x:
-                    parts = [self._step(c.init, start), self._step(c.yld, c.inn)]
-        known = [p for p in parts if p is not None]
-        return max(known) + 1 if known and len(known) == len(parts) else None
+        match made := self.made(x):
+            case Op(row="add" | "sub", args=(one, two)):
+                ways = [(one, two)] + [(two, one)] * (made.row == "add")
+                added = (max(self._step(a, start), self.bits(b)) for a, b in ways)
+                return min(added) + 1
+            case If():
+                parts = [self._step(a, start) for a, out in handed(made) if out is x]
+            case For() | While():
+                carried = [c for c in made.carries if c.out is x]
+                parts = [self._step(c.init, start) for c in carried]
+                parts += [self._step(c.yld, c.inn) for c in carried]
+            case _:
+                parts = []
+        return max(parts, default=math.inf) + 1
 
-    def _result(self, op: Op) -> int:
+    def _result(self, op: Op) -> float:
         args = [self.bits(a) for a in op.args if not a.type.rank]
         match op.row:
             case "add" | "sub":

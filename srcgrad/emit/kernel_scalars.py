@@ -3,29 +3,79 @@
 Numba promotes by rules of its own (float32 with a Python float is a float64, small ints
 grow), so every operand is cast to the dtype that its row computes in, and no literal is
 left to be guessed at.
+
+A subscript that is certain to be inside its axis is not checked. One that runs with the
+variables of the loops around it is checked before those loops, by its least and its
+largest value, if it is used in every turn. Any other is checked where it is used. A
+check that is made is known afterwards, so it is made once.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import compress
 
-from srcgrad.emit.kernel_bounds import Sizes
+from srcgrad.builder import const
+from srcgrad.emit.kernel_bounds import Bounds
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import COMPARE, SUM, Text, fill, number
+from srcgrad.emit.spelling import COMPARE, SUM, TERM, UNARY, Text, fill, number
 from srcgrad.emit.writer import Writer
 from srcgrad.errors import Location
-from srcgrad.ir import Const, Op, Operand, Path, Stmt, Value
-from srcgrad.ops.table import ROWS, Row, np_dtype
-from srcgrad.types import promote
+from srcgrad.ir import Const, For, Op, Operand, Path, Stmt, Value, owned
+from srcgrad.ops.table import ROWS, np_dtype
+from srcgrad.types import Dim, combine, promote
+
+ONE = Dim(1)
+_SAFE = 56  # bits: a sum of a few such numbers fits into 64
+_UNIT: dict[Operand, int] = {const(1): 1, const(-1): -1}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Name:
+    """An integer of the kernel as text; `value` is what it is, or the length is of.
+
+    `known` is what it is in terms of the function's own integers.
+    """
+
+    text: Text
+    number: int
+    value: Value | None = None
+    known: Dim | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """A loop that is being written, and where its head is."""
+
+    loop: For
+    mark: int
+    indent: int
+    scope: int
+
+
+def total(form: Dim) -> str:
+    """Return a sum of names and numbers as text."""
+    text = ""
+    terms = sorted(form.terms, key=lambda term: term[1] < 0)
+    parts = [(a.text.at(TERM if f == 1 else UNARY), f) for a, f in terms]
+    parts = [(f"{abs(f)} * {t}" if f**2 > 1 else t, f) for t, f in parts]
+    if form.const or not parts:
+        first = bool(parts) and parts[0][1] < 0
+        parts.insert(0 if first else len(parts), (str(abs(form.const)), form.const))
+    for part, factor in parts:
+        sign = "-" if factor < 0 else "+"
+        text += f" {sign} {part}" if text else f"-{part}" if factor < 0 else part
+    return text
 
 
 def literal(value: float | int | bool, dtype: str) -> Text:
     """Return a number as a literal of a dtype."""
-    if dtype in ("bool", "int64"):
-        return number(bool(value) if dtype == "bool" else int(value))
-    if dtype == "float64":
-        return number(float(value))
+    if dtype in ("bool", "int64", "float64"):
+        return number({"bool": bool, "int64": int}.get(dtype, float)(value))
     shown = number(float(value) if dtype == "float32" else int(value))
     return Text(f"{np_dtype(dtype)}({shown.text})")
 
@@ -41,32 +91,58 @@ def cast(text: Text, given: str, wanted: str) -> Text:
     return Text(f"{np_dtype(wanted)}({text.text})")
 
 
+def is_sum(bounds: Bounds, stmt: Stmt | None) -> bool:
+    """Tell whether an integer is a sum that 64 bits hold; NumPy's sums wrap."""
+    if not isinstance(stmt, Op) or stmt.row not in ("add", "sub", "neg", "mul"):
+        return False
+    return stmt.out.type.python and not bounds.overflows(stmt)
+
+
 class Scalars(Writer):
-    """Scalar expressions."""
+    """Scalar expressions, and the checks of subscripts."""
 
     def __init__(self, nest: Nest, naming: Naming, taken: set[str]) -> None:
         super().__init__(nest, naming)
         self.regions = nest.regions
-        self.sizes = Sizes(nest.regions)
+        self.bounds = Bounds(nest.regions)
         self.taken = taken | set(naming.names.values())
         self.here: dict[Value, Text] = {}  # the leaves of the tree being written
-        self.kept: dict[Value, Text] = {}  # parts of the bounds of the loops around
+        self.names: dict[tuple[str, Value | Name], Name] = {}
+        self.frames: list[Frame] = []
+        self.proved: list[list[Dim]] = [[]]  # what earlier checks tell, block by block
 
     def begin(self, loc: Location) -> None:
         super().begin(loc)
         self.here.clear()
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Write an inner block: what is proved inside it is forgotten afterwards."""
+        self.proved.append([])
+        with super().inside():
+            yield
+        self.proved.pop()
+
+    def loop(self, s: For) -> None:
+        super().loop(s)
+        self.frames.pop()
+
+    def range(self, s: For) -> str:
+        """Return the arguments of `range`; note the loop that begins."""
+        self.frames.append(Frame(s, len(self.lines), self.indent, len(self.proved)))
+        return super().range(s)
+
     def fresh(self, name: str) -> str:
         """Return a name that no value and no other temporary has."""
-        found, k = f"{name}1", 1
-        while found in self.taken:
+        k = 1
+        while (found := f"{name}{k}") in self.taken:
             k += 1
-            found = f"{name}{k}"
         self.taken.add(found)
         return found
 
-    def hoist(self, text: Text, name: str = "t") -> Text:
+    def hoist(self, text: Text | str, name: str = "t") -> Text:
         """Give an expression a name of its own, on a line before the statement."""
+        text = Text(text) if isinstance(text, str) else text
         if re.fullmatch(r"-?[\w.]+(e[-+]?\d+)?", text.text):
             return text
         made = self.fresh(name)
@@ -91,9 +167,9 @@ class Scalars(Writer):
     def show(self, x: Operand) -> Text:
         if isinstance(x, Const):
             return literal(x.value, x.type.dtype)
-        if x in self.here or x in self.kept:
-            return self.here.get(x) or self.kept[x]
         stmt = self.folded(x)
+        if x in self.here:
+            return self.here[x]
         if stmt is None:
             return Text(self.naming[x])
         if isinstance(stmt, Op):
@@ -111,13 +187,19 @@ class Scalars(Writer):
         if row.loop is None:
             return self.call(op)
         loop = row.loop if isinstance(row.loop, str) else row.loop(op)
-        if row.exact and self.sizes.leaves(op):
+        if row.exact and self.bounds.overflows(op):
             loop = row.exact
         error, _, test = (row.check(op) if row.check else "").partition(" if ")
-        given = {
-            name: self.shown_as(x, self.computed_in(row, name, op) or x.type.dtype)
-            for name, x in zip(row.params, op.args, strict=True)
-        }
+        # The dtype that the row computes its operands in; nothing for their own.
+        common = {"bool": "bool", "own": ""}.get(row.takes, out)
+        if row.takes in ("common", "float"):
+            common = promote(*(a.type for a in op.args))
+            if row.takes == "float" and not common.startswith("float"):
+                common = "float64"
+        given = {}
+        for name, x in zip(row.params, op.args, strict=True):
+            dtype = "bool" if name == "c" else common or x.type.dtype
+            given[name] = self.shown_as(x, dtype)
         for name, text in given.items():
             hole = f"{{{name}}}"
             if loop.count(hole) > 1 or hole in test:
@@ -136,13 +218,151 @@ class Scalars(Writer):
             self.refuse(error, fill(test, given).text)
         return text
 
-    @staticmethod
-    def computed_in(row: Row, param: str, op: Op) -> str:
-        """Return the dtype that a row computes an operand in; nothing for its own."""
-        if param == "c" or row.takes == "bool":
-            return "bool"
-        if row.takes in ("common", "float"):
-            dtype = promote(*(a.type for a in op.args))
-            floats = row.takes == "common" or dtype.startswith("float")
-            return dtype if floats else "float64"
-        return "" if row.takes == "own" else op.out.type.dtype
+    # integers as sums of names
+
+    def named(
+        self, text: Text | str, value: Value | None = None, known: Dim | None = None
+    ) -> Dim:
+        """Return an integer that is text as a sum.
+
+        Where its value is not given, nothing of an equal text may be known of it: what
+        stands in the text may have changed.
+        """
+        text = Text(text) if isinstance(text, str) else text
+        if re.fullmatch(r"-?\d+", text.text):
+            return Dim(int(text.text))
+        made = Name(text, len(self.names), value, known)
+        return Dim.of(self.names.setdefault((text.text, value or made), made))
+
+    def form(self, x: Operand) -> Dim:
+        """Return an integer as a sum of names."""
+        if isinstance(x, Const):
+            return Dim(int(x.value))
+        stmt = self.folded(x)
+        if isinstance(stmt, Op) and is_sum(self.bounds, stmt):
+            found = combine(stmt.row, [self.form(a) for a in stmt.args])
+            if found is not None:
+                return found
+        text = self.show(x)
+        if stmt is not None:
+            self.here[x] = text  # what checks it needs stand once
+        return self.named(text, x, self.bounds.linear(x))
+
+    def simple(self, form: Dim, name: str) -> Dim:
+        """Return a sum that may be written several times."""
+        text = total(form)
+        if re.fullmatch(r"\w+( [+-] \w+)*", text):
+            return form
+        return self.named(self.hoist(Text(text, UNARY), name), None, self.known(form))
+
+    def known(self, form: Dim) -> Dim:
+        """Return a sum in terms of the function's own integers."""
+        return form.put({a: a.known for a, _ in form.terms if a.known is not None})
+
+    def sure(self, form: Dim, at: Stmt) -> bool:
+        """Tell whether a sum is certain not to be negative."""
+        proved = [d for dims in self.proved for d in dims]
+        return self.bounds.holds(self.known(form), at, proved)
+
+    # subscripts
+
+    def subscript(self, item: Operand, extent: Dim, at: Stmt, bare: bool) -> Dim:
+        """Return a subscript; raise before the statement if it may be outside."""
+        form = self.form(item)
+        low, high = form + extent, extent - form - ONE
+        inside = bare or self.sure(form, at) or self.sure(low, at)
+        needed = (not inside, not (bare or self.sure(high, at)))
+        if any(needed):
+            if not self.before_loops(form, extent, at, needed):
+                form = self.simple(form, "k")
+                ends = (form, extent.scaled(-1)), (form, extent)
+                self.refuse("IndexError", _outside(*ends, needed))
+            self.proved[-1] += map(self.known, (low, high))
+        return form + extent if form.known is not None and form.known < 0 else form
+
+    def before_loops(
+        self, form: Dim, extent: Dim, at: Stmt, needed: tuple[bool, bool]
+    ) -> bool:
+        """Check the extreme values before the loops around; tell whether it is done."""
+        low = high = form
+        used = [extent]  # what else the text of the check is made of
+        guards: list[str] = []
+        head: Frame | None = None
+        chain = self.regions.site[at].chain
+        for (stmt, _), frame in zip(chain[::-1], self.frames[::-1], strict=False):
+            loop = frame.loop
+            if stmt is not loop or loop.exit is not None or loop.step not in _UNIT:
+                break
+            ((own, _),) = self.form(loop.var).terms
+            atoms = {a for d in (low, high, *used) for a, _ in d.terms if a is not own}
+            there = all(self.is_there(a.value, loop) for a in atoms)
+            if not there or any(d.factor(own) for d in used):
+                break
+            sign, start, stop = (
+                _UNIT[loop.step],
+                *map(self.form, (loop.start, loop.stop)),
+            )
+            ends = start, stop - Dim(sign)
+            low = low.put({own: ends[sign * low.factor(own) < 0]})
+            high = high.put({own: ends[sign * high.factor(own) > 0]})
+            turns = self.known((stop - start).scaled(sign) - ONE)
+            if not self.bounds.holds(turns, loop):
+                guards.append(
+                    f"{total(start)} {'<' if sign > 0 else '>'} {total(stop)}"
+                )
+            used += [start, stop]
+            head = frame
+        if head is None:
+            return False
+        under, over = self.moved(low, extent.scaled(-1)), self.moved(high, extent)
+        if under is None or over is None:
+            return False
+        test = _outside(under, over, needed)
+        test = f"({test})" if guards and all(needed) else test
+        indent, mark = "    " * head.indent, head.mark
+        lines = [f"if {' and '.join([*guards, test])}:", "    raise IndexError"]
+        self.lines[mark:mark] = [(indent + text, self.at) for text in lines]
+        for frame in self.frames:
+            frame.mark += 2 * (frame.mark >= mark)
+        if not guards:
+            told = (low + extent, extent - high - ONE)
+            self.proved[head.scope - 1] += map(self.known, told)
+        return True
+
+    def moved(self, left: Dim, right: Dim) -> tuple[Dim, Dim] | None:
+        """Return a comparison none of whose sums may wrap; None if there is none."""
+        large = [
+            (atom, factor)
+            for atom, factor in left.terms
+            if not owned(atom.value.type) and self.bounds.bits(atom.value) > _SAFE
+        ]
+        if large and (len(large) > 1 or large[0][1] != 1):
+            return None
+        rest = left - Dim.of(large[0][0]) if large else Dim(0)
+        return left - rest, right - rest
+
+    def is_there(self, x: Value | None, loop: For) -> bool:
+        """Tell whether an integer, or an array's length, is known before a loop."""
+        if x is None or x in self.nest.folded:
+            return False
+        if not any(s is loop for s, _ in self.regions.chain[x]):
+            return True
+        mine = self.naming.find(x)
+        return owned(x.type) and any(
+            self.naming.find(c.inn) is mine and self.naming.find(c.init) is mine
+            for c in loop.carries
+            if isinstance(c.init, Value)
+        )
+
+
+def _outside(
+    under: tuple[Dim, Dim], over: tuple[Dim, Dim], needed: Sequence[bool]
+) -> str:
+    """Return the test that one is below another, or a second one not below another."""
+    (low, first), (high, last) = under, over
+    tests = [f"{total(low)} < {total(first)}", f"{total(high)} >= {total(last)}"]
+    if low.known is not None:
+        tests[0] = f"{total(first.scaled(-1))} < {-low.known}"
+    if high.known is not None:
+        tests[1] = f"{total(last)} < {high.known + 1}"
+    return " or ".join(compress(tests, needed))
