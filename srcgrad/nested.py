@@ -16,11 +16,11 @@ from srcgrad.clone import splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
-from srcgrad.frontend.entry import Reading, contained, flatten
+from srcgrad.frontend.entry import Reading, flatten, thing_of
 from srcgrad.frontend.values import Ref, Thing
 from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.specialise import Specialisation
-from srcgrad.trees import Known, Node, Tree, leaves, relabel, type_of_leaf
+from srcgrad.trees import Known, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar
 from srcgrad.walk import every, substitute
 
@@ -172,14 +172,10 @@ def splice_call(
     reader.effects = reader.effects or reading.effects
     results = splice(reader.build, reading.function, operands)
 
-    def thing(form: Tree) -> Thing:
-        if isinstance(form, Node):
-            return contained(reader, form, [thing(item) for item in form.items])
-        if form[0] == "leaf":
-            return reader.thing(results[form[1]])  # type: ignore[no-any-return]
-        return calls.lift(reader, form[1].value)
+    def leaf(form: Tree, name: str) -> Thing:
+        return reader.thing(results[form[1]])  # type: ignore[no-any-return]
 
-    return thing(reading.result)
+    return thing_of(reader, reading.result, leaf)
 
 
 def _without_units(block: Block) -> Block:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,11 +40,9 @@ class Dead(Exception):
 class NeedStatic(Exception):
     """A value must be known while compiling: specialise on the argument itself."""
 
-    def __init__(self, value: ir.Value) -> None:
-        super().__init__(value.name)
-        self.value = value
-        self.captures: list[Any] = []
-        self.leaf = ""
+    def __init__(self, leaf: str, captures: list[Any]) -> None:
+        super().__init__(leaf)
+        self.leaf, self.captures = leaf, captures
 
 
 @dataclass(slots=True)
@@ -64,11 +62,13 @@ class Frame:
 
 
 class Reader:
-    """Read functions into one Builder."""
+    """Read functions into one Builder; `capture` makes a value a hidden argument."""
+
+    capture: Callable[[Place, str, Any], v.Thing]
 
     def __init__(
         self, source: FunctionSource, names: Sequence[str] = (),
-        ones: dict[str, int] | None = None,
+        ones: dict[str, int] | None = None, writing: Collection[ast.expr] = (),
     ) -> None:  # fmt: skip
         self.build = Builder()
         self.build.ones, self.build.origin = ones or {}, (source.name, source.line)
@@ -80,13 +80,13 @@ class Reader:
         self.aliases: dict[ir.Value, Dim] = {}
         self.captured: dict[Any, v.Thing] = {}
         self.statics: list[tuple[Place, Any]] = []
-        self.capture: Any = None
-        self.leaves: set[ir.Value] = set()
+        self.captures: list[Any] = []
+        self.leaves: dict[ir.Value, str] = {}  # parameters, and what they are called
         self.dead = False
         self.effects = False
         self.made: dict[Any, Any] = {}
         self.wrote_list = False  # one kept as an array, so the heap does not tell
-        self.writing: set[ast.expr] = set()
+        self.writing = frozenset(writing)
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
         self.missed: dict[str, Any] = {}
@@ -480,7 +480,7 @@ class Reader:
         else:
             if node is None and site is None:
                 check_accepted(source, self.problems)
-            body, live = _prepared(tree, frozenset(self.writing))
+            body, live = _prepared(tree, self.writing)
         if self.frames:
             self.frames[-1].names = self.state.names
         frame = Frame(source, called, {}, live, outer or {}, site=site)

@@ -105,7 +105,7 @@ def static(reader: build.Reader, thing: Thing) -> Any:
             parts = (thing.start, thing.stop, thing.step)
             return slice(*(static(reader, p) for p in parts))
         case Value() if thing in reader.leaves:
-            raise build.NeedStatic(thing)
+            raise build.NeedStatic(reader.leaves[thing], reader.captures)
     raise reader.problem(
         "SG205", "this must be known while compiling",
         "pass a literal, or an argument that is not changed",

@@ -7,7 +7,6 @@ lengths are one. It is a plain nested tuple, so it is also the key of a speciali
 from __future__ import annotations
 
 import ast
-import dataclasses
 import itertools
 import re
 from collections.abc import Callable
@@ -19,13 +18,13 @@ import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
 from srcgrad import ir
 from srcgrad.builder import INT, const
 from srcgrad.frontend import values as v
-from srcgrad.frontend.build import NeedStatic, Reader
+from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift
 from srcgrad.frontend.iteration import TestWrites
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar, put_lengths
-from srcgrad.walk import consumed, every, inner_outs, outs, substitute
+from srcgrad.walk import consumed, every, inner_outs, named, outs, substitute
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,154 +74,138 @@ def read(
 
     Raises:
         SrcgradError: Something in the function is outside the language.
-        NeedStatic: The value of its `leaf` must be compiled in.
+        NeedStatic: The value of a leaf must be compiled in.
     """
     writing: set[ast.expr] = set()
     while True:
-        entry = _Entry(source, specs, names, fixed or {}, ones)
-        entry.reader.writing = writing
         try:
-            return entry.run()
+            return _Entry(source, names, ones, writing, fixed or {}).read(specs)
         except TestWrites as found:
             writing.add(found.test)
-        except NeedStatic as need:
-            need.captures = entry.captures
-            need.leaf = entry.leaves[entry.params.index(need.value)]
-            raise
 
 
-class _Entry:
+class _Entry(Reader):
+    """Read a function whose arguments are parameters."""
+
     def __init__(
-        self, source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...],
-        fixed: dict[str, Any], ones: dict[str, int] | None = None,
+        self, source: FunctionSource, names: tuple[str, ...],
+        ones: dict[str, int] | None, writing: set[ast.expr], fixed: dict[str, Any],
     ) -> None:  # fmt: skip
-        self.source, self.specs, self.fixed = source, specs, fixed
-        self.reader = Reader(source, names, ones)
-        self.reader.capture = self.capture
-        self.params: list[ir.Value] = []
-        self.leaves: list[str] = []
-        self.captures: list[Capture] = []
-        self.arguments: dict[v.Root, int] = {}
+        super().__init__(source, names, ones, writing)
+        self.source, self.fixed = source, fixed
+        self.arguments: dict[v.Root, ir.Value] = {}
         self.head: list[ir.Stmt] = []
 
-    def run(self) -> Reading:
-        reader, loc = self.reader, location(self.source, self.source.node)
-        things = {n: self.thing(s, n) for n, s in self.specs.items()}
-        containers = dict(reader.state.heap)
-        result = reader.function(self.source, things)
-        reader.problems.raise_if_any()
+    def read(self, specs: dict[str, Tree]) -> Reading:
+        self.specs = specs
+        things = {name: self.argument(spec, name) for name, spec in specs.items()}
+        containers = dict(self.state.heap)
+        result = self.function(self.source, things)
+        self.problems.raise_if_any()
         operands: list[ir.Operand] = []
         try:
-            form = flatten(reader, result, operands, self.own)
+            form = flatten(self, result, operands, self.own)
         except v.Gone as gone:
-            reader.gone(gone.cell)
-        reader.problems.raise_if_any()
-        count, written, lost = len(operands), [], False
+            self.gone(gone.cell)
+        self.problems.raise_if_any()
+        params, count = list(self.leaves), len(operands)
+        written, lost = [], False
         for cell, before in containers.items():
-            now = reader.state.heap.get(cell)
+            now = self.state.heap.get(cell)
             listlike = isinstance(now, v.Ref) and now.root.listlike > 0
-            lost |= now is not before and (reader.wrote_list or not listlike)
-        for root, position in self.arguments.items():
-            final = reader.state.ver.get(root)
+            lost |= now is not before and (self.wrote_list or not listlike)
+        for root, param in self.arguments.items():
+            final = self.state.ver.get(root)
             lost |= final is None
-            if final is not None and final is not self.params[position]:
-                written.append(position)
+            if final is not None and final is not param:
+                written.append(params.index(param))
                 operands.append(final)
-        body = ir.Block((*self.head, *reader.build.close().stmts))
         name = self.source.name if self.source.name.isidentifier() else "function"
-        function = ir.Function(name, tuple(self.params), body, tuple(operands), loc)
-        function = self.protect(function)
-        self.settle(function)
+        body, results = self.protected(tuple(operands))
+        loc = location(self.source, self.source.node)
+        function = ir.Function(name, tuple(params), body, results, loc)
+        known = self.aliases
+        for _ in range(5):  # what stands for a value may be made of such values itself
+            known = {atom: dim.put(known) for atom, dim in known.items()}
+        for stmt in every(body) if known else ():
+            for value in (*outs(stmt), *inner_outs(stmt)):
+                value.type = put_lengths(value.type, known)
         return Reading(
-            function, form, self.captures, self.leaves, written, reader.effects,
-            count, lost, reader.statics,
+            function, form, self.captures, list(self.leaves.values()), written,
+            self.effects, count, lost, self.statics,
         )  # fmt: skip
 
-    def thing(self, spec: Tree, name: str) -> v.Thing:
+    def argument(self, spec: Tree, name: str) -> v.Thing:
         """Return what an argument is bound to; make its parameters."""
-        match spec:
-            case Node():
-                pairs = zip(spec.keys, spec.items, strict=True)
-                parts = [self.thing(s, f"{name}.{k}") for k, s in pairs]
-                return contained(self.reader, spec, parts, identifier(name))
-            case ("static", known):
-                return lift(self.reader, known.value)
-            case ("scalar", dtype, python):
-                value = self.param(name, Scalar(dtype, python))
-                if name in self.fixed:
-                    return ir.Const(self.fixed[name], Scalar(dtype, python))
-                self.reader.leaves.add(value)
-                return value
-        _, dtype, ones, *strided = spec
+        return thing_of(self, spec, self.leaf, name)
+
+    def leaf(self, spec: Tree, name: str) -> v.Thing:
+        """Return the number or array that a new parameter is."""
+        kind, dtype, *rest = spec
+        if kind == "scalar":
+            type = Scalar(dtype, rest[0])
+            value = self.param(name, type)
+            return ir.Const(self.fixed[name], type) if name in self.fixed else value
+        ones, strided = rest[0], rest[1:]
         atoms = [None if one else ir.Value("", INT) for one in ones or (1,)]
         dims = tuple(Dim(1) if a is None else Dim.of(a) for a in atoms)
         value = self.param(name, Array(dtype, dims, not strided))
         for axis, atom in enumerate(atoms):
             if atom is not None:
-                self.reader.outer_atoms.add(atom)
+                self.outer_atoms.add(atom)
                 self.head.append(ir.Op("dim", (value,), (atom,), {"axis": axis}))
-        root = v.Root(value.name, value.type)  # type: ignore[arg-type]
-        self.reader.state.ver[root] = value
-        self.arguments[root] = len(self.params) - 1
+        ref = self.allocate(value)
+        self.arguments[ref.root] = value
         if ones:
-            return v.Ref(root, (), value.type)
-        return v.Ref(root, (ir.Index((const(0),)),), Scalar(dtype))  # of rank 0
+            return ref
+        return v.Ref(ref.root, (ir.Index((const(0),)),), Scalar(dtype))  # of rank 0
 
     def param(self, name: str, type: Scalar | Array) -> ir.Value:
-        self.params.append(ir.Value(identifier(name), type))
-        self.leaves.append(name)
-        return self.params[-1]
+        value = ir.Value(identifier(name), type)
+        self.leaves[value] = name
+        return value
 
     def capture(self, place: Place, name: str, value: Any) -> v.Thing:
         """Make a captured value a hidden argument."""
         spec = spec_of(value, name)
-        taken = {leaf.partition(".")[0] for leaf in (*self.specs, *self.leaves)}
+        taken = {
+            leaf.partition(".")[0] for leaf in (*self.specs, *self.leaves.values())
+        }
         taken |= {c.leaf for c in self.captures}
         names = (f"{name}_{k}" for k in itertools.count(2))
         shown = next(n for n in itertools.chain([name], names) if n not in taken)
         self.captures.append(Capture(place, spec, shown))
-        before = set(self.reader.state.ver)
-        thing = self.thing(spec, shown)
-        for root in set(self.reader.state.ver) - before:
+        arguments = dict(self.arguments)
+        thing = self.argument(spec, shown)
+        for root in self.arguments.keys() - arguments.keys():
             root.captured = True
-            self.arguments.pop(root, None)
+        self.arguments = arguments
         return thing
 
     def own(self, thing: v.Thing) -> ir.Operand:
         """Return an array result as a new array of its own."""
         if not isinstance(thing, v.Ref | v.ListCell):
-            self.reader.problem("SG302", f"the result is a {v.kind_of(thing)}")
+            self.problem("SG302", f"the result is a {v.kind_of(thing)}")
             return const(0)
-        out: ir.Operand = self.reader.build.op("copy", self.reader.operand(thing))
+        out: ir.Operand = self.build.op("copy", self.operand(thing))
         return out
 
-    def protect(self, function: ir.Function) -> ir.Function:
-        """Copy every array argument that is written or handed on, at entry."""
-        changed = {x for s in every(function.body) for x in consumed(s)}
-        copies: list[ir.Stmt] = []
+    def protected(
+        self, results: tuple[ir.Operand, ...]
+    ) -> tuple[ir.Block, tuple[ir.Operand, ...]]:
+        """Return all that was read; arrays written or handed on are copied at entry."""
+        rest = self.build.close()
+        changed = {x for stmt in every(rest) for x in consumed(stmt)}
         names: dict[ir.Value, ir.Operand] = {}
-        for param in function.params:
+        for param in self.leaves:
             if param in changed:
                 own = names[param] = ir.Value(param.name, param.type)
                 plain = getattr(param.type, "contiguous", True)
                 attrs: dict[str, object] = {} if plain else {"via": "layout"}
-                copies.append(ir.Op("copy", (param,), (own,), attrs, function.loc))
-        split = len(self.head)
-        rest = substitute(ir.Block(function.body.stmts[split:]), names)
-        results = tuple(
-            names.get(r, r) if isinstance(r, ir.Value) else r for r in function.results
-        )
-        body = ir.Block((*self.head, *copies, *rest.stmts))
-        return dataclasses.replace(function, body=body, results=results)
-
-    def settle(self, function: ir.Function) -> None:
-        """Write dims without the values that turned out to carry nothing."""
-        known = self.reader.aliases
-        for _ in range(5):  # what stands for a value may be made of such values itself
-            known = {atom: dim.put(known) for atom, dim in known.items()}
-        for stmt in every(function.body) if known else ():
-            for value in (*outs(stmt), *inner_outs(stmt)):
-                value.type = put_lengths(value.type, known)
+                loc = location(self.source, self.source.node)
+                self.head.append(ir.Op("copy", (param,), (own,), attrs, loc))
+        stmts = substitute(rest, names).stmts
+        return ir.Block((*self.head, *stmts)), tuple(named(r, names) for r in results)
 
 
 def flatten(
@@ -255,19 +238,21 @@ def flatten(
     return Node(kind, cls, tuple(parts), items)
 
 
-def contained(
-    reader: Reader, node: Node, parts: list[v.Thing], name: str = ""
+def thing_of(
+    reader: Reader, tree: Tree, leaf: Callable[[Tree, str], v.Thing], name: str = ""
 ) -> v.Thing:
-    """Return the thing that holds these parts, as a node of a tree does."""
-    if node.kind == "tuple":
-        return v.Tuple(tuple(parts), node.cls)
-    heap = reader.state.heap
-    if node.kind == "list":
-        cell: v.ListCell | v.DictCell | v.Record = v.ListCell(name)
-        heap[cell] = tuple(parts)
-        return cell
-    cell = v.Record(name, node.cls) if node.cls else v.DictCell(name)
-    heap[cell] = dict(zip(node.keys, parts, strict=True))
+    """Return the thing that a spec or form describes, numbers and arrays by `leaf`."""
+    if not isinstance(tree, Node):
+        return lift(reader, tree[1].value) if tree[0] == "static" else leaf(tree, name)
+    pairs = list(zip(tree.keys, tree.items, strict=True))
+    parts = {key: thing_of(reader, item, leaf, f"{name}.{key}") for key, item in pairs}
+    items, shown = tuple(parts.values()), identifier(name)
+    if tree.kind == "tuple":
+        return v.Tuple(items, tree.cls)
+    cell: v.ListCell | v.DictCell | v.Record = v.ListCell(shown)
+    if tree.kind != "list":
+        cell = v.Record(shown, tree.cls) if tree.cls else v.DictCell(shown)
+    reader.state.heap[cell] = items if tree.kind == "list" else parts
     return cell
 
 
