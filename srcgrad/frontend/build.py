@@ -8,7 +8,6 @@ expressions, subscripts, calls, branches and loops.
 from __future__ import annotations
 
 import ast
-import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -143,10 +142,19 @@ class Reader:
         return v.Poison()
 
     def raises(self, exception: str) -> v.Thing:
-        """Note that the statement being read raises, as plain Python does."""
-        self.require(const(False), "raise", f"raise {exception}")
-        self.dead = True
-        raise Dead
+        """Note that what is being read raises, as plain Python does."""
+        raise Dead(exception)
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """Read what may raise whenever it runs: nothing after it is reached."""
+        try:
+            yield
+        except (Dead, ShapeError) as end:
+            if not self.dead:
+                text = str(end) if isinstance(end, Dead) else "ValueError"
+                self.require(const(False), "raise", f"raise {text}")
+            self.dead = True
 
     def require(self, cond: ir.Operand, exception: str, message: str) -> None:
         """Emit a check."""
@@ -349,21 +357,17 @@ class Reader:
                 self.build.loc = location(self.frames[-1].source, stmt)
                 self.build.met = 0
             try:
-                self.statement(stmt)
+                with self.stopping():
+                    self.statement(stmt)
             except v.Refused as refused:
                 for name in assigned([stmt]):
                     # What is missing may yet be learned: the name stays what it is.
                     if not isinstance(refused, Missed) or name not in self.state.names:
                         self.state.names[name] = v.Poison()
-            except Dead:
-                pass
             except Unsupported as refusal:
                 self.problem("SG205", str(refusal), *refusal.helps)
             except v.Gone as gone:
                 self.gone(gone.cell)
-            except ShapeError:
-                with contextlib.suppress(Dead):
-                    self.raises("ValueError")
             self.node = around
             if self.frames[-1].site is None:
                 self.build.loc, self.build.met = outer, met
@@ -409,8 +413,7 @@ class Reader:
                     text = ast.unparse(stmt.msg) if stmt.msg else ""
                     self.require(cond, "AssertionError", text)
             case ast.Raise():
-                self.require(const(False), "raise", ast.unparse(stmt))
-                self.dead = True
+                self.raises(ast.unparse(stmt).removeprefix("raise "))
             case ast.Import() | ast.ImportFrom():
                 calls.local_import(self, stmt)
             case ast.Global() if self.frames[-1].outer:
@@ -495,8 +498,9 @@ class Reader:
         self.build.loc = place
         self.frames.pop()
         self.state.names = self.frames[-1].names if self.frames else self.state.names
-        refused = frame.result is None and len(self.problems) > found
-        if (refused or (self.dead and not dead)) and self.frames:
+        if self.frames and self.dead and not dead:
+            raise Dead
+        if self.frames and frame.result is None and len(self.problems) > found:
             return v.Poison()
         return frame.result if frame.result is not None else v.Static(None)
 

@@ -405,8 +405,10 @@ def branch(
     for arm in (then, orelse):
         reader.state, reader.dead = reader.state.copy(), False
         outer = reader.state.copy()
-        with build.block() as stmts:
-            results.append(arm())
+        result = None
+        with build.block() as stmts, reader.stopping():
+            result = arm()
+        results.append(result)
         ends.append(reader.state)
         arms.append(stmts)
         dead.append(reader.dead)
