@@ -24,7 +24,7 @@ from srcgrad.frontend.iteration import TestWrites
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar, put_lengths
-from srcgrad.walk import consumed, every, inner_outs, named, outs, substitute
+from srcgrad.walk import consumed, every, inner_outs, outs, substitute
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class _Entry(Reader):
         """Return all that was read; arrays written or handed on are copied at entry."""
         rest = self.build.close()
         changed = {x for stmt in every(rest) for x in consumed(stmt)}
-        names: dict[ir.Value, ir.Operand] = {}
+        names: dict[Any, ir.Operand] = {}
         for param in self.leaves:
             if param in changed:
                 own = names[param] = ir.Value(param.name, param.type)
@@ -205,7 +205,7 @@ class _Entry(Reader):
                 loc = location(self.source, self.source.node)
                 self.head.append(ir.Op("copy", (param,), (own,), attrs, loc))
         stmts = substitute(rest, names).stmts
-        return ir.Block((*self.head, *stmts)), tuple(named(r, names) for r in results)
+        return ir.Block((*self.head, *stmts)), tuple(names.get(r, r) for r in results)
 
 
 def flatten(

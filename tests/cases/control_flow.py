@@ -445,3 +445,18 @@ def pass_and_empty_arms(x):
     if x[0] > 100:
         x[0] = 0.0
     return x[0] * x[1] + x[2]
+
+
+# An arm of an expression that would raise whenever it ran is not the end of all.
+@case(lambda rng: (near(rng, 1.5, 0.2, 0.7),))
+def arms_that_would_raise(x):
+    parts = [x[0], x[1]]
+
+    def fail(why):
+        raise ValueError(why)
+
+    y = parts[2] if x[0] < 0 else x[0]
+    y += fail("negative") + 1.0 if x[1] < 0 else x[1] * y
+    if x[2] > 5 and (x[:2] + np.ones(3)).sum() > 0:
+        y = 0.0
+    return y * x[2]
