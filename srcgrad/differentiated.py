@@ -11,22 +11,23 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import itertools
 import operator
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from srcgrad import results
 from srcgrad.arguments import Signature, Specs, Values
-from srcgrad.compile.numba import Compiled
+from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, exact, make_plan
+from srcgrad.results import direction, into, result_of, shown, touches, tree_copy
 from srcgrad.source import read_source, unbound
 from srcgrad.specialise import NONE, Ones, Program, Specialisation, pair, specialise
 from srcgrad.text import print_function
@@ -67,9 +68,18 @@ class Call:
         raw, found = list(self.leaves.values()), []
         for k, value in zip(made.wrt(self.names), given, strict=True):
             type, shape = made.reading.function.params[k].type, np.shape(raw[k])
-            moved = results.direction("tangent", value, type.dtype, shape)
+            moved = direction("tangent", value, type.dtype, shape)
             found.append(np.reshape(moved, 1) if type.rank > len(shape) else moved)
         return found
+
+
+class Computed(NamedTuple):
+    """What ran for a call, what it took, and its flat results."""
+
+    made: Specialisation
+    program: Program
+    inputs: list[Any]
+    out: list[Any]
 
 
 class Differentiated:
@@ -160,7 +170,12 @@ class Differentiated:
                 chosen = signature.chosen(specs, level.options)
                 specs = signature.floats(specs, chosen)
                 names = chosen if names is None else names
-        found = dict(results.named_leaves(specs, values))
+        found: Values = {}
+        for parameter, spec in specs.items():
+            for name, leaf, value in leaves(spec, values[parameter], parameter):
+                if isinstance(value, int | np.integer) and is_float_leaf(leaf):
+                    value = float(value) if leaf[2] else np.float64(value)
+                found[name] = value
         return Call(values, specs, tuple(names or ()), found)
 
     def make(
@@ -199,41 +214,41 @@ class Differentiated:
         """Return what computes a value, a derivative or both, if there is one."""
         names, count = call.names, len(made.wrt(call.names))
         if kind == "value":
-            return made.primal, [], 0
+            return Program(made.primal)
         if kind == "vjp":
-            return made.split(names)[0], [], 0
+            return Program(made.split(names)[0])
         if kind == "jvp":
-            return made.tangent(names), call.directions(made), len(made.seeds)
+            return Program(made.tangent(names), call.directions(made), len(made.seeds))
         form = made.reading.result
         if not isinstance(form, Node) and form[0] == "static":
             self._plain(call.values)  # it may well raise
         made.check(names, self.options.has_aux, self.inner is None)
+        one = made.dtype(0).type(1.0)
         if kind == "hvp":
-            return made.second(names), [made.one, *call.directions(made)], count
-        return made.adjoint(names), [made.one], count
+            return Program(made.second(names), [one, *call.directions(made)], count)
+        return Program(made.adjoint(names), [one], count)
 
     def _inputs(self, call: Call, made: Specialisation, in_place: bool) -> list[Any]:
         """Return what generated code takes, once nothing stands against running it."""
-        raw = made.raw(call.leaves)
-        clash = made.shared(raw)
-        if in_place and (clash or made.reading.lost):
+        raw, reading = made.raw(call.leaves), made.reading
+        pairs = itertools.product(made.written, range(len(raw)))
+        clash = [p for p in pairs if p[0] != p[1] and touches(raw[p[0]], [raw[p[1]]])]
+        if in_place and (clash or reading.lost):
             # Where the caller's arrays end up is decided at run time: Python decides.
             raise PlainRun(self._plain(call.values, True))
         written = [raw[k] for k in made.written if isinstance(raw[k], np.ndarray)]
-        if made.reading.effects or not all(x.flags.writeable for x in written):
+        if reading.effects or not all(x.flags.writeable for x in written):
             self._plain(call.values)  # for what it prints, or raises
         if clash:
-            one, two = (made.reading.leaves[k] for k in clash)
+            one, two = (reading.leaves[k] for k in clash[0])
             name = made.source.name
             what = f"`{one}` and `{two}` may share memory, and `{name}` writes to it"
             helps = (f"pass a copy: `{two}.copy()`",)
             raise make_error("SG403", what, helps=helps, function=name)
         return made.ready(raw)
 
-    def _compute(
-        self, kind: str, call: Call
-    ) -> tuple[Specialisation, list[Any], list[Any]]:
-        """Return what was made, what went in, and flat results.
+    def _compute(self, kind: str, call: Call) -> Computed:
+        """Run generated code for a call.
 
         If generated code raises, plain Python raises its own. If that does not, lengths
         were taken for equal that are not: the function is made again.
@@ -241,10 +256,10 @@ class Differentiated:
         in_place = kind == "value"
         for _ in range(_ATTEMPTS):
             made = self.find(call)
-            function, extra, derivatives = self.program(kind, made, call)
+            program = self.program(kind, made, call)
             inputs = self._inputs(call, made, in_place)
             try:
-                return made, inputs, made.run(function, [*inputs, *extra], derivatives)
+                return Computed(made, program, inputs, made.run(program, inputs))
             except SrcgradError:
                 raise
             except Exception as error:
@@ -258,7 +273,7 @@ class Differentiated:
     def _plain(self, values: Values, in_place: bool = False) -> Any:
         """Run the user's function on copies, or on the caller's own arrays."""
         if not in_place:
-            values = {name: results.tree_copy(v) for name, v in values.items()}
+            values = {name: tree_copy(v) for name, v in values.items()}
         with np.errstate(all="ignore"):
             return self.signature.call(values)
 
@@ -301,7 +316,7 @@ class Differentiated:
                 return found
         call = self.bind(args, kwargs, () if kind == "value" else None)
         try:
-            made, inputs, out = self._compute(kind, call)
+            made, program, inputs, out = self._compute(kind, call)
         except PlainRun as plain:
             return plain.args[0]
         if kind == "value":
@@ -310,17 +325,16 @@ class Differentiated:
             for place, final in zip(made.reading.written, new, strict=True):
                 raw[place][...] = final.reshape(raw[place].shape)
         elif self.options.check_nan:
-            made.check_finite(call.names, out, [*inputs, made.one])
+            made.check_finite(call.names, out, [*inputs, *program.extra])
         form = made.form(kind, call.names, self.options)
         taken = all(map(operator.is_, made.raw(call.leaves), inputs))
         if taken and self.signature.simple and not kwargs:
-            program = self.program(kind, made, call)
             plan = make_plan(made, program, form, args, call.values)
             if plan is not None:
                 if len(plans) >= _KEPT:
                     plans.clear()
                 plans[exact(args)] = plan
-        return results.result_of(form, out)
+        return result_of(form, out)
 
     def _positional(self, args: Sequence[Any], kwargs: Values) -> Call:
         """Bind arguments, to differentiate with respect to those by position."""
@@ -330,25 +344,25 @@ class Differentiated:
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Any, Callable[[Any], Any]]:
         """Return the value and a pullback to positional arguments: `srcgrad.vjp`."""
         call = self._positional(args, kwargs)
-        made, given, out = self._compute("vjp", call)
+        made, _, given, out = self._compute("vjp", call)
         form, count = made.reading.result, len(made.wrt(call.names))
         forward, backward = made.split(call.names)
         kept = given if forward is made.primal else out[made.reading.results :]
-        kept = [results.tree_copy(x) if results.touches(x, given) else x for x in kept]
+        kept = [tree_copy(x) if touches(x, given) else x for x in kept]
         due = {k: (made.dtype(k), np.shape(out[k])) for k in made.seeds}
 
         def pullback(cotangents: Any) -> Any:
             parts = {leaf[1]: value for _, leaf, value in leaves(form, cotangents)}
-            seeds = [results.direction("cotangent", parts.get(k), *due[k]) for k in due]
+            seeds = [direction("cotangent", parts.get(k), *due[k]) for k in due]
             try:
-                found = made.run(backward, [*kept, *seeds], count)
+                found = made.run(Program(backward, seeds, count), kept)
             except SrcgradError:
                 raise
             except Exception as error:
                 raise _failure(made, error) from error
-            return results.result_of(made.gradients(call.names, found), found)
+            return result_of(made.gradients(call.names, len(found) - count), found)
 
-        return results.result_of(form, out), pullback
+        return result_of(form, out), pullback
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Return the value and its derivative in a direction, as `srcgrad.jvp`."""
@@ -358,20 +372,20 @@ class Differentiated:
                 raise make_error("SG305", what, helps=("jvp(f, (x,), (v,))",))
         if len(primals) != len(tangents):
             raise ValueError(f"{len(primals)} arguments, but {len(tangents)} tangents")
+        pairs = zip(primals, tangents, strict=True)
+        args = [float(p) if type(p) is int and t is not None else p for p, t in pairs]
+        call = self._positional(args, {})
+        call.tangents = tangents
+        made, _, _, out = self._compute("jvp", call)
+        form, first = made.reading.result, made.reading.results
+        places = {k: first + at for at, k in enumerate(made.seeds)}
 
         def moved(leaf: Tree) -> Tree:
             if leaf[0] == "static":
                 return leaf
             return ("leaf", places[leaf[1]], *leaf[2:]) if leaf[1] in places else NONE
 
-        pairs = zip(primals, tangents, strict=True)
-        args = [float(p) if type(p) is int and t is not None else p for p, t in pairs]
-        call = self._positional(args, {})
-        call.tangents = tangents
-        made, _, out = self._compute("jvp", call)
-        places = {k: made.reading.results + at for at, k in enumerate(made.seeds)}
-        form = pair(made.reading.result, relabel(made.reading.result, moved))
-        both: tuple[Any, Any] = results.result_of(form, out)
+        both: tuple[Any, Any] = result_of(pair(form, relabel(form, moved)), out)
         return both
 
     def hvp(self, x: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
@@ -380,12 +394,12 @@ class Differentiated:
         if not isinstance(k, int) or self.options.argnames:
             helps = ("choose it: `argnums=0`",)
             raise make_error("SG303", "`hvp` needs one argument", helps=helps)
-
         place = k if k >= 0 else k + len(args) + 1
         call = self.bind((*args[:place], x, *args[place:]), kwargs)
         call.tangents = [v]
-        made, _, out = self._compute("hvp", call)
-        return results.result_of(made.gradients(call.names, out).items[0], out)
+        made, program, _, out = self._compute("hvp", call)
+        form = made.gradients(call.names, len(out) - program.slopes)
+        return result_of(form.items[0], out)
 
     @property
     def backward_source(self) -> str:
@@ -412,10 +426,11 @@ class Differentiated:
             raise make_error("SG306", f"there is no stage {stage!r}", helps=helps)
         call = self.bind(args, kwargs)
         made = self.find(call)
-        kind = "value" if stage == "forward" else "grad"
-        function, _, _ = self.program(kind, made, call)
+        function = self.program("value" if stage == "forward" else "grad", made, call)[
+            0
+        ]
         if stage == "kernel":
-            return made.kernel_text(function)
+            return kernel_text(made.final(function), **made.options.flags)
         return print_function(function) if stage == "ir" else made.text(function).text
 
     def compile(self, *args: Any, **kwargs: Any) -> Differentiated:
@@ -423,10 +438,12 @@ class Differentiated:
         for kind, names in (("value", ()), ("grad", None)):
             call = self.bind(args, kwargs, names)
             made = self.find(call)
-            function, extra, _ = self.program(kind, made, call)
-            code = made.code(function)
+            program = self.program(kind, made, call)
+            code = made.code(program.function)
             if self.backend == "numba":
-                code.compile([*made.ready(made.raw(call.leaves)), *extra])
+                given = [*made.ready(made.raw(call.leaves)), *program.extra]
+                kinds = map(code.dispatcher.typeof_pyval, given)
+                code.dispatcher.compile(tuple(kinds))
         return self
 
     def show(self, *args: Any, **kwargs: Any) -> None:
@@ -450,15 +467,14 @@ class Differentiated:
         itself, used in compiled code, is the one of the last example. It takes numbers
         and contiguous arrays.
         """
-        from srcgrad.embedded import embedded
-
-        return Compiled(functools.partial(embedded, self))
+        return importlib.import_module("srcgrad.embedded").Compiled(self)
 
     @property
     def specializations(self) -> tuple[str, ...]:
         """The kinds of arguments that something was made for."""
         made = [m for variants in list(self._made.values()) for m in variants]
-        return tuple(results.shown(m.specs) for m in made)
+        kinds = ([f"{n}: {shown(spec)}" for n, spec in m.specs.items()] for m in made)
+        return tuple(map(", ".join, kinds))
 
     def cache_info(self) -> CacheInfo:
         """Return how many kinds are kept in memory, and the backend."""
@@ -512,8 +528,8 @@ class Gradient:
         """Write the gradient into arrays and return them."""
         found = self(*args, **kwargs)
         if not self.of.options.has_aux:
-            return results.into(out, found)
-        return results.into(out, found[0]), found[1]
+            return into(out, found)
+        return into(out, found[0]), found[1]
 
 
 def _failure(made: Specialisation, error: Exception) -> Exception:

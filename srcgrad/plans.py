@@ -54,8 +54,6 @@ def _kind(value: Any) -> Any:
         return kind
     if kind is dict:
         return tuple(value), exact(value.values())
-    if kind is list or kind is tuple:
-        return kind, exact(value)
     node = opened(value)
     return (kind, node.keys, exact(node.items)) if node else Known(value)
 
@@ -70,36 +68,35 @@ def make_plan(
     kernel raises. There is no plan for functions that write, print or are run by
     CPython.
     """
-    (function, extra, derivatives), reading = program, made.reading
+    reading, defaults = made.reading, list(values.values())[len(args) :]
     changes = reading.effects or made.written or made.fixed or made.options.check_nan
-    defaults = list(values.values())[len(args) :]
     fixed = all(isinstance(value, _PLAIN) for value in defaults)
     if made.options.runner != "numba" or changes or not fixed:
         return None
-    write = _Writer()
+    run = made.code(program.function).dispatcher
+    run.disable_compile()  # other types take the long way
+    write = _Writer(made.converters(program), {"exact": exact, "run": run})
     given = [f"a[{k}]" for k in range(len(args))] + [*map(write.name, defaults)]
     plain = made.source.function
-    parts = ("__code__", "__defaults__", "__kwdefaults__")
-    own = [(Place(plain, part, True), getattr(plain, part)) for part in parts]
+    own = [Place(plain, f"__{n}__", True) for n in ("code", "defaults", "kwdefaults")]
     body = [
         f"if {write.fetch(place)} is not {write.name(value)}: return None"
-        for place, value in (*reading.statics, *own)
+        for place, value in (
+            *reading.statics,
+            *((place, place.fetch()) for place in own),
+        )
     ]
-    hidden = "".join(f"{write.fetch(c.place)}, " for c in reading.captures)
-    if hidden:
+    if reading.captures:
         kinds = write.name(exact(c.place.fetch() for c in reading.captures))
+        hidden = "".join(f"{write.fetch(c.place)}, " for c in reading.captures)
         body += [f"c = ({hidden})", f"if exact(c) != {kinds}: return None"]
+        given += [f"c[{k}]" for k in range(len(reading.captures))]
     specs = [*made.specs.values(), *(c.spec for c in reading.captures)]
-    given += [f"c[{k}]" for k in range(len(reading.captures))]
     paths = [p for pair in zip(specs, given, strict=True) for p in write.paths(*pair)]
     # Numba is quicker with Python's own numbers.
-    paths += [write.name(float(x) if x.dtype == "float64" else x) for x in extra]
-    body.append(f"r = run({', '.join(paths)})")
-    result = write.form(form, made.converters(function, derivatives))
-    run = made.code(function).dispatcher
-    run.disable_compile()  # other types take the long way
-    write.space.update(exact=exact, run=run)
-    exec(_TEXT.format("\n        ".join(body), result), write.space)
+    extra = (float(x) if x.dtype == "float64" else x for x in program.extra)
+    body.append(f"r = run({', '.join([*paths, *map(write.name, extra)])})")
+    exec(_TEXT.format("\n        ".join(body), write.form(form)), write.space)
     plan: Plan = write.space["plan"]
     return plan
 
@@ -107,8 +104,8 @@ def make_plan(
 class _Writer:
     """Write expressions, with names for the objects in them."""
 
-    def __init__(self) -> None:
-        self.space: dict[str, Any] = {}
+    def __init__(self, to: Sequence[Any], space: dict[str, Any]) -> None:
+        self.to, self.space = to, space
 
     def name(self, value: Any) -> str:
         name = f"k{len(self.space)}"
@@ -130,21 +127,18 @@ class _Writer:
         elif spec[0] != "static":
             yield path
 
-    def form(self, form: Tree, to: Sequence[Any]) -> str:
+    def form(self, form: Tree) -> str:
         """Return the expression of a form over the results `r`."""
         if isinstance(form, Node):
-            parts = [self.form(item, to) for item in form.items]
-            inner = "".join(f"{part}, " for part in parts)
+            parts = [f"{self.form(item)}, " for item in form.items]
             if form.kind == "tuple" and form.cls is None:
-                return f"({inner})"
+                return f"({''.join(parts)})"
             if form.kind == "dict":
                 pairs = zip(map(self.name, form.keys), parts, strict=True)
-                return f"{{{', '.join(f'{key}: {part}' for key, part in pairs)}}}"
+                return f"{{{''.join(f'{key}: {part}' for key, part in pairs)}}}"
             close = self.name(lambda *items: closed(form._replace(items=items)))
-            return f"{close}({inner})"
+            return f"{close}({''.join(parts)})"
         if form[0] == "static":
             return self.name(form[1].value)
-        text, to = f"r[{form[1]}]", [to[form[1]], point if len(form) > 2 else None]
-        for convert in filter(None, to):
-            text = f"{self.name(convert)}({text})"
-        return text
+        convert = point if len(form) > 2 else self.to[form[1]]
+        return f"{self.name(convert)}(r[{form[1]}])" if convert else f"r[{form[1]}]"

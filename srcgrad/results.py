@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from srcgrad.arguments import Specs, Values
 from srcgrad.runtime.readable import keep_layout
-from srcgrad.trees import Node, Tree, fill, is_float_leaf, leaves, spec_of, tree_map
-
-
-def named_leaves(specs: Specs, values: Values) -> Iterator[tuple[str, Any]]:
-    """Yield the numbers and arrays of arguments by name, of the dtypes of the specs."""
-    for parameter, spec in specs.items():
-        for name, leaf, value in leaves(spec, values[parameter], parameter):
-            if isinstance(value, int | np.integer) and is_float_leaf(leaf):
-                value = float(value) if leaf[2] else np.float64(value)
-            yield name, value
+from srcgrad.trees import Node, Tree, fill, leaves, spec_of, tree_map
 
 
 def ready(value: Any, contiguous: bool) -> Any:
@@ -55,15 +45,14 @@ def tree_copy(value: Any) -> Any:
     return tree_map(own, value)
 
 
-def fit(own: bool, gradient: Any) -> Any:
-    """Return an array that is in C order and nobody else's."""
-    mine = own and gradient.flags.c_contiguous
-    if mine and not isinstance(gradient.base, np.ndarray):
+def fit(gradient: Any) -> Any:
+    """Return an array in C order; NumPy's functions may return views of new ones."""
+    if gradient.flags.c_contiguous and not isinstance(gradient.base, np.ndarray):
         return gradient
     return np.array(gradient, order="C")
 
 
-def result_of(form: Tree, results: Any) -> Any:
+def result_of(form: Tree, results: Sequence[Any]) -> Any:
     """Return what the user is given, from flat results."""
 
     def leaf(x: Tree) -> Any:
@@ -104,18 +93,18 @@ def direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:
     return np.ascontiguousarray(given) if shape else given[()]
 
 
-def shown(specs: Specs) -> str:
-    """Return kinds of arguments as text.
+def shown(spec: Tree) -> str:
+    """Return the kind of an argument as text.
 
-    >>> shown({"p": spec_of({"x": np.ones((1, 3)), "n": 2}), "y": spec_of(1.0)})
-    'p: {x: float64[1, :], n: int64}, y: float64'
+    >>> shown(spec_of({"x": np.ones((1, 3)), "n": 2}))
+    '{x: float64[1, :], n: int64}'
     """
-    return ", ".join(f"{name}: {_shown(spec)}" for name, spec in specs.items())
-
-
-def _shown(spec: Tree) -> str:
-    if isinstance(spec, Node):
-        return f"{{{shown(dict(zip(spec.keys, spec.items, strict=True)))}}}"
-    if spec[0] == "array":
-        return f"{spec[1]}[{', '.join('1' if n else ':' for n in spec[2])}]"
-    return str(spec[1]) if spec[0] == "scalar" else repr(spec[1].value)
+    match spec:
+        case Node():
+            pairs = zip(spec.keys, spec.items, strict=True)
+            return f"{{{', '.join(f'{key}: {shown(item)}' for key, item in pairs)}}}"
+        case ("array", dtype, ones, *_):
+            return f"{dtype}[{', '.join('1' if n else ':' for n in ones)}]"
+        case ("scalar", dtype, _):
+            return str(dtype)
+    return repr(spec[1].value)

@@ -7,12 +7,11 @@ what was made.
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
 from srcgrad.analyses.activity import find_cut
-from srcgrad.analyses.regions import Regions
 from srcgrad.arguments import Signature, Specs
 from srcgrad.clone import expand
 from srcgrad.compile import numba, plain
@@ -28,26 +26,29 @@ from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.build import NeedStatic
 from srcgrad.frontend.entry import Capture, Reading, identifier, read
-from srcgrad.ir import Function, Op
-from srcgrad.ops import ROWS
+from srcgrad.ir import Function
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, drop_entry_checks, run_passes
-from srcgrad.results import fit, ready, touches
+from srcgrad.results import fit, ready
 from srcgrad.source import FunctionSource, location
 from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
 from srcgrad.types import is_float
-from srcgrad.walk import every
 
 M = TypeVar("M", bound=Callable[..., Any])
 Ones = tuple[tuple[str, int], ...]
 Names = tuple[str, ...]
 NONE = ("static", Known(None))
-# A function of the IR, what it takes besides the leaves, how many derivatives it ends
-# with.
-Program = tuple[Function, list[Any], int]
 
 # What the rows of functions with rules of the user's stand for, see rules.py.
 BODIES: dict[str, Function] = {}
+
+
+class Program(NamedTuple):
+    """A function of the IR, what it takes after leaves, and how many slopes end it."""
+
+    function: Function
+    extra: Sequence[Any] = ()
+    slopes: int = 0
 
 
 def once(method: M) -> M:
@@ -89,23 +90,12 @@ class Specialisation:
 
     def fresh(self, leaf: Callable[[str], Any]) -> bool:
         """Tell whether what was compiled in, and the kind of captures, still holds."""
-        if any(place.fetch() is not value for place, value in self.reading.statics):
-            return False
-        for capture in self.reading.captures:
-            if spec_of(capture.place.fetch(), capture.leaf) != capture.spec:
-                return False
-        held = _present(self.reading.captures) if self.fixed else {}
-        return all(
-            (held[name] if name in held else leaf(name)) == value
-            for name, value in self.fixed.items()
+        captures = self.reading.captures
+        return (
+            all(place.fetch() is x for place, x in self.reading.statics)
+            and all(spec_of(c.place.fetch(), c.leaf) == c.spec for c in captures)
+            and all(_value(captures, leaf, n) == x for n, x in self.fixed.items())
         )
-
-    def shared(self, leaves: Sequence[Any]) -> tuple[int, int] | None:
-        """Return the places of two arrays that may be one, if one is written to."""
-        for k, (other, x) in itertools.product(self.written, enumerate(leaves)):
-            if k != other and touches(leaves[k], [x]):
-                return k, other
-        return None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -113,26 +103,23 @@ class Specialisation:
         results = self.reading.function.results[: self.reading.results]
         return tuple(k for k, r in enumerate(results) if is_float(r.type))
 
-    def dtype(self, k: int) -> str:
+    def dtype(self, k: int) -> Any:
         """Return the dtype of a result."""
-        return str(self.reading.function.results[k].type.dtype)
-
-    @property
-    def one(self) -> Any:
-        """The cotangent of a scalar result."""
-        return np.dtype(self.dtype(0)).type(1.0)
+        return np.dtype(self.reading.function.results[k].type.dtype)
 
     @once
     def wrt(self, names: Names) -> list[int]:
         """Return the positions of the parameters that are floats of these arguments."""
         specs = self.arguments.items()
         found = [(name, leaf) for name, s in specs for _, leaf, _ in leaves(s)]
-        chosen = [name in names and is_float_leaf(leaf) for name, leaf in found]
-        return [k for k, is_chosen in enumerate(chosen) if is_chosen]
+        chosen = enumerate(
+            name in names and is_float_leaf(leaf) for name, leaf in found
+        )
+        return [k for k, is_chosen in chosen if is_chosen]
 
-    def gradients(self, names: Names, results: Sequence[Any]) -> Node:
-        """Return gradients, the last of the results, in the form of the arguments."""
-        count = itertools.count(len(results) - len(self.wrt(names)))
+    def gradients(self, names: Names, start: int) -> Node:
+        """Return gradients, results from `start` on, in the form of the arguments."""
+        count = itertools.count(start)
 
         def gradient(leaf: Tree) -> Tree:
             if not is_float_leaf(leaf):
@@ -149,8 +136,7 @@ class Specialisation:
         value = self.reading.result
         if kind == "value":
             return value
-        results = range(self.reading.results + len(self.wrt(names)))
-        whole = self.gradients(names, results)
+        whole = self.gradients(names, self.reading.results)
         found = whole.items[0] if options.single else whole
         if kind == "value_and_grad":
             return pair(value, found)
@@ -263,48 +249,26 @@ class Specialisation:
         flags = self.options.flags
         return numba.load(self.final(function), self.options.cache, **flags)
 
-    def kernel_text(self, function: Function) -> str:
-        """Return what Numba compiles."""
-        return numba.kernel_text(self.final(function), **self.options.flags)
-
-    @once
-    def converters(self, function: Function, slopes: int) -> list[Any]:
+    def converters(self, program: Program) -> list[Any]:
         """Return what makes NumPy's types of results; the last are gradients."""
-        own, kernel = self._own(function), self.options.runner == "numba"
-        first, found = len(function.results) - slopes, []
-        for k, result in enumerate(function.results):
+        results, found = program.function.results, list[Any]()
+        for k, result in enumerate(results, program.slopes - len(results)):
             to: Any = None
-            if result.type.rank and k >= first and not (own[k] and kernel):
-                to = functools.partial(fit, own[k])
-            elif not result.type.rank and (k >= first or not result.type.python):
+            if result.type.rank and k >= 0 and self.options.runner == "python":
+                to = fit
+            elif not result.type.rank and (k >= 0 or not result.type.python):
                 to = np.dtype(result.type.dtype).type
             found.append(to)
         return found
 
-    def run(
-        self, function: Function, inputs: Sequence[Any], slopes: int = 0
-    ) -> list[Any]:
+    def run(self, program: Program, inputs: Sequence[Any]) -> list[Any]:
         """Return the results of generated code as one flat list, in NumPy's types."""
-        code = self.code(function)
+        code = self.code(program.function)
         with np.errstate(all="ignore"):
-            out = code(*inputs)
+            out = code(*inputs, *program.extra)
         parts = itertools.chain.from_iterable(map(_tuple, _tuple(out)))
-        pairs = zip(parts, self.converters(function, slopes), strict=True)
+        pairs = zip(parts, self.converters(program), strict=True)
         return [part if to is None else to(part) for part, to in pairs]
-
-    def _own(self, function: Function) -> list[bool]:
-        """Tell for each result whether it is memory that nobody else holds."""
-        function = self.final(function)
-        regions, found = Regions(function), []
-        made = [s for s in every(function.body) if isinstance(s, Op)]
-        lent = [o for s in made if ROWS[s.row].alias for o in s.outs]
-        taken = {None, *map(regions.family, (*function.params, *lent))}
-        for result in function.results:
-            here = regions.buffer.get(result)
-            family = here and here.family()
-            found.append(family not in taken)
-            taken.add(family)
-        return found
 
 
 def specialise(
@@ -322,13 +286,10 @@ def specialise(
         try:
             reading = read(source, specs, tuple(names), fixed, dict(ones))
         except NeedStatic as need:
-            name, held = need.leaf, _present(need.captures)
-            fixed[name] = held[name] if name in held else leaf(name)
+            fixed[need.leaf] = _value(need.captures, leaf, need.leaf)
         else:
-            written = reading.written
-            return Specialisation(
-                source, specs, arguments, reading, options, fixed, written
-            )
+            made = source, specs, arguments, reading, options, fixed, reading.written
+            return Specialisation(*made)
     raise make_error("SG205", "too many arguments must be known while compiling")
 
 
@@ -342,6 +303,12 @@ def _present(captures: Sequence[Capture]) -> dict[str, Any]:
     return {name: value for part in found for name, _, value in part}
 
 
+def _value(captures: Sequence[Capture], leaf: Callable[[str], Any], name: str) -> Any:
+    """Return the present value of a leaf of the captures or arguments."""
+    held = _present(captures)
+    return held[name] if name in held else leaf(name)
+
+
 def pair(*items: Tree) -> Node:
     """Return the form of a tuple."""
     return Node("tuple", None, tuple(range(len(items))), items)
@@ -350,11 +317,10 @@ def pair(*items: Tree) -> Node:
 def _flaw(form: Tree, function: Function, has_aux: bool) -> tuple[str, ...]:
     """Return what is wrong with a result that must be a real scalar, and advice."""
     is_pair = isinstance(form, Node) and form.kind == "tuple" and len(form.items) == 2
-    if has_aux:
-        if not is_pair:
-            what = "must return `(value, aux)` because of has_aux, not"
-            return (f"{what} {_kind(form, function)}",)
-        form = form.items[0]
+    if has_aux and not is_pair:
+        what = "must return `(value, aux)` because of has_aux, not"
+        return (f"{what} {_kind(form, function)}",)
+    form = form.items[0] if has_aux else form
     if not isinstance(form, Node) and form[0] == "leaf":
         type = function.results[form[1]].type
         if type.rank == 0:
@@ -376,5 +342,4 @@ def _kind(form: Tree, function: Function) -> str:
         dims = [":" if d.known is None else str(d.known) for d in type.dims]
         shape = f"({', '.join(dims)}{',' * (len(dims) == 1)})"
         return f"an array of shape {shape}" if type.rank else f"a {type.dtype}"
-    value = form[1].value
-    return "None" if value is None else f"a {type(value).__name__}"
+    return "None" if form == NONE else f"a {type(form[1].value).__name__}"

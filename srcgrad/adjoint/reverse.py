@@ -63,7 +63,9 @@ class _Sweep(Control):
                     x = self.build.op("copy", x)
                 results.append(x)
         self.block(function.body)
-        results += [self.cotangent(v) for v in inputs]
+        for g in [self.cotangent(v) for v in inputs]:  # each is nobody else's
+            array = g.type.rank > 0
+            results.append(self.build.op("copy", g, name=g.name) if array else g)
         forward = self.taped.stmts + kept
         body = Block((*forward, *self.build.close().stmts))
         params, where = (*function.params, *cotangents), function.loc

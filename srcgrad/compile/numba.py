@@ -65,46 +65,11 @@ def load(function: Function, cache: bool = True, **flags: bool) -> Callable[...,
     return kernel
 
 
-class Compiled:
-    """A gradient for use inside the user's own `@njit` functions.
-
-    Used there, it is the function of the last arguments; called outside of them with
-    example arguments, it returns the function for those.
-    """
-
-    def __init__(self, pick: Callable[..., Any]) -> None:
-        """Take what finds the function for arguments; for none, that of the last."""
-        self._pick = pick
-
-    def __call__(self, *example: Any) -> Any:
-        """Return the compiled function for arguments of these types."""
-        return self._pick(*example)
-
-    @property
-    def _numba_type_(self) -> Any:
-        import numba
-
-        typeof: Any = numba.typeof
-        return typeof(self._pick())
-
-
-def wrapped(
-    kernel: Any, name: str, ones: dict[str, tuple[int, ...]], example: Sequence[Any],
-    seeds: Sequence[Any], shown: str,
-) -> Any:  # fmt: skip
-    """Return a compiled function around a kernel, for these types of arguments only."""
+def wrapped(text: str, kernel: Any, example: Sequence[Any]) -> Any:
+    """Return the compiled function of a text that calls a kernel, for these types."""
     import numba
 
-    params, typeof = ", ".join(ones), numba.typeof
-    lines = [f"def {name}({params}):"]
-    for parameter, axes in ones.items():
-        for axis, one in enumerate(axes):
-            if one:
-                lines.append(f"    if {parameter}.shape[{axis}] != 1:")
-                lines.append(f"        raise ValueError('made for {parameter} of one')")
-    lines += [f"    r = kernel({', '.join([*ones, *map(repr, map(float, seeds))])})"]
-    lines += [f"    return {shown}", ""]
     space: dict[str, Any] = {"kernel": kernel.dispatcher}
-    exec("\n".join(lines), space)
-    types = tuple(typeof(x) for x in example)  # type: ignore[no-untyped-call]
-    return numba.njit([types], nogil=True)(space[name])
+    exec(text, space)
+    types = tuple(map(kernel.dispatcher.typeof_pyval, example))
+    return numba.njit([types], nogil=True)(space["wrapper"])
