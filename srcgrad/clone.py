@@ -19,24 +19,23 @@ def splice(
     parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
     args = [build.op("copy", a) if a in parts else a for a in args]
     names: dict[Any, Operand] = dict(zip(function.params, args, strict=True))
+    measured = _lengths(function, args)
     dims: dict[Any, Dim] = {}
     kept: list[Stmt] = []
     for stmt in function.body.stmts:
-        if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in names:
-            dim = build.resolve(_measured(stmt, names[stmt.args[0]].type))
+        if isinstance(stmt, Op) and stmt.row == "dim" and stmt.out in measured:
+            dim = build.resolve(measured[stmt.out])
             if not any(atom in build.unmeasured for atom, _ in dim.terms):
                 names[stmt.out], dims[stmt.out] = build.length(dim), dim
                 continue
         kept.append(stmt)
-    fresh: dict[Value, Value] = {}
     block = Block(tuple(kept))
-    for stmt in every(block):
-        for value in (*outs(stmt), *inner_outs(stmt)):
-            fresh[value] = Value(value.name, value.type)
-            dims[value] = Dim.of(fresh[value])
+    made = (v for stmt in every(block) for v in (*outs(stmt), *inner_outs(stmt)))
+    fresh = {value: Value(value.name, value.type) for value in made}
+    dims |= {value: Dim.of(new) for value, new in fresh.items()}
     for new in fresh.values():
         new.type = put_lengths(new.type, dims)
-    names.update(fresh)
+    names |= fresh
     build.open[-1] += rewrite(block, names, fresh, lengths=dims).stmts
     found: list[Operand] = []
     for result in function.results:
@@ -47,27 +46,26 @@ def splice(
     return found
 
 
-def _measured(stmt: Op, type: Any) -> Dim:
-    dim: Dim = type.dims[stmt.attrs["axis"]]
-    return dim
-
-
-def result_type(shapes: Any, function: Function, types: Sequence[Any]) -> Any:
-    """Return the type of a function's only result for parameters of these types."""
-    given = dict(zip(function.params, types, strict=True))
-    dims: dict[Any, Dim] = {
-        stmt.out: _measured(stmt, given[stmt.args[0]])
+def _lengths(function: Function, args: Sequence[Operand]) -> dict[Any, Dim]:
+    """Return what a function measures of its arguments."""
+    given: dict[Any, Any] = dict(zip(function.params, args, strict=True))
+    return {
+        stmt.out: given[stmt.args[0]].type.dims[stmt.attrs["axis"]]
         for stmt in function.body.stmts
         if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in given
     }
+
+
+def result_type(shapes: Any, function: Function, args: Sequence[Operand]) -> Any:
+    """Return the type of a function's only result for these arguments."""
+    dims = _lengths(function, args)
     type = function.results[0].type
     if not isinstance(type, Array):
         return type
-    found = [
-        d.put(dims) if all(a in dims for a, _ in d.terms) else shapes.loose()
-        for d in type.dims
-    ]
-    return Array(type.dtype, tuple(found))
+    known = (all(atom in dims for atom, _ in d.terms) for d in type.dims)
+    pairs = zip(known, type.dims, strict=True)
+    found = tuple(d.put(dims) if ok else shapes.loose() for ok, d in pairs)
+    return Array(type.dtype, found)
 
 
 def expand(function: Function, bodies: dict[str, Function]) -> Function:
@@ -78,15 +76,14 @@ def expand(function: Function, bodies: dict[str, Function]) -> Function:
 
     def block(body: Block) -> Block:
         build = Builder(trusting=True)
-        (stmts,) = build.open
         for stmt in body.stmts:
             if isinstance(stmt, Op) and stmt.row in bodies:
                 called = bodies[stmt.row]
                 given = [names.get(a, a) for a in stmt.args[: len(called.params)]]
                 (names[stmt.out],) = splice(build, called, given)
             else:
-                stmts.append(substitute(rewrite(stmt, block=block), names))
-        return Block(tuple(stmts))
+                build.emit(substitute(rewrite(stmt, block=block), names))
+        return build.close()
 
     cut, whole = function.cut, function.body.stmts
     head, tail = block(Block(whole[: cut or 0])), block(Block(whole[cut or 0 :]))

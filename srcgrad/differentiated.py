@@ -164,19 +164,26 @@ class Differentiated:
         """Bind arguments; without names, those that the options choose are floats."""
         signature = self.signature
         values = signature.bind(args, kwargs)
-        specs = {n: spec_of(v, n) for n, v in values.items()}
-        for depth, level in enumerate(self.levels):
-            if depth or names is None:
-                chosen = signature.chosen(specs, level.options)
-                specs = signature.floats(specs, chosen)
-                names = chosen if names is None else names
+        kinds = {n: spec_of(v, n) for n, v in values.items()}
+        specs, names = self.chosen(kinds, names)
         found: Values = {}
         for parameter, spec in specs.items():
             for name, leaf, value in leaves(spec, values[parameter], parameter):
                 if isinstance(value, int | np.integer) and is_float_leaf(leaf):
                     value = float(value) if leaf[2] else np.float64(value)
                 found[name] = value
-        return Call(values, specs, tuple(names or ()), found)
+        return Call(values, specs, names, found)
+
+    def chosen(
+        self, specs: Specs, names: Sequence[str] | None
+    ) -> tuple[Specs, tuple[str, ...]]:
+        """Return kinds, ints that options choose as floats, and names if none given."""
+        for depth, level in enumerate(self.levels):
+            if depth or names is None:
+                found = self.signature.chosen(specs, level.options)
+                specs = self.signature.floats(specs, found)
+                names = found if names is None else names
+        return specs, tuple(names or ())
 
     def make(
         self, specs: Specs, names: Sequence[str], leaf: Callable[[str], Any],

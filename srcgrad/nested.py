@@ -7,7 +7,7 @@ function; `splice_call` writes it where it is called, into the function being re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from srcgrad.arguments import Specs
@@ -79,13 +79,54 @@ def gradient_reading(
 # inside another function
 
 
-@dataclass(slots=True)
 class Call:
     """A call that is being read: specs by parameter, numbers and arrays by name."""
 
-    reader: Any
-    specs: Specs
-    leaves: dict[str, Operand]
+    def __init__(
+        self, inner: Differentiated, reader: Any, args: list[Thing],
+        kwargs: dict[str, Thing],
+    ) -> None:  # fmt: skip
+        """Bind the arguments of a call, ints at differentiated places as floats."""
+        self.reader, self.leaves = reader, dict[str, Operand]()
+        signature, source = inner.signature, inner.signature.source
+        held = [calls.lift(reader, value) for value in signature.held]
+        kept = {k: calls.lift(reader, v) for k, v in signature.kept.items()}
+        things = calls.bind_arguments(
+            reader, source.node.args, held + args, {**kept, **kwargs},
+            calls.default_things(reader, source), source.name,
+        )  # fmt: skip
+        found: list[Operand] = []
+        values: list[Operand] = []
+
+        def kind(leaf: Tree) -> Tree:
+            if leaf[0] == "static":
+                return leaf
+            value = found[leaf[1]]
+            if isinstance(value, Const) and value.type.dtype == "bool":
+                return ("static", Known(bool(value.value)))
+            values.append(value)
+            type = value.type
+            if isinstance(type, Array):
+                type = replace(type, dims=tuple(map(reader.build.resolve, type.dims)))
+            return type_of_leaf(type)
+
+        forms = {n: flatten(reader, things[n], found, self.array) for n in things}
+        given = {name: relabel(forms[name], kind) for name in signature.kinds}
+        try:
+            self.specs, _ = inner.chosen(given, () if inner.kind == "value" else None)
+        except SrcgradError as error:
+            first = error.problems[0]
+            raise reader.problem(first.code, first.message) from None
+        for name, spec in self.specs.items():
+            for full, leaf, _ in leaves(spec, None, name):
+                value, (_, dtype, *python) = values[len(self.leaves)], leaf
+                if dtype != value.type.dtype and isinstance(value, Const):
+                    value = Const(float(value.value), Scalar(dtype, *python))
+                elif dtype != value.type.dtype:
+                    value = reader.build.op(
+                        "cast", value, dtype=dtype, python=python[0]
+                    )
+                self.leaves[full] = value
 
     def static(self, name: str) -> Any:
         """Return the value of a leaf that must be known while compiling."""
@@ -109,59 +150,11 @@ class Call:
         return self.reader.build.op("copy", value) if thing.path else value
 
 
-def bound_call(
-    inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing]
-) -> Call:
-    """Bind the arguments of a call, ints at differentiated places as floats."""
-    signature, source = inner.signature, inner.signature.source
-    args = [*(calls.lift(reader, value) for value in signature.held), *args]
-    named = {k: calls.lift(reader, v) for k, v in signature.kept.items()}
-    things = calls.bind_arguments(
-        reader, source.node.args, args, {**named, **kwargs},
-        calls.default_things(reader, source), source.name,
-    )  # fmt: skip
-    call = Call(reader, {}, {})
-    found: list[Operand] = []
-    kept: list[Operand] = []
-
-    def kind(leaf: Tree) -> Tree:
-        if leaf[0] == "static":
-            return leaf
-        value = found[leaf[1]]
-        if isinstance(value, Const) and value.type.dtype == "bool":
-            return ("static", Known(bool(value.value)))
-        kept.append(value)
-        type = value.type
-        if isinstance(type, Array):
-            type = replace(type, dims=tuple(map(reader.build.resolve, type.dims)))
-        return type_of_leaf(type)
-
-    for name in signature.kinds:
-        form = flatten(reader, things[name], found, call.array)
-        call.specs[name] = relabel(form, kind)
-    for level in inner.levels:
-        if level.kind != "value":
-            names = signature.chosen(call.specs, level.options)
-            try:
-                call.specs = signature.floats(call.specs, names)
-            except SrcgradError as error:
-                raise reader.problem("SG301", error.problems[0].message) from None
-    for name, spec in call.specs.items():
-        for full, leaf, _ in leaves(spec, None, name):
-            value = kept[len(call.leaves)]
-            if leaf[1] != value.type.dtype and isinstance(value, Const):
-                value = Const(float(value.value), Scalar(leaf[1], leaf[2]))
-            elif leaf[1] != value.type.dtype:
-                value = reader.build.op("cast", value, dtype=leaf[1], python=leaf[2])
-            call.leaves[full] = value
-    return call
-
-
 def splice_call(
     inner: Differentiated, reader: Any, args: list[Thing], kwargs: dict[str, Thing]
 ) -> Thing:
     """Write the gradient's statements where it is called; return its result."""
-    call = bound_call(inner, reader, args, kwargs)
+    call = Call(inner, reader, args, kwargs)
     made, reading = gradient_reading(inner, call.specs, call.static, reader.build.ones)
     operands = call.operands(reading)
     arrays = [x for x in operands if x.type.rank]

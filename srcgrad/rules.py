@@ -20,7 +20,7 @@ from srcgrad.frontend import calls
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
-from srcgrad.nested import bound_call
+from srcgrad.nested import Call
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.ops.terms import Term
 from srcgrad.options import Options
@@ -79,7 +79,7 @@ class CustomVjp:
         if self._rule is None:
             what = f"`{name}` has no rule: call its `defvjp`"
             raise reader.problem("SG204", what)
-        call = bound_call(self._value, reader, args, kwargs)
+        call = Call(self._value, reader, args, kwargs)
         if any(isinstance(s, Node) for s in call.specs.values()):
             raise refuse("takes numbers and arrays only")
         made = self._value.make(call.specs, (), call.static)
@@ -183,7 +183,7 @@ def _row(
     needs_value = rule.params[1] in free_values(rule.body.stmts, rule.results)
     ROWS[row] = Row(
         row, ("*x",), "custom",
-        lambda shapes, types, attrs: result_type(shapes, function, types[:own]),
+        lambda shapes, types, attrs: result_type(shapes, function, attrs["args"][:own]),
         vjp={"x": pull if needs_value else lambda g, x: pull(g, g, x)},
         spell=name, cost=50,
     )  # fmt: skip
