@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import math
 import sys
@@ -23,9 +22,8 @@ from srcgrad.types import Array, Scalar
 _NAMED = (type, FunctionType)  # they know the module they are from
 
 
-def attribute(reader: build.Reader, node: ast.Attribute) -> Thing:
-    """Read `value.name`."""
-    owner, name = reader.expression(node.value), node.attr
+def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
+    """Return `owner.name`."""
     match owner:
         case v.Static():
             return _static(reader, owner.value, name)
@@ -53,6 +51,15 @@ def attribute(reader: build.Reader, node: ast.Attribute) -> Thing:
     if isinstance(owner, v.Ref):
         return Bound(owner, name)
     raise reader.problem("SG203", f"`.{name}` of a {v.kind_of(owner)} is not known")
+
+
+def put(reader: build.Reader, owner: Thing, name: str, value: Thing) -> None:
+    """Store into a field of an object."""
+    if not isinstance(owner, v.Record):
+        what = f"an attribute of a {v.kind_of(owner)} cannot be set"
+        raise reader.problem("SG101", what)
+    heap = reader.state.heap
+    heap[owner] = {**heap[owner], name: value}
 
 
 def _static(reader: build.Reader, value: Any, name: str) -> Thing:

@@ -434,12 +434,10 @@ class Reader:
                     self.bind(target.id, value)
                 case ast.Tuple() | ast.List():
                     self.unpack(target, value)
-                case ast.Subscript():
-                    indexing.assign(self, target, value)
-                case ast.Attribute():
-                    expressions.assign_attribute(self, target, value)
                 case _:
-                    raise self.problem("SG101", "this target is outside the language")
+                    with self.holding(value):
+                        _, _, put = expressions.located(self, target)
+                    put(value)
 
     def unpack(self, target: ast.Tuple | ast.List, value: v.Thing) -> None:
         """Bind several targets from one value."""

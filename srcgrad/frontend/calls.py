@@ -509,11 +509,3 @@ def comprehension(
     frame = reader.frames[-1]
     outer = {**frame.outer, **reader.state.names}
     return reader.function(frame.source, {}, outer, stmts, frame.site)
-
-
-def matmul(reader: build.Reader, left: Thing, right: Thing) -> Thing:
-    """Apply `@`."""
-    a, b = reader.operand(left), reader.operand(right)
-    if not isinstance(a.type, Array) or not isinstance(b.type, Array):
-        raise reader.problem("SG402", "`@` needs arrays on both sides")
-    return reader.thing(reader.build.op("matmul", a, b))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
@@ -14,19 +15,19 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.state import Unjoinable, branch
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand
+from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, Scalar
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
-_BINARY: dict[type, str] = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div",
-    ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.Pow: "pow", ast.BitAnd: "bitand",
-    ast.BitOr: "bitor", ast.BitXor: "bitxor",
+# The rows of operators; the function of `operator` has the name of the row, or this.
+_ROWS: dict[type, str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Mod: "mod",
+    ast.FloorDiv: "floordiv", ast.Pow: "pow", ast.MatMult: "matmul",
+    ast.BitAnd: "bitand", ast.BitOr: "bitor", ast.BitXor: "bitxor",
     ast.LShift: "lshift", ast.RShift: "rshift",
-}  # fmt: skip
-_UNARY: dict[type, str] = {ast.USub: "neg", ast.UAdd: "pos", ast.Invert: "invert"}
-_COMPARE: dict[type, str] = {
+    ast.USub: "neg", ast.UAdd: "pos", ast.Invert: "invert",
     ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq",
     ast.NotEq: "ne",
 }  # fmt: skip
@@ -47,26 +48,23 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.UnaryOp(ast.Not(), operand):
             return negation(reader, condition(reader, operand))
         case ast.UnaryOp(op, operand):
-            return _unary(reader, _UNARY[type(op)], reader.expression(operand))
+            return _unary(reader, _ROWS[type(op)], reader.expression(operand))
         case ast.BoolOp(op, parts):
             return _short_circuit(reader, op, parts, reader.expression)
         case ast.Compare(left, ops, others):
             return _chain(reader, reader.expression(left), ops, others)
         case ast.IfExp(test, body, orelse):
             cond = condition(reader, test)
-            arms = (
-                (lambda: reader.expression(body)),
-                (lambda: reader.expression(orelse)),
-            )
+            arms = (functools.partial(reader.expression, x) for x in (body, orelse))
             return _choice(reader, cond, *arms)
         case ast.Call():
             return calls.call(reader, node)
-        case ast.Attribute():
-            return attributes.attribute(reader, node)
-        case ast.Subscript():
-            return indexing.subscript(reader, node)
+        case ast.Subscript() | ast.Attribute():
+            return located(reader, node)[1]()
         case ast.Slice():
-            return indexing.slice_value(reader, node)
+            ends = (node.lower, node.upper, node.step)
+            given = (reader.expression(x) if x else Static(None) for x in ends)
+            return v.SliceValue(*given)
         case ast.Tuple(parts):
             return Tuple(tuple(elements(reader, parts)))
         case ast.List(parts):
@@ -84,6 +82,28 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.JoinedStr():
             return Static(ast.unparse(node))
     raise reader.problem("SG107", "this expression is outside the language")
+
+
+def located(
+    reader: Reader, target: ast.expr
+) -> tuple[Thing | None, Callable[[], Thing], Callable[[Thing], None]]:
+    """Return what a target is a part of, how it is read, and how it is written."""
+    match target:
+        case ast.Name(name):
+            lookup = functools.partial(reader.lookup, name)
+            return None, lookup, functools.partial(reader.bind, name)
+        case ast.Attribute(value, name):
+            owner = reader.expression(value)
+            given: Any = (reader, owner, name)
+            ways: Any = attributes.get, attributes.put
+        case ast.Subscript(value, index):
+            owner = reader.expression(value)
+            with reader.holding(owner):
+                given = (reader, owner, reader.expression(index))
+            ways = indexing.get, indexing.put
+        case _:
+            raise reader.problem("SG101", "this target is outside the language")
+    return owner, functools.partial(ways[0], *given), functools.partial(ways[1], *given)
 
 
 def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
@@ -125,20 +145,13 @@ def _dict(reader: Reader, node: ast.Dict) -> Thing:
 
 def binary(reader: Reader, op: ast.operator, left: Thing, right: Thing) -> Thing:
     """Apply a binary operator."""
-    if isinstance(op, ast.MatMult):
-        return calls.matmul(reader, left, right)
-    row = _BINARY.get(type(op))
-    if row is None:
-        raise reader.problem("SG107", "this operator is outside the language")
-    sequence = _sequence_operator(reader, row, left, right)
-    if sequence is not None:
-        return sequence
-    if isinstance(left, Static) and isinstance(right, Static):
-        numbers = bool | int | float | str
-        if isinstance(left.value, numbers) and isinstance(right.value, numbers):
-            apply = operator.truediv if row == "div" else getattr(operator, row)
-            return calls.lift(reader, apply(left.value, right.value))
+    row = _ROWS[type(op)]
+    joined = _of_sequences(reader, row, left, right)
+    if joined is not None:
+        return joined
     a, b = reader.operand(left), reader.operand(right)
+    if row == "matmul" and not (a.type.rank and b.type.rank):
+        raise reader.problem("SG402", "`@` needs arrays on both sides")
     if row == "pow" and isinstance(b, Const):
         # Python's int ** int is an int or a float, by the sign of the exponent.
         if isinstance(a, Const):
@@ -151,30 +164,32 @@ def binary(reader: Reader, op: ast.operator, left: Thing, right: Thing) -> Thing
     return reader.thing(reader.build.op(row, a, b))
 
 
-def _sequence_operator(
-    reader: Reader, row: str, left: Thing, right: Thing
-) -> Thing | None:
-    """Apply `+` and `*` of lists and tuples."""
-    match row, left, right:
-        case "add", Tuple(), Tuple():
-            return Tuple(left.items + right.items)
-        case "add", v.ListCell(), v.ListCell():
-            both = [calls.items_of(reader, side) for side in (left, right)]
-            return new_list(reader, both[0] + both[1])
-        case ("mul", Tuple(), Const() as count) | ("mul", Const() as count, Tuple()):
-            items = left.items if isinstance(left, Tuple) else right.items  # type: ignore[union-attr]
-            return Tuple(items * int(count.value))
-        case ("mul", v.ListCell() as one, count) | ("mul", count, v.ListCell() as one):
-            listed = calls.items_of(reader, one)
-            if isinstance(count, Const):
-                return new_list(reader, listed * int(count.value))
-            if v.is_operand(count) and len(listed) == 1 and v.is_operand(listed[0]):
-                ref = reader.allocate(reader.build.op("full", listed[0], count))
-                ref.root.listlike = 1
-                return ref
-    lists = [x for x in (left, right) if isinstance(x, v.ListCell) or v.list_axes(x)]
-    counted = any(v.is_operand(x) and x.type.dtype != "float64" for x in (left, right))
-    if (row == "add" and len(lists) == 2) or (row == "mul" and lists and counted):
+def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing | None:
+    """Apply `+` and `*` of lists, tuples and texts: Python's own, on their items."""
+    both = (left, right)
+    held: list[Any] = []
+    for x in both if row in ("add", "mul") else ():
+        match x:
+            case Const() | Static():
+                held.append(x.value)
+            case Tuple():
+                held.append(x.items)
+            case v.ListCell() if isinstance(reader.state.heap[x], tuple):
+                held.append([*reader.state.heap[x]])
+    if len(held) == 2 and any(isinstance(x, tuple | list | str) for x in held):
+        with contextlib.suppress(TypeError):
+            made = getattr(operator, row)(*held)
+            if isinstance(made, list):
+                return new_list(reader, made)
+            return Tuple(made) if isinstance(made, tuple) else Static(made)
+    lists = [x for x in both if isinstance(x, v.ListCell) or v.list_axes(x)]
+    counts = [x for x in both if v.is_operand(x) and x.type.dtype != "float64"]
+    match held:
+        case [[one]] if counts and v.is_operand(one):
+            ref = reader.allocate(reader.build.op("full", one, counts[0]))
+            ref.root.listlike = 1
+            return ref
+    if (row == "add" and len(lists) == 2) or (row == "mul" and lists and counts):
         what = "lists whose length is not known are not joined or repeated"
         raise reader.problem("SG203", what, "use `np.concatenate`")
     return None
@@ -182,37 +197,27 @@ def _sequence_operator(
 
 def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     """Read `target op= value`: in place for arrays and lists, rebinding for numbers."""
-    target = stmt.target
-    owner = index = None
-    if isinstance(target, ast.Name):
-        current = reader.lookup(target.id)
-    elif isinstance(target, ast.Subscript):
-        owner, index = indexing.target(reader, target)
-        current = indexing.get(reader, owner, index)
-    else:
-        current = attributes.attribute(reader, target)
+    owner, get, put = located(reader, stmt.target)
+    current = get()
     value = reader.expression(stmt.value)
     if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add):
         calls.extend(reader, current, value)
         return
     result = binary(reader, stmt.op, current, value)
-    in_place = isinstance(current, Ref) and isinstance(current.type, Array | Scalar)
-    if owner is not None and index is not None:
-        in_place = indexing.in_place(reader, owner, current, index)
-    if in_place and isinstance(current, Ref):
-        operand = reader.operand(result)
-        if current.type.dtype.startswith("int") and operand.type.dtype.startswith(
-            "float"
-        ):
-            raise reader.problem(
-                "SG402", "an integer array cannot hold the result of this operation",
-                "make the array a float array first: `.astype(float)`",
-            )  # fmt: skip
-        reader.store(current, operand)
-    elif owner is not None and index is not None:
-        indexing.put(reader, owner, index, result)
-    else:
-        reader.assign(target, result)
+    if not isinstance(current, Ref) or not isinstance(current.type, Array | Scalar):
+        put(result)
+        return
+    if owner is not None and isinstance(stmt.target, ast.Subscript):
+        if current.root.memory not in v.roots_of(owner, reader.state.heap):
+            put(result)  # what an index array picked is a copy
+            return
+    operand = reader.operand(result)
+    if current.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
+        raise reader.problem(
+            "SG402", "an integer array cannot hold the result of this operation",
+            "make the array a float array first: `.astype(float)`",
+        )  # fmt: skip
+    reader.store(current, operand)
 
 
 def _unary(reader: Reader, row: str, value: Thing) -> Thing:
@@ -244,10 +249,8 @@ def truth(reader: Reader, thing: Thing) -> Operand:
         case v.Record():
             return const(True)
         case Ref(root=root, type=Array()) if not root.listlike:
-            what, help = (
-                "the truth value of an array is ambiguous",
-                "use `np.any(...)` or `np.all(...)`",
-            )
+            what = "the truth value of an array is ambiguous"
+            help = "use `np.any(...)` or `np.all(...)`"
             return truth(reader, indexing.single(reader, thing, what, help))
         case Tuple() | v.Cell() | Ref(type=Array() | ListOf()):
             out = build.op("gt", calls.length(reader, thing), const(0))
@@ -260,14 +263,11 @@ def truth(reader: Reader, thing: Thing) -> Operand:
 
 def condition(reader: Reader, node: ast.expr) -> Operand:
     """Read a test: the parts of its `and` and `or` need not be of one kind."""
-    if isinstance(node, ast.BoolOp):
-        thing = _short_circuit(
-            reader, node.op, node.values, functools.partial(condition, reader)
-        )
-    else:
-        thing = reader.expression(node)
     with reader.at(node):
-        return truth(reader, thing)
+        if not isinstance(node, ast.BoolOp):
+            return truth(reader, reader.expression(node))
+        read = functools.partial(condition, reader)
+        return truth(reader, _short_circuit(reader, node.op, node.values, read))
 
 
 def _choice(
@@ -310,8 +310,8 @@ def _short_circuit(
 
 
 def _chain(
-    reader: Reader, left: Thing, ops: list[ast.cmpop], rest: list[ast.expr],
-) -> Thing:  # fmt: skip
+    reader: Reader, left: Thing, ops: list[ast.cmpop], rest: list[ast.expr]
+) -> Thing:
     """Read a chain of comparisons; each operand is evaluated at most once."""
     with reader.holding(left):
         right = reader.expression(rest[0])
@@ -327,63 +327,30 @@ def _chain(
 
 def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     """Compare two things."""
-    equal = isinstance(op, ast.Eq | ast.Is | ast.In)
-    if isinstance(op, ast.Is | ast.IsNot):
-        same = left is right or (isinstance(left, Ref) and left == right)
-        if isinstance(left, Static) and isinstance(right, Static):
-            same = left.value is right.value
-        return const(same == equal)
-    if isinstance(op, ast.In | ast.NotIn):
-        found = _membership(reader, left, right)
-        return found if equal else negation(reader, found)
-    plain = isinstance(op, ast.Eq | ast.NotEq)
-    if isinstance(left, Static) or isinstance(right, Static):
-        if not plain:
-            what = f"{v.kind_of(left)} and {v.kind_of(right)}"
-            raise reader.problem("SG402", f"{what} are not ordered")
-        return const((left == right) == equal)
-    if isinstance(left, Tuple) and isinstance(right, Tuple):
-        if not plain:
-            raise reader.problem("SG107", "tuples are compared with == only")
-        alike: Operand = const(False)
-        if len(left.items) == len(right.items):
-            pairs = zip(left.items, right.items, strict=True)
-            alike = _joined(reader, "logical_and", pairs)
-        return alike if equal else negation(reader, alike)
+    known = [x.value for x in (left, right) if isinstance(x, Static)]
+    sequences = type(left) is type(right) and isinstance(left, Tuple | v.ListCell)
+    positive = {ast.IsNot: ast.Is(), ast.NotIn: ast.In()}.get(type(op))
+    if isinstance(op, ast.NotEq) and (known or sequences):
+        positive = ast.Eq()
+    if positive is not None:
+        return negation(reader, truth(reader, compare(reader, positive, left, right)))
+    match op:
+        case ast.Is() if len(known) == 2:
+            return const(known[0] is known[1])
+        case ast.Is():
+            return const(left is right or (isinstance(left, Ref) and left == right))
+        case ast.In() if isinstance(right, v.DictCell):
+            return const(calls.static(reader, left) in reader.state.heap[right])
+        case ast.In() if len(known) == 2:
+            return const(known[0] in known[1])
+        case ast.In():
+            return calls.apply(reader, Static(python.contains), [right, left], {})
+        case ast.Eq() if known:
+            return const(left == right)
+        case ast.Eq() if sequences:
+            return calls.apply(reader, Static(python.same_items), [left, right], {})
+    if known or sequences:
+        what = f"{v.kind_of(left)} and {v.kind_of(right)} are not ordered"
+        raise reader.problem("SG402", what)
     a, b = reader.operand(left), reader.operand(right)
-    return reader.thing(reader.build.op(_COMPARE[type(op)], a, b))
-
-
-def _membership(reader: Reader, left: Thing, right: Thing) -> Operand:
-    if isinstance(right, v.DictCell):
-        return const(calls.static(reader, left) in reader.state.heap[right])
-    if isinstance(left, Static) and isinstance(right, Static):
-        return const(left.value in right.value)
-    pairs = ((left, item) for item in calls.items_of(reader, right))
-    return _joined(reader, "logical_or", pairs)
-
-
-def _joined(reader: Reader, row: str, pairs: Iterable[tuple[Thing, Thing]]) -> Operand:
-    """Return whether both things of all pairs are equal, or of any."""
-    decides = row == "logical_or"
-    result: Operand = const(not decides)
-    for a, b in pairs:
-        same = truth(reader, compare(reader, ast.Eq(), a, b))
-        if isinstance(same, Const):
-            if bool(same.value) == decides:
-                return const(decides)
-        elif isinstance(result, Const):
-            result = same
-        else:
-            result = reader.build.op(row, result, same)
-    return result
-
-
-def assign_attribute(reader: Reader, target: ast.Attribute, value: Thing) -> None:
-    """Store into a field of an object."""
-    owner = reader.expression(target.value)
-    if not isinstance(owner, v.Record):
-        what = v.kind_of(owner)
-        raise reader.problem("SG101", f"an attribute of a {what} cannot be set")
-    heap = reader.state.heap
-    heap[owner] = {**heap[owner], target.attr: value}
+    return reader.thing(reader.build.op(_ROWS[type(op)], a, b))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 from srcgrad.builder import const
@@ -15,26 +14,6 @@ from srcgrad.types import Array, Dim, ListOf, Scalar
 
 _FULL = Slice(None, None, None)
 _NONE, _ELLIPSIS = Static(None), Static(Ellipsis)
-
-
-def subscript(reader: build.Reader, node: ast.Subscript) -> Thing:
-    """Read `owner[index]`."""
-    owner, index = target(reader, node)
-    return get(reader, owner, index)
-
-
-def target(reader: build.Reader, node: ast.Subscript) -> tuple[Thing, Thing]:
-    """Read the owner and the index of a subscript."""
-    owner = reader.expression(node.value)
-    with reader.holding(owner):
-        index = reader.expression(node.slice)
-    return owner, index
-
-
-def slice_value(reader: build.Reader, node: ast.Slice) -> SliceValue:
-    """Read `start:stop:step`."""
-    parts = (node.lower, node.upper, node.step)
-    return SliceValue(*(_NONE if p is None else reader.expression(p) for p in parts))
 
 
 def single(reader: build.Reader, thing: Thing, *refusal: str) -> Thing:
@@ -92,25 +71,32 @@ def _extend(ref: Ref, items: tuple[Item, ...]) -> Path:
     return (*path, Index(items))
 
 
+def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
+    """Return what a subscript is taken of: items, entries, or an array.
+
+    A list or tuple becomes an array where the index is known at run time only.
+    """
+    held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
+    held = held.items if isinstance(held, Tuple) else held
+    if isinstance(held, tuple) and not isinstance(index, Const | SliceValue):
+        return stacks.make_array(reader, owner)
+    return held
+
+
 def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     """Return `owner[index]`."""
-    held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
-    if isinstance(owner, v.DictCell):
-        key = calls.static(reader, index)
-        return held[key] if key in held else reader.raises("KeyError")
-    if isinstance(held, dict) and isinstance(owner, v.ListCell):
+    held = _held(reader, owner, index)
+    if isinstance(owner, v.ListCell) and isinstance(held, dict):
         return stacks.item(reader, owner, index)
-    if isinstance(held, Tuple | tuple):
-        items = held.items if isinstance(held, Tuple) else held
-        if isinstance(index, SliceValue):
-            chosen = items[calls.static(reader, index)]
-            if isinstance(held, Tuple):
-                return Tuple(chosen)
-            return expressions.new_list(reader, list(chosen))
-        if isinstance(index, Const):
-            known = -len(items) <= index.value < len(items)
-            return items[int(index.value)] if known else reader.raises("IndexError")
-        held = stacks.make_array(reader, owner)
+    if isinstance(held, dict | tuple):
+        try:
+            found = held[calls.static(reader, index)]
+        except (KeyError, IndexError) as error:
+            return reader.raises(type(error).__name__)
+        if not isinstance(index, SliceValue):
+            return found  # type: ignore[no-any-return]
+        listed = isinstance(owner, v.ListCell)
+        return expressions.new_list(reader, [*found]) if listed else Tuple(found)
     if isinstance(held, Ref):
         if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
             given = [owner, index.start, index.stop, index.step]
@@ -127,6 +113,43 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if isinstance(held, Operand) and not held.type.python and index == Tuple(()):
         return held
     raise reader.problem("SG203", f"a {v.kind_of(owner)} cannot be subscripted")
+
+
+def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
+    """Store a value into a container or an array."""
+    held = _held(reader, owner, index)
+    if isinstance(owner, v.ListCell) and isinstance(held, dict):
+        raise stacks.unordered(reader)
+    if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
+        held = stacks.make_array(reader, owner) if isinstance(held, tuple) else held
+    if isinstance(owner, v.Cell) and isinstance(held, dict | tuple):
+        changed: Any = held.copy() if isinstance(held, dict) else [*held]
+        try:
+            changed[calls.static(reader, index)] = value
+        except IndexError:
+            reader.raises("IndexError")
+        listed = isinstance(held, tuple)
+        reader.state.heap[owner] = tuple(changed) if listed else changed
+        return
+    if isinstance(index, SliceValue) and v.kind_of(held) == "list":
+        what, fix = "a slice of a list that grows cannot be written", "write its items"
+        raise reader.problem("SG403", what, f"{fix}: `s[k] = ...`")
+    if not isinstance(held, Ref):
+        raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written")
+    grown = isinstance(held.type, ListOf) and isinstance(held.type.item, Array)
+    rows = v.list_axes(held) and held.type.rank > 1
+    if grown or (rows and not stacks.replaceable(reader, owner, held.root, value)):
+        raise reader.problem(
+            "SG403", "an array in a list that grows cannot be replaced" if grown else
+            "the item that is replaced, or the new one, has another name",
+            "write its elements: `[k][:] = ...`",
+        )  # fmt: skip
+    path = _path(reader, held, index)
+    ref = Ref(held.root, path, reader.build.place(held.root.type, path))
+    operand = reader.operand(value)
+    if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
+        operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
+    reader.store(ref, operand)
 
 
 def _path(reader: build.Reader, ref: Ref, index: Thing) -> Path:
@@ -205,56 +228,3 @@ def _item(reader: build.Reader, part: Thing) -> Item:
             "SG402", "a subscript must be an integer", "use `int(...)`"
         )
     return operand
-
-
-def assign(reader: build.Reader, node: ast.Subscript, value: Thing) -> None:
-    """Store `owner[index] = value`."""
-    with reader.holding(value):
-        owner, index = target(reader, node)
-    put(reader, owner, index, value)
-
-
-def in_place(reader: build.Reader, owner: Thing, current: Thing, index: Thing) -> bool:
-    """Tell whether `owner[index] op= value` writes into an existing array."""
-    parts = index.items if isinstance(index, Tuple) else (index,)
-    picked = any(isinstance(p, Ref | v.ListCell) for p in parts)
-    array = isinstance(current, Ref) and isinstance(current.type, Array)
-    return array and not (picked and isinstance(owner, Ref))
-
-
-def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
-    """Store a value into a container or an array."""
-    held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
-    if isinstance(owner, v.DictCell):
-        key = calls.static(reader, index)
-        reader.state.heap[owner] = {**held, key: value}
-        return
-    if isinstance(owner, v.ListCell) and isinstance(held, dict):
-        raise stacks.unordered(reader)
-    if isinstance(owner, v.ListCell) and isinstance(held, tuple):
-        if isinstance(index, Const):
-            if not -len(held) <= index.value < len(held):
-                reader.raises("IndexError")
-            k = int(index.value) % len(held)
-            reader.state.heap[owner] = (*held[:k], value, *held[k + 1 :])
-            return
-        held = stacks.make_array(reader, owner)
-    if isinstance(index, SliceValue) and v.kind_of(held) == "list":
-        what, fix = "a slice of a list that grows cannot be written", "write its items"
-        raise reader.problem("SG403", what, f"{fix}: `s[k] = ...`")
-    if not isinstance(held, Ref):
-        raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written")
-    grown = isinstance(held.type, ListOf) and isinstance(held.type.item, Array)
-    rows = v.list_axes(held) and held.type.rank > 1
-    if grown or (rows and not stacks.replaceable(reader, owner, held.root, value)):
-        raise reader.problem(
-            "SG403", "an array in a list that grows cannot be replaced" if grown else
-            "the item that is replaced, or the new one, has another name",
-            "write its elements: `[k][:] = ...`",
-        )  # fmt: skip
-    path = _path(reader, held, index)
-    ref = Ref(held.root, path, reader.build.place(held.root.type, path))
-    operand = reader.operand(value)
-    if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
-        operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
-    reader.store(ref, operand)

@@ -147,3 +147,12 @@ def list_part(items, start, stop, step):
     if stop is not None:
         last = max(stop + n, low) if stop < 0 else min(stop, n + low)
     return [items[k] for k in range(first, last, by)]
+
+
+def contains(items, x):
+    return builtins.any([x == y for y in items])
+
+
+def same_items(one, other):
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and builtins.all([x == y for x, y in pairs])
