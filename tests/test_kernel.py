@@ -269,6 +269,20 @@ def test_checks_before_loops_do_not_wrap(function: Callable[..., Any], n: int) -
         call(np.arange(20.0), n)
 
 
+def between(x: Any, first: int, last: int) -> Any:
+    total = 0.0
+    for i in range(first, last):
+        total = total + x[i]
+    return total
+
+
+def test_turns_that_64_bits_cannot_count_are_named() -> None:
+    call = srcgrad.value_and_grad(between, backend="numba")
+    assert call(np.arange(20.0), 3, 5)[0] == 7.0
+    with pytest.raises(OverflowError, match="beyond 64 bits"):
+        call(np.arange(20.0), 2, -(2**63) + 1)
+
+
 def counted(a: Any, n: int) -> Any:
     total, k = 0.0, 0
     for i in range(len(a) - 1):

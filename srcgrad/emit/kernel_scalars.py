@@ -129,6 +129,11 @@ class Scalars(Writer):
 
     def range(self, s: For) -> str:
         """Return the arguments of `range`; note the loop that begins."""
+        certain = s.start == const(0) or s.stop == const(-1)
+        if not certain and max(map(self.bounds.bits, (s.start, s.stop))) > _SAFE:
+            # Numba takes the difference in 64 bits to count the turns.
+            stop, start = self.show(s.stop).text, self.show(s.start).text
+            self.line(f"rt_subtract({stop}, {start}, {s.loc.line})")
         self.frames.append(Frame(s, len(self.lines), self.indent, len(self.proved)))
         return super().range(s)
 
