@@ -107,19 +107,23 @@ def _pow_loop(op: Op) -> str:
         return "{x}" if known == 1 else f"{{x}} ** {int(known)}"
     if known == 0.5 and not out.python:
         return "math.sqrt({x})"
-    python = out.python and op.attrs.get("via") != "np"
+    python = out.python and op.attrs.get("via") not in ("np", "math")
     return "rt_python_power({x}, {y})" if python else "{x} ** {y}"
 
 
 def _pow_check(op: Op) -> str:
-    """Negative powers of integers are for the plain run."""
+    """Negative powers of integers are for the plain run, and what `math.pow` raises."""
+    if op.attrs.get("via") == "math":
+        finite = "math.isfinite({x}) and math.isfinite({y})"
+        return f"ValueError if not math.isfinite({{z}}) and {finite}"
     whole = not op.out.type.dtype.startswith("float")
     return "ValueError if {y} < 0" if whole and isinstance(op.args[1], Value) else ""
 
 
 elementwise("x ** y", name="pow", x=_pow_base, y=_pow_exponent, infer=_number,
             loop=_pow_loop, exact="rt_integer_power({x}, {y}, {line})",
-            check=_pow_check, callables=dotted("power"), cost=5)  # fmt: skip
+            callables=(*dotted("power"), "math.pow"), check=_pow_check,
+            cost=5)  # fmt: skip
 
 for _name, _symbol, _ufunc in (
     ("lt", "<", "less"),

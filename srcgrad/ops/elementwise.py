@@ -44,7 +44,8 @@ def _whole(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 def _too_large(op: Op) -> str:
     """A kernel has no ints beyond 64 bits."""
     whole = not op.args[0].type.dtype.startswith("float")
-    return "" if whole else "ValueError if not -2.0 ** 63 <= {x} < 2.0 ** 63"
+    large = f"OverflowError({op.loc.line}) if not -2.0 ** 63 <= {{x}} < 2.0 ** 63"
+    return "" if whole else large
 
 
 _function("exp(x)", "math.exp({x})", "exp", x="g * z", error=_OVERFLOW)

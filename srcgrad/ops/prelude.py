@@ -466,7 +466,9 @@ def round_number(number, ndigits=None):
         return rows.round_to(number, ndigits)
     if ndigits is not None:
         return round_array(number, ndigits)
-    return typed(rows.rint(number, via="np"), "int64", python=True)
+    if kind(number) in ("float64", "float32"):
+        number = rows.rint(number, via="np")
+    return rows.to_int(number)
 
 
 @means("numpy.dot", ".dot")

@@ -61,9 +61,14 @@ def log(x, base=None):
     return rows.log(x, via="math") / rows.log(base, via="math")
 
 
-@means("builtins.pow", "math.pow")
+@means("builtins.pow")
 def power(base, exp):
     return base**exp
+
+
+@means("math.pow")
+def float_power(x, y):
+    return rows.pow(float(x), float(y), via="math")
 
 
 @means("builtins.divmod")

@@ -136,6 +136,8 @@ def sinc_slope(x, order):
     With t = pi x, near 0 the Taylor series, elsewhere t s^(n) = sin^(n) - n s^(n-1).
     """
     t = math.pi * x
+    if abs(t) == math.inf:
+        return math.nan  # as `np.sinc` of it
     if abs(t) < 1.0 + 0.5 * order:
         m = order % 2  # the power of t; the power in the series of sinc is m + order
         term = t if m else 1.0
