@@ -204,11 +204,11 @@ OF_FLOATS = [
 ]  # fmt: skip
 
 
-def outcome(call: Callable[[], Any]) -> Outcome:
+def outcome(call: Callable[..., Any], *given: Any) -> Outcome:
     """Return the numbers that a call gives, or the name of what it raises."""
     with np.errstate(all="ignore"):
         try:
-            value, gradient = call()
+            value, gradient = call(*given)
         except (ArithmeticError, ValueError, IndexError) as error:
             refused = "beyond 64 bits" in str(error)
             return ("beyond 64 bits" if refused else type(error).__name__,)
@@ -238,8 +238,8 @@ def test_backends_agree_at_the_ends(function: Callable[..., Any]) -> None:
             ends = rng.choice(FLOATS), rng.choice(FLOATS)
             x = np.array([rng.choice([rng.choice(FLOATS), rng.uniform(-2, 2)])
                           for _ in range(6)])  # fmt: skip
-        due = outcome(lambda x=x, ends=ends: (function(x.copy(), *ends), 0.0))
-        found = outcome(lambda x=x, ends=ends: plain(x, *ends))
+        due = outcome(lambda *given: (function(*given), 0.0), x.copy(), *ends)
+        found = outcome(plain, x, *ends)
         assert same(due[:2], found[:2]), (ends, x)
-        compiled = outcome(lambda x=x, ends=ends: kernel(x, *ends))
+        compiled = outcome(kernel, x, *ends)
         assert same(found, compiled) or compiled[0] == "beyond 64 bits", (ends, x)
