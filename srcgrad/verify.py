@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.builder import Builder
+from srcgrad.builder import Builder, const
 from srcgrad.errors import internal_error
 from srcgrad.ir import Block, Const, Function, Operand, Stmt, Value, owned
 from srcgrad.ops import ROWS
@@ -102,30 +102,27 @@ class _Checker:
         if owned(value.type):
             self.alive.add(value)
 
-    def see(self, x: Operand) -> None:
-        """Check that an operand is defined here."""
-        where = "defined in another block"
-        why = where if x in self.defined else "used before it is defined"
-        self.require(isinstance(x, Const) or x in self.scope, f"{_show(x)} is {why}")
-
-    def read(self, x: Operand) -> None:
-        """Check that the content of an operand is there."""
-        self.see(x)
+    def read(self, x: Operand, *, shape: bool = False) -> None:
+        """Check that an operand is defined here, and its content is there."""
+        known = x in self.defined
+        why = "defined in another block" if known else "used before it is defined"
+        there = isinstance(x, Const) or x in self.scope
+        self.require(there, f"{_show(x)} is {why}")
         root = self.base.get(x, x)
         what = _show(x) + f", a view of {_show(root)}," * (root is not x)
         written = isinstance(self.ended.get(root), ir.Update)
         fate = "overwritten" if written else "handed on or changed on some path"
-        there = not owned(root.type) or root in self.alive
+        there = shape or not owned(root.type) or root in self.alive
         self.require(there, f"{what} is read after it was {fate}", root)
 
     def hand_on(self, xs: Sequence[Operand], what: str = "") -> None:
         """Check values that are handed on together; owners of buffers end."""
         for k, x in enumerate(xs):
-            if not owned(x.type):
-                self.read(x)
-                continue
-            self.require(x not in xs[:k], f"{_show(x)} is handed on twice {what}")
+            again = f"{_show(x)} is handed on twice {what}"
+            self.require(not owned(x.type) or x not in xs[:k], again)
             self.read(x)
+            if not owned(x.type):
+                continue
             owns = x not in self.base
             self.require(owns, f"{_show(x)} is no version of a buffer of its own")
             again = f"{_show(x)} lies outside the loop: every turn would take it again"
@@ -140,78 +137,27 @@ class _Checker:
         ends = True
         for stmt in block.stmts:
             self.at = stmt
+            row = ROWS[stmt.row] if isinstance(stmt, ir.Op) else None
+            for k, x in enumerate(operands(stmt)):
+                self.read(x, shape=row is not None and row.param(k) in row.shape_only
+                          and x.type.rank > 0)  # fmt: skip
+            for holds, message in _rules(stmt):
+                self.require(holds, message)
             match stmt:
                 case ir.If():
                     ends = self.branch(stmt) and ends
                 case ir.For() | ir.While():
                     self.loop(stmt)
-                case ir.Assert():
-                    self.test(stmt.cond, "a check")
-                    fails = isinstance(stmt.cond, Const) and not stmt.cond.value
-                    ends = ends and not fails
-                case ir.Op():
-                    row = ROWS[stmt.row]
-                    for k, arg in enumerate(stmt.args):
-                        shape = row.param(k) in row.shape_only
-                        check = self.see if shape and arg.type.rank > 0 else self.read
-                        check(arg)
-                case ir.View() | ir.Read():
-                    rank = self.place(stmt.base, stmt.path)
-                    more = f"{_show(stmt.out)} has more axes than its place"
-                    self.require(stmt.out.type.rank <= rank, more)
-                case _:
-                    self.update(stmt)
-            for source, target in handed(stmt):
-                one, other = (f"{_show(v)} is {v.type}" for v in (source, target))
-                same = _kind(source.type) == _kind(target.type)
-                self.require(same, f"{one} where {other}")
+                case ir.Assert(cond):
+                    ends = ends and cond != const(False)
+                case ir.Write() | ir.Accumulate() | ir.Take() | ir.Push():
+                    self.hand_on([stmt.base])
             for value in outs(stmt):
                 self.define(value)
             if isinstance(stmt, ir.View) and owned(stmt.out.type):
                 root = stmt.out if ir.gathers(stmt.path) else stmt.base
                 self.base[stmt.out] = self.base.get(root, root)
-            if isinstance(stmt, ir.Loop) and stmt.trips is not None:
-                self.test(stmt.trips, "a bound of a loop", "int")
         return ends
-
-    def place(self, base: Value, path: ir.Path) -> int:
-        """Check the base and the path of a place; return its rank."""
-        for x in (base, *operands(path)):
-            self.read(x)
-        try:
-            return Builder(trusting=True).place(base.type, path).rank
-        except (AssertionError, IndexError, ShapeError):
-            self.require(False, f"the path does not fit {_show(base)}")
-            raise
-
-    def update(self, stmt: ir.Update) -> None:
-        """Check a statement that makes a new version of a buffer."""
-        value = stmt.value.type
-        if isinstance(stmt, ir.Push):
-            self.read(stmt.value)
-            listed = stmt.base.type
-            self.require(isinstance(listed, ListOf), "push into what is no list")
-            same = isinstance(listed, ListOf) and _kind(listed.item) == _kind(value)
-            self.require(same, f"{_show(stmt.value)} is no item of this list")
-        else:
-            rank = self.place(stmt.base, stmt.path)
-            if not isinstance(stmt, ir.Take):
-                self.read(stmt.value)
-                what = f"{_show(stmt.value)} has rank {value.rank}"
-                # Leading axes of one may be more than those of the place.
-                extra = value.dims[: max(value.rank - rank, 0)]
-                room = all(d.known == 1 for d in extra)
-                self.require(room, f"{what}, its place rank {rank}")
-        self.hand_on([stmt.base])
-
-    def test(self, x: Operand, what: str, dtype: str = "bool") -> None:
-        """Check that a condition or a bound is a number of its kind."""
-        self.read(x)
-        good = isinstance(x.type, Scalar) and dtype in x.type.dtype
-        verb = "tests" if dtype == "bool" else "is"
-        self.require(good, f"{what} {verb} {_show(x)}, which is {x.type}")
-
-    # regions
 
     @contextmanager
     def region(self, stmt: Stmt, frozen: bool = False) -> Iterator[None]:
@@ -224,9 +170,6 @@ class _Checker:
 
     def loop(self, stmt: ir.Loop) -> None:
         """Check a loop: its body once, with all memory of the outside frozen."""
-        if isinstance(stmt, ir.For):
-            for bound in (stmt.start, stmt.stop, stmt.step):
-                self.test(bound, "a bound of a loop", "int")
         self.hand_on([c.init for c in stmt.carries], "into the loop")
         outside = set(self.alive)
         with self.region(stmt, frozen=True):
@@ -237,17 +180,16 @@ class _Checker:
                 with self.region(stmt, frozen=True):
                     self.block(stmt.test)
                     self.at = stmt
-                    self.test(stmt.cond, "a loop")
+                    self.read(stmt.cond)
             self.block(stmt.body)
             self.at = stmt
             if stmt.exit is not None:
-                self.test(stmt.exit, "the exit")
+                self.read(stmt.exit)
             self.hand_on([c.yld for c in stmt.carries], "to the next turn")
         self.alive = outside
 
     def branch(self, stmt: ir.If) -> bool:
         """Check both arms and what they hand out; tell whether either is left."""
-        self.test(stmt.cond, "an if")
         before, left = self.alive, []
         for arm, inner in enumerate((stmt.then, stmt.orelse)):
             self.alive = set(before)
@@ -262,6 +204,60 @@ class _Checker:
         for version in before - self.alive:
             self.ended.setdefault(version, stmt)
         return bool(alive)
+
+
+def _rules(stmt: Stmt) -> Iterator[tuple[bool, str]]:
+    """Yield what holds of the types in a statement, and what is said if it does not."""
+
+    def number(x: Operand | None, what: str, dtype: str) -> tuple[bool, str]:
+        good = x is None or (isinstance(x.type, Scalar) and dtype in x.type.dtype)
+        return good, "" if x is None else f"{what} {_show(x)}, which is {x.type}"
+
+    for source, target in handed(stmt):
+        one, other = (f"{_show(v)} is {v.type}" for v in (source, target))
+        yield _kind(source.type) == _kind(target.type), f"{one} where {other}"
+    match stmt:
+        case ir.If(cond):
+            yield number(cond, "an if tests", "bool")
+        case ir.Assert(cond):
+            yield number(cond, "a check tests", "bool")
+        case ir.Push(base, value):
+            yield isinstance(base.type, ListOf), "push into what is no list"
+            same = _kind(getattr(base.type, "item", base.type)) == _kind(value.type)
+            yield same, f"{_show(value)} is no item of this list"
+        case ir.View() | ir.Read() | ir.Write() | ir.Accumulate() | ir.Take():
+            rank = _rank(stmt.base.type, stmt.path)
+            yield rank >= 0, f"the path does not fit {_show(stmt.base)}"
+            if isinstance(stmt, ir.View | ir.Read):
+                more = f"{_show(stmt.out)} has more axes than its place"
+                yield stmt.out.type.rank <= rank, more
+            else:
+                type = stmt.value.type
+                what = (
+                    f"{_show(stmt.value)} has rank {type.rank}, its place rank {rank}"
+                )
+                # Leading axes of one may be more than those of the place.
+                yield (
+                    all(d.known == 1 for d in type.dims[: max(type.rank - rank, 0)]),
+                    what,
+                )
+        case ir.For() | ir.While():
+            bounds = (
+                [stmt.start, stmt.stop, stmt.step] if isinstance(stmt, ir.For) else []
+            )
+            for bound in (*bounds, stmt.trips):
+                yield number(bound, "a bound of a loop is", "int")
+            if isinstance(stmt, ir.While):
+                yield number(stmt.cond, "a loop tests", "bool")
+            yield number(stmt.exit, "the exit tests", "bool")
+
+
+def _rank(type: Type, path: ir.Path) -> int:
+    """Return the rank of a place, -1 if there is none."""
+    try:
+        return Builder(trusting=True).place(type, path).rank
+    except (AssertionError, IndexError, ShapeError):
+        return -1
 
 
 def _show(x: Operand) -> str:
