@@ -113,7 +113,7 @@ class Builder:
                 self.equal[atom] = rest.scaled(-factor)
                 break
         else:
-            self.equal[a] = b
+            self.equal.update({b: a} if a.known is not None else {a: b})
         return a if a.known is not None else self.resolve(b)
 
     def meet(self, a: Dim, b: Dim) -> Dim:
