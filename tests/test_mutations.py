@@ -124,7 +124,7 @@ MUTATIONS = (
     ),
     Mutation(
         "carry", control.Control, "loop",
-        "end = self.cotangent(slot.first)", "end = slot.inn",
+        "end = slot.end()", "end = inn",
         ("logistic_map",),
     ),
     Mutation(
@@ -143,8 +143,8 @@ MUTATIONS = (
         ("masked_sqrt_at_zero",),
     ),
     Mutation(
-        "last element", storage.Storage, "readable",
-        "is_final(regions, base, path, stmt)", "True",
+        "last element", storage.Storage, "element",
+        "is_final(self.regions, base, path, stmt)", "True",
         ("closure_writes_captured_array",),
     ),
     Mutation(

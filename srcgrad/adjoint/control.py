@@ -5,8 +5,10 @@ turn is found by over-estimating and pruning: one slot for whatever is read insi
 for each carried value, yields permuted as the forward loop permuted them.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
 
 from srcgrad import ir
 from srcgrad.adjoint.statement import Statements, d_name
@@ -15,28 +17,24 @@ from srcgrad.adjoint.tapes import number
 from srcgrad.analyses.regions import Buffer
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
-from srcgrad.types import ListOf
 from srcgrad.walk import free_values, handed, outs, substitute
 
 _TABLES = ("plain", "buffers", "content", "current")
 Known = dict[str, dict[Any, Any]]
 
 
-@dataclass(slots=True)
-class Slot:
-    """One value that the reverse loop hands from turn to turn.
+class Slot(NamedTuple):
+    """What a reverse loop hands from turn to turn.
 
-    It is the cotangent of `last` when a forward turn has ended, of `first` when it
-    begins, and of `before` when the loop begins; or it is the content of these.
+    `enter` hands it to what a turn ends with, `end` tells what it is where the turn
+    begins, `leave` hands it to what the loop began with.
     """
 
     init: Operand
-    inn: Value
-    out: Any
-    last: Operand
-    first: Value
-    before: Operand
-    content: bool = False
+    name: str
+    enter: Callable[[Any], None]
+    end: Callable[[], Any]
+    leave: Callable[[Any], None]
 
 
 class Control(Statements):
@@ -48,7 +46,7 @@ class Control(Statements):
             if not isinstance(stmt, Loop | ir.If):
                 self.simple(stmt)
             elif any(o in self.active and self.wanted(o) for o in outs(stmt)) or any(
-                stmt in dict(self.regions.site[u].chain) for u in self.plan.restores
+                self.regions.within(u, stmt) for u in self.plan.restores
             ):
                 if isinstance(stmt, ir.If):
                     self.branch(stmt)
@@ -86,25 +84,38 @@ class Control(Statements):
         self.pop(x)
         return g
 
-    def hand(self, target: Operand, g: Any, content: bool = False) -> None:
-        """Hand what belongs to the result of a region to what it came from."""
+    def hand(self, target: Operand, g: Any) -> None:
+        """Hand the cotangent of a result of a region to what it came from."""
         if not isinstance(target, Value) or not owned(target.type):
             if not isinstance(g, Const) or g.value != 0.0:
                 self.give(target, g)
-        elif content:
-            buffer = self.regions.buffer[target]
-            self.current[buffer], self.content[buffer] = g, target
         elif target in self.active:
             self.buffers[self.owner(target)] = g
 
-    def enter(self, stmt: Stmt) -> Region:
-        self.open.append(Region(stmt, len(self.build.open) - 1))
-        return self.open[-1]
+    def present(self, version: Value) -> Any:
+        """Return what is now in the memory of a forward version."""
+        return self.current.get(self.regions.memory(version))
+
+    def hold(self, version: Any, present: Value, same: bool = True) -> None:
+        """Note what is now in the memory of a version; is it that version?"""
+        memory = self.regions.memory(version)
+        self.current[memory] = present
+        self.content.pop(memory, None)
+        if same:
+            self.content[memory] = version
+
+    @contextmanager
+    def inside(self, stmt: Stmt) -> Iterator[list[Stmt]]:
+        """Open the mirror of a region."""
+        with self.build.block() as stmts:
+            self.open.append(Region(stmt, len(self.build.open) - 1))
+            yield stmts
+            self.open.pop()
 
     # branches
 
     def branch(self, stmt: ir.If) -> None:
-        cond, of = self.need(stmt.cond), self.regions.buffer
+        cond = self.need(stmt.cond)
         for value in self.outside(stmt):
             if owned(value.type):
                 self.buffer_of(value)
@@ -115,33 +126,25 @@ class Control(Statements):
         arms: list[list[Stmt]] = []
         for arm, block in enumerate((stmt.then, stmt.orelse)):
             self.recall(before)
-            with self.build.block() as stmts:
-                self.enter(stmt)
+            with self.inside(stmt) as stmts:
                 for m in stmt.merges:
-                    # The buffer of the arm is what the buffer of the merge was.
-                    source = (m.then, m.orelse)[arm]
-                    if m.out in of and of[m.out] in self.current:
-                        known = self.content.get(of[m.out]) is m.out
-                        self.hand(source, self.current[of[m.out]], content=True)
-                        if not known:
-                            del self.content[of[source]]
+                    if owned(m.out.type) and self.present(m.out) is not None:
+                        # The memory of the arm is what the memory of the merge was.
+                        same = self.content.get(self.regions.memory(m.out)) is m.out
+                        self.hold((m.then, m.orelse)[arm], self.present(m.out), same)
                 for m, g in moved:
                     self.hand((m.then, m.orelse)[arm], g)
                 self.block(block)
-                self.open.pop()
             ends.append(self.know())
             arms.append(stmts)
         merges: list[ir.Merge] = []
-        made = {of[m.out] for m in stmt.merges
-                if m.out in of and of[m.out].first is m.out}  # fmt: skip
-        self.recall(self.joined(ends, arms, merges, made))
+        self.recall(self.joined(ends, arms, merges))
         then, orelse = (Block(tuple(a)) for a in arms)
         self.build.emit(ir.If(cond, then, orelse, tuple(merges), stmt.loc))
 
     def joined(
-        self, ends: list[Known], arms: list[list[Stmt]], merges: list[ir.Merge],
-        made: set[Buffer],
-    ) -> Known:  # fmt: skip
+        self, ends: list[Known], arms: list[list[Stmt]], merges: list[ir.Merge]
+    ) -> Known:
         """Return what is known after a branch, from what is at the ends of its arms."""
         level, chain = len(self.open) - 1, self.regions.chain
 
@@ -172,21 +175,20 @@ class Control(Statements):
             else:
                 name = first.name if first.name.startswith("d_") else d_name(first)
                 plain[owner] = join(sides[0], sides[1], name)
-        for buffer, present in ends[0]["current"].items():
-            other = ends[1]["current"].get(buffer)
-            if other is None or buffer in made or len(chain[buffer.first]) > level:
-                continue
-            known["current"][buffer] = join(present, other, present.name)
-            version, same = (end["content"].get(buffer) for end in ends)
-            if version is same is not None:
-                known["content"][buffer] = version
+        for memory, version in ends[0]["current"].items():
+            if memory in ends[1]["current"] and len(chain[memory.first]) <= level:
+                other = ends[1]["current"][memory]
+                known["current"][memory] = join(version, other, version.name)
+                held, same = (end["content"].get(memory) for end in ends)
+                if held is same is not None:
+                    known["content"][memory] = held
         return known
 
     # loops
 
     def loop(self, stmt: Loop) -> None:
         moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
-        outside = self.outside(stmt)
+        outside, memory = self.outside(stmt), self.regions.memory
         hands: list[tuple[Value, Operand, Value, Operand]] = [
             *((x, x, x, x) for x in outside if not owned(x.type)),
             *((c.out, c.yld, c.inn, c.init) for c in moving),
@@ -194,70 +196,39 @@ class Control(Statements):
         ]
         slots: list[Slot] = []
         for made, last, first, start in hands:
-            init = self.withdraw(made)
-            inn, out = (Value(d_name(first), init.type) for _ in range(2))
-            slots.append(Slot(init, inn, out, last, first, start))
-        for c in self.undone(stmt):
-            inn, out = Value(c.inn.name, c.inn.type), Value(c.inn.name, c.init.type)
-            init = self.current.pop(self.regions.buffer[c.out])
-            self.content.pop(self.regions.buffer[c.out], None)
-            slots.append(Slot(init, inn, out, c.yld, c.inn, c.init, content=True))
+            enter, leave = partial(self.hand, last), partial(self.hand, start)
+            init, end = self.withdraw(made), partial(self.cotangent, first)
+            slots.append(Slot(init, d_name(first), enter, end, leave))
+        inside = [u for u in self.plan.restores if self.regions.within(u, stmt)]
+        undone = self.current.keys() & {memory(u.base) for u in inside}
+        for c in stmt.carries:
+            if owned(c.inn.type) and memory(c.inn) in undone:
+                enter, leave = partial(self.hold, c.yld), partial(self.hold, c.init)
+                here = partial(self.present, c.inn)
+                slots.append(Slot(here(), c.inn.name, enter, here, leave))
+        inns = [Value(s.name, s.init.type) for s in slots]
+        results: list[Any] = [Value(s.name, s.init.type) for s in slots]
         before = self.know()
         turns = self.turns(stmt)
-        with self.build.block() as stmts:
-            region = self.enter(stmt)
-            self.set_number(stmt, region, turns[0])
-            region.head = len(stmts)
-            for slot in slots:
-                self.hand(slot.last, slot.inn, slot.content)
+        gone: dict[Value, Operand] = {}
+        kept: list[ir.Carry] = []
+        with self.inside(stmt) as stmts:
+            self.set_number(stmt, turns[0])
+            self.open[-1].head = len(stmts)
+            for slot, inn in zip(slots, inns, strict=True):
+                slot.enter(inn)
             self.block(stmt.body)
-            gone: dict[Value, Operand] = {}
-            kept: list[ir.Carry] = []
-            for slot in slots:
-                if slot.content:
-                    buffer = self.regions.buffer[slot.first]
-                    end: Operand = self.current.get(buffer, slot.inn)
+            for k, (slot, inn) in enumerate(zip(slots, inns, strict=True)):
+                end = slot.end()
+                if end is inn or (isinstance(slot.init, Const) and end == slot.init):
+                    gone[inn] = results[k] = slot.init
                 else:
-                    end = self.cotangent(slot.first)
-                if end is slot.inn or (
-                    isinstance(slot.init, Const) and end == slot.init
-                ):
-                    gone[slot.inn], slot.out = slot.init, slot.init
-                else:
-                    kept.append(ir.Carry(slot.init, slot.inn, end, slot.out))
-            self.open.pop()
+                    kept.append(ir.Carry(slot.init, inn, end, results[k]))
         self.recall(before)
         reverse = For(*turns, tuple(kept), Block(tuple(stmts)), loc=stmt.loc)
         self.build.emit(substitute(reverse, gone))
-        for slot in slots:
-            self.hand(slot.before, slot.out, slot.content)
-
-    def undone(self, stmt: Loop) -> list[ir.Carry]:
-        """Return the carries in whose buffers the writes of a loop are undone."""
-        of, site = self.regions.buffer_of, self.regions.site
-        restored = [u for u in self.plan.restores if stmt in dict(site[u].chain)]
-        families = {of(u.base).family() for u in restored}
-        undone: list[ir.Carry] = []
-        for carry in stmt.carries:
-            if not owned(carry.inn.type) or isinstance(carry.inn.type, ListOf):
-                continue
-            present = self.current.get(of(carry.out))
-            if present is None:
-                continue
-            family = of(carry.out).family()
-            if family in families and self.closed(stmt, family):
-                undone.append(carry)
-            elif of(carry.inn).outer is not None:
-                # Nothing is undone: finished elements are read in what is there.
-                self.current[of(carry.inn)] = present
-                self.current[of(carry.yld)] = present
-        # What a turn found at its head must be what the turn before it left in a slot.
-        while True:
-            left = {of(c.yld).memory() for c in undone}
-            linked = [c for c in undone if of(c.inn).memory() in left]
-            if linked == undone:
-                return undone
-            undone = linked
+        for slot, result in zip(slots, results, strict=True):
+            slot.leave(result)
 
     def turns(self, stmt: Loop) -> tuple[Value, Operand, Operand, Operand]:
         """Return the variable and the bounds of the reverse loop."""
@@ -283,9 +254,9 @@ class Control(Statements):
         start = build.op("sub", trips, const(1))
         return Value(name, INT), start, const(-1), const(-1)
 
-    def set_number(self, stmt: Loop, region: Region, var: Value) -> None:
+    def set_number(self, stmt: Loop, var: Value) -> None:
         """Set the loop variable and the number of the turn in the reverse loop."""
-        build = self.build
+        build, region = self.build, self.open[-1]
         region.number = var
         if isinstance(stmt, For) and stmt.exit is None:
             region.cache[stmt.var] = var

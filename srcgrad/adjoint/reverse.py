@@ -52,7 +52,6 @@ def differentiate(
 class _Sweep(Control):
     def run(self, inputs: Sequence[Value], seeds: Sequence[int], name: str) -> Function:
         function, results = self.regions.function, []
-        self.survey()
         several = len(seeds) > 1
         cotangents = [self.seed(function.results[k], several) for k in seeds]
         # What lies where the backward sweep undoes writes is copied before it.
@@ -70,17 +69,6 @@ class _Sweep(Control):
         body = Block((*forward, *self.build.close().stmts))
         params, where = (*function.params, *cotangents), function.loc
         return Function(name, params, body, tuple(results), where, len(forward))
-
-    def survey(self) -> None:
-        """Note what the buffers of the top hold when the forward sweep ends."""
-        # What an arm changed and did not hand out is gone.
-        last = {b: v for v, b in self.regions.buffer.items()}
-        self.current = {b: v for b, v in last.items() if not self.regions.chain[v]}
-        self.content = {**self.current}
-        for stmt in self.regions.site:
-            for x in self.passed(stmt):
-                self.content.pop(self.regions.buffer_of(x), None)
-                self.current.pop(self.regions.buffer_of(x), None)
 
     def seed(self, result: Operand, several: bool) -> Value:
         """Give a result its cotangent, a new parameter."""

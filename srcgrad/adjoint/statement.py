@@ -125,11 +125,11 @@ class Statements(Storage):
         build, dtype = self.build, base.type.dtype
         if isinstance(base.type, ListOf):
             return self.zero_list(base, base.type.item)
-        like: Operand | None = self.current.get(self.regions.buffer[base])
+        like: Operand | None = self.current.get(self.regions.memory(base))
         if not self.regions.chain[base] or base in self.current.values():
             like = base
         elif like is None and base in self.taped.place:
-            like = self.need_array(base)
+            like = self.need(base)
         if like is not None:
             return build.op("zeros_like", like, dtype=dtype)
         return build.op("zeros", *map(build.length, base.type.dims), dtype=dtype)
@@ -137,7 +137,7 @@ class Statements(Storage):
     def zero_list(self, base: Value, item: Scalar | Array) -> Any:
         """Return the cotangent of a list: an array, or a list of arrays of zeros."""
         build, buffer, chain = self.build, self.regions.buffer[base], self.regions.chain
-        version = self.current.get(buffer) or self.grown(base)
+        version = self.current.get(buffer.memory()) or self.grown(base)
         if not self.regions.settled(item.dims):
             if version is None:
                 raise unkept(base.name)
@@ -244,13 +244,13 @@ class Statements(Storage):
 
     def undo(self, stmt: ir.Write | ir.Accumulate | ir.Take) -> None:
         """Put back what a write replaced, if somebody needs it."""
-        buffer = self.regions.buffer[stmt.base]
-        known = self.content.pop(buffer, None) is stmt.out
-        if stmt in self.plan.restores and buffer in self.current:
+        memory = self.regions.memory(stmt.base)
+        known = self.content.pop(memory, None) is stmt.out
+        if stmt in self.plan.restores and memory in self.current:
             old, path = self.need(self.plan.restores[stmt]), self.need_path(stmt.path)
-            self.current[buffer] = self.build.write(self.current[buffer], path, old)
+            self.current[memory] = self.build.write(self.current[memory], path, old)
             if known:
-                self.content[buffer] = stmt.base
+                self.content[memory] = stmt.base
 
     def reverse_store(self, stmt: ir.Write | ir.Accumulate) -> None:
         """Hand on the cotangent of the place; a write had no part in what was there."""

@@ -6,8 +6,10 @@ forward sweep. What is not kept yet is noted in the plan, and the backward sweep
 built again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from functools import partial
+from typing import Any
 
 from srcgrad import ir
 from srcgrad.adjoint.tapes import Plan, Recorder
@@ -15,10 +17,15 @@ from srcgrad.algebra import Algebra
 from srcgrad.analyses.finality import is_final
 from srcgrad.analyses.regions import Buffer, Chain, Regions
 from srcgrad.builder import INT
-from srcgrad.ir import Const, Loop, Op, Operand, Path, Read, Stmt, Update, Value, owned
+from srcgrad.ir import Const, Loop, Op, Operand, Path, Stmt, Update, Value, View, owned
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, ListOf
-from srcgrad.walk import handed, operands, substitute
+from srcgrad.walk import operands, substitute
+
+# How to have a forward value without keeping more.
+Way = Callable[[], Any]
+
+_DEPTH = 8  # of what is computed again
 
 
 @dataclass(slots=True)
@@ -40,16 +47,17 @@ def nest(chain: Chain) -> Loop | None:
 class Storage:
     """Fetch forward values; note what the forward sweep must keep.
 
-    `current` is the present version of a buffer, and `content` the forward version that
-    it is equal to, if any.
+    `current` is the present version of a piece of memory, and `content` the forward
+    version that it is equal to, if any.
     """
 
     def __init__(self, regions: Regions, plan: Plan) -> None:
         self.regions, self.plan = regions, plan
         self.taped = Recorder(regions, plan)
         self.open = [Region(None, 0)]
-        self.content: dict[Buffer, Value] = {}
-        self.current: dict[Buffer, Value] = {}
+        self.current: dict[Buffer, Value] = regions.lasting()
+        self.content = {**self.current}
+        self.steady = {m for m in self.current if regions.is_steady(m)}
         self.used: dict[Value, None] = {}
         self.undone_next: set[Update] = set()
         self.new = False
@@ -71,7 +79,7 @@ class Storage:
         """Return a number that the forward sweep notes if it is asked for."""
         if (what, of) not in self.plan.counts:
             made = self.plan.counts[what, of] = Value(what, INT)
-            self.regions.chain[made] = chain
+            self.regions.define(made, None, chain)
             self.new = True
         return self.need(self.plan.counts[what, of])
 
@@ -109,80 +117,90 @@ class Storage:
 
     def need(self, x: Operand) -> Any:
         """Return a forward value as an operand of the backward sweep."""
-        if isinstance(x, Const):
-            return x
-        found = self.cached(x)
-        if found is not None:
-            return found
-        if owned(x.type):
-            return self.need_array(x)
-        if not self.regions.chain[x]:
-            return x
-        again = self.again(x)
-        if again is None:
-            return self.ask(x)
-        self.build.loc = self.regions.definition[x].loc
-        found = self.open[-1].cache[x] = self.redo(again)
-        return found
+        way = self.way(x)
+        if way is not None:
+            return way()
+        assert isinstance(x, Value)
+        stmt = self.regions.definition.get(x)
+        if isinstance(stmt, View) and x not in self.regions.buffer:
+            if not isinstance(stmt.base.type, ListOf):
+                return self.part_of(stmt)
+        bases = [x] if self.restorable(x) else self.bases(x)
+        if bases and any([self.restore(b) for b in bases]):
+            return Value(x.name, x.type)
+        return self.ask(x)
 
     def need_path(self, path: Path) -> Path:
         """Return a path with its operands at hand."""
         names = {x: self.need(x) for x in operands(path) if isinstance(x, Value)}
         return tuple(substitute(step, names) for step in path)
 
-    def cached(self, x: Value) -> Operand | None:
-        found = (r.cache[x] for r in reversed(self.open) if x in r.cache)
-        return next(found, None)
-
-    def free(self, x: Operand, depth: int = 0) -> bool:
-        """Tell whether a value is to be had without keeping more."""
-        if isinstance(x, Const) or self.cached(x) is not None or x in self.plan.saves:
-            return True
+    def way(self, x: Operand, depth: int = 0) -> Way | None:
+        """Return how to have a value without keeping more, if there is a way."""
+        if isinstance(x, Const):
+            return lambda: x
+        found = next((r.cache[x] for r in reversed(self.open) if x in r.cache), None)
+        again: Way | None = None
+        if found is not None or not (owned(x.type) or self.regions.chain[x]):
+            return lambda: x if found is None else found
         if owned(x.type):
-            return self.free_array(x)
-        top = not self.regions.chain[x]
-        return top or (depth < 8 and self.again(x, depth) is not None)
+            again = self.array(x)
+        elif depth < _DEPTH:
+            again = self.number(x, depth)
+        return again or (partial(self.ask, x) if x in self.taped.place else None)
 
-    def free_path(self, path: Path, depth: int = 0) -> bool:
-        return all(self.free(p, depth + 1) for p in operands(path))
+    def paved(self, path: Path, depth: int = 0) -> bool:
+        """Tell whether there is a way to all that stands in a path."""
+        return all(self.way(p, depth + 1) for p in operands(path))
 
-    def again(self, x: Value, depth: int = 0) -> Op | Read | None:
-        """Return what computes or reads a number again, if that is cheap."""
+    def number(self, x: Value, depth: int) -> Way | None:
+        """Return how to compute or read a number again, if that is cheap."""
         stmt = self.regions.definition.get(x)
-        if isinstance(stmt, Read):
-            return stmt if self.readable(stmt, depth) else None
+        if isinstance(stmt, ir.Read):
+            return self.element(stmt, depth)
         if not isinstance(stmt, Op):
             return None
         row = ROWS[stmt.row]
         cheap = row.kind == "elementwise" and (row.cost == 0 or x.type.dtype == "int64")
-        if not cheap and (read := self.stored(x)):
-            return read
+        if not cheap and (stored := self.stored(x)):
+            return stored
         # A quotient costs what an array of them does, and half of what a list does.
         cheap |= row.kind == "elementwise" and row.cost == 1
-        free = cheap and all(self.free(a, depth + 1) for a in stmt.args)
-        return stmt if free else None
+        free = cheap and all(self.way(a, depth + 1) for a in stmt.args)
+        return partial(self.redo, stmt) if free else None
 
-    def redo(self, stmt: Op | Read) -> Any:
-        """Compute or read the result of a statement again."""
-        if isinstance(stmt, Op):
-            args, name = map(self.need, stmt.args), stmt.out.name
-            return self.build.op(stmt.row, *args, name=name, **stmt.attrs)
-        base = self.grown(stmt.base) or self.current[self.regions.buffer[stmt.base]]
-        return self.build.read(base, self.need_path(stmt.path), stmt.out.name)
+    def redo(self, stmt: Op) -> Any:
+        """Compute the result of a statement again."""
+        if not owned(stmt.out.type):
+            self.build.loc = stmt.loc
+        args, name = [*map(self.need, stmt.args)], stmt.out.name
+        made = self.build.op(stmt.row, *args, name=name, **stmt.attrs)
+        self.open[-1].cache[stmt.out] = made
+        return made
 
-    def readable(self, stmt: Read, depth: int) -> bool:
-        """Tell whether an element is still where it was read."""
-        buffer = self.regions.buffer.get(stmt.base)
-        if buffer is None or not self.free_path(stmt.path, depth):
-            return False
-        if isinstance(stmt.base.type, ListOf):
-            return self.grown(stmt.base) is not None
-        if self.content.get(buffer) is stmt.base:
-            return True
-        regions, base, path = self.regions, stmt.base, stmt.path
-        return buffer in self.current and is_final(regions, base, path, stmt)
+    def reread(self, base: Value, path: Path, x: Value) -> Any:
+        """Read a number again in what has become of the array."""
+        self.build.loc = self.regions.definition[x].loc
+        present = self.grown(base) or self.current[self.regions.memory(base)]
+        made = self.build.read(present, self.need_path(path), x.name)
+        self.open[-1].cache[x] = made
+        return made
 
-    def stored(self, x: Value) -> Read | None:
+    def element(self, stmt: ir.Read, depth: int) -> Way | None:
+        """Return how to read an element again, if it is still where it was read."""
+        base, path = stmt.base, stmt.path
+        if base not in self.regions.buffer or not self.paved(path, depth):
+            return None
+        memory = self.regions.memory(base)
+        if isinstance(base.type, ListOf):
+            there = self.grown(base) is not None
+        else:
+            there = self.content.get(memory) is base or (
+                memory in self.current and is_final(self.regions, base, path, stmt)
+            )
+        return partial(self.reread, base, path, stmt.out) if there else None
+
+    def stored(self, x: Value) -> Way | None:
         """Return how to read a number where it was stored, if it is still there."""
         regions = self.regions
         for update in regions.updates:
@@ -191,13 +209,13 @@ class Storage:
                 and update.value is x
                 and not update.once
                 and update not in self.plan.restores
-                and regions.buffer[update.base] in self.current
+                and regions.memory(update.base) in self.current
                 and update.base.type.dtype == x.type.dtype
                 and regions.site[update].chain == regions.chain[x]
                 and is_final(regions, update.base, update.path, update, update)
-                and self.free_path(update.path)
+                and self.paved(update.path)
             ):
-                return Read(update.base, update.path, x)
+                return partial(self.reread, update.base, update.path, x)
         return None
 
     def grown(self, x: Value) -> Value | None:
@@ -215,106 +233,50 @@ class Storage:
 
     # arrays
 
-    def need_array(self, x: Value) -> Any:
-        """Return an array of the forward sweep with the content it had."""
+    def array(self, x: Value) -> Way | None:
+        """Return how to have an array with the content it had."""
         stmt, buffer = self.regions.definition.get(x), self.regions.buffer.get(x)
-        here = buffer is not None and self.content.get(buffer) is x
-        if isinstance(stmt, ir.View) and not here:
-            base: Operand | None = self.grown(stmt.base)
-            if base is None and isinstance(stmt.base.type, ListOf):
-                return self.ask(x)
-            if buffer is None or self.free_array(x):
-                base = base or self.need(stmt.base)
-                assert isinstance(base, Value)
-                return self.build.view(base, self.need_path(stmt.path), type=x.type)
-        if here:
-            assert buffer is not None
-            return self.current[buffer]
-        if x in self.taped.place:
-            return self.ask(x)
-        if self.remakes(stmt):
-            made = self.open[-1].cache[x] = self.redo(stmt)
-            return made
-        mine = buffer is not None and self.restorable(x)
-        bases = [x] if mine else self.bases(x)
-        if bases and any([self.restore(b) for b in bases]):
-            return Value(x.name, x.type)
-        return self.ask(x)
+        memory = buffer and buffer.memory()
+        if memory and self.content.get(memory) is x:
+            return partial(self.current.get, memory)
+        if isinstance(stmt, View):
+            in_list = isinstance(stmt.base.type, ListOf)
+            there = self.grown(stmt.base) if in_list else self.way(stmt.base)
+            return (
+                partial(self.part_of, stmt) if there and self.paved(stmt.path) else None
+            )
+        if x in self.taped.place or not isinstance(stmt, Op) or not is_cheap(stmt):
+            return None
+        return partial(self.redo, stmt) if all(map(self.way, stmt.args)) else None
+
+    def part_of(self, stmt: View) -> Any:
+        """Return a view like one of the forward sweep."""
+        base = self.grown(stmt.base) or self.need(stmt.base)
+        return self.build.view(base, self.need_path(stmt.path), type=stmt.out.type)
+
+    # restoring
 
     def bases(self, x: Operand) -> list[Value] | None:
         """Return the versions to restore for a value; None if that is not enough."""
-        if not isinstance(x, Value) or not owned(x.type) or self.free_array(x):
-            return [] if self.free(x) else None
-        stmt = self.regions.definition.get(x)
-        if isinstance(stmt, ir.View) and self.free_path(stmt.path):
+        if self.way(x):
+            return []
+        if not isinstance(x, Value) or not owned(x.type):
+            return None
+        stmt, buffer = self.regions.definition.get(x), self.regions.buffer.get(x)
+        if isinstance(stmt, View) and self.paved(stmt.path):
             return self.bases(stmt.base)
-        buffer = self.regions.buffer.get(x)
         if buffer is not None and buffer.outer is not None and self.restorable(x):
-            return [x]  # buffers that change places would be undone twice over
+            return [x]
         if isinstance(stmt, Op) and is_cheap(stmt):
             found = [self.bases(a) for a in stmt.args]
             if None not in found:
                 return [b for part in found for b in part or ()]
         return None
 
-    def free_array(self, x: Value) -> bool:
-        """Tell whether an array is still there, or to be made of what is."""
-        stmt, buffer = self.regions.definition.get(x), self.regions.buffer.get(x)
-        if isinstance(stmt, ir.View):
-            in_list = isinstance(stmt.base.type, ListOf)
-            free = self.grown(stmt.base) if in_list else self.free_array(stmt.base)
-            return bool(free) and self.free_path(stmt.path)
-        here = buffer is not None and self.content.get(buffer) is x
-        return here or x in self.plan.saves or self.remakes(stmt)
-
-    def remakes(self, stmt: Stmt | None) -> TypeGuard[Op]:
-        """Tell whether a statement is a cheap expression of what is at hand."""
-        return (
-            isinstance(stmt, Op) and is_cheap(stmt) and all(map(self.free, stmt.args))
-        )
-
-    # restoring
-
     def restorable(self, x: Value) -> bool:
         """Tell whether undoing later writes brings a version back."""
-        buffer, site = self.regions.buffer[x], self.regions.site
-        if isinstance(x.type, ListOf) or not self.later_updates(x):
-            return False
-        around = {s for u in self.regions.family_updates(x) for s, _ in site[u].chain}
-        return self.reaches_end(buffer, set()) and all(
-            self.closed(loop, buffer) for loop in around if isinstance(loop, Loop)
-        )
-
-    def reaches_end(self, buffer: Buffer, seen: set[Buffer]) -> bool:
-        """Follow a buffer through its hand-overs to the end of the forward sweep."""
-        if buffer in seen:
-            return True
-        seen.add(buffer)
-        of, chain = self.regions.buffer, self.regions.chain[buffer.first]
-        taken: list[Buffer] = []
-        for stmt in self.regions.site:
-            pairs = [(x, out) for x, out in handed(stmt) if owned(out.type)]
-            pairs = [(x, out) for x, out in pairs if of[x] is buffer is not of[out]]
-            taken += [of[out] for _, out in pairs]
-            if isinstance(stmt, Loop) and pairs and not self.closed(stmt, buffer):
-                return False
-            if isinstance(stmt, ir.If) and pairs and stmt not in dict(chain):
-                given = {x for x, _ in pairs}
-                arms = ([m.then for m in stmt.merges], [m.orelse for m in stmt.merges])
-                if any(given.isdisjoint(arm) for arm in arms):
-                    return False  # one arm drops it
-        last = {b: v for v, b in of.items()}[buffer]
-        return bool(taken or not self.regions.chain[last]) and all(
-            self.reaches_end(b, seen) for b in taken
-        )
-
-    def closed(self, loop: Loop, buffer: Buffer) -> bool:
-        """Tell whether a loop hands the buffers of a family round and drops none."""
-        of, family = self.regions.buffer_of, buffer.family()
-        arrays = [c for c in loop.carries if owned(c.inn.type)]
-        arrays = [c for c in arrays if of(c.inn).family() is family]
-        inner = {of(c.inn).memory() for c in arrays}
-        return all(of(c.yld).memory() in inner for c in arrays)
+        mine = x in self.regions.buffer and self.regions.memory(x) in self.steady
+        return mine and not isinstance(x.type, ListOf) and bool(self.later_updates(x))
 
     def later_updates(self, x: Value) -> list[Update]:
         """Return the updates that may change a version's memory after it was made."""
@@ -331,7 +293,7 @@ class Storage:
 
     def restore(self, x: Value) -> bool:
         """Ask that the writes after a version be undone; tell if the next run will."""
-        regions, later = self.regions, self.later_updates(x)
+        later = self.later_updates(x)
         for update in later:
             if update in self.plan.restores:
                 continue
@@ -345,9 +307,7 @@ class Storage:
             if isinstance(part, Array):
                 part = Array(part.dtype, part.dims)
             old = self.plan.restores[update] = Value(f"{update.base.name}_old", part)
-            regions.chain[old] = regions.site[update].chain
-            if owned(part):
-                regions.buffer[old] = Buffer(old.name, old)
+            self.regions.define(old, None, self.regions.site[update].chain)
         return not self.undone_next.isdisjoint(later)
 
 

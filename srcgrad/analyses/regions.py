@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from srcgrad import ir
 from srcgrad.ir import Block, Function, Operand, Stmt, Update, Value
 from srcgrad.types import Dim, combine
-from srcgrad.walk import blocks, consumed, every, inner_outs, outs
+from srcgrad.walk import blocks, consumed, every, handed, inner_outs, outs
 
 Chain = tuple[tuple[Stmt, int], ...]
 
@@ -55,10 +55,11 @@ class Regions:
         self.buffer: dict[Any, Buffer] = {}
         self.updates: list[Update] = []
         for param in function.params:
-            self._define(param, None, ())
+            self.define(param, None, ())
         self._block(function.body, ())
 
-    def _define(self, value: Value, stmt: Stmt | None, chain: Chain) -> None:
+    def define(self, value: Value, stmt: Stmt | None, chain: Chain) -> None:
+        """Note where a value is defined."""
         self.chain[value] = chain
         if stmt is not None:
             self.definition[value] = stmt
@@ -71,11 +72,11 @@ class Regions:
             self.site[stmt] = Site(chain, len(self.site))
             arms = [(*chain, (stmt, arm)) for arm in range(len(blocks(stmt)))]
             for value in inner_outs(stmt):
-                self._define(value, stmt, arms[-1])
+                self.define(value, stmt, arms[-1])
             for inner, arm in zip(blocks(stmt), arms, strict=True):
                 self._block(inner, arm)
             for value in outs(stmt):
-                self._define(value, stmt, chain)
+                self.define(value, stmt, chain)
             self._hand_on(stmt)
 
     def _hand_on(self, stmt: Stmt) -> None:
@@ -106,9 +107,33 @@ class Regions:
             if other.family() is not made.family():
                 other.family().leader = made.family()
 
+    def within(self, stmt: Stmt, region: Stmt) -> bool:
+        """Tell whether a statement stands inside a loop or an `if`."""
+        return region in dict(self.site[stmt].chain)
+
     def buffer_of(self, x: Operand) -> Buffer:
         """Return the buffer of an array operand."""
         return self.buffer[x]
+
+    def memory(self, x: Operand) -> Buffer:
+        """Return the memory that a version lies in."""
+        return self.buffer[x].memory()
+
+    def lasting(self) -> dict[Buffer, Value]:
+        """Return the memory that is there at the end, with its last versions."""
+        # What an arm changed and did not hand out is gone.
+        last = {buffer.memory(): value for value, buffer in self.buffer.items()}
+        for stmt in self.site:
+            for x, out in handed(stmt):
+                if ir.owned(out.type) and self.memory(x) is not self.memory(out):
+                    last.pop(self.memory(x), None)
+        return {memory: v for memory, v in last.items() if not self.chain[v]}
+
+    def is_steady(self, memory: Buffer) -> bool:
+        """Tell whether nothing changes places with a piece of memory."""
+        family = memory.family()
+        others = (b for b in self.buffer.values() if b.family() is family)
+        return all(b.memory() is memory for b in others)
 
     def settled(self, dims: Sequence[Dim]) -> bool:
         """Tell whether lengths are known before the outermost loop or branch."""
