@@ -18,7 +18,7 @@ from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value, View, o
 from srcgrad.ops import ROWS, Row
 from srcgrad.ops.terms import Names, Term, apply_rule
 from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full
-from srcgrad.walk import free_values, operands, outs, rewrite, substitute
+from srcgrad.walk import operands, outs, rewrite, substitute
 
 
 def tangent(function: Function, wrt: Sequence[int], name: str = "") -> Function:
@@ -46,12 +46,7 @@ class _Tangent:
         self.t.update((x, seed) for x, seed in pairs if is_float(x.type))
         self.active = active_values(function, self.t, self.results)
         # A list has a tangent from the start: what it holds may move later.
-        # What changes, or is handed on or out, shares its tangent with nothing.
-        self.regions = regions = Regions(function)
-        self.busy = {None, *regions.changed(function.body.stmts)}
-        arrays = [r for r in self.results if isinstance(r, Value)]
-        self.busy.update(map(regions.family, arrays))
-        buffers = regions.buffer.items()
+        buffers = Regions(function).buffer.items()
         lists = [(v, b.family()) for v, b in buffers if isinstance(v.type, ListOf)]
         moving = {family for v, family in lists if v in self.active}
         self.active.update(v for v, family in lists if family in moving)
@@ -95,10 +90,7 @@ class _Tangent:
             if not is_full(t.type, z.type):
                 t = self.build.write(self.zeros(z), (), t)
             elif not any(t in outs(s) and not isinstance(s, View) for s in new):
-                owners = [v for v, other in self.t.items() if other is t]
-                families = {self.regions.family(v) for v in (*owners, z)}
-                if not owners or families & self.busy:
-                    t = self.build.op("copy", t)
+                t = self.build.op("copy", t)
         if isinstance(t, Value) and not t.name:
             t.name = tangent_name(z)
         self.t[z] = t
@@ -117,32 +109,38 @@ class _Tangent:
                 while todo and isinstance(todo[-1], Op) and todo[-1].row == "dim":
                     self.build.emit(todo.pop())
                 self.op(stmt)
-            else:
-                self.stmt(stmt)
-
-    def stmt(self, stmt: Stmt) -> None:
-        """Keep a statement that is no operation and add its tangent."""
-        match stmt:
-            case View() | ir.Read():
-                self.build.emit(stmt)
-                if stmt.out in self.active and stmt.base in self.t:
-                    base, out = self.of(stmt.base), twin(stmt.out)
-                    self.t[stmt.out] = self.place(replace(stmt, base=base, out=out))
-            case ir.Take():
-                self.build.emit(stmt)
-                if self.active.intersection(outs(stmt)) and stmt.base in self.t:
-                    made = {x: twin(x) for x in outs(stmt)}
-                    self.t.update(made)
-                    base = self.of(stmt.base)
-                    self.build.emit(rewrite(stmt, {stmt.base: base}, made))
-            case ir.Write() | ir.Accumulate() | ir.Push():
-                self.update(stmt)
-            case ir.For() | ir.While():
+            elif isinstance(stmt, ir.Loop):
                 self.loop(stmt)
-            case ir.If():
+            elif isinstance(stmt, ir.If):
                 self.branch(stmt)
-            case _:
-                self.build.emit(stmt)
+            else:
+                self.follow(stmt)
+
+    def follow(self, stmt: Any) -> None:
+        """Keep a statement that is no operation and do to the tangents what it does."""
+        makes, base = outs(stmt), getattr(stmt, "base", stmt)
+        value = None if isinstance(stmt, ir.Take) else getattr(stmt, "value", None)
+        moves = value in self.t
+        if not self.active.intersection(makes) or not (moves or base in self.t):
+            self.build.emit(stmt)
+            return
+        # Zeros take their shape from the version that the statement consumes.
+        t = self.of(base)
+        self.build.emit(stmt)
+        if isinstance(stmt, ir.Accumulate) and not moves:
+            self.t[stmt.out] = t
+            return
+        made = {x: twin(x) for x in makes}
+        self.t.update(made)
+        new = rewrite(stmt, {base: t}, made)
+        if isinstance(new, View | ir.Read):
+            self.t[stmt.out] = self.place(new)
+            return
+        if moves or isinstance(stmt, ir.Push):
+            new = replace(new, value=self.of(value, base.type))
+        elif value is not None:
+            new = replace(new, value=Const(0.0, Scalar(base.type.dtype)))
+        self.build.emit(new)
 
     def place(self, stmt: View | ir.Read) -> Value:
         """Emit a view or an element; a view of a view is one view of the buffer."""
@@ -151,25 +149,6 @@ class _Tangent:
             return base
         self.build.emit(replace(stmt, base=base, path=path))
         return stmt.out
-
-    def update(self, stmt: ir.Write | ir.Accumulate | ir.Push) -> None:
-        """Change the tangent buffer where the buffer changes."""
-        value, moves = stmt.value, stmt.value in self.t
-        if stmt.out not in self.active or not (moves or stmt.base in self.t):
-            self.build.emit(stmt)
-            return
-        # Zeros take their shape from the version that the statement consumes.
-        base = self.of(stmt.base)
-        self.build.emit(stmt)
-        if moves or isinstance(stmt, ir.Push):
-            value = self.of(value, stmt.base.type)
-        else:
-            value = Const(0.0, Scalar(stmt.base.type.dtype))
-        out = base
-        if moves or not isinstance(stmt, ir.Accumulate):
-            out = Value(base.name, base.type)
-            self.build.emit(replace(stmt, base=base, value=value, out=out))
-        self.t[stmt.out] = out
 
     # rows
 
@@ -227,47 +206,36 @@ class _Tangent:
         if row.kind == "bilinear":
             return self.again(stmt, [k])
         t = self.operand(stmt, k)
-        if row.kind == "elementwise":
-            return self.rule(stmt, row, k, t)
-        return self.transposed(stmt, row, k, t)
-
-    def rule(self, stmt: Op, row: Row, k: int, g: Operand) -> Operand | None:
-        """Return what the rule of an operand makes of `g`."""
-        found = apply_rule(row, k, Names(self.build, stmt, g))
-        result: Operand | None = found.value if isinstance(found, Term) else None
-        # A number that does not depend on `g` can only be zero.
+        if row.kind != "elementwise":
+            return self.transposed(stmt, row, k, t)
+        found = apply_rule(row, k, Names(self.build, stmt, t))
+        result = found.value if isinstance(found, Term) else None
+        # A number that does not depend on the tangent can only be zero.
         return None if isinstance(result, Const) else result
 
-    def transposed(self, stmt: Op, row: Row, k: int, t: Operand) -> Operand | None:
+    def transposed(self, stmt: Op, row: Row, k: int, t: Operand) -> Operand:
         """Return J t, where the rule of the row gives J' g.
 
         The rule is linear in `g`, so its adjoint with respect to `g` is J for any `g`.
         """
-        x, z = stmt.args[k], stmt.outs[0]
-        g = Value("g", kind(z.type))
-        with self.build.block() as stmts:
-            found = self.rule(stmt, row, k, g)
-            if found is None:
-                return None
-            found = self.build.fit(found, x.type)
-            if isinstance(x, Value) and isinstance(x.type, Array):
-                found = self.build.write(self.zeros(x), (), found)
-        free = [v for v in free_values(stmts, [found]) if v is not g]
-        pull = Function("", (g, *free), Block(tuple(stmts)), (found,), stmt.loc)
-        if found not in active_values(pull, [g], [found]):
+        args = dict.fromkeys(x for x in stmt.args if isinstance(x, Value))
+        z, x = stmt.outs[0], stmt.args[k]
+        assert isinstance(x, Value)
+        f = Function(z.name, (*args,), Block((stmt,)), (z,), stmt.loc)
+        pull = differentiate(f, [[*args].index(x)])
+        g = pull.params[-1]
+        if pull.results[-1] not in active_values(pull, [g], pull.results[-1:]):
             raise NotImplementedError(f"the rule of {row.name} hides its cotangent")
-        push = differentiate(pull, [0])
+        push = differentiate(pull, [len(args)], [1])
         out = push.results[-1]
         # What is read for its shape alone gives way to an array at hand.
-        arrays = [v for v in (z, *stmt.args) if isinstance(v.type, Array)]
-        shapes: dict[Type, Operand] = {v.type: v for v in arrays}
+        shapes: dict[Any, Value] = {v.type: v for v in (z, *args) if isinstance(v.type, Array)}
         needed, kept = {out}, list[Stmt]()
         for s in reversed(push.body.stmts):
-            if needed.intersection(outs(s)):
+            if needed.intersection(outs(s)) and s is not stmt:
                 if isinstance(s, Op):
-                    read = _read(s)
-                    args = (x if x in read else shapes.get(x.type, x) for x in s.args)
-                    s = replace(s, args=tuple(args))
+                    gives = {x: shapes.get(x.type, x) for x in s.args if x not in _read(s)}
+                    s = substitute(s, gives)
                 kept.insert(0, s)
                 needed.update(operands(s))
         # Only the shape of `g` is left, and `z` has the same.
