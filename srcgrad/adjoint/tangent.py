@@ -137,7 +137,7 @@ class _Tangent:
             self.t[stmt.out] = self.place(new)
             return
         if moves or isinstance(stmt, ir.Push):
-            new = replace(new, value=self.of(value, base.type))
+            new = replace(new, value=self.of(stmt.value, base.type))
         elif value is not None:
             new = replace(new, value=Const(0.0, Scalar(base.type.dtype)))
         self.build.emit(new)
@@ -218,23 +218,27 @@ class _Tangent:
 
         The rule is linear in `g`, so its adjoint with respect to `g` is J for any `g`.
         """
-        args = dict.fromkeys(x for x in stmt.args if isinstance(x, Value))
-        z, x = stmt.outs[0], stmt.args[k]
-        assert isinstance(x, Value)
-        f = Function(z.name, (*args,), Block((stmt,)), (z,), stmt.loc)
-        pull = differentiate(f, [[*args].index(x)])
+        z, args = stmt.outs[0], [x for x in stmt.args if isinstance(x, Value)]
+        lengths = [a for x in (*args, z) for dim in x.type.dims for a, _ in dim.terms]
+        params = [*dict.fromkeys((*args, *lengths))]
+        f = Function(z.name, (*params,), Block((stmt,)), (z,), stmt.loc)
+        pull = differentiate(f, [params.index(stmt.args[k])])
         g = pull.params[-1]
         if pull.results[-1] not in active_values(pull, [g], pull.results[-1:]):
             raise NotImplementedError(f"the rule of {row.name} hides its cotangent")
-        push = differentiate(pull, [len(args)], [1])
+        push = differentiate(pull, [len(params)], [1])
         out = push.results[-1]
         # What is read for its shape alone gives way to an array at hand.
-        shapes: dict[Any, Value] = {v.type: v for v in (z, *args) if isinstance(v.type, Array)}
+        shapes: dict[Any, Value] = {
+            v.type: v for v in (z, *args) if isinstance(v.type, Array)
+        }
         needed, kept = {out}, list[Stmt]()
         for s in reversed(push.body.stmts):
             if needed.intersection(outs(s)) and s is not stmt:
                 if isinstance(s, Op):
-                    gives = {x: shapes.get(x.type, x) for x in s.args if x not in _read(s)}
+                    gives = {
+                        x: shapes.get(x.type, x) for x in s.args if x not in _read(s)
+                    }
                     s = substitute(s, gives)
                 kept.insert(0, s)
                 needed.update(operands(s))
