@@ -238,7 +238,7 @@ def test_random_skeletons(part: int) -> None:
             assert run(second, coins) == expected, f"{seed}\n{text}\n\n{shown}"
 
 
-def test_flags_are_only_made_where_needed() -> None:
+def test_the_rest_of_a_block_moves_into_an_arm() -> None:
     """Compare texts: the remainder of a block moves into the arm that reaches it."""
     text = """
 def f(a, n):
@@ -254,27 +254,31 @@ def f(a, n):
 def f(a, n):
     _returned1 = False
     for x in a:
+        _skip2 = False
         _exit2 = False
         _returned1 = False
         if x == 0:
-            pass
+            _skip2 = True
         elif x > n:
-            _value1 = x
-            _returned1 = True
             _exit2 = True
+            _skip2 = True
+            _returned1 = True
+            _value1 = x
         else:
             n += 1
             if n > 9:
                 _exit2 = True
+                _skip2 = True
         if _exit2:
             break
-    if not _returned1:
-        if n > 3:
-            _value1 = n
-            _returned1 = True
-        else:
-            _value1 = 0
-            _returned1 = True
+    if _returned1:
+        pass
+    elif n > 3:
+        _returned1 = True
+        _value1 = n
+    else:
+        _returned1 = True
+        _value1 = 0
     return _value1
 """
     assert normal_text(text) == expected.strip()

@@ -15,8 +15,8 @@ its value at the end of a turn says whether that turn was the last:
 
 Statements that follow an `if` move into the arm that reaches them; where both do, and
 one jumps on some of its paths, a flag guards them. Every jump sets all flags there are;
-in the end those that nobody reads are left out. The variables that are made have a dot
-in their names, so no name of the user's can be the same:
+those that nobody reads are not alive, and nothing comes of them. The variables that are
+made have a dot in their names, so no name of the user's can be the same:
 
     .exit    the turn was the last one of its loop
     .skip    the rest of a turn is not run (there is a `continue`)
@@ -105,12 +105,14 @@ class _Rewriter:
         self.has_value = VALUE in ways
         if self.has_value and END in ways:
             body.append(_at(ast.Return(ast.Constant(None)), function))
+        # A return at the end, if it is the only one, is no jump.
         early = not isinstance(body[-1], ast.Return) or RETURN in _ways(body[:-1])
         number = next(self.numbers) if early and RETURN in ways else 0
-        self.returned, self.value = f".returned{number}", f".value{number}"
+        self.value = f".value{number}"
+        self.returned = f".returned{number}" if number else ""
         body = self.block(body, self.returned, self.returned)
-        body.insert(0, _assign(self.returned, False, function))
-        body = _tidied(body, {*_read(body), self.value})
+        if number:
+            body.insert(0, _assign(self.returned, False, function))
         if self.has_value:
             match body[-1]:
                 case ast.Assign(targets=[ast.Name(id=self.value)], value=value):
@@ -139,6 +141,7 @@ class _Rewriter:
                         flag = skip if CONTINUE in ways else exit
                         after = [_unless(flag, after, stmt)]
                     body, orelse = (self.block(arm, exit, skip) for arm in arms)
+                    body = body or [_at(ast.Pass(), stmt)]
                     return [*done, _like(stmt, body=body, orelse=orelse), *after]
                 case ast.For() | ast.While():
                     made, after = self.loop(stmt)
@@ -154,16 +157,16 @@ class _Rewriter:
 
     def jump(self, stmt: ast.stmt, exit: str, skip: str) -> list[ast.stmt]:
         """Return what stands for a jump: nothing more than a value and some flags."""
-        flags = [skip] if isinstance(stmt, ast.Continue) else [exit, skip]
-        if not isinstance(stmt, ast.Return):
-            # What left a loop by a return has set `returned`.
+        flags, made = [skip] if isinstance(stmt, ast.Continue) else [exit, skip], []
+        if isinstance(stmt, ast.Return):
+            self.last_return = stmt
+            flags.append(self.returned)
+            if self.has_value:
+                value = stmt.value or _at(ast.Constant(None), stmt)
+                made = [_assign(self.value, value, stmt)]
+        else:  # what left a loop by a return has set `returned`
             flags = [flag for flag in flags if flag != self.returned]
-            return [_assign(flag, True, stmt) for flag in dict.fromkeys(flags)]
-        self.last_return = stmt
-        value = stmt.value or _at(ast.Constant(None), stmt)
-        made = [_assign(self.value, value, stmt)] if self.has_value else []
-        flags = [self.returned, *flags]
-        return made + [_assign(flag, True, stmt) for flag in dict.fromkeys(flags)]
+        return [_assign(f, True, stmt) for f in dict.fromkeys(flags) if f] + made
 
     def loop(self, stmt: Loop) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Return a loop that is left at its end, and what follows it."""
@@ -189,11 +192,13 @@ class _Rewriter:
         skip = f".skip{number}" if CONTINUE in kinds else exit
         if not effect:
             asked, ran_out = exit, _not(_at(ast.Name(exit, ast.Load()), stmt))
-        loop = _like(stmt, body=self.block(stmt.body, exit, skip), orelse=[])
+        body, returned = self.block(stmt.body, exit, skip), self.returned
+        for flag in dict.fromkeys([returned if RETURN in kinds else "", exit, skip]):
+            # False is what it is; said again, nothing has to know it.
+            body = _with_flag(flag, body, stmt) if flag else body
+        loop = _like(stmt, body=body or [_at(ast.Pass(), stmt)], orelse=[])
         # The builder looks for the flag here; a loop seen a second time keeps its own.
         loop.exit_name = exit or exit_name(stmt)  # type: ignore[union-attr]
-        flags = dict.fromkeys([self.returned if RETURN in kinds else "", exit, skip])
-        loop.flags = [*filter(None, flags)]  # type: ignore[union-attr]
         after: list[ast.stmt] = []
         if RETURN in kinds:
             # Where a `return` left the loop, the loop around is left too.
@@ -205,42 +210,6 @@ class _Rewriter:
             return [loop], after + orelse
         after.append(_at(ast.If(ran_out, orelse, []), stmt))
         return [_assign(asked, False, stmt), loop], after
-
-
-def _read(body: list[ast.stmt]) -> set[str]:
-    """Return the names that a block and its loops ask for."""
-    nodes = [node for stmt in body for node in ast.walk(stmt)]
-    names = [node for node in nodes if isinstance(node, ast.Name)]
-    loads = {name.id for name in names if isinstance(name.ctx, ast.Load)}
-    return loads.union(map(exit_name, nodes))
-
-
-def _tidied(stmts: list[ast.stmt], read: set[str]) -> list[ast.stmt]:
-    """Leave out the flags that nobody reads, and bind the others in each turn."""
-    done: list[ast.stmt] = []
-    for stmt in stmts:
-        match stmt:
-            case ast.Assign(targets=[ast.Name(id=name)]) if name not in read:
-                if name.startswith("."):
-                    continue
-            case ast.If():
-                stmt.body = _tidied(stmt.body, read)
-                stmt.orelse = _tidied(stmt.orelse, read)
-                if isinstance(stmt.test, ast.Name) and not stmt.body:
-                    if stmt.test.id.startswith("."):
-                        if not stmt.orelse:
-                            continue
-                        stmt = _unless(stmt.test.id, stmt.orelse, stmt)
-                stmt.body = stmt.body or [_at(ast.Pass(), stmt)]
-            case ast.For() | ast.While():
-                stmt.body = _tidied(stmt.body, read)
-                for flag in getattr(stmt, "flags", ()):
-                    if flag in read:
-                        # False is what it is; said again, nothing has to know it.
-                        stmt.body = _with_flag(flag, stmt.body, stmt)
-                stmt.body = stmt.body or [_at(ast.Pass(), stmt)]
-        done.append(stmt)
-    return done
 
 
 def _with_flag(flag: str, body: list[ast.stmt], loop: Loop) -> list[ast.stmt]:

@@ -21,12 +21,12 @@ def first_above_grad(x, limit, d_first_above=1.0):
     if not returned:  # 76
         value = total  # 76
     # backward
-    if not returned:  # 76: for v in x:
-        d_total = d_first_above
-        d_value = 0.0
-    else:
-        d_total = 0.0
+    if returned:  # 76: for v in x:
         d_value = d_first_above
+        d_total = 0.0
+    else:
+        d_value = 0.0
+        d_total = d_first_above
     d_x = np.zeros_like(x)
     d_limit = 0.0
     for i in range(trips - 1, -1, -1):
