@@ -11,9 +11,6 @@ import numpy as np
 
 from srcgrad.errors import make_error, suggest
 
-# Names that the interface promises and what they must be until they do more.
-_LATER: dict[str, Any] = {"memory_budget": None, "parallel": False}
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -41,9 +38,8 @@ class Options:
     @property
     def single(self) -> bool:
         """Whether one argument was asked for, not a tuple of them."""
-        if self.argnames:
-            return self.argnums == () and len(self.argnames) == 1
-        return isinstance(self.argnums, int)
+        alone = self.argnums == () and len(self.argnames) == 1
+        return alone if self.argnames else isinstance(self.argnums, int)
 
 
 class CacheInfo(NamedTuple):
@@ -53,21 +49,33 @@ class CacheInfo(NamedTuple):
     backend: str
 
 
+# Names that the interface promises and what they must be until they do more.
+_LATER: dict[str, Any] = {"memory_budget": None, "parallel": False}
+_KNOWN = [f.name for f in fields(Options)]
+
+
 def make_options(values: dict[str, Any]) -> Options:
     """Return checked options.
 
     Raises:
         ArgumentError: An option is unknown, or has a value that it cannot have.
     """
-    values = dict(values)
+    values, wrong = dict(values), list[str]()
     for name, allowed in _LATER.items():
         if values.pop(name, allowed) != allowed:
-            raise _unknown(f"the option `{name}` is not available yet", "leave it out")
-    known = [f.name for f in fields(Options)]
-    for name in sorted(values.keys() - known):
-        options = ", ".join(f"`{option}`" for option in sorted(known))
-        helps = *suggest(name, known), f"the options are {options}"
-        raise _unknown(f"there is no option `{name}`", *helps)
+            wrong = [f"the option `{name}` is not available yet", "leave it out"]
+    for name in sorted(values.keys() - _KNOWN):
+        options = ", ".join(f"`{option}`" for option in sorted(_KNOWN))
+        wrong = [f"there is no option `{name}`", *suggest(name, _KNOWN)]
+        wrong.append(f"the options are {options}")
+    if values.get("backend", "auto") not in ("auto", "numba", "python"):
+        wrong = [f"there is no backend {values['backend']!r}"]
+        wrong.append("backends are 'auto', 'numba' and 'python'")
+    if values.get("boundscheck") is False:
+        wrong = ["`boundscheck=False` is not available yet"]
+        wrong.append("leave it out: what is certain is checked once already")
+    if wrong:
+        raise make_error("SG306", wrong[0], helps=wrong[1:])
     names, numbers = values.get("argnames"), values.get("argnums", 0)
     if names and numbers in (0, None):
         numbers = ()  # names instead of positions, not beside the default one
@@ -78,18 +86,7 @@ def make_options(values: dict[str, Any]) -> Options:
             helps = ("positions are ints; names go into `argnames`",)
             raise make_error("SG303", f"argnums is {numbers!r}", helps=helps)
     values["argnums"] = tuple(map(int, numbers)) if several else int(numbers)
-    backend = values.get("backend", "auto")
-    if backend not in ("auto", "numba", "python"):
-        backends = "backends are 'auto', 'numba' and 'python'"
-        raise _unknown(f"there is no backend {backend!r}", backends)
-    if values.get("boundscheck") is False:
-        what = "`boundscheck=False` is not available yet"
-        raise _unknown(what, "leave it out: what is certain is checked once already")
     return Options(**values)
-
-
-def _unknown(what: str, *helps: str) -> Exception:
-    return make_error("SG306", what, helps=helps)
 
 
 @functools.cache

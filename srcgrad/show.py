@@ -9,11 +9,7 @@ from typing import Any
 
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
-from srcgrad.options import make_options
-
-__all__ = ["as_html", "show"]
-
-_STYLE = "text-align:left;vertical-align:top"
+from srcgrad.options import Options
 
 
 def show(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -27,35 +23,22 @@ def show(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     Raises:
         SrcgradError: The function has no gradient, or no kind of arguments is known.
     """
-    made = f
-    if not isinstance(made, Differentiated):
-        made = Differentiated(f, "grad", make_options({}))
-    forward, backward = _texts(made, args, kwargs)
-    print(forward)
-    print()
-    print(backward, end="")
+    made = f if isinstance(f, Differentiated) else Differentiated(f, "grad", Options())
+    print(*_texts(made, *args, **kwargs), sep="\n\n", end="")
 
 
-def _texts(
-    made: Differentiated, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[str, str]:
+def _texts(made: Differentiated, *args: Any, **kwargs: Any) -> tuple[str, str]:
     """Return the user's text and the generated one."""
     backward = made.source(*args, **kwargs) if args or kwargs else made.backward_source
     return textwrap.dedent(made.signature.source.text).rstrip(), backward
 
 
 def as_html(made: Differentiated) -> str:
-    """Return forward and backward side by side, for notebooks.
-
-    Args:
-        made: What `grad` and its relatives return; what was called last is shown.
-    """
+    """Return forward and backward, of what was called last, side by side."""
     try:
-        forward, backward = _texts(made, (), {})
+        texts = _texts(made)
     except SrcgradError:
         return f"<code>{html.escape(repr(made))}</code>"
-    cells = "".join(
-        f'<td style="{_STYLE}"><pre>{html.escape(text)}</pre></td>'
-        for text in (forward, backward)
-    )
-    return f"<table><tr>{cells}</tr></table>"
+    style = "text-align:left;vertical-align:top"
+    cells = (f'<td style="{style}"><pre>{html.escape(t)}</pre></td>' for t in texts)
+    return f"<table><tr>{''.join(cells)}</tr></table>"

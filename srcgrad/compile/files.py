@@ -29,6 +29,8 @@ import shutil
 import stat
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -77,9 +79,8 @@ class Entry:
     def commit(self) -> None:
         """Write what was built to its place, if there is one. Call it once, compiled.
 
-        The folder appears whole, by one rename. If another process was quicker, its
-        folder stays. An OSError (a full disk) leaves nothing behind. What is loaded
-        keeps working, and without the disk.
+        If another process was quicker, its folder stays. An OSError (a full disk)
+        leaves nothing behind. What is loaded keeps working, and without the disk.
         """
         home = self._home
         if home is None or not self.building:
@@ -88,7 +89,7 @@ class Entry:
         folder = home.with_name(f"{_BUILDING}{os.urandom(8).hex()}")
         try:
             home.parent.mkdir(mode=0o700, exist_ok=True)
-            _check_folder(home.parent)
+            _check(os.lstat(home.parent), stat.S_ISDIR)
             folder.mkdir(mode=0o700)
             digests = {name: digest(data) for name, data in self.files.items()}
             self.files[_MANIFEST] = json.dumps(digests, indent=1).encode()
@@ -106,18 +107,12 @@ class Entry:
 
 
 def open_entry(key: str, name: str, text: str) -> Entry:
-    """Return the entry of this key from disk, or one to build: load, compile, commit.
-
-    `key` digests all that the text and its machine code depend on: one key is one
-    specialisation.
-    """
+    """Return the entry of this key from disk, or one to build: load and commit it."""
     root = cache_root()
     entry = Entry(key, name, text, root / _version() / key if root else None)
     if entry.found:
-        try:
+        with suppress(OSError):  # a cache that can only be read serves all the same
             os.utime(Path(entry.path).parent)  # the least recently used goes first
-        except OSError:
-            pass  # a cache that can only be read serves all the same
     return entry
 
 
@@ -142,10 +137,11 @@ def cache_root() -> Path | None:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root = root.resolve(strict=True)
         info = root.stat()
+        if not info.st_mode & stat.S_ISVTX:  # as /tmp: others cannot touch what is ours
+            _check(info, stat.S_ISDIR)
     except (OSError, RuntimeError, ValueError):  # no home folder, a NUL in the name
         return None
-    # In a sticky folder such as /tmp others cannot touch what is ours.
-    return root if _is_ours(info) or info.st_mode & stat.S_ISVTX else None
+    return root
 
 
 def clear_cache() -> None:
@@ -169,8 +165,7 @@ def digest(*parts: str | bytes) -> str:
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        state.update(len(data).to_bytes(8, "little"))
-        state.update(data)
+        state.update(len(data).to_bytes(8, "little") + data)
     return state.hexdigest()
 
 
@@ -213,37 +208,27 @@ def _digest_of_package() -> str:
     return digest(*parts)
 
 
-def _is_ours(info: os.stat_result) -> bool:
-    """Return whether only this user or root can have written here."""
-    if sys.platform == "win32":
-        return True
-    return info.st_uid in (os.geteuid(), 0) and not info.st_mode & 0o022
-
-
-def _check_folder(folder: Path) -> None:
-    """Raise an OSError unless this is a folder, not a link, that only we can write."""
-    info = os.lstat(folder)
-    if not stat.S_ISDIR(info.st_mode) or not _is_ours(info):
-        raise PermissionError(f"not a folder of our own: {folder}")
-
-
-def _read(path: Path) -> bytes:
-    """Return the bytes of a regular file, not a link, that only we can write."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    # A named pipe planted here must not block.
-    with open(os.open(path, flags | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        info = os.fstat(file.fileno())
-        if not stat.S_ISREG(info.st_mode) or not _is_ours(info):
-            raise PermissionError(f"not a file of our own: {path}")
-        return file.read()
+def _check(info: os.stat_result, is_kind: Callable[[int], bool]) -> None:
+    """Raise an OSError unless this is of its kind, and only we or root can write it."""
+    ours = sys.platform == "win32" or (
+        info.st_uid in (os.geteuid(), 0) and not info.st_mode & 0o022
+    )
+    if not ours or not is_kind(info.st_mode):
+        raise PermissionError("not of our own")
 
 
 def _read_folder(home: Path) -> dict[str, bytes]:
     """Return an entry's files, none unless all of them are as the manifest says."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NONBLOCK", 0)  # a named pipe planted here must not block
+    files: dict[str, bytes] = {}
     try:
-        _check_folder(home.parent)
-        _check_folder(home)
-        files = {name: _read(home / name) for name in os.listdir(home)}
+        for folder in (home.parent, home):
+            _check(os.lstat(folder), stat.S_ISDIR)
+        for name in os.listdir(home):
+            with open(os.open(home / name, flags), "rb") as file:
+                _check(os.fstat(file.fileno()), stat.S_ISREG)
+                files[name] = file.read()
         manifest = json.loads(files.pop(_MANIFEST))
     except (OSError, ValueError, KeyError):
         return {}  # not there, or no manifest of ours: the same to us
@@ -278,23 +263,20 @@ def _make_room(home: Path) -> None:
     if stamp.exists() and now - stamp.stat().st_mtime < 60:
         return
     stamp.touch()
+    room = int(wanted) if wanted.isdecimal() else 1 << 30
     entries = []
     for folder in _folders(root):
-        try:
+        with suppress(OSError):  # another process removes it
             size = sum(item.stat().st_size for item in os.scandir(folder))
-            used = folder.stat().st_mtime
-        except OSError:  # another process removes it
-            continue
-        if not folder.name.startswith(_BUILDING):
-            entries.append((used, size, folder))
-        elif now - used > 24 * 3600:
+            entries.append((folder.stat().st_mtime, size, folder))
+    for used, size, folder in sorted(entries, reverse=True):  # the latest first
+        if folder.name.startswith(_BUILDING):
+            spent = now - used > 24 * 3600
+        else:
+            room -= size
+            spent = room < 0 and folder != home
+        if spent:
             _remove(folder)
-    total = sum(size for _, size, _ in entries)
-    cap = int(wanted) if wanted.isdecimal() else 1 << 30
-    for _, size, folder in sorted(entries):
-        if total > cap and folder != home:
-            _remove(folder)
-            total -= size
 
 
 def _folders(root: Path) -> list[Path]:
