@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,13 +59,9 @@ class Call:
     def directions(self, made: Specialisation) -> list[Any]:
         """Return the float leaves of the tangents; None stands for zeros."""
         tangents = dict(zip(self.names, self.tangents, strict=True))
-        given = [
-            value
-            for name, spec in made.arguments.items()
-            if name in tangents
-            for _, leaf, value in leaves(spec, tangents[name])
-            if is_float_leaf(leaf)
-        ]
+        specs = {n: s for n, s in made.arguments.items() if n in tangents}
+        parts = (part for n, s in specs.items() for part in leaves(s, tangents[n]))
+        given = [value for _, leaf, value in parts if is_float_leaf(leaf)]
         raw, found = list(self.leaves.values()), []
         for k, value in zip(made.wrt(self.names), given, strict=True):
             type, shape = made.reading.function.params[k].type, np.shape(raw[k])
@@ -98,7 +95,7 @@ class Differentiated:
     def __init__(self, fun: Callable[..., Any], kind: str, options: Options) -> None:
         """Wrap a function; nothing is read before the first call."""
         self.primal: Callable[..., Any]
-        self.kind = kind
+        self.kind, self.options = kind, options
         self.inner: Differentiated | None = None
         if isinstance(fun, Differentiated):
             deeper = fun.kind != "value" or fun.inner is not None
@@ -108,17 +105,13 @@ class Differentiated:
             read_source(fun)  # says what is wrong with it
         plain, self._held, self._kept = unbound(fun)
         functools.update_wrapper(self, plain, updated=())
-        self.primal, self.options = fun, options
-        inner = () if self.inner is None else self.inner.levels
-        self.levels: tuple[Differentiated, ...] = (self, *inner)
-        self.grad = Gradient(self)
-        self._doors: dict[str, Differentiated] = {}
+        self.primal = fun
         self._signature: Signature | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
         self._plans: dict[str, dict[Any, Plan]] = defaultdict(dict)
         # What calls have taught about lengths that meet, for each kind of arguments.
         self._ones: dict[Any, Ones] = {} if self.inner is None else self.inner._ones
-        self._last: Specialisation | None = None
+        self._last: list[Specialisation] = []
         self.example: Call | None = None  # see embedded.py
         self._lock = threading.RLock()
         with suppress(TypeError, ValueError):
@@ -138,11 +131,32 @@ class Differentiated:
         """Be a method: `self` is an argument that is held."""
         if instance is None:
             return self
-        bound = object.__new__(Differentiated)
-        vars(bound).update(vars(self))  # what was made is shared
-        bound._held, bound._signature = (instance, *self._held), None
-        bound.grad, bound._plans = Gradient(bound), defaultdict(dict)
+        own: dict[str, Any] = {"_signature": None, "_plans": defaultdict(dict)}
+        bound = self._like(_held=(instance, *self._held), **own)
+        for name in ("value", "grad", "value_and_grad"):
+            vars(bound).pop(name, None)
         return bound
+
+    def _like(self, **changed: Any) -> Differentiated:
+        """Return the same function in another way; what was made is shared."""
+        other = object.__new__(Differentiated)
+        vars(other).update(vars(self), **changed)
+        return other
+
+    @cached_property
+    def value(self) -> Differentiated:
+        """The value; arrays that the function writes are written."""
+        return self._like(kind="value")
+
+    @cached_property
+    def grad(self) -> Differentiated:
+        """The gradient, with `has_aux` `(gradient, aux)`."""
+        return self._like(kind="grad")
+
+    @cached_property
+    def value_and_grad(self) -> Differentiated:
+        """The pair `(value, gradient)`, with `has_aux` `((value, aux), gradient)`."""
+        return self._like(kind="value_and_grad")
 
     @property
     def backend(self) -> str:
@@ -178,11 +192,13 @@ class Differentiated:
         self, specs: Specs, names: Sequence[str] | None
     ) -> tuple[Specs, tuple[str, ...]]:
         """Return kinds, ints that options choose as floats, and names if none given."""
-        for depth, level in enumerate(self.levels):
-            if depth or names is None:
+        level: Differentiated | None = self
+        while level is not None:
+            if level is not self or names is None:
                 found = self.signature.chosen(specs, level.options)
                 specs = self.signature.floats(specs, found)
                 names = found if names is None else names
+            level = level.inner
         return specs, tuple(names or ())
 
     def make(
@@ -195,10 +211,10 @@ class Differentiated:
         says which lengths that meet are one, besides what calls have taught.
         """
         key = tuple(specs.items())
-        taught = {**(known or {}), **dict(self._ones.get(key, ()))}
-        ones = tuple(sorted(taught.items()))
+        ones = {**(known or {}), **self._ones.get(key, {})}
+        place = key, frozenset(ones.items())
         with self._lock:
-            variants = self._made.get((key, ones), ())
+            variants = self._made.get(place, ())
             for made in variants:
                 if made.fresh(leaf):
                     return made
@@ -209,13 +225,14 @@ class Differentiated:
             else:
                 given = self.signature, specs, names, self.options, leaf, ones
                 made = specialise(*given)
-            self._made[key, ones] = (made, *variants)[:_KEPT]
+            self._made[place] = (made, *variants)[:_KEPT]
             return made
 
     def find(self, call: Call) -> Specialisation:
         """Return what was made for a call."""
-        self._last = self.make(call.specs, call.names, call.leaves.__getitem__)
-        return self._last
+        made = self.make(call.specs, call.names, call.leaves.__getitem__)
+        self._last[:] = [made]
+        return made
 
     def program(self, kind: str, made: Specialisation, call: Call) -> Program:
         """Return what computes a value, a derivative or both, if there is one."""
@@ -294,28 +311,16 @@ class Differentiated:
         place, key = str(error), tuple(made.specs.items())
         if not isinstance(error, AssertionError) or not place.startswith("meeting "):
             return False
-        ones = dict(self._ones.get(key, ()))
+        ones = dict(self._ones.get(key, {}))
         side = ones.pop(place, -1) + 1
         if side < 2:
             ones[place] = side
-        self._ones[key] = tuple(sorted(ones.items()))
+        self._ones[key] = ones
         return True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the value, the gradient or both, as this was made."""
-        return self.run(self.kind, args, kwargs)
-
-    def value(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the value; arrays that the function writes are written."""
-        return self.run("value", args, kwargs)
-
-    def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
-        """Return `(value, gradient)`, with `has_aux` `((value, aux), gradient)`."""
-        return self.run("value_and_grad", args, kwargs)
-
-    def run(self, kind: str, args: tuple[Any, ...], kwargs: Values) -> Any:
-        """Return the value, the gradient or both."""
-        plans = self._plans[kind]
+        kind, plans = self.kind, self._plans[self.kind]
         if not kwargs:
             plan = plans.get(exact(args))
             found = None if plan is None else plan(args)
@@ -411,13 +416,13 @@ class Differentiated:
     @property
     def backward_source(self) -> str:
         """The generated adjoint as text: of the last call, or of the annotations."""
-        made = self._last
-        if made is None:
+        if not self._last:
             parameters = inspect.signature(self.primal).parameters.values()
             if all(p.annotation in (float, "float") for p in parameters):
                 return self.source(*[1.0] * len(parameters))
             what = "nothing is generated yet: call it once, or use `source(*args)`"
             raise make_error("SG305", what, function=self.signature.source.name)
+        (made,) = self._last
         names = self.signature.chosen(made.specs, self.options)
         specs = self.signature.floats(made.specs, names)  # other than those of a value
         made = self.make(specs, names, made.fixed.get)
@@ -491,8 +496,7 @@ class Differentiated:
         """Forget everything that was made; files on disk stay."""
         with self._lock:
             self._made.clear()
-            self._plans.clear()
-            self._last = None
+            self._last.clear()
 
     def with_options(self, **options: Any) -> Differentiated:
         """Return the same function with other options."""
@@ -501,14 +505,12 @@ class Differentiated:
         merged = make_options({**asdict(self.options), **options})
         return Differentiated(self.inner or self.primal, self.kind, merged)
 
-    def door(self, name: str) -> Differentiated | None:
-        """Return what one of its methods computes, called in another function."""
-        if name not in ("value", "grad", "value_and_grad"):
-            return None
-        if name not in self._doors:
-            inner = self.inner or self.primal
-            self._doors[name] = Differentiated(inner, name, self.options)
-        return self._doors[name]
+    def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
+        """Write what a call returns, a gradient, into arrays and return them."""
+        found = self(*args, **kwargs)
+        if not self.options.has_aux:
+            return into(out, found)
+        return into(out, found[0]), found[1]
 
     def __srcgrad__(self, reader: Any, args: Any, kwargs: Any) -> Any:
         """Read a call inside another differentiated function; None: read the primal."""
@@ -517,26 +519,6 @@ class Differentiated:
         from srcgrad.nested import splice_call
 
         return splice_call(self, reader, args, kwargs)
-
-
-class Gradient:
-    """The gradient of a `Differentiated`, as a function; `into` reuses memory."""
-
-    __name__ = "grad"
-
-    def __init__(self, of: Differentiated) -> None:
-        self.of = self.__self__ = of
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the gradient, with `has_aux` `(gradient, aux)`."""
-        return self.of.run("grad", args, kwargs)
-
-    def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
-        """Write the gradient into arrays and return them."""
-        found = self(*args, **kwargs)
-        if not self.of.options.has_aux:
-            return into(out, found)
-        return into(out, found[0]), found[1]
 
 
 def _failure(made: Specialisation, error: Exception) -> Exception:

@@ -35,7 +35,7 @@ from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spe
 from srcgrad.types import is_float
 
 M = TypeVar("M", bound=Callable[..., Any])
-Ones = tuple[tuple[str, int], ...]
+Ones = dict[str, int]  # which of the lengths that meet at a place is one
 Names = tuple[str, ...]
 NONE = ("static", Known(None))
 
@@ -273,7 +273,7 @@ class Specialisation:
 
 def specialise(
     signature: Signature, specs: Specs, names: Sequence[str], options: Options,
-    leaf: Callable[[str], Any], ones: Ones = (),
+    leaf: Callable[[str], Any], ones: Ones | None = None,
 ) -> Specialisation:  # fmt: skip
     """Read a function for one kind of arguments.
 
@@ -284,7 +284,7 @@ def specialise(
     source, arguments = signature.source, signature.spread(specs)
     for _ in range(20):
         try:
-            reading = read(source, specs, tuple(names), fixed, dict(ones))
+            reading = read(source, specs, tuple(names), fixed, ones)
         except NeedStatic as need:
             fixed[need.leaf] = _value(need.captures, leaf, need.leaf)
         else:

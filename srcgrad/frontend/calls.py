@@ -193,9 +193,6 @@ def inline(
     plainest = getattr(plainest, "py_func", plainest)
     if any(f.source.function is plainest for f in reader.frames):
         raise _recursive(reader, plainest.__name__)
-    owner: Any = getattr(function, "__self__", None)
-    if hasattr(owner, "door"):
-        function = owner.door(function.__name__) or function
     inner = getattr(function, "__srcgrad__", None) or HOOKS.get(id(function))
     if inner is not None:
         special: Thing | None = inner(reader, args, kwargs)
