@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
-import importlib
 import inspect
 import types as pytypes
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +28,7 @@ from srcgrad.source import Place, read_source, unbound
 from srcgrad.trees import opened, spec_of
 from srcgrad.types import Array, ListOf, Scalar, join, promote
 
+Args = list[Thing]
 Kwargs = dict[str, Thing]
 # What `register_vjp` puts in place of plain functions, by identity.
 HOOKS: dict[int, Any] = {}
@@ -114,15 +113,10 @@ def static(reader: build.Reader, thing: Thing) -> Any:
 
 def local_import(reader: build.Reader, stmt: ast.Import | ast.ImportFrom) -> None:
     """Read an import inside a function: modules are known while compiling."""
-    for alias in stmt.names:
-        top = alias.name.partition(".")[0]
-        if isinstance(stmt, ast.ImportFrom):
-            module = importlib.import_module(stmt.module or "")
-            found, name = getattr(module, alias.name), alias.asname or alias.name
-        else:
-            found = importlib.import_module(alias.name)
-            name = alias.asname or top
-            found = found if alias.asname else importlib.import_module(top)
+    names: dict[str, Any] = {}
+    around = reader.frames[-1].source.module_globals
+    exec(ast.unparse(stmt), {"__package__": around.get("__package__")}, names)
+    for name, found in names.items():
         reader.bind(name, lift(reader, found))
 
 
@@ -161,9 +155,7 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
         del reader.held[depth:]
 
 
-def apply(
-    reader: build.Reader, callee: Thing, args: list[Thing], kwargs: Kwargs,
-) -> Thing:  # fmt: skip
+def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Thing:
     """Call a thing."""
     if any(isinstance(thing, v.Poison) for thing in (callee, *args)):
         raise v.Refused
@@ -183,9 +175,7 @@ def apply(
     raise reader.problem("SG201", f"a {v.kind_of(callee)} cannot be called")
 
 
-def inline(
-    reader: build.Reader, function: Any, args: list[Thing], kwargs: Kwargs,
-) -> Thing:  # fmt: skip
+def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing:
     """Read a helper in place."""
     if isinstance(function, type):
         return _construct(reader, function, args, kwargs)
@@ -223,7 +213,7 @@ def inline(
     return reader.function(source, names)
 
 
-def _made(reader: build.Reader, door: Any, args: list[Thing], kwargs: Kwargs) -> Thing:
+def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
     """Make a gradient function while compiling."""
     if any(isinstance(a, v.Closure) for a in args):
         what = "the gradient of an inner function is not taken inside"
@@ -249,8 +239,7 @@ def default_things(reader: build.Reader, source: Any) -> Kwargs:
 
 def _unknown(reader: build.Reader, name: str) -> Exception:
     """Return the problem of a function that is not in the table."""
-    _, call = reader.place()
-    shown = ast.unparse(call.func) if isinstance(call, ast.Call) else name
+    shown = _called(reader) or name
     code, what = "SG204", f"`{shown}` has no derivative rule"
     helps = [library.OTHERWISE, f"or give a rule: srcgrad.register_vjp({shown}, ...)"]
     if name.startswith("numpy.random"):
@@ -265,17 +254,21 @@ def _unknown(reader: build.Reader, name: str) -> Exception:
     return reader.problem(code, what, *helps)
 
 
+def _called(reader: build.Reader) -> str:
+    """Return the text of the function that the user calls here."""
+    _, site = reader.place()
+    return ast.unparse(site.func) if isinstance(site, ast.Call) else ""
+
+
 def _apply_closure(
-    reader: build.Reader, callee: v.Closure, args: list[Thing], kwargs: Kwargs,
-) -> Thing:  # fmt: skip
+    reader: build.Reader, callee: v.Closure, args: Args, kwargs: Kwargs
+) -> Thing:
     """Read an inner function in place; it sees the names around it as they are now."""
     name = getattr(callee.node, "name", "lambda")
     if any(f.called is callee for f in reader.frames) or len(reader.frames) > 40:
         raise _recursive(reader, name)
-    names = bind_arguments(
-        reader, callee.node.args, args, kwargs, callee.defaults, name
-    )
-    frame = callee.frame
+    frame, spec = callee.frame, callee.node.args
+    names = bind_arguments(reader, spec, args, kwargs, callee.defaults, name)
     around = reader.state.names if reader.frames[-1] is frame else frame.names
     outer = {**callee.names, **around}
     return reader.function(callee.source, names, outer, callee.node, frame.site, callee)
@@ -290,46 +283,42 @@ def _recursive(reader: build.Reader, name: str) -> Exception:
 
 
 def bind_arguments(
-    reader: build.Reader, spec: ast.arguments, args: list[Thing], kwargs: Kwargs,
-    defaults: Mapping[str, Thing], name: str,
+    reader: build.Reader, spec: ast.arguments, args: Args, kwargs: Kwargs,
+    defaults: Kwargs, name: str,
 ) -> Kwargs:  # fmt: skip
     """Bind arguments to the parameters of a function, as Python does."""
     P = inspect.Parameter
-    groups: dict[Any, Sequence[ast.arg | None]] = {
+    groups: dict[Any, list[ast.arg]] = {
         P.POSITIONAL_ONLY: spec.posonlyargs, P.POSITIONAL_OR_KEYWORD: spec.args,
-        P.VAR_POSITIONAL: [spec.vararg], P.KEYWORD_ONLY: spec.kwonlyargs,
-        P.VAR_KEYWORD: [spec.kwarg],
+        P.VAR_POSITIONAL: [spec.vararg] if spec.vararg else [],
+        P.KEYWORD_ONLY: spec.kwonlyargs,
+        P.VAR_KEYWORD: [spec.kwarg] if spec.kwarg else [],
     }  # fmt: skip
     parameters = [
         P(a.arg, kind, default=defaults.get(a.arg, P.empty))
         for kind, group in groups.items()
         for a in group
-        if a is not None
     ]
     signature = inspect.Signature(parameters)
     return named(reader, bound(reader, signature, args, kwargs, name))
 
 
 def bound(
-    reader: build.Reader, signature: inspect.Signature, args: list[Thing],
-    kwargs: Kwargs, name: str = "",
+    reader: build.Reader, signature: inspect.Signature, args: Args, kwargs: Kwargs,
+    name: str = "",
 ) -> inspect.BoundArguments:  # fmt: skip
-    """Bind arguments to a signature, defaults included."""
-    helps: list[str] = []
+    """Bind arguments to a signature, defaults included; our functions have no name."""
     try:
         call = signature.bind(*args, **kwargs)
     except TypeError as error:
-        known, unknown = signature.parameters, set(kwargs) - set(signature.parameters)
-        what = f"`{name}` has no argument `{min(unknown, default='')}`"
-        if not name:
-            _, site = reader.place()
-            name = ast.unparse(site.func) if isinstance(site, ast.Call) else "it"
-            helps = [f"it takes {', '.join(f'`{k}`' for k in known)}"] * bool(unknown)
-            what = (
-                f"`{name}` is known without the argument `{min(unknown, default='')}`"
-            )
-        code, what = ("SG202", what) if unknown else ("SG201", f"`{name}`: {error}")
-        raise reader.problem(code, what, *helps) from None
+        shown, known = name or _called(reader) or "it", signature.parameters
+        code, what, helps = "SG201", f"`{shown}`: {error}", ""
+        for unknown in sorted(set(kwargs) - set(known))[:1]:
+            code, what = "SG202", f"`{shown}` has no argument `{unknown}`"
+            if not name:
+                what = f"`{shown}` is known without the argument `{unknown}`"
+                helps = f"it takes {', '.join(f'`{k}`' for k in known)}"
+        raise reader.problem(code, what, *[helps] * bool(helps)) from None
     call.apply_defaults()
     return call
 
@@ -354,9 +343,7 @@ def with_defaults(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=parameters)
 
 
-def _construct(
-    reader: build.Reader, cls: Any, args: list[Thing], kwargs: Kwargs
-) -> Thing:
+def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Thing:
     """Build a namedtuple or a dataclass out of its fields."""
     maker = next(vars(c) for c in cls.__mro__ if "__init__" in vars(c))
     made = getattr(maker.get("__dataclass_params__"), "init", False)
@@ -367,9 +354,9 @@ def _construct(
     if not made:
         return Tuple(tuple(values.values()), cls)
     for f in dataclasses.fields(cls):
-        if f.default_factory is not dataclasses.MISSING:
-            if isinstance(values.get(f.name), Static):
-                del values[f.name]
+        made_anew = f.default_factory is not dataclasses.MISSING
+        if made_anew and isinstance(values.get(f.name), Static):
+            del values[f.name]
     cell = v.Record("", cls)
     reader.state.heap[cell] = values
     if hasattr(cls, "__post_init__"):

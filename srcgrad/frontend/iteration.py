@@ -152,14 +152,6 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
 
             count = trips(reader, start, stop, step)
             return Sequence(count, number, (start, stop, step))
-        case v.Iter(kind="enumerate"):
-            inner = sequence(reader, thing.parts[0])
-            start = reader.operand(thing.parts[1])
-
-            def numbered(k: Operand) -> v.Thing:
-                return v.Tuple((build.op("add", k, start), inner.item(k)))
-
-            return Sequence(inner.count, numbered, fixed=inner.fixed)
         case v.Iter(kind="rest"):
             inner = sequence(reader, thing.parts[0])
             count = build.op("sub", inner.count, const(1))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import functools
-import importlib
 import inspect
 import linecache
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from srcgrad.ops import ROWS, Row, find_method, prelude, python
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array
 
+Args = list[Thing]
 Kwargs = dict[str, Thing]
 Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
@@ -54,13 +56,9 @@ def _by_identity() -> dict[int, tuple[Any, str, Any]]:
     found: dict[int, tuple[Any, str, Any]] = {}
     entries = {n: row for row in ROWS.values() for n in row.callables}
     for name, meaning in {**entries, **prelude.DEFINITIONS, **HANDLERS}.items():
-        module, _, attribute = name.rpartition(".")
-        if module:
-            outer, _, inner = module.rpartition(".")
-            owner = importlib.import_module(outer or module)
-            owner = getattr(owner, inner) if outer else owner
-            value = getattr(owner, attribute, None)
-            if value is not None:
+        if name[0] != ".":
+            with contextlib.suppress(AttributeError):  # an older NumPy
+                value = pkgutil.resolve_name(":".join(name.rsplit(".", 1)))
                 found[id(value)] = (value, name, meaning)
     own = [*vars(prelude).values(), *vars(python).values()]
     for function in filter(_is_definition, own):
@@ -80,7 +78,7 @@ def known_names() -> list[str]:
 
 
 def known(
-    reader: build.Reader, function: Any, args: list[Thing], kwargs: Kwargs
+    reader: build.Reader, function: Any, args: Args, kwargs: Kwargs
 ) -> Thing | None:
     """Apply a function of the library; None if it is not one."""
     if isinstance(function, Row):
@@ -103,9 +101,7 @@ def known(
     return None if meaning is None else _apply(reader, meaning, args, kwargs)
 
 
-def _apply(
-    reader: build.Reader, meaning: Handler, args: list[Thing], kwargs: Kwargs
-) -> Thing:
+def _apply(reader: build.Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thing:
     """Apply a definition of the prelude, or what the frontend reads itself."""
     if meaning in prelude.FIXED:
         given = [calls.static(reader, a) for a in args]
@@ -170,7 +166,7 @@ def _row_signature(name: str, outside: bool) -> inspect.Signature:
 
 
 def apply_row(
-    reader: build.Reader, row: Row, args: list[Thing], kwargs: Kwargs, via: str = ""
+    reader: build.Reader, row: Row, args: Args, kwargs: Kwargs, via: str = ""
 ) -> Thing:
     """Apply a row to arguments bound as its signature says; `via` says who calls it."""
     signature = _row_signature(row.name, bool(via))
@@ -225,7 +221,7 @@ def dtype_of(reader: build.Reader, thing: Thing) -> str | None:
 
 
 def method(
-    reader: build.Reader, owner: Thing, name: str, args: list[Thing], kwargs: Kwargs
+    reader: build.Reader, owner: Thing, name: str, args: Args, kwargs: Kwargs
 ) -> Thing:
     """Call a method."""
     if isinstance(owner, v.Tuple | v.Cell):

@@ -32,11 +32,6 @@ def _range(reader: build.Reader, *args: Thing) -> Thing:
     return v.Iter("range", (start, stop, *(step or (const(1),))))
 
 
-@handles("builtins.enumerate")
-def _enumerate(reader: build.Reader, iterable: Thing, start: Any = 0) -> Thing:
-    return v.Iter("enumerate", (iterable, start))
-
-
 @handles("srcgrad.ops.prelude.zipped")
 def _zipped(reader: build.Reader, *iterables: Thing) -> Thing:
     return v.Iter("zip", iterables)

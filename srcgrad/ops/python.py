@@ -39,6 +39,11 @@ def to_dict(start=None, /, **items):
     return {**items} if start is None else {**start, **items}
 
 
+@means("builtins.enumerate")
+def enumerate_items(iterable, start=0):
+    return zipped(range(start, start + len(iterable)), iterable)
+
+
 @means("builtins.zip")
 def zip_items(*iterables, strict=False):
     for other in iterables[1:] if strict else ():
