@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, build, calls, indexing
+from srcgrad.frontend import attributes, build, calls, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.library import array_ref, dtype_of, handles
 from srcgrad.frontend.values import Ref, Static, Thing
@@ -94,7 +94,7 @@ def _missing(
 @handles("numpy.asarray", "numpy.ascontiguousarray")
 def _asarray(reader: build.Reader, a: Thing, dtype: Any = None) -> Thing:
     name = dtype_of(reader, dtype)
-    thing = calls.pack(reader, a) if isinstance(a, v.Tuple | v.ListCell) else a
+    thing = lists.pack(reader, a) if isinstance(a, v.Tuple | v.ListCell) else a
     if isinstance(thing, Ref) and name in (None, thing.type.dtype):
         if thing.root.listlike:
             return reader.thing(reader.build.op("copy", reader.operand(thing)))

@@ -17,7 +17,7 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.errors import Location, Problem, Problems
-from srcgrad.frontend import calls, expressions, indexing, iteration
+from srcgrad.frontend import calls, expressions, indexing, iteration, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import check_accepted
 from srcgrad.frontend.names import Liveness, assigned
@@ -258,7 +258,7 @@ class Reader:
         if isinstance(thing, v.Maybe):
             return self.operand(self.bound(thing, "a name"))
         if isinstance(thing, v.Tuple | v.ListCell):
-            return self.operand(calls.pack(self, thing))
+            return self.operand(lists.pack(self, thing))
         if isinstance(thing, v.Static) and isinstance(thing.value, bool | int | float):
             return const(thing.value)
         if isinstance(thing, v.Poison):

@@ -18,15 +18,13 @@ from srcgrad.frontend import (
     expressions,
     iteration,
     library,
-    stacks,
-    state,
 )
 from srcgrad.frontend import values as v
-from srcgrad.frontend.values import ListCell, Ref, Static, Thing, Tuple
+from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.source import Place, read_source, unbound
 from srcgrad.trees import opened, spec_of
-from srcgrad.types import Array, ListOf, Scalar, join, promote
+from srcgrad.types import Scalar
 
 Args = list[Thing]
 Kwargs = dict[str, Thing]
@@ -369,23 +367,11 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
 
 def length(reader: build.Reader, thing: Thing) -> Operand:
     """Return `len(thing)`."""
-    contents = reader.state.heap[thing] if isinstance(thing, v.Cell) else thing
-    if stacks.is_stack(thing, contents):
-        return contents["count"]  # type: ignore[no-any-return, index]
-    match contents:
-        case tuple() | dict():
-            return const(len(contents))
-        case Tuple():
-            return const(len(contents.items))
-        case Static():
-            return const(len(contents.value))
-        case Ref(type=ListOf()):
-            return reader.build.op("length", reader.version(contents.root))  # type: ignore[no-any-return]
-        case Ref(type=Array(dims=dims)):
-            return reader.build.length(reader.build.resolve(dims[0]))
-        case v.Iter():
-            return iteration.sequence(reader, contents).count
-    raise reader.problem("SG201", f"a {v.kind_of(thing)} has no length")
+    if isinstance(thing, Static):
+        return const(len(thing.value))
+    if v.is_operand(thing) or v.is_point(thing) or isinstance(thing, v.Record):
+        raise reader.problem("SG201", f"a {v.kind_of(thing)} has no length")
+    return iteration.sequence(reader, thing).count
 
 
 def items_of(
@@ -405,66 +391,6 @@ def items_of(
             "name the items, `f(x[0], x[1])`, or pass the array itself",
         )  # fmt: skip
     return [items.item(const(k)) for k in range(count)]
-
-
-def pack(reader: build.Reader, thing: Thing) -> Thing:
-    """Return a list or tuple of numbers, or of such lists, as an array."""
-    items = thing.items if isinstance(thing, Tuple) else reader.state.heap[thing]  # type: ignore[index]
-    if isinstance(items, Ref):
-        if isinstance(items.type, ListOf):
-            packed = reader.build.op("pack_list", reader.version(items.root))
-            return reader.thing(packed)
-        return items
-    if not items:
-        return reader.thing(reader.build.op("zeros", const(0)))
-    operands = [reader.operand(item) for item in items]
-    if all(isinstance(o.type, Scalar) for o in operands):
-        dtype = promote(*[o.type for o in operands])
-        return reader.thing(reader.build.op("pack", *operands, dtype=dtype))
-    return reader.thing(reader.build.op("stack", *operands, axis=0))
-
-
-def extend(reader: build.Reader, cell: ListCell, value: Thing) -> None:
-    """Append the items of a container to a list."""
-    for item in items_of(reader, value):
-        append(reader, cell, item)
-
-
-def append(reader: build.Reader, cell: ListCell, value: Thing) -> None:
-    """Append one item to a list."""
-    contents = reader.state.heap[cell]
-    if isinstance(contents, Ref):
-        push(reader, cell, contents, value)
-    elif isinstance(contents, dict):
-        stacks.push(reader, cell, value)
-    else:
-        reader.state.heap[cell] = (*contents, value)
-
-
-def push(reader: build.Reader, cell: ListCell, contents: Ref, value: Thing) -> None:
-    """Append one item to a list that grows at run time."""
-    if not isinstance(contents.type, ListOf):
-        raise reader.problem(
-            "SG403", "nothing can be added here: this list is kept as an array",
-            "begin with an empty list, `[]`, and append in the loop",
-        )  # fmt: skip
-    operand = reader.operand(value)
-    item = contents.type.item
-    if isinstance(item, Scalar) and isinstance(operand.type, Scalar):
-        wide = join(item, operand.type)
-        if wide != item:
-            raise stacks.widen(reader, cell, wide)
-        operand = state.convert(reader.build, operand, item)
-    elif isinstance(value, Ref) and isinstance(item, Array):
-        if not isinstance(operand.type, Array) or operand.type.rank != item.rank:
-            raise reader.problem("SG402", "a list holds items of one kind")
-        for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
-            reader.build.same(mine, theirs, "a growing list holds arrays of one shape")
-        operand = reader.build.op("copy", operand)
-        # Python's list would see a later write to the array.
-        stacks.keep(reader, contents.root, value.root)
-    root = contents.root
-    reader.state.ver[root] = reader.build.push(reader.version(root), operand)
 
 
 def comprehension(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from srcgrad.frontend import build, calls, expressions, stacks
+from srcgrad.frontend import build, calls, expressions, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Static, Thing
 
@@ -30,13 +30,13 @@ def method(
     contents: Any = None if isinstance(owner, v.Tuple) else reader.state.heap[owner]
     if isinstance(owner, v.ListCell):
         if name == "append":
-            calls.append(reader, owner, args[0])
+            lists.append(reader, owner, args[0])
             return Static(None)
         if name == "extend":
-            calls.extend(reader, owner, args[0])
+            lists.extend(reader, owner, args[0])
             return Static(None)
         if name == "pop" and not args and not isinstance(contents, tuple):
-            return stacks.pop(reader, owner)
+            return lists.pop(reader, owner)
     listed = isinstance(owner, v.ListCell) and isinstance(contents, tuple)
     known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
     if name not in known or kwargs:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, indexing
+from srcgrad.frontend import attributes, calls, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import Unjoinable, branch
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
@@ -201,7 +201,7 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     current = get()
     value = reader.expression(stmt.value)
     if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add):
-        calls.extend(reader, current, value)
+        lists.extend(reader, current, value)
         return
     result = binary(reader, stmt.op, current, value)
     if not isinstance(current, Ref) or not isinstance(current.type, Array | Scalar):

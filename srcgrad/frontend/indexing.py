@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import build, calls, expressions, stacks
+from srcgrad.frontend import build, calls, expressions, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
@@ -53,7 +53,7 @@ def _new_list(reader: build.Reader, part: Thing, of: Ref, axes: int) -> Ref:
     made = reader.allocate(reader.build.op("copy", reader.operand(part)))
     made.root.listlike = axes
     if of.type.rank > 1:
-        stacks.keep(reader, made.root, of.root)
+        lists.keep(reader, made.root, of.root)
     return made
 
 
@@ -79,7 +79,7 @@ def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
     held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
     held = held.items if isinstance(held, Tuple) else held
     if isinstance(held, tuple) and not isinstance(index, Const | SliceValue):
-        return stacks.make_array(reader, owner)
+        return lists.make_array(reader, owner)
     return held
 
 
@@ -87,7 +87,7 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     """Return `owner[index]`."""
     held = _held(reader, owner, index)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
-        return stacks.item(reader, owner, index)
+        return lists.item(reader, owner, index)
     if isinstance(held, dict | tuple):
         try:
             found = held[calls.static(reader, index)]
@@ -119,9 +119,9 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     """Store a value into a container or an array."""
     held = _held(reader, owner, index)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
-        raise stacks.unordered(reader)
+        raise lists.unordered(reader)
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
-        held = stacks.make_array(reader, owner) if isinstance(held, tuple) else held
+        held = lists.make_array(reader, owner) if isinstance(held, tuple) else held
     if isinstance(owner, v.Cell) and isinstance(held, dict | tuple):
         changed: Any = held.copy() if isinstance(held, dict) else [*held]
         try:
@@ -138,7 +138,7 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
         raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written")
     grown = isinstance(held.type, ListOf) and isinstance(held.type.item, Array)
     rows = v.list_axes(held) and held.type.rank > 1
-    if grown or (rows and not stacks.replaceable(reader, owner, held.root, value)):
+    if grown or (rows and not lists.replaceable(reader, owner, held.root, value)):
         raise reader.problem(
             "SG403", "an array in a list that grows cannot be replaced" if grown else
             "the item that is replaced, or the new one, has another name",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import calls, indexing, stacks
+from srcgrad.frontend import calls, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.expressions import condition, truth
 from srcgrad.frontend.loops import Header, read_loop
@@ -17,6 +17,7 @@ from srcgrad.frontend.names import assigned
 from srcgrad.frontend.normalize.jumps import exit_name
 from srcgrad.frontend.state import branch
 from srcgrad.ir import Const, Operand, Value
+from srcgrad.types import Array, ListOf
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -171,9 +172,16 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             if isinstance(items, v.Ref):
                 return sequence(reader, items)
             if isinstance(items, dict):
-                raise stacks.unordered(reader)
-        case v.Ref():
-            count = calls.length(reader, thing)
+
+                def refuse(_: Operand) -> v.Thing:
+                    raise lists.unordered(reader)
+
+                return Sequence(items["count"], refuse)
+        case v.Ref(type=Array() | ListOf() as type):
+            if isinstance(type, Array):
+                count = build.length(build.resolve(type.dims[0]))
+            else:
+                count = build.op("length", reader.version(thing.root))
             return Sequence(count, lambda k: indexing.at(reader, thing, k))
         case v.Tuple():
             items = thing.items

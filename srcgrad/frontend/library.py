@@ -19,7 +19,7 @@ from typing import Any
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import build, calls, containers, expressions
+from srcgrad.frontend import build, calls, containers, expressions, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Operand, Value
@@ -241,7 +241,7 @@ def method(
 def array_ref(reader: build.Reader, thing: Thing) -> Ref:
     """Return a thing as an array, lists packed."""
     if isinstance(thing, v.Tuple | v.ListCell):
-        thing = calls.pack(reader, thing)
+        thing = lists.pack(reader, thing)
     if isinstance(thing, Ref) and isinstance(thing.type, Array):
         return thing
     raise reader.problem("SG402", f"an array is needed, not a {v.kind_of(thing)}")

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import INT, const
-from srcgrad.frontend import stacks
+from srcgrad.frontend import lists
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
 from srcgrad.types import Array, Type, join
@@ -121,7 +121,8 @@ class _Loop:
         self.outside: dict[v.Root, Any] = {root: root for root in state.ver}
         for (cell,) in reversed(self.facts("form")):  # what holds others comes first
             if cell in state.heap:
-                stacks.reform(self.reader, cell, self.plan["form", cell])
+                lists.reform(self.reader, cell, self.plan["form", cell])
+                state = self.reader.state
                 self.outside.update(dict.fromkeys(v.roots_of(cell, state.heap), cell))
         for pair in self.facts("linked"):
             both = [[r for r, o in self.outside.items() if o is end] for end in pair]
@@ -279,7 +280,7 @@ class _Loop:
             now = self.reader.state.heap.get(cell)
             if now is None or now is before or cell in self.inner.values():
                 continue
-            form = stacks.common_form(self.reader, cell, before, before, now)
+            form = lists.common_form(self.reader, cell, before, before, now)
             if form is not None:
                 self.learn("form", cell, value=form)
             elif len(now) != len(before) or (

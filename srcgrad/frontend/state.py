@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import Builder, const
-from srcgrad.frontend import stacks
+from srcgrad.frontend import lists
 from srcgrad.frontend import values as v
 from srcgrad.types import Array, Scalar, Type, join
 from srcgrad.walk import operands
@@ -419,16 +419,16 @@ def branch(
         build.emit(ir.If(cond, kept[0], kept[1], (), build.loc))
         reader.dead = all(dead)
         return None if all(dead) else (orelse if dead[0] else then)()
-    forms = {}
+    forms: dict[Any, Any] = {}
     for cell, before in reader.state.heap.items():
         contents = [end.heap.get(cell) for end in ends]
         if None not in contents and contents[0] is not contents[1]:
-            forms[cell] = stacks.common_form(reader, cell, before, *contents)
+            forms[cell] = lists.common_form(reader, cell, before, *contents)
     if any(forms.values()):
         back()
         for cell, form in reversed(forms.items()):
             if form is not None:
-                stacks.reform(reader, cell, form)
+                lists.reform(reader, cell, form)
         return branch(reader, cond, then, orelse, live)
     joiner = _Branch(reader, ends, arms)
     result = joiner.states(live, results)

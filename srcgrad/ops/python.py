@@ -159,6 +159,10 @@ def list_part(items, start, stop, step):
     return [items[k] for k in range(first, last, by)]
 
 
+def places_below(items):
+    return [k - 1 for k in range(len(items))]
+
+
 def contains(items, x):
     return builtins.any([x == y for y in items])
 

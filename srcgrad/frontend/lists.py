@@ -1,0 +1,240 @@
+"""Lists: of known length, growing, kept as arrays, and stacks.
+
+A list of known length is a tuple of its items. What its length is at run time only is a
+list that grows, an array if data index it, and a stack if it is popped. Nothing is ever
+taken out of a stack: every item that was pushed stays in a list that only grows, with
+the place of the item below it. The stack is then two numbers, the place of its top and
+its height, so its adjoint is that of a growing list.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from srcgrad import ir
+from srcgrad.builder import const
+from srcgrad.frontend import calls, indexing, state
+from srcgrad.frontend import values as v
+from srcgrad.ops import python
+from srcgrad.types import Array, ListOf, Scalar, join, promote
+
+if TYPE_CHECKING:
+    from srcgrad.frontend.build import Reader
+
+Form = tuple[str, Scalar | Array | None]
+
+
+def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form | None:
+    """Return how a list must be kept at run time, if its ends have no common form."""
+    if not isinstance(cell, v.ListCell) or isinstance(before, dict):
+        return None
+    stack = any(isinstance(end, dict) for end in ends)
+    lengths = {len(end) if isinstance(end, tuple) else None for end in ends}
+    same = len(lengths) == 1 and None not in lengths
+    if same or (isinstance(before, v.Ref) and not stack):
+        return None
+    types: list[Any] = []
+    for end in ends:
+        if isinstance(end, tuple):
+            types += [getattr(item, "type", None) for item in end]
+        else:
+            kept = end["values"] if isinstance(end, dict) else end
+            if not isinstance(kept.type, ListOf):
+                return "array", None
+            types.append(kept.type.item)
+    kind = "stack" if stack else "list"
+    if types and all(isinstance(t, Scalar) for t in types):
+        return kind, functools.reduce(join, types)
+    arrays = [t for t in types if isinstance(t, Array)]
+    if len(arrays) < len(types) or len({(t.dtype, t.rank) for t in arrays}) != 1:
+        return None
+    dims = tuple(reader.build.resolve(d) for d in arrays[0].dims)
+    if any(a not in reader.outer_atoms for d in dims for a, _ in d.terms):
+        raise reader.problem(
+            "SG407", "the arrays in a growing list must have lengths that are "
+            "known before the loop",
+            "store them in the rows of one array",
+        )  # fmt: skip
+    return kind, Array(arrays[0].dtype, dims)
+
+
+def reform(reader: Reader, cell: v.ListCell, form: Form) -> None:
+    """Bring a list into a form of run time, if it is not in one."""
+    (kind, item), items = form, reader.state.heap[cell]
+    if isinstance(items, tuple):
+        if kind == "array":
+            make_array(reader, cell)
+            return
+        empty = reader.build.op("new_list", item=item, name=cell.name)
+        reader.state.heap[cell] = reader.allocate(empty)
+        for thing in items:
+            append(reader, cell, thing)
+    if kind == "stack":
+        make_stack(reader, cell)
+
+
+def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
+    """Keep a list as an array, so that data can index it; lists in it become rows."""
+    packed = pack(reader, owner)
+    assert isinstance(packed, v.Ref)
+    root, heap = packed.root, reader.state.heap
+
+    def tie(thing: Any, place: tuple[ir.Operand, ...]) -> None:
+        if isinstance(thing, v.Ref) and not v.is_point(thing):
+            keep(reader, root, thing.root)
+        elif isinstance(thing, v.Tuple | v.ListCell):
+            items: Any = thing.items if isinstance(thing, v.Tuple) else heap[thing]
+            root.listlike = max(root.listlike, len(place) + 1)
+            for k, item in enumerate((items,) if isinstance(items, v.Ref) else items):
+                tie(item, (*place, const(k)))
+            if isinstance(thing, v.ListCell):
+                path = (ir.Index(place),) if place else ()
+                root.name = thing.name  # at last that of the outermost
+                heap[thing] = v.Ref(root, path, reader.build.place(root.type, path))
+
+    tie(owner, ())
+    return packed
+
+
+def keep(reader: Reader, holder: v.Root, kept: v.Root) -> None:
+    """Note that a list holds a copy; one that may hold it twice shares with itself."""
+    memory = kept.memory
+    if any(holder in root.shares for root in (memory, *memory.shares)):
+        holder.shares.add(holder)
+    reader.share(holder, memory)
+
+
+def replaceable(reader: Reader, owner: v.Thing, root: v.Root, value: v.Thing) -> bool:
+    """Tell whether the rows of a list, and a new one, have no other names."""
+    heap = reader.state.heap
+    inner = list(v.leaves(value, heap))
+    new = {root, *v.roots_of(value, heap), *(key[:1] for key, _ in inner)}
+    for thing in (*reader.state.names.values(), *reader.elsewhere()):
+        for key, leaf in v.leaves(thing, heap):
+            named = isinstance(leaf, v.Ref) and leaf.root.memory in new
+            if key[:1] != (owner,) and (named or (key and key[:1] in new)):
+                return False
+    return root not in v.roots_of(value, heap)
+
+
+def pack(reader: Reader, thing: Any) -> v.Thing:
+    """Return a list or tuple of numbers, or of such lists, as an array."""
+    items = thing.items if isinstance(thing, v.Tuple) else reader.state.heap[thing]
+    build = reader.build
+    if isinstance(items, dict):
+        raise unordered(reader)
+    if isinstance(items, v.Ref):
+        if isinstance(items.type, Array):
+            return items
+        return reader.thing(build.op("pack_list", reader.version(items.root)))
+    if not items:
+        return reader.thing(build.op("zeros", const(0)))
+    operands = [reader.operand(item) for item in items]
+    if all(isinstance(o.type, Scalar) for o in operands):
+        dtype = promote(*[o.type for o in operands])
+        return reader.thing(build.op("pack", *operands, dtype=dtype))
+    return reader.thing(build.op("stack", *operands, axis=0))
+
+
+def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
+    """Append one item to a list."""
+    build, contents = reader.build, reader.state.heap[cell]
+    if isinstance(contents, tuple):
+        contents = (*contents, value)
+    elif isinstance(contents, v.Ref):
+        _push(reader, cell, contents, value)
+    else:
+        top = build.op("length", reader.version(contents["values"].root))
+        _push(reader, cell, contents["values"], value)
+        _push(reader, cell, contents["below"], contents["top"])
+        count = build.op("add", contents["count"], const(1))
+        contents = {**contents, "top": top, "count": count}
+    reader.state.heap[cell] = contents  # what may be the same list is not known now
+
+
+def extend(reader: Reader, cell: v.ListCell, items: v.Thing) -> None:
+    """Append the items of a container to a list."""
+    for thing in calls.items_of(reader, items):
+        append(reader, cell, thing)
+
+
+def _push(reader: Reader, cell: v.Cell, ref: v.Ref, value: v.Thing) -> None:
+    """Append one item to a list that grows at run time."""
+    if not isinstance(ref.type, ListOf):
+        raise reader.problem(
+            "SG403", "nothing can be added here: this list is kept as an array",
+            "begin with an empty list, `[]`, and append in the loop",
+        )  # fmt: skip
+    operand, item, root = reader.operand(value), ref.type.item, ref.root
+    if type(item) is not type(operand.type) or item.rank != operand.type.rank:
+        raise reader.problem("SG402", "a list holds items of one kind")
+    if isinstance(item, Scalar):
+        wide = join(item, operand.type)  # type: ignore[arg-type]
+        for plan in reader.plans if wide != item else ():
+            if ("form", cell) in plan:  # the loop that made it grow does so for these
+                plan["form", cell] = (plan["form", cell][0], wide)
+                raise state.Retry(plan)
+        if wide != item:
+            raise reader.problem(
+                "SG402", f"the list holds items of type {wide}",
+                "begin with an item of this type",
+            )  # fmt: skip
+        operand = state.convert(reader.build, operand, item)
+    else:
+        for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
+            reader.build.same(mine, theirs, "a growing list holds arrays of one shape")
+        operand = reader.build.op("copy", operand)
+        if isinstance(value, v.Ref):  # Python's list sees a later write to the array
+            keep(reader, root, value.root)
+    reader.state.ver[root] = reader.build.push(reader.version(root), operand)
+
+
+def make_stack(reader: Reader, cell: v.ListCell) -> None:
+    """Turn a list into a stack, if it is none."""
+    values: Any = reader.state.heap[cell]
+    if isinstance(values, dict):
+        return
+    if not isinstance(values.type, ListOf):
+        raise unordered(reader)
+    with reader.at(reader.frames[0].source.node):
+        places = v.Static(python.places_below)
+        made: Any = calls.apply(reader, places, [values], {})
+    below = reader.state.heap[made]
+    below.root.name = reader.version(below.root).name = f"{cell.name or 'item'}_below"
+    count = calls.length(reader, values)
+    top = reader.build.op("sub", count, const(1))
+    stack = {"values": values, "below": below, "top": top, "count": count}
+    reader.state.heap[cell] = stack
+
+
+def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
+    """Take the topmost item off."""
+    make_stack(reader, cell)
+    topmost = item(reader, cell, const(-1))
+    stack: Any = reader.state.heap[cell]
+    top = indexing.at(reader, stack["below"], stack["top"])
+    count = reader.build.op("sub", stack["count"], const(1))
+    reader.state.heap[cell] = {**stack, "top": top, "count": count}
+    return topmost
+
+
+def item(reader: Reader, cell: v.ListCell, index: v.Thing) -> v.Thing:
+    """Return an item counted from the top: `stack[-1]`."""
+    if not isinstance(index, ir.Const) or index.value >= 0:
+        raise unordered(reader)
+    stack: Any = reader.state.heap[cell]
+    enough = reader.build.op("ge", stack["count"], const(-index.value))
+    reader.require(enough, "IndexError", "list index out of range")
+    place = stack["top"]
+    for _ in range(-int(index.value) - 1):
+        place = indexing.at(reader, stack["below"], place)
+    return indexing.at(reader, stack["values"], place)
+
+
+def unordered(reader: Reader) -> Exception:
+    """Return the problem of a stack that is used as a list."""
+    return reader.problem(
+        "SG203", "a list that is popped in a loop is read from its end only",
+        "keep a count of the items, and read by index",
+    )  # fmt: skip
