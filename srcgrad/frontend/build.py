@@ -165,15 +165,15 @@ class Reader:
         build, state, dead = self.build, self.state.copy(), self.dead
         written, found = len(build.open[-1]), len(self.problems)
         memo, equal = dict(build.memo), dict(build.equal)
-        shares = {root: set(root.shares) for root in state.ver}
+        shares = {o: set(o.shares) for o in (*state.ver, *state.heap)}
 
         def back() -> None:
             self.state, self.dead = state.copy(), dead
             del build.open[-1][written:]
             build.memo, build.equal = dict(memo), dict(equal)
             del self.problems[found:]
-            for root, others in shares.items():
-                root.shares = set(others)
+            for owner, others in shares.items():
+                owner.shares = set(others)
 
         return back
 
@@ -200,7 +200,7 @@ class Reader:
         finally:
             self.held.pop()
 
-    def share(self, copy: v.Root, other: v.Root) -> None:
+    def share(self, copy: v.Owner, other: v.Owner) -> None:
         """Note a copy that plain Python does not make: neither may be written alone."""
         copy.shares.add(other.memory)
         other.memory.shares.add(copy)
@@ -287,8 +287,8 @@ class Reader:
         if (view.base if view else value) is self.state.ver.get(root):
             value = self.build.op("copy", value)
         self.state.ver[root] = self.build.write(self.version(root), ref.path, value)
-        for other in list(root.shares):
-            self.state.ver.pop(other, None)
+        for other in root.shares:
+            self.state.ver.pop(other, None)  # type: ignore[call-overload]
 
     def fitting(self, ref: v.Ref, value: ir.Operand) -> ir.Operand:
         """Check the shape of a value that is to be stored."""

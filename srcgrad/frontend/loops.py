@@ -8,9 +8,8 @@ rule. Facts only add up:
     ("array", key)             a name is bound to another array or container by a turn
     ("place", key)             it is bound to another place in the same buffer
     ("loose", key, axis)       a length of the array differs from turn to turn
-    ("turned", key)            the array need not be contiguous
-    ("shared", key, other)     it holds a copy where plain Python has one memory
-    ("linked", owner, other)   two arrays or lists share memory after a turn
+    ("loose", key, "turned")   the array need not be contiguous
+    ("shared", one, other)     one holds a copy where plain Python has one memory
     ("blank", key): Thing      a name is bound by a turn, and not before the loop
     ("cell", cell)             the items of a container change
     ("form", cell): form       a list must be kept in a form of run time
@@ -28,7 +27,7 @@ from srcgrad.builder import INT, const
 from srcgrad.frontend import lists
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
-from srcgrad.types import Array, Type, join
+from srcgrad.types import Type, join
 from srcgrad.walk import substitute
 
 if TYPE_CHECKING:
@@ -92,9 +91,12 @@ class _Loop:
         self.reader, self.header, self.plan = reader, header, plan
         self.build = reader.build
         self.slots: dict[st.Key, Slot] = {}
-        self.given: dict[Any, Any] = {}
-        self.inner: dict[st.Key, v.Cell] = {}  # containers that a turn rebinds
-        self.items: dict[v.Cell, Any] = {}  # and what they hold at its head
+        # Who may share memory at the head: what is outside by what names it in facts,
+        # and what a turn rebinds by its key.
+        self.outside: dict[v.Owner, Any] = {}
+        self.inner: dict[st.Key, v.Owner] = {}
+        self.items: dict[v.Cell, Any] = {}  # what containers hold at the head
+        self.after: dict[v.Cell, Any] = {}  # and after the loop
         self.learnt = False
 
     def learn(self, *fact: Any, value: Any = True) -> None:
@@ -117,39 +119,8 @@ class _Loop:
         return [fact[1:] for fact in self.plan if fact[0] == kind]
 
     def read(self) -> None:
-        state = self.reader.state
-        self.outside: dict[v.Root, Any] = {root: root for root in state.ver}
-        for (cell,) in reversed(self.facts("form")):  # what holds others comes first
-            if cell in state.heap:
-                lists.reform(self.reader, cell, self.plan["form", cell])
-                state = self.reader.state
-                self.outside.update(dict.fromkeys(v.roots_of(cell, state.heap), cell))
-        for pair in self.facts("linked"):
-            both = [[r for r, o in self.outside.items() if o is end] for end in pair]
-            for one, other in itertools.product(*both):
-                self.reader.share(one, other)
-        self.shares = {root: set(root.shares) for root in self.outside}
-        self.kept = self.still_reached()
-        heads: dict[st.Key, Any] = {}
-        for name in sorted(self.header.carried):
-            thing = state.get(name)
-            if isinstance(thing, v.Unbound) and ("blank", name) in self.plan:
-                thing = st.blank(self.reader, self.plan["blank", name])
-            state.names[name] = thing = self.enter((name,), thing)
-            if not isinstance(thing, v.Unbound):
-                heads[name,] = thing
-        for (cell,) in self.facts("cell"):
-            if not isinstance(state.heap.get(cell), v.Ref | None):
-                contents = self.enter((cell,), state.heap[cell])
-                state.heap.update({cell: contents})  # it means what it meant
-                heads[cell,] = contents
-        carried = {slot.root for slot in self.slots.values()}
-        for root, version in [*state.ver.items()]:
-            if root in self.given:
-                del state.ver[root]
-            elif root not in carried:
-                self.slot((root,), version, root.type, root)
-        self.heap_in = dict(state.heap)
+        heads = self.enter_all()
+        self.heap_in = dict(self.reader.state.heap)
         with self.build.block() as test:
             cond = self.header.test() if self.header.test else None
         var = ir.Value(self.header.variable, INT)
@@ -172,6 +143,7 @@ class _Loop:
         for (owner, *_), end in ends.items():
             if isinstance(owner, str) or owner in state.heap:
                 state.put(owner, end)
+        state.heap.update(self.after)
         state.ver = {}
         for slot in self.slots.values():
             if slot.root is not None:
@@ -180,97 +152,109 @@ class _Loop:
 
     # entering
 
+    def enter_all(self) -> dict[st.Key, Any]:
+        """Set the state to that at the head; return what it means by key."""
+        reader, heads = self.reader, {}
+        self.outside = {root: root for root in reader.state.ver}
+        for (cell,) in reversed(self.facts("form")):  # what holds others comes first
+            if cell in reader.state.heap:
+                lists.reform(reader, cell, self.plan["form", cell])
+                made = v.roots_of(cell, reader.state.heap)
+                self.outside.update(dict.fromkeys(made, (cell,)))
+        state = reader.state
+        self.outside |= {cell: cell for cell in state.heap}
+        self.handing = st.Handing(reader, self.still_reached())
+        for name in sorted(self.header.carried):
+            thing = state.get(name)
+            if isinstance(thing, v.Unbound) and ("blank", name) in self.plan:
+                thing = st.blank(reader, self.plan["blank", name])
+            state.names[name] = thing = self.enter((name,), thing)
+            if not isinstance(thing, v.Unbound):
+                heads[name,] = thing
+        for (cell,) in self.facts("cell"):
+            if not isinstance(state.heap.get(cell), v.Ref | None):
+                contents = self.enter((cell,), state.heap[cell])
+                state.heap.update({cell: contents})  # it means what it meant
+                heads[cell,] = contents
+        carried = {slot.root for slot in self.slots.values()}
+        for root, version in [*state.ver.items()]:
+            if root in self.handing.moved:
+                del state.ver[root]
+            elif root not in carried:
+                self.slot((root,), version, root.type, root)
+        for pair in self.handing.shared():
+            reader.share(*pair)
+        for fact in self.facts("shared"):
+            for one, other in itertools.product(*map(self.named, fact)):
+                reader.share(one, other)
+        self.shares = {owner: set(owner.shares) for owner in self.outside}
+        return heads
+
+    def named(self, name: Any) -> list[v.Owner]:
+        """Return the owners at the head that a fact means."""
+        inner = [self.inner[name]] if name in self.inner else []
+        return inner + [o for o, known in self.outside.items() if known == name]
+
     def slot(
         self, key: st.Key, init: ir.Operand, type: Type, root: v.Root | None = None
     ) -> ir.Value:
         """Carry a value, an array as the version of a buffer inside."""
-        name = st.label(key)
-        inn, out = ir.Value(name, type), ir.Value(name, self.loosened(key, type))
-        self.slots[key] = Slot(key, init, inn, out, root)
+        name, out = st.label(key), st.loosened(self.build, type, self.loose(key))
+        self.slots[key] = slot = Slot(
+            key, init, ir.Value(name, type), ir.Value(name, out), root
+        )
         if root is not None:
-            self.reader.state.ver[root] = inn
-        return inn
+            self.reader.state.ver[root] = slot.inn
+        return slot.inn
 
-    def loosened(self, key: st.Key, type: Any) -> Any:
-        """Return a type with nothing known about the lengths that differ."""
-        axes = [axis for k, axis in self.facts("loose") if k == key]
-        return self.build.loosen(type, axes)
+    def loose(self, key: st.Key) -> list[Any]:
+        """Return in what the arrays of different turns differ."""
+        return [apart for k, apart in self.facts("loose") if k == key]
 
     def enter(self, key: st.Key, thing: Any) -> Any:
         """Return what something means inside the body."""
         whole = st.parts(self.enter, key, thing)
         if whole is not None:
             return whole
-        if isinstance(thing, v.Cell) and ("array", key) in self.plan:
-            return self.enter_cell(key, thing)
-        if isinstance(thing, v.Ref) and ("array", key) in self.plan:
-            if not v.is_point(thing):
-                return self.enter_array(key, thing)
+        rebound = ("array", key) in self.plan
+        if v.is_point(thing) and rebound:
             # The name is bound to numbers later on: nobody may see it written before.
-            if thing.root in self.kept:
+            if thing.root in self.handing.kept:
                 clash = st.Unjoinable(thing, const(0.0))
                 return self.reader.clash(st.label(key), clash)
             thing = self.reader.operand(thing)
         if v.is_operand(thing):
             type = self.plan.get(("type", key), thing.type)
             return self.slot(key, st.convert(self.build, thing, type), type)
-        if isinstance(thing, v.Ref) and ("place", key) in self.plan:
+        if isinstance(thing, v.Ref) and not rebound and ("place", key) in self.plan:
             return st.places(self.build, self.enter, key, thing)
+        if isinstance(thing, v.Ref | v.Cell) and rebound:
+            return self.enter_owner(key, thing)
         return thing
 
-    def enter_cell(self, key: st.Key, cell: v.Cell) -> v.Cell:
-        """Make a container that is another one in each turn."""
-        heap = self.reader.state.heap
-        contents = self.enter((*key, "items"), heap[cell])
-        partners = {self.inner.get(other, other) for other in self.partners(key)}
-        others = [p for p in (cell, *partners) if isinstance(p, v.Cell)]
-        made: v.Cell = heap.copied(cell, contents, *others)
-        self.inner[key], self.items[made] = made, contents
-        return made
-
-    def partners(self, key: st.Key) -> list[Any]:
-        """Return what may be one memory, or one container, with what a key means."""
-        pairs = [pair for pair in self.facts("shared") if key in pair]
-        return [other if one == key else one for one, other in pairs]
-
-    def enter_array(self, key: st.Key, ref: v.Ref) -> v.Ref:
-        """Make a buffer that is another one in each turn."""
-        reader = self.reader
-        root = v.Root(st.label(key), ref.root.type, v.list_axes(ref))
-        init, links = st.hand_over(reader, ref, root, self.kept, self.given)
-        for partner in self.partners(key):
-            if isinstance(partner, v.ListCell):
-                links.update(v.roots_of(partner, reader.state.heap))
-            elif isinstance(partner, v.Root):
-                links.add(partner)
-            elif partner == key:
-                links.add(root)
-            elif partner in self.slots:
-                links.add(self.slots[partner].root)
-        for other in links:
-            reader.share(root, other)
-        root.type = self.loosened(key, init.type)
-        if isinstance(root.type, Array) and ("turned", key) in self.plan:
-            root.type = replace(root.type, contiguous=False)
+    def enter_owner(self, key: st.Key, thing: v.Ref | v.Cell) -> v.Ref | v.Cell:
+        """Make an array or a container that is another one in each turn."""
+        if isinstance(thing, v.Cell):
+            cell = self.inner[key] = replace(thing)
+            contents = self.enter((*key, "items"), self.handing.over(thing, cell))
+            self.reader.state.heap[cell] = self.items[cell] = contents
+            return cell
+        root = v.Root(st.label(key), thing.root.type, v.list_axes(thing))
+        self.inner[key], init = root, self.handing.over(thing, root)
+        root.type = st.loosened(self.build, init.type, self.loose(key))
         self.slot(key, init, root.type, root)
         return v.Ref(root, (), root.type)
 
     def still_reached(self) -> set[v.Root]:
         """Return the buffers that something reaches that is not carried as an array."""
-        reader, heap = self.reader, self.reader.state.heap
-        found: set[v.Root] = set()
-        names = reader.state.names
+        names = self.reader.state.names
         live = [
             n for n in self.header.live
             if not isinstance(names.get(n), v.Cell) or ("array", (n,)) not in self.plan
         ]  # fmt: skip
-        arrays = st.reached(names, live, heap)
-        for key, ref in arrays.items():
-            if ("array", key) not in self.plan:
-                found.add(ref.root.memory)
-        for thing in reader.elsewhere():
-            found.update(v.roots_of(thing, heap))
-        return found
+        arrays = st.reached(self.reader, self.reader.state, live)
+        planned = self.facts("array")
+        return {r.root.memory for key, r in arrays.items() if (key,) not in planned}
 
     # leaving
 
@@ -278,7 +262,7 @@ class _Loop:
         """Learn which containers the body changes."""
         for cell, before in self.heap_in.items():
             now = self.reader.state.heap.get(cell)
-            if now is None or now is before or cell in self.inner.values():
+            if now is None or now is before or cell in self.items:
                 continue
             form = lists.common_form(self.reader, cell, before, before, now)
             if form is not None:
@@ -300,11 +284,7 @@ class _Loop:
         reader, state = self.reader, self.reader.state
         reached = self.still_reached()
         own = {key[0] for key in self.slots if isinstance(key[0], v.Root)}
-        self.kept, self.given = reached | own, {}
-        for root, owner in self.outside.items():
-            for other in root.shares - self.shares[root]:
-                if other in self.outside:
-                    self.learn("linked", owner, self.outside[other])
+        self.handing = st.Handing(reader, reached | own)
         arrays = len(self.facts("array"))
         ends: dict[st.Key, Any] = {}
         refused: Exception | None = None
@@ -321,6 +301,8 @@ class _Loop:
             # What shared memory was found without these arrays.
             for fact in self.facts("shared"):
                 del self.plan["shared", *fact]
+        else:
+            self.learn_shares()
         self.settle()
         if refused is not None:
             raise refused
@@ -350,6 +332,17 @@ class _Loop:
                     )
         return ends
 
+    def learn_shares(self) -> None:
+        """Learn what has come to share memory in a turn."""
+        for owner, known in self.outside.items():
+            for other in owner.shares - self.shares[owner]:
+                if isinstance(other, v.Root) and other in self.outside:
+                    self.learn("shared", known, self.outside[other])
+        for key, other in self.handing.shared():
+            named = other if isinstance(other, tuple) else self.outside.get(other)
+            if named is not None:
+                self.learn("shared", key, named)
+
     def close(self, key: st.Key, inside: Any, end: Any) -> Any:
         """Connect what something means at the end of a turn to its slots."""
         whole = st.parts(self.close, key, inside, end)
@@ -364,59 +357,31 @@ class _Loop:
                 self.learn("type", key, value=joined)
             slot.yld = st.convert(self.build, number, joined)
             return slot.after()
-        if isinstance(inside, v.Cell) and type(inside) is type(end):
-            return self.close_cell(key, inside, end)
-        if v.is_point(inside) and end != inside:
+        owned = isinstance(inside, v.Cell | v.Ref) and type(inside) is type(end)
+        arrays = owned and isinstance(inside, v.Ref)
+        if v.is_point(inside) and inside != end:
             self.learn("array", key)
-        elif isinstance(inside, v.Ref) and isinstance(end, v.Ref):
-            return self.close_ref(key, inside, end, slot)
+        elif owned and not arrays and key in self.inner:
+            contents = self.handing.over(end, key)
+            whole = self.close((*key, "items"), self.items[inside], contents)
+            self.after[inside] = whole
+        elif arrays and key in self.inner:
+            assert slot is not None
+            st.check_kinds(inside, end)
+            for apart in st.differing(self.build, inside, end):
+                self.learn("loose", key, apart)
+            slot.yld = self.handing.over(end, key)
+            return v.Ref(inside.root, (), slot.after().type)
+        elif arrays and st.alike(self.build, inside, end):
+            if ("place", key) in self.plan:
+                return st.places(self.build, self.close, key, inside, end)
+            if inside.path != end.path:
+                self.learn("place", key)
         elif inside is not end and inside != end:
-            raise st.Unjoinable(inside, end)
+            if not owned:
+                raise st.Unjoinable(inside, end)
+            self.learn("array", key)
         return inside
-
-    def close_cell(self, key: st.Key, inside: v.Cell, end: v.Cell) -> v.Cell:
-        """Connect a container at the end of a turn to the items it has at the head."""
-        heap = self.reader.state.heap
-        if ("array", key) not in self.plan:
-            if inside is not end:
-                self.learn("array", key)
-            return inside
-        owner = self.given.setdefault(end, key)
-        outside = end in self.heap_in and end not in self.inner.values()
-        if owner != key or outside:
-            self.learn("shared", key, end if outside else owner)
-        items = self.close((*key, "items"), self.items[inside], heap[end])
-        others = [inside, *inside.shares]
-        after: v.Cell = heap.copied(inside, items, *others)
-        return after
-
-    def close_ref(
-        self, key: st.Key, inside: v.Ref, end: v.Ref, slot: Slot | None
-    ) -> v.Ref:
-        """Connect an array at the end of a turn to its slot."""
-        if slot is None:
-            if st.alike(self.build, inside, end):
-                if ("place", key) in self.plan:
-                    return st.places(self.build, self.close, key, inside, end)
-                if inside.path != end.path:
-                    self.learn("place", key)
-            else:
-                self.learn("array", key)
-            return inside
-        st.check_kinds(inside, end)
-        if isinstance(inside.type, Array):
-            pairs = zip(inside.type.dims, end.type.dims, strict=True)
-            for axis, (a, b) in enumerate(pairs):
-                if self.build.resolve(a) != self.build.resolve(b):
-                    self.learn("loose", key, axis)
-            if inside.type.contiguous and not end.type.contiguous:  # type: ignore[union-attr]
-                self.learn("turned", key)
-        slot.yld, links = st.hand_over(self.reader, end, key, self.kept, self.given)
-        for other in links:
-            if not isinstance(other, v.Root) or other in self.outside:
-                self.learn("shared", key, self.outside.get(other, other))
-        assert slot.root is not None
-        return v.Ref(slot.root, (), slot.after().type)
 
     # emitting
 

@@ -8,10 +8,9 @@ of a turn) is taken apart into `parts`: pairs of numbers and of arrays, each wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import accumulate, repeat
 from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
@@ -19,7 +18,6 @@ from srcgrad.builder import Builder, const
 from srcgrad.frontend import lists
 from srcgrad.frontend import values as v
 from srcgrad.types import Array, Scalar, Type, join
-from srcgrad.walk import operands
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -104,21 +102,17 @@ def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
         return v.Maybe(again(key, *inner), again((*key, "bound"), *flags))
     if len({type(t) for t in things}) > 1:
         return None
-    match first:
-        case v.Tuple():
-            if len({(t.cls, len(t.items)) for t in things}) > 1:
-                raise Unjoinable(*things)
-            return v.Tuple(parts(again, key, *(t.items for t in things)), first.cls)
-        case tuple():
-            if any(len(t) != len(first) for t in things):
-                raise Unjoinable(*things)
-            items = enumerate(zip(*things, strict=True))
-            return tuple(again((*key, k), *item) for k, item in items)
-        case dict():
-            if any(list(t) != list(first) for t in things):
-                raise Unjoinable(*things)
-            return {k: again((*key, k), *(t[k] for t in things)) for k in first}
-    return None
+    if isinstance(first, v.Tuple):
+        if len({(t.cls, len(t.items)) for t in things}) > 1:
+            raise Unjoinable(*things)
+        return v.Tuple(parts(again, key, *(t.items for t in things)), first.cls)
+    if not isinstance(first, tuple | dict):
+        return None
+    whole = [t if isinstance(t, dict) else dict(enumerate(t)) for t in things]
+    if any(list(t) != list(whole[0]) for t in whole):
+        raise Unjoinable(*things)
+    made = {k: again((*key, k), *(t[k] for t in whole)) for k in whole[0]}
+    return made if isinstance(first, dict) else tuple(made.values())
 
 
 def blank(reader: Reader, thing: v.Thing) -> v.Thing:
@@ -142,65 +136,71 @@ def blank(reader: Reader, thing: v.Thing) -> v.Thing:
 
 def places(build: Builder, again: Callable[..., Any], key: Key, *refs: v.Ref) -> v.Ref:
     """Do something to the numbers in the paths of views that are alike."""
-    paths = [explicit(build, ref) for ref in refs]
-    numbers = enumerate(zip(*map(operands, paths), strict=True))
-    new = iter([again((*key, "path", k), *number) for k, number in numbers])
-    return v.Ref(refs[0].root, with_operands(paths[0], new), refs[0].type)
+    path = _numbers(again, (*key, "path"), *(_explicit(build, ref) for ref in refs))
+    return v.Ref(refs[0].root, path, refs[0].type)
 
 
 def alike(build: Builder, a: v.Ref, b: v.Ref) -> bool:
     """Tell whether two parts of one buffer differ in the numbers of a path only."""
-    if a.root is not b.root or a.type.rank != b.type.rank:
+    if a.root is not b.root or a.type.rank != b.type.rank or differing(build, a, b):
         return False
-    lengths = zip(a.type.dims, b.type.dims, strict=True)
-    if any(build.resolve(x) != build.resolve(y) for x, y in lengths):
-        return False
-    one, two = (with_operands(explicit(build, r), repeat(const(0))) for r in (a, b))
-    return one == two
+    one, two = (_numbers(lambda *_: 0, (), _explicit(build, r)) for r in (a, b))
+    return bool(one == two)
 
 
-def explicit(build: Builder, ref: v.Ref) -> ir.Path:
+def _numbers(again: Callable[..., Any], key: Key, *steps: Any) -> Any:
+    """Do something to the numbers in steps of a path that are alike."""
+    first = steps[0]
+    if v.is_operand(first):
+        return again(key, *steps)
+    if isinstance(first, tuple):
+        pairs = enumerate(zip(*steps, strict=True))
+        return tuple(_numbers(again, (*key, k), *pair) for k, pair in pairs)
+    if not isinstance(first, ir.Index | ir.Slice | ir.Reshape):
+        return first
+    fields = [[getattr(s, name) for name in s.__match_args__] for s in steps]
+    return type(first)(*_numbers(again, key, *map(tuple, fields)))
+
+
+def _explicit(build: Builder, ref: v.Ref) -> ir.Path:
     """Return a path whose slices have a start and a stop."""
-
-    def ends(item: Any, type: Any, axis: int) -> Any:
-        if not isinstance(item, ir.Slice) or item.step is not None:
-            return item
-        stop = item.stop
-        if stop is None:
-            stop = build.length(build.resolve(type.dims[axis]))
-        return ir.Slice(const(0) if item.start is None else item.start, stop, None)
-
-    steps: list[Any] = []
+    steps: list[ir.Step] = []
     type: Any = ref.root.type
     for step in ref.path:
-        if isinstance(step, ir.Index) and isinstance(type, Array):
-            used = accumulate((i is not None for i in step.items), initial=0)
-            steps.append(ir.Index(tuple(map(ends, step.items, repeat(type), used))))
-        else:
-            steps.append(step)
-        type = build.place(type, (step,))
+        given, whole = step, getattr(type, "dims", ())
+        if isinstance(step, ir.Index) and whole:
+            items: list[ir.Item] = []
+            for item in step.items:
+                if isinstance(item, ir.Slice) and item.step is None:
+                    axis = sum(i is not None for i in items)
+                    stop = item.stop or build.length(build.resolve(whole[axis]))
+                    item = ir.Slice(item.start or const(0), stop, None)
+                items.append(item)
+            step = ir.Index(tuple(items))
+        steps.append(step)
+        type = build.place(type, (given,))
     return tuple(steps)
 
 
-def with_operands(path: ir.Path, numbers: Iterator[ir.Operand]) -> ir.Path:
-    """Return a path with other numbers, in the order of `operands`."""
-
-    def other(item: Any) -> Any:
-        match item:
-            case ir.Index():
-                return ir.Index(tuple(map(other, item.items)))
-            case ir.Slice():
-                return ir.Slice(other(item.start), other(item.stop), other(item.step))
-            case ir.Reshape():
-                return ir.Reshape(tuple(map(other, item.shape)))
-            case ir.Const() | ir.Value():
-                return next(numbers)
-        return item
-
-    return tuple(map(other, path))
+# Arrays, lists that grow, and containers.
 
 
-# Arrays and lists.
+def differing(build: Builder, a: Any, b: Any) -> list[Any]:
+    """Return the axes of different length, and "turned" if only the first is plain."""
+    pairs = enumerate(zip(a.type.dims, b.type.dims, strict=True))
+    apart: list[Any] = [
+        k for k, (x, y) in pairs if build.resolve(x) != build.resolve(y)
+    ]
+    plain = [getattr(x.type, "contiguous", True) for x in (a, b)]
+    return [*apart, "turned"] if plain == [True, False] else apart
+
+
+def loosened(build: Builder, type: Any, apart: list[Any]) -> Any:
+    """Return a type with nothing known about what differs."""
+    if not isinstance(type, Array):
+        return type
+    plain = type.contiguous and "turned" not in apart
+    return replace(build.loosen(type, apart), contiguous=plain)
 
 
 def check_kinds(a: v.Ref, b: v.Ref) -> None:
@@ -214,27 +214,42 @@ def check_kinds(a: v.Ref, b: v.Ref) -> None:
         raise Unjoinable(a, b)
 
 
-def hand_over(
-    reader: Reader, ref: v.Ref, owner: Any, kept: set[v.Root], given: dict[v.Root, Any]
-) -> tuple[ir.Value, set[Any]]:
-    """Return the version of an array that a new owner gets, and who shares its memory.
+class Handing:
+    """Arrays and containers that go over to new owners at one point of the program.
 
-    It is the array's own version if nothing else reaches it, else that of a copy.
-
-    Args:
-        reader: The reader.
-        ref: The array.
-        owner: Who gets it.
-        kept: Buffers that are still reached.
-        given: Buffers that were handed over, and to whom.
+    `kept` are the buffers that something else still reaches.
     """
-    root, ver = ref.root, reader.state.ver
-    shares = {given.get(r, owner if r is root else r) for r in root.shares}
-    if not ref.path and root in ver and root not in kept and root not in given:
-        given[root] = owner
-        return ver[root], shares
-    copy: ir.Value = reader.build.op("copy", reader.operand(ref), name=root.name)
-    return copy, {*shares, given.get(root.memory, root.memory)}
+
+    def __init__(self, reader: Reader, kept: set[v.Root]) -> None:
+        self.reader, self.kept = reader, kept
+        self.moved: set[v.Owner] = set()
+        self.given: list[tuple[v.Owner, Any]] = []
+
+    def over(self, thing: v.Ref | v.Cell, owner: Any) -> Any:
+        """Return what a new owner gets: the version itself if nothing else reaches it.
+
+        Else that of a copy.
+        """
+        old = thing if isinstance(thing, v.Cell) else thing.root
+        self.given.append((old.memory, owner))
+        if isinstance(thing, v.Cell):
+            return self.reader.state.heap[thing]
+        ver, taken = self.reader.state.ver, old in self.kept or old in self.moved
+        if not thing.path and thing.root in ver and not taken:
+            self.moved.add(old)
+            return ver[thing.root]
+        copied = self.reader.operand(thing)
+        return self.reader.build.op("copy", copied, name=old.name)
+
+    def shared(self) -> Iterator[tuple[Any, Any]]:
+        """Yield what shares memory then: a new owner, and another or what is left."""
+        for old, owner in self.given:
+            for other in (old, *old.shares):
+                if other not in self.moved:
+                    yield owner, other
+                for source, holder in self.given:
+                    if source is other and (holder != owner or other in old.shares):
+                        yield owner, holder
 
 
 class _Branch:
@@ -245,10 +260,7 @@ class _Branch:
     ) -> None:
         self.reader, self.build, self.ends, self.arms = reader, reader.build, ends, arms
         self.merges: list[ir.Merge] = []
-        self.given: tuple[dict[v.Root, v.Root], dict[v.Root, v.Root]] = ({}, {})
-        self.kept: set[v.Root] = set()
-        self.pairs: dict[tuple[v.Root, v.Root], v.Ref] = {}
-        self.cells: dict[tuple[v.Cell, v.Cell], v.Cell] = {}
+        self.pairs: dict[Any, v.Ref | v.Cell] = {}
 
     @contextmanager
     def at_end(self, arm: int) -> Iterator[None]:
@@ -287,14 +299,11 @@ class _Branch:
         whole = parts(self.join, key, a, b)
         if whole is not None:
             return whole
-        if isinstance(a, v.Cell) and type(a) is type(b):
-            if (a, b) not in self.cells:
-                contents = self.ends[0].heap[a], self.ends[1].heap[b]
-                joined = self.join((a,), *contents)
-                self.cells[a, b] = self.reader.state.heap.copied(a, joined, a, b)
-            return self.cells[a, b]
-        if isinstance(a, v.Ref) and isinstance(b, v.Ref):
-            return self.refs(key, a, b)
+        both = type(a) is type(b)
+        if isinstance(a, v.Ref) and both and alike(self.build, a, b):
+            return a if a.path == b.path else places(self.build, self.join, key, a, b)
+        if isinstance(a, v.Ref | v.Cell) and both:
+            return self.owners(key, a, b)
         for x in (a, b):
             if not v.is_operand(x) and not (v.is_point(x) and x.root not in self.kept):
                 raise Unjoinable(a, b)
@@ -306,43 +315,39 @@ class _Branch:
                 numbers.append(convert(self.build, number, type_))
         return self.merge(numbers[0], numbers[1], type_, label(key))
 
-    def refs(self, key: Key, a: v.Ref, b: v.Ref) -> v.Ref:
-        """Join two arrays: they become one buffer, if they are not places in one."""
-        if alike(self.build, a, b):
-            return a if a.path == b.path else places(self.build, self.join, key, a, b)
-        pair = None if a.path or b.path else (a.root, b.root)
+    def owners(self, key: Key, *things: Any) -> Any:
+        """Join two arrays or containers: they become one."""
+        a, b = things
+        pair = tuple(t if isinstance(t, v.Cell) else (t.root, t.path) for t in things)
         if pair in self.pairs:
             return self.pairs[pair]
-        check_kinds(a, b)
-        root = v.Root(label(key), a.root.type, min(v.list_axes(a), v.list_axes(b)))
+        if isinstance(a, v.Cell):
+            joined: Any = replace(a)
+        else:
+            check_kinds(a, b)
+            joined = v.Root(label(key), a.root.type, min(map(v.list_axes, things)))
         ends: list[Any] = []
-        for arm, ref in enumerate((a, b)):
+        for arm, thing in enumerate(things):
             with self.at_end(arm):
-                value, links = hand_over(
-                    self.reader, ref, root, self.kept, self.given[arm]
-                )
-            ends.append(value)
-            for other in links:
-                self.reader.share(root, other)
-        root.type = ends[0].type
-        if isinstance(root.type, Array):
-            pairs = enumerate(zip(root.type.dims, ends[1].type.dims, strict=True))
-            resolve = self.build.resolve
-            apart = [k for k, (x, y) in pairs if resolve(x) != resolve(y)]
-            plain = all(end.type.contiguous for end in ends)
-            root.type = replace(self.build.loosen(root.type, apart), contiguous=plain)
-        out = self.reader.state.ver[root] = ir.Value(root.name, root.type)
-        self.merges.append(ir.Merge(out, *ends))
-        joined = v.Ref(root, (), root.type)
-        if pair is not None:
+                ends.append(self.handings[arm].over(thing, joined))
+        if isinstance(a, v.Cell):
             self.pairs[pair] = joined
-        return joined
+            self.reader.state.heap[joined] = self.join((a,), *ends)
+            return joined
+        joined.type = loosened(self.build, ends[0].type, differing(self.build, *ends))
+        out = self.reader.state.ver[joined] = ir.Value(joined.name, joined.type)
+        self.merges.append(ir.Merge(out, *ends))
+        self.pairs[pair] = v.Ref(joined, (), joined.type)
+        return self.pairs[pair]
 
     def states(self, live: frozenset[str] | None, results: list[Any]) -> v.Thing | None:
         """Set the reader's state to the join of both ends; join the arms' results."""
         reader, (one, two) = self.reader, self.ends
         names = [n for n in {**one.names, **two.names} if live is None or n in live]
-        self.kept = self.unchanged(names)
+        first, second = (reached(reader, end, names) for end in self.ends)
+        same = {k for k in first.keys() & second if first[k].root is second[k].root}
+        self.kept = {first[k].root.memory for k in same}
+        self.handings = Handing(reader, self.kept), Handing(reader, self.kept)
         shared = {c: x for c, x in one.heap.items() if c in two.heap}
         state = reader.state = State({}, {}, v.Heap(shared))
         for owner in (*names, *shared):
@@ -356,35 +361,25 @@ class _Branch:
         result = None
         if results[0] is not None and results[1] is not None:
             result = self.join(("",), *results)
+        moved = set().union(*(handing.moved for handing in self.handings))
         for root, a in one.ver.items():
-            if root in two.ver and not any(root in given for given in self.given):
+            if root in two.ver and root not in moved:
                 merged = self.merge(a, two.ver[root], root.type, root.name)
                 state.ver[root] = merged  # type: ignore[assignment]
+        for handing in self.handings:
+            for pair in handing.shared():
+                reader.share(*pair)
         return result
 
-    def unchanged(self, names: list[str]) -> set[v.Root]:
-        """Return the buffers reached by something that both arms leave as it was."""
-        reader = self.reader
-        one, two = (reached(end.names, names, end.heap) for end in self.ends)
-        kept = {
-            leaf.root.memory
-            for key, leaf in one.items()
-            if key in two and leaf.root is two[key].root
-        }
-        for thing in reader.elsewhere():
-            kept.update(v.roots_of(thing, self.ends[0].heap))
-        return kept
 
-
-def reached(
-    things: Mapping[str, v.Thing], names: Iterable[str], heap: dict[v.Cell, Any]
-) -> dict[Key, v.Ref]:
-    """Return the arrays that some names reach, by key."""
+def reached(reader: Reader, state: State, names: Iterable[str]) -> dict[Key, v.Ref]:
+    """Return the arrays that some names reach, and what is held elsewhere, by key."""
+    things: Any = {n: state.names[n] for n in names if n in state.names}
+    things |= enumerate(reader.elsewhere())
     return {
         key: leaf
-        for name in names
-        if name in things
-        for key, leaf in v.leaves(things[name], heap, (name,))
+        for name, thing in things.items()
+        for key, leaf in v.leaves(thing, state.heap, (name,))
         if isinstance(leaf, v.Ref)
     }
 

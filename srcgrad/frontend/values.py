@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from srcgrad.ir import Const, Operand, Path, Value
@@ -23,21 +23,34 @@ class Refused(Exception):
 
 
 @dataclass(eq=False, slots=True)
-class Root:
-    """A buffer: an argument, an allocation, or what a loop or merge hands on.
+class Owner:
+    """The identity of something that can change; what it holds lies in the state.
 
-    `shares` are the buffers that hold a copy where plain Python has one memory: a write
-    to either makes the other unreadable. `listlike` counts the leading axes that are
-    Python lists, `captured` marks a global, which must not be written. A read-only view
-    that no path describes (a broadcast, a diagonal) has no version: each read makes it
-    again out of `of`.
+    `shares` hold a copy where plain Python has, or may have, one memory: a change to
+    either makes the other unreadable.
     """
 
     name: str
+    shares: set[Owner] = field(default_factory=set, init=False)
+
+    @property
+    def memory(self) -> Owner:
+        """What holds the elements."""
+        return self
+
+
+@dataclass(eq=False, slots=True)
+class Root(Owner):
+    """A buffer: an argument, an allocation, or what a loop or merge hands on.
+
+    `listlike` counts the leading axes that are Python lists, `captured` marks a global,
+    which must not be written. A read-only view that no path describes (a broadcast, a
+    diagonal) has no version: each read makes it again out of `of`.
+    """
+
     type: Array | ListOf
     listlike: int = 0
     captured: bool = False
-    shares: set[Root] = field(default_factory=set)
     of: Ref | None = None
     remake: Callable[[Operand], Operand] = lambda base: base
 
@@ -64,15 +77,26 @@ class Tuple:
     cls: type | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cell:
-    """The identity of something that can change; contents lie in the state.
+@dataclass(eq=False, slots=True)
+class Cell(Owner):
+    """A container that can change."""
 
-    `shares` are cells with a copy of what may be one container in plain Python.
-    """
 
-    name: str = ""
-    shares: set[Cell] = field(default_factory=set, kw_only=True)
+@dataclass(eq=False, slots=True)
+class ListCell(Cell):
+    """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack."""
+
+
+@dataclass(eq=False, slots=True)
+class DictCell(Cell):
+    """A dict with known keys."""
+
+
+@dataclass(eq=False, slots=True)
+class Record(Cell):
+    """An object taken apart into its fields; `cls` gives its class."""
+
+    cls: type = object
 
 
 class Gone(Exception):
@@ -89,36 +113,10 @@ class Heap(dict[Cell, Any]):
     def __setitem__(self, cell: Cell, contents: Any) -> None:
         super().__setitem__(cell, contents)
         for other in cell.shares:
-            self.pop(other, None)
+            self.pop(other, None)  # type: ignore[call-overload]
 
     def __missing__(self, cell: Cell) -> Any:
         raise Gone(cell)
-
-    def copied(self, cell: Cell, contents: Any, *others: Cell) -> Any:
-        """Return a new cell for what was in others: plain Python makes no copy."""
-        made = replace(cell, shares=set())
-        self[made] = contents
-        for other in {o for cell in others for o in (cell, *cell.shares)}:
-            made.shares.add(other)
-            other.shares.add(made)
-        return made
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ListCell(Cell):
-    """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DictCell(Cell):
-    """A dict with known keys."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Record(Cell):
-    """An object taken apart into its fields; `cls` gives its class."""
-
-    cls: type = object
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,23 +212,21 @@ def leaves(
         case Const() | Value() | Ref():
             yield key, thing
         case Cell():
-            key, contents = (thing,), heap.get(thing, ())
-            if isinstance(contents, Ref):
-                yield key, contents
-            elif isinstance(contents, dict):
-                items = contents.items()
-            else:
-                items = enumerate(contents)
-        case Tuple():
-            items = enumerate(thing.items)
-        case Iter():
-            items = enumerate(thing.parts)
-        case Closure():
-            items = [i for i in thing.names.items() if not isinstance(i[1], Closure)]
+            yield from leaves(heap.get(thing, ()), heap, (thing,))
         case Maybe():
             yield from leaves(thing.thing, heap, key)
         case Bound():
             yield from leaves(thing.owner, heap, key)
+        case Closure():
+            items = [i for i in thing.names.items() if not isinstance(i[1], Closure)]
+        case dict():
+            items = thing.items()
+        case Tuple():
+            items = enumerate(thing.items)
+        case Iter():
+            items = enumerate(thing.parts)
+        case tuple():
+            items = enumerate(thing)
     for k, item in items:
         yield from leaves(item, heap, (*key, k))
 

@@ -407,3 +407,46 @@ def two_names_bound_anew(x, n):
         a = a + 1.0
         b = b * 2.0
     return (a * b).sum()
+
+
+# One name is bound to a part of what another one is bound to, anew in each turn.
+@case(lambda rng: (rng.normal(size=3), 3))
+def part_of_another_carried_name(x, n):
+    w = x * 1.0
+    p = x * 2.0
+    s = 0.0
+    for i in range(n):
+        w[0] = w[0] * 2.0
+        s += p[0]
+        w = w * 1.5
+        p = w[:2]
+    return s
+
+
+# A list that grows gets a second name on one path, and grows under that name.
+@case(lambda rng: (rng.normal(size=3) ** 2,), refused="one memory on one path")
+def appended_under_another_name(x):
+    one, two = [], []
+    for v in x:
+        one.append(v)
+        two.append(v * 2.0)
+    if x[0] > 0.0:
+        chosen = one
+    else:
+        chosen = two
+    chosen.append(3.0 * x[0])
+    s = 0.0
+    for v in one:
+        s += v * v
+    return s
+
+
+# A turn leaves a name with a container from outside on one path.
+@case(lambda rng: (rng.normal(size=3) ** 2,), refused="one memory on one path")
+def container_of_outside_on_one_path(x):
+    kept = [2.0 * x[0]]
+    y = [3.0 * x[1]]
+    for v in x:
+        y[0] = y[0] * 2.0
+        y = kept if v > 0.0 else [v * 3.0]
+    return kept[0]
