@@ -410,7 +410,7 @@ def two_names_bound_anew(x, n):
 
 
 # One name is bound to a part of what another one is bound to, anew in each turn.
-@case(lambda rng: (rng.normal(size=3), 3))
+@case(lambda rng: (rng.normal(size=3), 3), refused="one memory on one path")
 def part_of_another_carried_name(x, n):
     w = x * 1.0
     p = x * 2.0
