@@ -49,14 +49,54 @@ class Sequence:
 
 def read_for(reader: Reader, stmt: ast.For) -> None:
     """Read a `for` statement."""
-    over = reader.expression(stmt.iter)
+    over, target = reader.expression(stmt.iter), stmt.target
     with reader.at(stmt.iter):
         items = sequence(reader, over)
-    carried, live = _crossing(reader, stmt, stmt.target)
-    run_items(
-        reader, items, over, stmt.target, lambda: reader.run(stmt.body), carried, live,
-        exit_name(stmt),
-    )  # fmt: skip
+    carried, live = _crossing(reader, stmt, target)
+    left_early, body = exit_name(stmt), functools.partial(reader.run, stmt.body)
+    number = items.bounds is None
+    bounds = items.bounds or (const(0), items.count, const(1))
+
+    def turns(k: int) -> None:
+        """Write out the turns from the k-th on, while none leaves the loop."""
+        if const(k) == items.count:
+            return
+        reader.assign(target, items.item(const(k)))
+        body()
+        left: Operand = const(False)
+        if left_early:
+            left = truth(reader, reader.state.names[left_early])
+        if not isinstance(left, Const):
+            branch(reader, left, lambda: None, lambda: turns(k + 1), live)
+        elif not left.value:
+            turns(k + 1)
+
+    def bind(var: Value) -> None:
+        start, _, step = bounds
+        if isinstance(start, Const) and isinstance(step, Const):
+            if start.value >= 0 and step.value > 0:
+                reader.nonnegative.add(var)
+        reader.assign(target, items.item(var) if number else var)
+
+    back, found = reader.checkpoint(), len(reader.problems)
+    short = isinstance(items.count, Const) and items.count.value <= _UNROLLED
+    with reader.holding(over):
+        if items.fixed:
+            turns(0)
+            return
+        shown = "i" if number or not isinstance(target, ast.Name) else target.id
+        try:
+            read_loop(
+                reader,
+                Header(carried, live, body, bounds, bind, None, left_early, shown),
+            )
+        except v.Refused:
+            if not short:
+                raise
+        if short and len(reader.problems) > found:
+            # What no carried value can express may still be right turn by turn.
+            back()
+            turns(0)
 
 
 def read_while(reader: Reader, stmt: ast.While) -> None:
@@ -84,57 +124,6 @@ def _crossing(
     found = reader.frames[-1].live
     live = found.head[id(stmt)] | found.after[id(stmt)] if found else frozenset()
     return assigned([*stmt.body, head]) & live, live
-
-
-def run_items(
-    reader: Reader, items: Sequence, over: v.Thing, target: ast.expr,
-    body: Callable[[], None], carried: frozenset[str], live: frozenset[str],
-    exit_name: str = "",
-) -> None:  # fmt: skip
-    """Run a body for each item."""
-    number = items.bounds is None
-    bounds = items.bounds or (const(0), items.count, const(1))
-
-    def turns(k: int) -> None:
-        """Write out the turns from the k-th on, while none leaves the loop."""
-        if const(k) == items.count:
-            return
-        reader.assign(target, items.item(const(k)))
-        body()
-        left: Operand = const(False)
-        if exit_name:
-            left = truth(reader, reader.state.names[exit_name])
-        if not isinstance(left, Const):
-            branch(reader, left, lambda: None, lambda: turns(k + 1), live)
-        elif not left.value:
-            turns(k + 1)
-
-    def bind(var: Value) -> None:
-        start, _, step = bounds
-        if isinstance(start, Const) and isinstance(step, Const):
-            if start.value >= 0 and step.value > 0:
-                reader.nonnegative.add(var)
-        reader.assign(target, items.item(var) if number else var)
-
-    back, found = reader.checkpoint(), len(reader.problems)
-    short = isinstance(items.count, Const) and items.count.value <= _UNROLLED
-    with reader.holding(over):
-        if items.fixed:
-            turns(0)
-            return
-        shown = "i" if number or not isinstance(target, ast.Name) else target.id
-        try:
-            read_loop(
-                reader,
-                Header(carried, live, body, bounds, bind, None, exit_name, shown),
-            )
-        except v.Refused:
-            if not short:
-                raise
-        if short and len(reader.problems) > found:
-            # What no carried value can express may still be right turn by turn.
-            back()
-            turns(0)
 
 
 def sequence(reader: Reader, thing: Any) -> Sequence:
@@ -172,11 +161,7 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             if isinstance(items, v.Ref):
                 return sequence(reader, items)
             if isinstance(items, dict):
-
-                def refuse(_: Operand) -> v.Thing:
-                    raise lists.unordered(reader)
-
-                return Sequence(items["count"], refuse)
+                return Sequence(items["count"], lambda k: lists.item(reader, thing, k))
         case v.Ref(type=Array() | ListOf() as type):
             if isinstance(type, Array):
                 count = build.length(build.resolve(type.dims[0]))
