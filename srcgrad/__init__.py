@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,70 +18,37 @@ if TYPE_CHECKING:
     from srcgrad.check import verify as verify
     from srcgrad.compile.files import clear_cache as clear_cache
     from srcgrad.differentiated import Differentiated as Differentiated
+    from srcgrad.display import show as show
     from srcgrad.rules import custom_vjp as custom_vjp
     from srcgrad.rules import register_vjp as register_vjp
-    from srcgrad.show import show as show
 
 __version__ = "0.1.0"
 
-# Where each public name lives; it is imported when it is first used.
-_HOMES = {
-    "Differentiated": "differentiated",
-    "check_grads": "check",
-    "clear_cache": "compile.files",
-    "custom_vjp": "rules",
-    "differentiable": "api",
-    "errors": "",
-    "grad": "api",
-    "hvp": "api",
-    "jvp": "api",
-    "register_vjp": "rules",
-    "show": "show",
-    "stop_gradient": "api",
-    "value_and_grad": "api",
-    "verify": "check",
-    "vjp": "api",
+# Where the public names live; a module is imported when a name of it is first used.
+_NAMES = {
+    "api": "differentiable grad hvp jvp stop_gradient value_and_grad vjp",
+    "check": "check_grads verify",
+    "compile.files": "clear_cache",
+    "differentiated": "Differentiated",
+    "display": "show",
+    "rules": "custom_vjp register_vjp",
 }
-__all__ = sorted(_HOMES)
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
+__all__ = sorted([*_HOMES, "errors"])
 
 
-def _find(name: str) -> Any:
-    """Return a public name from the module that holds it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'srcgrad' has no attribute {name!r}")
-    home = _HOMES[name]
-    if not home:
-        return importlib.import_module(f"srcgrad.{name}")
-    return getattr(importlib.import_module(f"srcgrad.{home}"), name)
+if not TYPE_CHECKING:  # for type checkers no other name is there
 
-
-class _Door:
-    """A public function that has the name of a module: importing never hides it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return _find(self.name)
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        if not isinstance(value, ModuleType):
-            raise AttributeError(f"srcgrad.{self.name} cannot be replaced")
-
-
-class _Package(ModuleType):
-    """The package, whose names are imported when they are first used."""
-
-    show = _Door("show")
-    verify = _Door("verify")
-
-    def __getattr__(self, name: str) -> Any:
-        value = _find(name)
-        self.__dict__[name] = value
+    def __getattr__(name: str) -> Any:
+        """Import a public name, or the module of errors."""
+        if name == "errors":
+            return importlib.import_module("srcgrad.errors")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'srcgrad' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"srcgrad.{_HOMES[name]}"), name)
+        globals()[name] = value
         return value
 
-    def __dir__(self) -> list[str]:
-        return sorted({*self.__dict__, *_HOMES})
 
-
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

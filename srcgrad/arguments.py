@@ -14,10 +14,11 @@ from typing import Any
 from srcgrad.errors import make_error, suggest
 from srcgrad.options import Options
 from srcgrad.source import FunctionSource
-from srcgrad.trees import Node, Tree, is_float_leaf, opened
+from srcgrad.trees import Known, Node, Tree, is_float_leaf, opened
 
 Values = dict[str, Any]
 Specs = dict[str, Tree]
+_STARRED = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
 class Signature:
@@ -51,8 +52,8 @@ class Signature:
     @property
     def simple(self) -> bool:
         """Whether every argument of a call is one parameter, given by position."""
-        named = not any(map(_is_starred, self.kinds.values()))
-        return named and not self.held and not self.kept
+        starred = not _STARRED.isdisjoint(self.kinds.values())
+        return not (starred or self.held or self.kept)
 
     def bind(self, args: Sequence[Any], kwargs: Values) -> Values:
         """Return the arguments of a call by parameter, defaults included."""
@@ -75,7 +76,7 @@ class Signature:
         found: Values = {}
         for name, kind in self.kinds.items():
             tree = trees[name]
-            if _is_starred(kind):
+            if kind in _STARRED:
                 node = tree if isinstance(tree, Node) else opened(tree)
                 assert node is not None
                 pairs = zip(node.keys, node.items, strict=True)
@@ -93,36 +94,38 @@ class Signature:
 
     def positional(self, trees: Values) -> list[str]:
         """Return the names of the arguments that have a position in a call."""
-        named = inspect.Parameter.VAR_KEYWORD
-        names = self.spread(trees)
-        found = [n for n in names if self.kinds[n.partition("[")[0]] is not named]
+        kinds = {
+            name: self.kinds[name.partition("[")[0]] for name in self.spread(trees)
+        }
+        found = [name for name, k in kinds.items() if k is not k.VAR_KEYWORD]
         return found[len(self.held) :]
 
     def chosen(self, trees: Values, options: Options) -> tuple[str, ...]:
         """Return the names of the arguments that `argnums` and `argnames` choose."""
-        names, function = self.positional(trees), self.function.__name__
+        names, known = self.positional(trees), self.spread(trees)
+        function, helps = self.function.__name__, list[str]()
         wanted: list[str] = []
-        numbers = options.argnums
+        what, numbers = "", options.argnums
         for k in (numbers,) if isinstance(numbers, int) else numbers:
-            if not -len(names) <= k < len(names):
+            if -len(names) <= k < len(names):
+                wanted.append(names[k])
+            else:
                 count = f"{len(names)} argument{'s' * (len(names) != 1)}"
                 what = f"argnums {k} is out of range: `{function}` takes {count}"
-                raise make_error("SG303", what)
-            wanted.append(names[k])
-        known = self.spread(trees)
         for name in options.argnames:
             inner = [full for full in known if full.endswith(f"[{name}]")]
-            if name not in known and (name.isdecimal() or not inner):
+            if name in known or (inner and not name.isdecimal()):
+                wanted.append(name if name in known else inner[0])
+            else:
                 whole = [n for n in known if "[" not in n]
                 takes = f"it takes {', '.join(f'`{n}`' for n in whole)}"
                 helps = [*suggest(name, whole), *[takes] * bool(whole)]
                 what = f"`{function}` has no argument `{name}`"
-                raise make_error("SG303", what, helps=helps)
-            wanted.append(name if name in known else inner[0])
         for name in wanted:
             if wanted.count(name) > 1:
                 what = f"`{name}` is chosen twice by argnums and argnames"
-                raise make_error("SG303", what)
+        if what:
+            raise make_error("SG303", what, helps=helps)
         return tuple(wanted)
 
     def floats(self, specs: Specs, names: Sequence[str]) -> Specs:
@@ -131,26 +134,22 @@ class Signature:
         def change(name: str, spec: Tree) -> Tree:
             if name not in names or isinstance(spec, Node) or is_float_leaf(spec):
                 return spec
-            kind, helps = spec[0], ("choose other arguments with argnums or argnames",)
-            value = spec[1].value if kind == "static" else None
-            if kind == "scalar" and spec[1] != "bool":
-                return ("scalar", "float64", *spec[2:])
-            if kind == "array":
-                of = "booleans" if spec[1] == "bool" else "integers"
-                what, helps = f"an array of {of}", (f"pass `{name}.astype(float)`",)
-            elif kind == "scalar" or isinstance(value, bool | str):
-                what = "bool" if kind == "scalar" else type(value).__name__
-            elif value is None:
-                what = "None"
-            else:
-                return spec
+            what, help = "", "choose other arguments with argnums or argnames"
+            match spec:
+                case ("scalar", "bool", _):
+                    what = "bool"
+                case ("scalar", _, python):
+                    return ("scalar", "float64", python)
+                case ("array", dtype, *_):
+                    of = "booleans" if dtype == "bool" else "integers"
+                    what, help = f"an array of {of}", f"pass `{name}.astype(float)`"
+                case ("static", Known(value=bool() | str() | None as value)):
+                    what = "None" if value is None else type(value).__name__
+                case _:
+                    return spec
             raise make_error(
-                "SG301", f"`{name}` is {what}: it has no gradient", helps=helps,
+                "SG301", f"`{name}` is {what}: it has no gradient", helps=(help,),
                 function=self.function.__name__, names=names,
             )  # fmt: skip
 
         return self.each(specs, change)
-
-
-def _is_starred(kind: Any) -> bool:
-    return kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD)

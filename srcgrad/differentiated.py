@@ -460,10 +460,10 @@ class Differentiated:
 
     def show(self, *args: Any, **kwargs: Any) -> None:
         """Print the function and its adjoint for arguments of these kinds."""
-        importlib.import_module("srcgrad.show").show(self, *args, **kwargs)
+        importlib.import_module("srcgrad.display").show(self, *args, **kwargs)
 
     def _repr_html_(self) -> str:
-        return str(importlib.import_module("srcgrad.show").as_html(self))
+        return str(importlib.import_module("srcgrad.display").as_html(self))
 
     def explain(self, *args: Any, **kwargs: Any) -> Any:
         """Say more about the gradient (not available yet)."""

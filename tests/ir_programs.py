@@ -39,7 +39,7 @@ from srcgrad.ir import (
 )  # fmt: skip
 from srcgrad.text import print_function
 from srcgrad.types import Array, Dim, Scalar, Type
-from srcgrad.verify import verify
+from srcgrad.verifier import verify
 
 SIZE = 4
 FLOAT, FLAG = Scalar("float64"), Scalar("bool")

@@ -23,7 +23,7 @@ LAYERS: list[list[set[str]]] = [
     [{"ir", "walk", "text"}],
     [{"ops"}],
     # These write typed IR: below them the rows, above them whoever makes IR.
-    [{"builder", "algebra", "verify"}],
+    [{"builder", "algebra", "verifier"}],
     [{"frontend"}, {"analyses"}],
     [{"adjoint"}, {"passes"}],
     [{"emit"}],
@@ -34,7 +34,7 @@ LAYERS: list[list[set[str]]] = [
         | {"differentiated", "embedded", "pickling", "plans", "rules"}
     ],
     [
-        {"check", "explain", "show", "graph", "monitor", "distributed"}
+        {"check", "explain", "display", "graph", "monitor", "distributed"}
         | {"nonfinite", "nn", "optim", "interop", "__main__"}
     ],
     [{"__init__"}],

@@ -18,7 +18,7 @@ from srcgrad.ir import Block, Carry, Function, Index, Merge, Value
 from srcgrad.passes import elide_copies, remove_dead_code, run_passes
 from srcgrad.text import print_function
 from srcgrad.types import Array, Dim, ListOf
-from srcgrad.verify import verify
+from srcgrad.verifier import verify
 from tests import ir_programs
 from tests.ir_programs import ALL, FLOAT, TAIL, VECTOR, Made, at, text, value
 

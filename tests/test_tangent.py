@@ -24,7 +24,7 @@ from srcgrad.ir import (
     Value,
 )
 from srcgrad.types import Array, Dim, is_float
-from srcgrad.verify import verify
+from srcgrad.verifier import verify
 from tests.interpreter import StaleRead, run
 from tests.maker import (
     FLOAT,

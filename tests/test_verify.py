@@ -35,7 +35,7 @@ from srcgrad.ir import (
     Write,
 )
 from srcgrad.types import Array, Dim, ListOf
-from srcgrad.verify import verify
+from srcgrad.verifier import verify
 from tests.ir_programs import (
     ALL,
     FLAG,

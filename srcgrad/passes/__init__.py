@@ -14,7 +14,7 @@ from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies as elide_copies
 from srcgrad.passes.entry_checks import drop_entry_checks as drop_entry_checks
 from srcgrad.passes.factor_carries import factor_carries as factor_carries
-from srcgrad.verify import verify as check
+from srcgrad.verifier import verify as check
 
 Pass = Callable[[Function], Function]
 
