@@ -17,6 +17,7 @@ from srcgrad.clone import result_type, splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.frontend import calls
+from srcgrad.frontend.entry import Reading
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
@@ -80,40 +81,33 @@ class CustomVjp:
             what = f"`{name}` has no rule: call its `defvjp`"
             raise reader.problem("SG204", what)
         call = Call(self._value, reader, args, kwargs)
-        if any(isinstance(s, Node) for s in call.specs.values()):
+        specs = list(call.specs.values())
+        if any(isinstance(s, Node) for s in specs):
             raise refuse("takes numbers and arrays only")
         made = self._value.make(call.specs, (), call.static)
         if made.reading.result != ("leaf", 0) or made.reading.written:
             raise refuse("returns one number or array, and writes no argument")
         out = type_of_leaf(made.reading.function.results[0].type)
         cotangent = (*out[:2], False) if out[0] == "scalar" else out
-        kinds = [cotangent, out, *call.specs.values()]
-        parameters = list(self._rule.signature.kinds)
-        if len(parameters) != len(kinds):
-            count = len(parameters)
-            raise refuse(
-                f"has a rule of {count} arguments: g, z and its own belong there"
-            )
-        specs = dict(zip(parameters, kinds, strict=True))
-        leaf_of = dict(zip(parameters[2:], call.specs, strict=True))
-        rule = self._rule.make(specs, (), lambda n: call.static(leaf_of[n]))
+        takes = list(self._rule.signature.kinds)
+        if len(takes) != len(specs) + 2:
+            what = f"has a rule of {len(takes)} arguments"
+            raise refuse(f"{what}: g, z and its own belong there")
+        kinds = dict(zip(takes, [cotangent, out, *specs], strict=True))
+        own = dict(zip(takes[2:], call.specs, strict=True))
+        rule = self._rule.make(kinds, (), lambda n: call.static(own[n]))
         form = rule.reading.result
         forms = form.items if isinstance(form, Node) else (form,)
-        if len(forms) != len(call.specs) or any(isinstance(f, Node) for f in forms):
+        if len(forms) != len(specs) or any(isinstance(f, Node) for f in forms):
             raise refuse("has a rule that must return one cotangent for each argument")
-        # The place of each operand's cotangent among the results of the rule.
-        places = [
-            one[1] if one[0] == "leaf" else None
-            for one, spec in zip(forms, call.specs.values(), strict=True)
-            if spec[0] != "static"
-        ]
+        # The place of each argument's cotangent among the results of the rule.
+        pairs = zip(forms, specs, strict=True)
+        given = [form for form, spec in pairs if spec[0] != "static"]
+        places = [form[1] if form[0] == "leaf" else None for form in given]
         operands = call.operands(made.reading, rule.reading)
         key = (made, rule, len(operands))
         if key not in self._rows:
-            own, total = len(made.reading.leaves), len(operands)
-            places += [None] * (total - len(places))
-            functions = made.reading.function, rule.reading.function
-            self._rows[key] = _row(name, *functions, places, len(call.leaves), own)
+            self._rows[key] = _row(name, made.reading, rule.reading.function, places)
         thing: Thing = reader.thing(reader.build.op(self._rows[key], *operands))
         return thing
 
@@ -163,29 +157,28 @@ def register_vjp(function: Callable[..., Any], rule: Callable[..., Any]) -> None
     calls.HOOKS[id(function)] = made.__srcgrad__
 
 
-def _row(
-    name: str, function: Function, rule: Function, places: Sequence[int | None],
-    count: int, own: int,
-) -> str:  # fmt: skip
+def _row(name: str, of: Reading, rule: Function, places: list[int | None]) -> str:
     """Enter a row for one kind of arguments and return its name.
 
-    Of its operands the first `count` are arguments, those up to `own` are what the
-    function captures, and the rest what the rule captures; `places` says for each where
-    its cotangent is among the rule's results.
+    Its operands are the arguments, what the function captures, and what the rule
+    captures; `places` says where the cotangent of each argument is among the rule's
+    results.
     """
     row = f"custom_{name if name.isidentifier() else 'function'}_{next(_COUNT)}"
+    count, own = len(places), len(of.leaves)
 
     def pull(g: Term, z: Term, x: Sequence[Term]) -> list[Term | None]:
         given = [g.value, z.value, *(t.value for t in (*x[:count], *x[own:]))]
         results = splice(g.build, rule, given)
-        return [None if k is None else Term(results[k], g.build) for k in places]
+        found = [None if k is None else Term(results[k], g.build) for k in places]
+        return found + [None] * (len(x) - count)
 
     needs_value = rule.params[1] in free_values(rule.body.stmts, rule.results)
     ROWS[row] = Row(
         row, ("*x",), "custom",
-        lambda shapes, types, attrs: result_type(shapes, function, attrs["args"][:own]),
+        lambda shapes, _, attrs: result_type(shapes, of.function, attrs["args"][:own]),
         vjp={"x": pull if needs_value else lambda g, x: pull(g, g, x)},
         spell=name, cost=50,
     )  # fmt: skip
-    BODIES[row] = function
+    BODIES[row] = of.function
     return row
