@@ -438,9 +438,8 @@ class Differentiated:
             raise make_error("SG306", f"there is no stage {stage!r}", helps=helps)
         call = self.bind(args, kwargs)
         made = self.find(call)
-        function = self.program("value" if stage == "forward" else "grad", made, call)[
-            0
-        ]
+        kind = "value" if stage == "forward" else "grad"
+        function = self.program(kind, made, call).function
         if stage == "kernel":
             return kernel_text(made.final(function), **made.options.flags)
         return print_function(function) if stage == "ir" else made.text(function).text
@@ -495,8 +494,8 @@ class Differentiated:
     def clear_cache(self) -> None:
         """Forget everything that was made; files on disk stay."""
         with self._lock:
-            self._made.clear()
-            self._last.clear()
+            for kept in (self._made, self._plans, self._last):
+                kept.clear()
 
     def with_options(self, **options: Any) -> Differentiated:
         """Return the same function with other options."""
