@@ -168,8 +168,8 @@ MUTATIONS = (
         ("view_sees_later_write",),
     ),
     Mutation(
-        "folding", nest, "_may_fold",
-        "not (nest.reads[out] & nest.regions.changed(between))", "True",
+        "folding", nest.Nest, "_may_fold",
+        "not (self.reads[out] & self.regions.changed(between))", "True",
         ("overlapping_shift_add",),
     ),
     Mutation(

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import builtins
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import compress
 from typing import Any
 
 from srcgrad import ir
@@ -20,7 +22,7 @@ from srcgrad.emit.kernel_bounds import Bounds
 from srcgrad.emit.kernel_places import Places
 from srcgrad.emit.kernel_scalars import is_sum
 from srcgrad.emit.names import name_values
-from srcgrad.emit.nest import fold
+from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import ATOM
 from srcgrad.emit.writer import Line
 from srcgrad.types import Array, ListOf
@@ -37,7 +39,7 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     # What loops run between has a name, so that checks before them may use it.
     loops = [s for s in every(function.body) if isinstance(s, ir.For)]
     named = {p for s in loops for x in (s.start, s.stop) for p in _terms(bounds, x)}
-    nest = fold(function, bounds.regions, named)
+    nest = Nest(function, bounds.regions, named)
     taken = {"np", "math"}
     naming = name_values(function, nest, taken, typed=True)
     writer = _Kernel(nest, naming, taken)
@@ -52,7 +54,11 @@ def emit_kernel(function: ir.Function) -> list[Line]:
         parts = [results[k : k + 30] for k in range(0, len(results), 30)] or [[]]
         shown = [f"({', '.join(p)}{',' * (len(p) == 1)})" for p in parts]
         writer.line(f"return {' + '.join(shown)}")
-    return writer.lines
+    # The ends of a slice are for naught where only its checks were wanted.
+    words = Counter(w for text, _ in writer.lines for w in re.findall(r"\w+", text))
+    ends = (re.match(r" *(e\d+) = ", text) for text, _ in writer.lines)
+    used = [end is None or words[end[1]] > 1 for end in ends]
+    return [*compress(writer.lines, used)]
 
 
 def _terms(bounds: Bounds, x: ir.Operand) -> Iterator[Any]:

@@ -75,36 +75,30 @@ class Bounds:
 
     def _prove(self, dim: Dim, facts: list[Dim], depth: int) -> bool:
         """Write an expression as a sum of facts; the search is small and goes deep."""
-        facts = facts + [f for atom, _ in dim.terms for f in self._known(atom)]
-        bad = next((t for t in dim.terms if t[1] < 0 or not self._natural(t[0])), None)
-        if bad is None and dim.const >= 0:
-            return True
-        if depth == 0:
-            return False
-        for atom, factor in dim.terms if bad is None else (bad,):
-            for fact in facts:
-                theirs = fact.factor(atom)
-                if theirs * factor <= 0 or factor % theirs:
-                    continue
-                if self._prove(dim - fact.scaled(factor // theirs), facts, depth - 1):
-                    return True
-        return False
-
-    def _natural(self, atom: Any) -> bool:
-        """Tell whether an integer is a length or a count."""
-        made = self.made(atom)
-        if isinstance(made, Loop):
-            return made.trips is atom
-        if not isinstance(made, Op) or made.row in _LENGTHS:
-            return isinstance(made, Op)
-        floors = (a for a in made.args if isinstance(a, Const) and a.value >= 0)
-        return made.row == "max2" and any(floors)
+        if not dim.terms or depth == 0:
+            return not dim.terms and dim.const >= 0
+        # Of what is subtracted, least is known.
+        atom, factor = min(dim.terms, key=lambda term: term[1] > 0)
+        known = [f for own, _ in dim.terms for f in self._known(own)]
+        facts = [*dict.fromkeys([*facts, *known])]
+        return any(
+            fact.factor(atom) * factor > 0
+            and factor % fact.factor(atom) == 0
+            and self._prove(
+                dim - fact.scaled(factor // fact.factor(atom)), facts, depth - 1
+            )
+            for fact in facts
+        )
 
     def _known(self, atom: Any) -> list[Dim]:
         """Return what is known of an integer from the operation that made it."""
         made, own = self.made(atom), Dim.of(atom)
+        if isinstance(made, Loop) and made.trips is atom:
+            return [own]
         if not isinstance(made, Op) or made.out.type.dtype != "int64":
             return []
+        if made.row in _LENGTHS:
+            return [own]
         if made.row in ("max2", "min2"):
             sign = 1 if made.row == "max2" else -1
             return [(own - self.linear(a)).scaled(sign) for a in made.args]
@@ -115,8 +109,7 @@ class Bounds:
             rest = own if made.row == "mod" else x - own.scaled(by.known)
             return [rest, by - _ONE - rest]
         # Python's own has raised for a zero.
-        natural = by.const >= 0 and all(c > 0 and self._natural(a) for a, c in by.terms)
-        if made.row == "mod" and made.out.type.python and natural and by.terms:
+        if made.row == "mod" and made.out.type.python and self._prove(by, [], 3):
             return [own, by - own - _ONE]
         return []
 
@@ -124,46 +117,36 @@ class Bounds:
         """Return what a loop tells of its variable."""
         if not isinstance(loop.step, Const) or loop.step.value == 0:
             return []
-        var = Dim.of(loop.var)
-        start, stop = self.linear(loop.start), self.linear(self.stop(loop))
-        if loop.step.value > 0:
+        end, rises = loop.stop, loop.step.value > 0
+        match self.made(end), loop.start:
+            case Op(row="max2", args=(Const(value=0), x)), Const(value=first):
+                # `range(a, max(0, b))` with a >= 0 ends at b.
+                end = x if rises and first >= 0 else end
+        var, start, stop = Dim.of(loop.var), self.linear(loop.start), self.linear(end)
+        if rises:
             return [var - start, stop - _ONE - var]
         return [start - var, var - stop - _ONE]
 
-    def stop(self, loop: For) -> Operand:
-        """Return the end of a range; `range(a, max(0, b))` with a >= 0 ends at b."""
-        made = self.made(loop.stop)
-        zero = isinstance(loop.start, Const) and loop.start.value >= 0
-        rising = isinstance(loop.step, Const) and loop.step.value > 0
-        if isinstance(made, Op) and made.row == "max2" and zero and rising:
-            first, second = made.args
-            if isinstance(first, Const) and first.value == 0:
-                return second
-        return loop.stop
-
     def _truth(self, cond: Operand, holds: bool) -> list[Dim]:
         """Return what a test tells where it came out true, or false."""
-        made = self.made(cond)
-        if isinstance(made, If) and holds:  # `a and b` has False in its other arm
-            then, orelse = (a for a, out in handed(made) if out is cond)
-            if isinstance(orelse, Const) and not orelse.value:
-                return self._truth(made.cond, True) + self._truth(then, True)
-        if not isinstance(made, Op):
-            return []
-        if made.row in ("not_", "logical_not"):
-            return self._truth(made.args[0], not holds)
-        if made.row == "logical_and" and holds:
-            return [f for a in made.args for f in self._truth(a, True)]
-        row = made.row if holds else _OPPOSITE.get(made.row, "")
-        if any(a.type.dtype != "int64" or a.type.rank for a in made.args):
-            return []
-        if row not in _OPPOSITE:
-            return []
-        more = self.linear(made.args[0]) - self.linear(made.args[1])
-        less = more.scaled(-1)
-        told = {"gt": [more - _ONE], "ge": [more], "lt": [less - _ONE], "le": [less],
-                "eq": [more, less]}  # fmt: skip
-        return told.get(row, [])
+        match made := self.made(cond):
+            case If() if holds:
+                then, orelse = (a for a, out in handed(made) if out is cond)
+                if isinstance(orelse, Const) and not orelse.value:  # it is `a and b`
+                    return self._truth(made.cond, True) + self._truth(then, True)
+            case Op(row="not_" | "logical_not"):
+                return self._truth(made.args[0], not holds)
+            case Op(row="logical_and") if holds:
+                return [f for a in made.args for f in self._truth(a, True)]
+            case Op(row=row, args=(a, b)) if row in _OPPOSITE:
+                if any(x.type.dtype != "int64" or x.type.rank for x in (a, b)):
+                    return []
+                more = self.linear(a) - self.linear(b)
+                less = more.scaled(-1)
+                told = {"gt": [more - _ONE], "ge": [more], "lt": [less - _ONE],
+                        "le": [less], "eq": [more, less]}  # fmt: skip
+                return told.get(row if holds else _OPPOSITE[row], [])
+        return []
 
     # what fits
 

@@ -267,9 +267,10 @@ class Places(Scalars):
             low, n = total(spot.extents[axis].scaled(-1)), total(spot.extents[axis])
             checks = (f"if not {low} <= {name} < {n}:", "    raise IndexError",
                       f"if {name} < 0:", f"    {name} += {n}")  # fmt: skip
-            if self.fused(item) is None and not self.overlaps(item, base, None):
-                return Pick(name, self.leaf(item, at), checks), [name]
-            source = self.all_of(self.compute(item, at), item.type)
+            if self.overlaps(item, base, None):
+                source = self.all_of(self.compute(item, at), item.type)
+            else:
+                source = self.leaf(item, at)
             return Pick(name, source, checks), [name]
         mask, rank = self.contiguous(item, at), item.type.rank
         extents = spot.extents[axis : axis + rank]

@@ -7,7 +7,6 @@ statement repeats the statement.
 
 from __future__ import annotations
 
-import ast
 import builtins
 import keyword
 import os
@@ -39,21 +38,25 @@ def python_module(
 ) -> ModuleText:
     """Return the readable module of a primal, an adjoint or a tangent."""
 
-    def returned(values: list[str]) -> str:
-        if function.cut is None:
-            return ", ".join(values)
-        primal, rest = values[: reading.results], values[reading.results :]
-        comma = "," if primal and len(rest) == 1 else ""
-        return ", ".join([*primal, f"({', '.join(rest)}{comma})"])
+    def returned(values: list[str], broken: bool) -> str:
+        items, lines, head, comma = values, values, "(", ""
+        if function.cut is not None:
+            first, rest = values[: reading.results], values[reading.results :]
+            comma = "," if first and len(rest) == 1 else ""
+            items = lines = [*first, f"({', '.join(rest)}{comma})"]
+            if len(first) < 2:
+                lines, head = rest, "".join(f"{item}, " for item in first) + "("
+        if not broken or len(lines) + len(comma) < 2:
+            return ", ".join(items)
+        return "\n".join([head, *(f"        {item}," for item in lines), "    )"])
 
     alias, adjoint = _aliases(source), function.cut is not None
     extra = function.params[len(reading.leaves) :]
     # The cotangent of a scalar result is 1.0 if none is given.
     one = adjoint and len(extra) == 1 and not extra[0].type.rank
     lines = emit_python(function, alias, returned, {extra[0]: "1.0"} if one else {})
-    body = [
-        (part, at) for text, at in _commented(lines, source) for part in _wrapped(text)
-    ]
+    body = [(part, at) for text, at in _commented(lines, source)
+            for part in text.split("\n")]  # fmt: skip
     of = f" | gradient with respect to {', '.join(wrt)}" if adjoint else ""
     place = f"{os.path.basename(source.file)}:{source.line}"
     used = _imports(function.name, "\n".join(t for t, _ in lines), alias)
@@ -74,11 +77,12 @@ def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
     body += lines[cut : cut + 1]
     rest = lines[cut + 1 :]
     home: dict[str, int] = {}
+    starts = re.compile(r".* = (0\.0$|d_|.*\.zeros)")
     for k, (text, at) in enumerate(rest):
         n = _number(at, source)
         begins = text.lstrip().startswith(("for ", "while ", "if "))
         # The head of a loop says more than the zeros before it.
-        if n not in home or (begins and _is_start(rest[home[n]][0])):
+        if n not in home or (begins and starts.match(rest[home[n]][0])):
             home[n] = k
     for k, (text, at) in enumerate(rest):
         n = _number(at, source)
@@ -99,31 +103,6 @@ def _number(at: Location, source: FunctionSource) -> str:
     """Return the number of a line, behind the name of its file if that is another."""
     other = at.file not in ("", source.file)
     return f"{os.path.basename(at.file)}:{at.line}" if other else f"{at.line}"
-
-
-def _is_start(text: str) -> bool:
-    """Tell whether a line gives a cotangent its first value."""
-    value = text.partition(" = ")[2]
-    return value == "0.0" or value.startswith("d_") or ".zeros" in value
-
-
-def _wrapped(text: str) -> list[str]:
-    """Break the head and the return of a function as the formatter does."""
-    if len(text) <= WIDTH or not text.startswith(("def ", "    return ")):
-        return [text]
-    if text.startswith("def "):
-        head, _, inner = text.removesuffix("):").partition("(")
-        if len(inner) + 4 <= WIDTH:
-            return [f"{head}(", f"    {inner}", "):"]
-        return [f"{head}(", *(f"    {p}," for p in inner.split(", ")), "):"]
-    (stmt,) = ast.parse(text.strip()).body
-    if not isinstance(stmt, ast.Return) or not isinstance(stmt.value, ast.Tuple):
-        return [text]
-    items = stmt.value.elts
-    head, last = "    return (", items[-1]
-    if isinstance(last, ast.Tuple) and len(items) == 2:
-        head, items = f"    return {ast.unparse(items[0])}, (", last.elts
-    return [head, *(f"        {ast.unparse(item)}," for item in items), "    )"]
 
 
 def _aliases(source: FunctionSource) -> dict[str, str]:

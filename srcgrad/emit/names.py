@@ -11,13 +11,14 @@ import builtins
 import itertools
 import keyword
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from srcgrad import ir
-from srcgrad.emit.nest import Nest
+from srcgrad.emit.nest import Nest, block_ends
 from srcgrad.ir import Function, Operand, Value, owned
-from srcgrad.types import Type
-from srcgrad.walk import every, outs, uses
+from srcgrad.walk import blocks, every, handed, operands, outs, uses
 
 Storages = frozenset[Value]
 
@@ -35,10 +36,8 @@ class Naming:
             x = self.leader[x]
         return x
 
-    def join(self, a: Operand, b: Operand) -> None:
+    def join(self, a: Value, b: Value) -> None:
         """Let two values be one variable."""
-        assert isinstance(a, Value)
-        assert isinstance(b, Value)
         one, two = self.find(a), self.find(b)
         if one is not two:
             self.leader[two] = one
@@ -53,22 +52,33 @@ def name_values(
     """Name all values of a function; `typed`: no two types share one, for Numba."""
     naming, buffer = Naming(), nest.regions.buffer
     for stmt in every(function.body):
-        if isinstance(stmt, ir.Update):
-            naming.join(stmt.base, stmt.out)
-        elif isinstance(stmt, ir.For | ir.While):
-            for c in stmt.carries:
-                naming.join(c.inn, c.out)
-                if owned(c.inn.type) and buffer[c.inn].outer is not None:
-                    naming.join(c.init, c.inn)
-        elif isinstance(stmt, ir.If):
-            for m in stmt.merges:
-                sources = {buffer.get(x) for x in (m.then, m.orelse)}
-                if owned(m.out.type) and sources == {buffer[m.out]}:
-                    naming.join(m.then, m.out)
+        for c in getattr(stmt, "carries", ()):
+            naming.join(c.inn, c.out)
+        pairs = [(c.init, c.inn) for c in getattr(stmt, "carries", ())]
+        pairs += [] if pairs else handed(stmt)
+        for source, target in pairs:
+            if isinstance(source, Value) and owned(target.type):
+                if buffer[source].memory() is buffer[target].memory():
+                    naming.join(source, target)
     graph = _Interference(naming, nest)
-    live = graph.block(function.body, graph.expand(function.results))
-    graph.define(function.params, live | graph.found(function.params))
-    _choose(naming, graph, function, reserved, typed)
+    live = graph.block(function.body, graph.read(function.results))
+    params = graph.storages(function.params)
+    graph.define(function.params, live | params)
+    # `_` is among the builtins where an interpreter has shown a result.
+    taken = {*reserved, *keyword.kwlist, *dir(builtins)} - {"_"}
+    kinds: dict[str, Any] = {}
+    wish = _wishes(naming, graph.order, function)
+    for storage in dict.fromkeys(
+        [*map(naming.find, function.params), *graph.order[::-1]]
+    ):
+        used = {naming.names.get(other) for other in graph.edges[storage]}
+        kind = storage.type.__class__, storage.type.dtype, storage.type.rank
+        for name in _candidates(nest, storage, wish):
+            alike = not typed or kinds.get(name, kind) == kind
+            if alike and name not in used and name not in taken:
+                break
+        naming.names[storage] = name
+        kinds.setdefault(name, kind)
     return naming
 
 
@@ -95,100 +105,72 @@ class _Interference:
 
     def __init__(self, naming: Naming, nest: Nest) -> None:
         self.naming, self.nest = naming, nest
-        self.edges: dict[Value, set[Value]] = {}
+        self.edges: dict[Value, set[Value]] = defaultdict(set)
         self.order: list[Value] = []
 
-    def found(self, xs: Iterable[Operand | None]) -> Storages:
-        """Return the storages of operands."""
-        return frozenset(self.naming.find(x) for x in xs if isinstance(x, Value))
+    def storages(self, xs: Iterable[Value]) -> Storages:
+        return frozenset(map(self.naming.find, xs))
 
-    def expand(self, xs: Iterable[Operand | None]) -> Storages:
+    def read(self, xs: Iterable[Operand | None]) -> Storages:
         """Return the storages that operands read, folded ones written out."""
-        return self.found(leaf for x in xs if x for leaf in self.nest.tree(x))
+        leaves = (leaf for x in xs if x for leaf in self.nest.tree(x))
+        return self.storages(x for x in leaves if isinstance(x, Value))
 
     def define(self, values: Iterable[Value], after: Storages) -> None:
         """Note that values are set while others are alive."""
         for value in values:
-            if value in self.nest.folded:
-                continue
-            mine = self.naming.find(value)
-            self.order.append(mine)
-            self.edges.setdefault(mine, set())
-            for other in after:
-                if other is not mine:
-                    self.edges[mine].add(other)
-                    self.edges.setdefault(other, set()).add(mine)
+            if value not in self.nest.folded:
+                mine = self.naming.find(value)
+                self.order.append(mine)
+                for other in after:
+                    if other is not mine:
+                        self.edges[mine].add(other)
+                        self.edges[other].add(mine)
 
     def block(self, block: ir.Block, live: Storages) -> Storages:
         """Walk a block backward; return what is alive before it."""
         for stmt in reversed(block.stmts):
-            live = self.stmt(stmt, live)
+            made = outs(stmt)
+            if isinstance(stmt, ir.Loop):
+                live = self.loop(stmt, live)
+            elif not made or not all(v in self.nest.folded for v in made):
+                read = self.read(operands(stmt))
+                # A Take names its place twice: its value is none of the subscripts.
+                self.define(made, live | read if isinstance(stmt, ir.Take) else live)
+                rest = live - self.storages(made)
+                live = read if isinstance(stmt, ir.If) else rest | read
+                for arm, ends in zip(blocks(stmt), block_ends(stmt), strict=True):
+                    self.define(made, rest)
+                    live |= self.block(arm, rest | self.read(ends))
         return live
 
-    def stmt(self, stmt: ir.Stmt, after: Storages) -> Storages:
-        if isinstance(stmt, ir.For | ir.While):
-            return self.loop(stmt, after)
-        made, read = outs(stmt), self.expand(self.nest.leaves(stmt))
-        if isinstance(stmt, ir.If):
-            self.define(made, after)
-            rest, before = after - self.found(made), read
-            for k, arm in enumerate((stmt.then, stmt.orelse)):
-                self.define(made, rest)
-                handed = self.expand((m.then, m.orelse)[k] for m in stmt.merges)
-                before |= self.block(arm, rest | handed)
-            return before
-        if made and all(v in self.nest.folded for v in made):
-            return after
-        # A Take names its place twice: the part must not take the name of a subscript.
-        self.define(made, after | read if isinstance(stmt, ir.Take) else after)
-        return (after - self.found(made)) | read
-
-    def loop(self, stmt: ir.For | ir.While, after: Storages) -> Storages:
+    def loop(self, stmt: ir.Loop, after: Storages) -> Storages:
         inns = [c.inn for c in stmt.carries]
-        trips = [] if stmt.trips is None else [stmt.trips]
+        counted = inns if stmt.trips is None else [*inns, stmt.trips]
         var = [stmt.var] if isinstance(stmt, ir.For) else []
-        made, ends = self.found([*inns, *trips]), [c.yld for c in stmt.carries]
+        made = self.storages(counted)
         # The loop variable stays alive through its body: no temporary takes its name.
-        last = self.expand([*ends, stmt.exit, *var])
+        last = self.read([*(c.yld for c in stmt.carries), stmt.exit, *var])
         head = after | made
         while True:
             for c in stmt.carries:
                 # The exit is read after the carries have been set.
-                flag = () if c.yld is stmt.exit else (stmt.exit,)
-                self.define([c.inn], head | self.expand(flag))
-            body = self.block(stmt.body, (head - self.found(inns)) | last)
-            grown = head | (body - self.found(var))
+                flag = self.read([stmt.exit] if c.yld is not stmt.exit else [])
+                self.define([c.inn], head | flag)
+            body = self.block(stmt.body, (head - self.storages(inns)) | last)
+            grown = head | (body - self.storages(var))
             if isinstance(stmt, ir.While):
-                grown |= self.block(stmt.test, grown | self.expand([stmt.cond]))
+                grown |= self.block(stmt.test, grown | self.read([stmt.cond]))
             if grown == head:
                 break
             head = grown
         self.define(var, head)
-        head -= self.found(var)
+        head -= self.storages(var)
         # The bounds are read after the first values of the carries are set.
         bounds = [stmt.start, stmt.stop, stmt.step] if isinstance(stmt, ir.For) else []
-        self.define([*inns, *trips], head | self.expand(bounds))
-        before = (head - made) | (after - self.found(outs(stmt)) - made)
-        return before | self.expand(self.nest.leaves(stmt))
-
-
-def _choose(
-    naming: Naming, graph: _Interference, function: Function, reserved: Iterable[str],
-    typed: bool,
-) -> None:  # fmt: skip
-    # `_` is among the builtins where an interpreter has shown a result.
-    taken = {*reserved, *keyword.kwlist, *dir(builtins)} - {"_"}
-    kinds: dict[str, Type] = {}
-    wish = _wishes(naming, graph.order, function)
-    params = [naming.find(p) for p in function.params]
-    for storage in dict.fromkeys([*params, *reversed(graph.order)]):
-        used = {naming.names.get(other) for other in graph.edges.get(storage, ())}
-        for name in _candidates(graph.nest, storage, wish):
-            alike = not typed or _alike(kinds.get(name, storage.type), storage.type)
-            if alike and name not in used and name not in taken:
-                break
-        naming.names[storage] = name
-        kinds.setdefault(name, storage.type)
+        self.define(counted, head | self.read(bounds))
+        before = (head - made) | (after - self.storages(outs(stmt)) - made)
+        return before | self.read(operands(stmt))
 
 
 def _candidates(nest: Nest, storage: Value, wish: dict[Value, str]) -> Iterator[str]:
@@ -202,10 +184,6 @@ def _candidates(nest: Nest, storage: Value, wish: dict[Value, str]) -> Iterator[
     yield base
     for k in itertools.count(2):
         yield f"{base}_{k}"
-
-
-def _alike(a: Type, b: Type) -> bool:
-    return type(a) is type(b) and a.dtype == b.dtype and a.rank == b.rank
 
 
 def _wishes(
@@ -223,8 +201,7 @@ def _wishes(
     for stmt in every(function.body):
         # What is handed on needs no assignment if it has the name already.
         pairs = [(c.yld, c.inn) for c in getattr(stmt, "carries", ())]
-        for m in getattr(stmt, "merges", ()):
-            pairs += [(m.then, m.out), (m.orelse, m.out)]
+        pairs += handed(stmt) if isinstance(stmt, ir.If) else []
         for source, target in pairs:
             if isinstance(source, Value) and target.name:
                 wish.setdefault(naming.find(source), target.name)

@@ -8,89 +8,103 @@ readable text and the kernel use the very same trees.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT
 from srcgrad.ir import Block, Function, Op, Operand, Read, Stmt, Value, View, owned
-from srcgrad.ops.table import ROWS
 from srcgrad.walk import blocks, every, inner_operands, operands, outs, uses
 
 _WEIGHT = 12
 
 
 class Nest:
-    """The folded values of a function, and the statement of each."""
+    """The folded values of a function, and the statement of each; not those to keep."""
 
-    def __init__(self, function: Function, regions: Regions) -> None:
-        self.regions = regions
+    def __init__(
+        self, function: Function, regions: Regions, keep: Collection[Value] = ()
+    ) -> None:
+        self.regions, self.keep = regions, keep
         self.folded: dict[Any, Op | View | Read] = {}
-        self.weight: dict[Value, int] = {}
-        self.reads: dict[Value, set[Buffer]] = {}
-        self.count = uses(function)
+        self.weight: dict[Operand, int] = {}
+        self.reads: dict[Operand, set[Buffer]] = {}
+        self.count, self.results = uses(function), set(function.results)
         # Values that must not live longer for an operand's sake, or have a name.
-        self.copied: set[Operand] = set()
-        for stmt in every(function.body):
-            if isinstance(stmt, Op) and stmt.row == "copy":
-                self.copied.update(stmt.args)
-        self.results = set(function.results)
+        copies = (s for s in every(function.body) if getattr(s, "row", "") == "copy")
+        self.copied = {x for s in copies for x in operands(s)}
+        self._block(function.body, function.results)
 
     def tree(self, x: Operand) -> Iterable[Operand]:
-        """Yield the operands at the leaves of a folded value."""
-        if x in self.folded:
-            yield from self.leaves(self.folded[x])
-        else:
-            yield x
+        """Return the operands at the leaves of a folded value."""
+        if x not in self.folded:
+            return [x]
+        return chain.from_iterable(map(self.tree, operands(self.folded[x])))
 
-    def leaves(self, stmt: Stmt) -> Iterable[Operand]:
-        """Yield what a statement reads once folded values are written out."""
-        for x in operands(stmt):
-            yield from self.tree(x)
+    def _block(self, block: Block, ends: Iterable[Operand]) -> None:
+        consumer = {x: k for k, stmt in enumerate(block.stmts) for x in operands(stmt)}
+        consumer |= dict.fromkeys(ends, len(block.stmts))
+        for k, stmt in enumerate(block.stmts):
+            for inner, end in zip(blocks(stmt), block_ends(stmt), strict=True):
+                self._block(inner, end)
+            if not isinstance(stmt, Op | View | Read) or len(outs(stmt)) != 1:
+                continue
+            # How big its tree is, and which buffers it reads: a view that has a
+            # statement of its own still reads its base here.
+            (out,), inside = outs(stmt), self.folded
+            read = [x for x in operands(stmt) if isinstance(x, Value)]
+            self.weight[out] = 1 + sum(self.weight[x] for x in read if x in inside)
+            families = (self.regions.family(x) for x in read if x not in inside)
+            self.reads[out] = {f for f in families if f}.union(
+                *(self.reads[x] for x in read if x in inside)
+            )
+            once = self.count[out] == 1 and out in consumer
+            if out not in self.keep and (
+                self._is_index(stmt, out)
+                or (once and self._may_fold(block, stmt, out, k, consumer[out]))
+            ):
+                self.folded[out] = stmt
 
-    def note(self, stmt: Op | View | Read, out: Value) -> None:
-        """Note how big a value's tree is, and which buffers it reads."""
-        weight, reads = 1, set[Buffer]()
-        for x in operands(stmt):
-            if x in self.folded and isinstance(x, Value):
-                weight += self.weight[x]
-                reads |= self.reads[x]
-            # A view that has a statement of its own still reads its base here.
-            elif isinstance(x, Value) and (family := self.regions.family(x)):
-                reads.add(family)
-        self.weight[out], self.reads[out] = weight, reads
-
-
-def fold(
-    function: Function, regions: Regions, keep: Collection[Value] = frozenset()
-) -> Nest:
-    """Return the values to be written inside their consumers; not those to keep."""
-    nest = Nest(function, regions)
-    _block(nest, function.body, keep, function.results)
-    return nest
-
-
-def _block(
-    nest: Nest, block: Block, keep: Collection[Value], ends: Iterable[Operand]
-) -> None:
-    consumer = {x: k for k, stmt in enumerate(block.stmts) for x in operands(stmt)}
-    consumer |= dict.fromkeys(ends, len(block.stmts))
-    for k, stmt in enumerate(block.stmts):
-        for inner, end in zip(blocks(stmt), _ends(stmt), strict=True):
-            _block(nest, inner, keep, end)
-        if not isinstance(stmt, Op | View | Read) or len(outs(stmt)) != 1:
-            continue
-        (out,) = outs(stmt)
-        nest.note(stmt, out)
-        once = nest.count.get(out, 0) == 1 and out in consumer
-        if out not in keep and (
-            _is_index(nest, stmt, out)
-            or (once and _may_fold(nest, block, stmt, out, k, consumer[out]))
+    def _may_fold(
+        self, block: Block, stmt: Op | View | Read, out: Value, k: int, at: int
+    ) -> bool:
+        """Tell whether a value may move to its consumer."""
+        user = block.stmts[at] if at < len(block.stmts) else None
+        if isinstance(user, ir.While):
+            return False
+        if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in self.copied:
+            return False
+        if isinstance(stmt, View):
+            if isinstance(user, View | Read | ir.Take | ir.Assert | ir.For | ir.If):
+                return False
+        elif self.weight[out] > _WEIGHT:
+            return False
+        elif out.name and (
+            out in self.results or user is not None or not out.name.startswith("d_")
         ):
-            nest.folded[out] = stmt
+            # A cotangent handed to the next turn is written where it is handed on.
+            return False
+        elif owned(out.type):
+            if user is None or isinstance(user, ir.For | ir.If):
+                return False
+            if isinstance(user, View | Read | ir.Update) and user.base is out:
+                return False
+        between = block.stmts[k + 1 : at]
+        return not (self.reads[out] & self.regions.changed(between))
+
+    def _is_index(self, stmt: Stmt, out: Value) -> bool:
+        """Tell whether a value is a short index expression, or a `not`: written out."""
+        if not isinstance(stmt, Op):
+            return False
+        if stmt.row == "not_" and out.type.dtype == "bool":
+            return isinstance(stmt.args[0], Value) and stmt.args[0] not in self.folded
+        if stmt.row not in ("add", "sub", "neg") or self.reads[out]:
+            return False  # the length of a list is another one after the next append
+        return out.type == INT and not out.name and self.weight[out] <= 2
 
 
-def _ends(stmt: Stmt) -> list[list[Operand]]:
+def block_ends(stmt: Stmt) -> list[list[Operand]]:
     """Return, for each inner block, what is read at its end."""
     match stmt:
         case ir.For():
@@ -101,45 +115,3 @@ def _ends(stmt: Stmt) -> list[list[Operand]]:
         case ir.If():
             return [[m.then for m in stmt.merges], [m.orelse for m in stmt.merges]]
     return []
-
-
-def _may_fold(
-    nest: Nest, block: Block, stmt: Op | View | Read, out: Value, k: int, at: int
-) -> bool:
-    """Tell whether a value may move to its consumer."""
-    user = block.stmts[at] if at < len(block.stmts) else None
-    row = ROWS[stmt.row] if isinstance(stmt, Op) else None
-    if isinstance(user, ir.While):
-        return False
-    if isinstance(stmt, Op) and row is ROWS["dim"] and stmt.args[0] in nest.copied:
-        return False
-    if isinstance(stmt, View):
-        if user is not None and not isinstance(
-            user, Op | ir.Write | ir.Accumulate | ir.Push
-        ):
-            return False
-    elif nest.weight[out] > _WEIGHT:
-        return False
-    elif out.name and (
-        out in nest.results or user is not None or not out.name.startswith("d_")
-    ):
-        # A cotangent handed to the next turn is written where it is handed on.
-        return False
-    elif owned(out.type):
-        if user is None or isinstance(user, ir.For | ir.If):
-            return False
-        if isinstance(user, View | Read | ir.Update) and user.base is out:
-            return False
-    between = block.stmts[k + 1 : at]
-    return not (nest.reads[out] & nest.regions.changed(between))
-
-
-def _is_index(nest: Nest, stmt: Stmt, out: Value) -> bool:
-    """Tell whether a value is a short index expression, or a `not`: written out."""
-    if not isinstance(stmt, Op):
-        return False
-    if stmt.row == "not_" and out.type.dtype == "bool":
-        return isinstance(stmt.args[0], Value) and stmt.args[0] not in nest.folded
-    if stmt.row not in ("add", "sub", "neg") or nest.reads[out]:
-        return False  # the length of a list is another one after the next append
-    return out.type == INT and not out.name and nest.weight[out] <= 2

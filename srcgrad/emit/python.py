@@ -9,7 +9,7 @@ from srcgrad import ir
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT
 from srcgrad.emit.names import Naming, name_values
-from srcgrad.emit.nest import Nest, fold
+from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import ATOM, TERM, Text, number, path_text, row_text
 from srcgrad.emit.writer import Line, Writer
 from srcgrad.ir import Operand, Path, Value
@@ -17,43 +17,45 @@ from srcgrad.ops.table import ROWS
 from srcgrad.types import ListOf, Scalar
 
 WIDTH = 88
-_MAY_VIEW = {
-    "broadcast_to", "diag", "diagonal", "flip", "fliplr", "flipud", "reshape",
-    "stop_gradient",
-}  # fmt: skip
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
 def emit_python(
     function: ir.Function,
     alias: dict[str, str] | None = None,
-    result: Callable[[list[str]], str] = ", ".join,
+    result: Callable[[list[str], bool], str] = lambda values, _: ", ".join(values),
     defaults: dict[Value, str] | None = None,
 ) -> list[Line]:
     """Return the lines of a function, each with the statement it stems from.
 
-    `alias` has the user's names of modules, `result` builds what is returned.
+    `alias` has the user's names of modules, `result` builds what is returned, on lines
+    of its own if told so.
     """
     regions, alias, given = Regions(function), alias or {}, defaults or {}
     wide: set[Value] = set()
     while True:
-        nest = fold(function, regions, frozenset(wide))
+        nest = Nest(function, regions, wide)
         naming = name_values(function, nest, {"np", "math", *alias.values()})
         writer = _Readable(nest, naming, alias)
-        params = ", ".join(
-            naming[p] + (f"={given[p]}" if p in given else "") for p in function.params
-        )
+        params = [f"{naming[p]}={given[p]}" if p in given else naming[p]
+                  for p in function.params]  # fmt: skip
+        head, inner = f"def {function.name}(", ", ".join(params)
+        if len(head) + len(inner) + 2 > WIDTH:
+            rows = [f"{p}," for p in params] if len(inner) + 4 > WIDTH else [inner]
+            head, inner = f"{head}\n", "".join(f"    {row}\n" for row in rows)
         writer.at = function.loc
-        writer.line(f"def {function.name}({params}):")
+        writer.line(f"{head}{inner}):")
         with writer.inside():
             writer.block(function.body.stmts[: function.cut])
             writer.at = ir.NOWHERE
             if function.cut is not None:
                 writer.line("# backward")
                 writer.block(function.body.stmts[function.cut :])
-            shown = result([writer.show(r).text for r in function.results])
-            writer.line(f"return {shown or 'None'}")
+            results = [writer.show(r).text for r in function.results]
+            writer.line(f"return {result(results, False) or 'None'}")
         if not writer.wide:
+            if len(writer.lines[-1][0]) > WIDTH:
+                writer.lines[-1] = f"    return {result(results, True)}", ir.NOWHERE
             return writer.lines
         wide |= writer.wide
 
@@ -118,21 +120,35 @@ class _Readable(Writer):
         match s:
             case ir.Op():
                 made = self.op(s)
-                if s.row in _MAY_VIEW and not isinstance(s.out.type, Scalar):
+                if ROWS[s.row].alias and not isinstance(s.out.type, Scalar):
                     # NumPy gives a view; the value must outlive writes to its base.
                     made = Text(f"{made.at(ATOM)}.copy()")
                 self.bind(self.naming[s.out], s, made.text)
             case ir.View() | ir.Read():
-                made = self.place(s.base, s.path)
-                self.line(f"{self.naming[s.out]} = {made.text}")
+                self.line(f"{self.naming[s.out]} = {self.place(s.base, s.path).text}")
             case ir.Write():
-                sign, value = self.augmented(s)
-                place = self.target(s.base, s.path, sign)
-                self.line(f"{place} {sign}= {value}")
+                place = self.place(s.base, s.path).text
+                changed = self.changed(self.folded(s.value), place)
+                sign, value = changed or ("", self.show(s.value).text)
+                self.line(f"{self.target(s.base, s.path, sign)} {sign}= {value}")
+            case ir.Accumulate() | ir.Take() if _repeats(s.path):
+                given = f"{self.place(s.base, s.path[:-1]).text}, {self.picked(s.path)}"
+                if isinstance(s, ir.Take):
+                    self.line(f"{self.naming[s.value]} = take_last({given})")
+                else:
+                    np = self.alias.get("np", "np")
+                    self.line(f"{np}.add.at({given}, {self.show(s.value).text})")
             case ir.Accumulate():
-                self.accumulate(s)
+                made, sign = self.show(s.value), "+"
+                negated = self.folded(s.value)
+                if isinstance(negated, ir.Op) and negated.row == "neg":
+                    made, sign = Text(self.show(negated.args[0]).at(TERM)), "-"
+                self.line(f"{self.target(s.base, s.path, '+')} {sign}= {made.text}")
             case ir.Take():
-                self.take(s)
+                copied = ir.owned(s.value.type) and not ir.gathers(s.path)
+                place = self.place(s.base, s.path).text + ".copy()" * copied
+                self.line(f"{self.naming[s.value]} = {place}")
+                self.line(f"{self.target(s.base, s.path)} = 0.0")
             case ir.Push():
                 self.line(f"{self.naming[s.out]}.append({self.show(s.value).text})")
             case ir.Assert():
@@ -141,15 +157,19 @@ class _Readable(Writer):
     def bind(self, name: str, x: Any, text: str) -> None:
         """Write `name = expression`, or `name += rest`."""
         made = x if isinstance(x, ir.Op) else self.folded(x)
-        if isinstance(made, ir.Op) and made.row in _SIGNS:
-            first = made.args[0]
-            own = first not in self.nest.folded and self.show(first).text == name
-            if own and isinstance(made.out.type, Scalar):
-                self.parts.clear()
-                sign, text = f"{_SIGNS[made.row]}", self.show(made.args[1]).text
-                self.line(f"{name} {sign}= {text}")
-                return
-        self.line(f"{name} = {text}")
+        scalar = isinstance(made, ir.Op) and isinstance(made.out.type, Scalar)
+        sign, text = (scalar and self.changed(made, name)) or ("", text)
+        self.line(f"{name} {sign}= {text}")
+
+    def changed(self, made: ir.Stmt | None, place: str) -> tuple[str, str] | None:
+        """Return the operator and the operand if a value is its own place and more."""
+        if not isinstance(made, ir.Op) or made.row not in _SIGNS:
+            return None
+        first, rest = made.args
+        if isinstance(self.folded(first), ir.Op) or self.show(first).text != place:
+            return None
+        self.parts.clear()
+        return _SIGNS[made.row], self.show(rest).text
 
     def check(self, s: ir.Assert) -> None:
         cond = self.show(s.cond)
@@ -163,44 +183,6 @@ class _Readable(Writer):
         else:
             self.line(f"if not {cond.at(ATOM)}:")
             self.line(f"    raise {s.exception}({s.message!r})")
-
-    def augmented(self, s: ir.Write) -> tuple[str, str]:
-        """Return the operand, and the operator if a write reads its own place."""
-        made = self.folded(s.value)
-        if isinstance(made, ir.Op) and made.row in _SIGNS:
-            first = made.args[0]
-            place = self.folded(first)
-            whole = not s.path and first is s.base
-            if whole or (
-                isinstance(place, ir.View | ir.Read)
-                and (place.base, place.path) == (s.base, s.path)
-            ):
-                return _SIGNS[made.row], self.show(made.args[1]).text
-        return "", self.show(s.value).text
-
-    def accumulate(self, s: ir.Accumulate) -> None:
-        if _repeats(s.path):
-            base, index = self.place(s.base, s.path[:-1]).text, self.picked(s.path)
-            text = f"{base}, {index}, {self.show(s.value).text}"
-            self.line(f"{self.alias.get('np', 'np')}.add.at({text})")
-            return
-        made = self.folded(s.value)
-        place = self.target(s.base, s.path, "+")
-        if isinstance(made, ir.Op) and made.row == "neg":
-            self.line(f"{place} -= {self.show(made.args[0]).at(TERM)}")
-        else:
-            self.line(f"{place} += {self.show(s.value).text}")
-
-    def take(self, s: ir.Take) -> None:
-        name = self.naming[s.value]
-        if _repeats(s.path):
-            base, index = self.place(s.base, s.path[:-1]).text, self.picked(s.path)
-            self.line(f"{name} = take_last({base}, {index})")
-            return
-        copied = ir.owned(s.value.type) and not ir.gathers(s.path)
-        place = self.place(s.base, s.path).text
-        self.line(f"{name} = {place}{'.copy()' if copied else ''}")
-        self.line(f"{self.target(s.base, s.path)} = 0.0")
 
 
 def _repeats(path: Path) -> bool:

@@ -152,22 +152,14 @@ def row_text(
         shown = ", ".join(f"{{{p}}}" for p in row.params)
         shown = f"[{shown}]" if row.sequence else shown
         template = f"{template}({shown}{{keywords}})"
-    keywords = "".join(f", {text}" for text in _keywords(row, attrs))
+    keywords = ""
+    for key, default in row.attrs.items():
+        value = attrs.get(key, default)
+        if value != default:
+            one = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+            shown = dtype_text(str(one)) if key == "dtype" else number(one).text
+            keywords += f", {key}={shown}"
     template = template.replace("{keywords}", keywords).replace("(, ", "(")
     for module, own in alias.items():
         template = re.sub(rf"\b{module}\.", f"{own}.", template)
     return fill(template, given)
-
-
-def _keywords(row: Row, attrs: dict[str, Any]) -> list[str]:
-    """Return the attributes that differ from their defaults as keyword arguments."""
-    shown = []
-    for key, default in row.attrs.items():
-        value = attrs.get(key, default)
-        if value == default:
-            continue
-        if isinstance(value, tuple) and len(value) == 1:
-            value = value[0]
-        text = dtype_text(str(value)) if key == "dtype" else number(value).text
-        shown.append(f"{key}={text}")
-    return shown

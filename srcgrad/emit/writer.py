@@ -82,36 +82,25 @@ class Writer:
         at = self.at
         for s in stmts:
             self.begin(s.loc)
-            match s:
-                case ir.For():
-                    self.loop(s)
-                case ir.While():
-                    self.repeat(s)
-                case ir.If():
-                    self.branch(s)
-                case ir.Op() | ir.View() | ir.Read():
-                    if not all(value in self.nest.folded for value in outs(s)):
-                        self.write(s)
-                case _:
-                    self.write(s)
+            if isinstance(s, ir.Loop):
+                self.assign([(c.inn, c.init) for c in s.carries])
+                if s.trips is not None:
+                    self.line(f"{self.naming[s.trips]} = 0")
+                self.loop(s) if isinstance(s, ir.For) else self.repeat(s)
+            elif isinstance(s, ir.If):
+                self.branch(s)
+            elif not outs(s) or any(x not in self.nest.folded for x in outs(s)):
+                self.write(s)
         self.begin(at)
-
-    def start(self, s: ir.Loop) -> None:
-        """Write what stands before a loop."""
-        self.assign([(c.inn, c.init) for c in s.carries])
-        if s.trips is not None:
-            self.line(f"{self.naming[s.trips]} = 0")
 
     def loop(self, s: ir.For) -> None:
         """Write a `for`."""
-        self.start(s)
         self.line(f"for {self.naming[s.var]} in range({self.range(s)}):")
         with self.inside():
             self.turn(s)
 
     def repeat(self, s: ir.While) -> None:
         """Write a `while`: a test that takes lines of its own is made inside."""
-        self.start(s)
         mark = len(self.lines)
         with self.inside():
             self.block(s.test.stmts)
@@ -133,21 +122,17 @@ class Writer:
             self.line(f"{self.naming[s.trips]} += 1")
         self.block(s.body.stmts)
         self.assign([(c.inn, c.yld) for c in s.carries])
-        if s.exit is not None:
-            if not self.ends_with_if(s):
-                self.line(f"if {self.show(s.exit).text}:")
-            self.line("    break")
-        if not self.lines[-1][0].startswith("    " * self.indent):
-            self.line("pass")
-
-    def ends_with_if(self, s: ir.Loop) -> bool:
-        """Tell whether the last thing written is an `if` of the very exit flag."""
-        last = next((x for x in reversed(s.body.stmts) if isinstance(x, ir.If)), None)
-        if last is None or s.exit is None or last.cond is not s.exit:
-            return False
         indent = "    " * self.indent
-        flush = (t for t, _ in reversed(self.lines) if not t.startswith(indent + " "))
-        return next(flush) == f"{indent}if {self.show(s.exit).text}:"
+        if s.exit is not None:
+            # It joins the last thing written if that is an `if` of the very flag.
+            test = f"if {self.show(s.exit).text}:"
+            last = next((x for x in s.body.stmts[::-1] if isinstance(x, ir.If)), None)
+            flush = (t for t, _ in self.lines[::-1] if not t.startswith(f"{indent} "))
+            if last is None or last.cond is not s.exit or next(flush) != indent + test:
+                self.line(test)
+            self.line("    break")
+        if not self.lines[-1][0].startswith(indent):
+            self.line("pass")
 
     def branch(self, s: ir.If) -> None:
         """Write an `if`; an arm that does nothing is left out."""
@@ -161,14 +146,15 @@ class Writer:
         self, head: str, block: ir.Block, pairs: Sequence[tuple[Value, Operand]]
     ) -> bool:
         """Write one arm of an `if`; tell whether it does anything."""
-        mark = len(self.lines)
         self.line(head)
+        mark = len(self.lines)
         with self.inside():
             self.block(block.stmts)
             self.assign(pairs)
-        if len(self.lines) == mark + 1:
-            del self.lines[mark]
-        return len(self.lines) > mark
+        if len(self.lines) > mark:
+            return True
+        self.lines.pop()
+        return False
 
     def assign(self, pairs: Sequence[tuple[Value, Operand]]) -> None:
         """Write the assignments of carried or merged values, all at once."""
