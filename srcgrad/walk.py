@@ -153,6 +153,18 @@ def rewrite(
     return done
 
 
+def mapped(part: Any, other: Callable[[Operand], Any]) -> Any:
+    """Return a path, or a part of one, with something else for each operand."""
+    if isinstance(part, Value | Const):
+        return other(part)
+    if isinstance(part, tuple):
+        return tuple(mapped(x, other) for x in part)
+    names = _FIELDS.get(type(part), ())
+    return (
+        type(part)(*(mapped(getattr(part, n), other) for n in names)) if names else part
+    )
+
+
 def substitute(node: Node, names: Names) -> Node:
     """Replace operands everywhere in a node, inner blocks included."""
     return rewrite(node, names) if names else node

@@ -20,7 +20,7 @@ from srcgrad.builder import INT
 from srcgrad.ir import Const, Loop, Op, Operand, Path, Stmt, Update, Value, View, owned
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, ListOf
-from srcgrad.walk import operands, substitute
+from srcgrad.walk import mapped, operands
 
 # How to have a forward value without keeping more.
 Way = Callable[[], Any]
@@ -132,8 +132,7 @@ class Storage:
 
     def need_path(self, path: Path) -> Path:
         """Return a path with its operands at hand."""
-        names = {x: self.need(x) for x in operands(path) if isinstance(x, Value)}
-        return tuple(substitute(step, names) for step in path)
+        return tuple(mapped(path, self.need))
 
     def way(self, x: Operand, depth: int = 0) -> Way | None:
         """Return how to have a value without keeping more, if there is a way."""

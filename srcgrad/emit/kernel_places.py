@@ -27,6 +27,7 @@ from srcgrad.emit.spelling import TERM, Text, path_text
 from srcgrad.ir import Op, Operand, Path, Slice, Value
 from srcgrad.ops.table import ROWS, np_dtype
 from srcgrad.types import Array, Dim, ListOf, Type
+from srcgrad.walk import mapped
 
 _ALL = Slice(None, None, None)
 ZERO = Dim(0)
@@ -484,23 +485,13 @@ class Places(Scalars):
             return False
         if source not in buffer or base not in buffer:
             return False
-        same = buffer[source].family() is buffer[base].family()
-        return same and (path is None or self.key(part) != self.key(path))
+        if buffer[source].family() is not buffer[base].family():
+            return False
 
-    def key(self, part: Any) -> Any:
-        """Return what is equal for paths that name the same elements in one order."""
-        match part:
-            case tuple():
-                return tuple(map(self.key, part))
-            case ir.Index():
-                return self.key(part.items)
-            case ir.Slice():
-                return "slice", self.key((part.start, part.stop, part.step))
-            case ir.Const() | Value() if not part.type.rank:
-                return self.regions.linear(part)
-            case None | Value() | ir.Permute():
-                return part
-        return object()
+        def place(x: Operand) -> object:
+            return x if x.type.rank else self.regions.linear(x)
+
+        return path is None or bool(mapped(part, place) != mapped(path, place))
 
 
 def _is_odd(item: ir.Item) -> bool:
