@@ -7,6 +7,7 @@ run to the next is the plan alone. Two to four runs are the rule.
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from srcgrad.adjoint.control import Control
 from srcgrad.adjoint.tapes import Plan
@@ -89,39 +90,38 @@ def measure_lengths(function: Function, settled: Container[Value]) -> Function:
     """
 
     def measured(
-        stmts: Sequence[Stmt], given: Sequence[Value], defined: set[Value],
-        known: dict[Dim, Dim],
-    ) -> list[Stmt]:  # fmt: skip
+        stmts: Sequence[Stmt], given: Sequence[Value], known: dict[Any, Any]
+    ) -> tuple[Stmt, ...]:
         made: list[Stmt] = []
 
         def length(value: Value, axis: int, dim: Dim) -> Dim:
-            if all(atom in defined for atom, _ in dim.terms):
+            if all(atom in known for atom, _ in dim.terms):
                 return dim
             if dim not in known:
                 atom = Value("n", INT)
-                defined.add(atom)
-                known[dim] = Dim.of(atom)
+                known[atom], known[dim] = atom, Dim.of(atom)
                 made.append(Op("dim", (value,), (atom,), {"axis": axis}))
-            return known[dim]
+            found: Dim = known[dim]
+            return found
 
         def define(values: Sequence[Value]) -> None:
-            defined.update(values)
+            known.update(zip(values, values, strict=True))
             for value in values:
                 if isinstance(value.type, Array) and value not in settled:
                     dims = [length(value, k, d) for k, d in enumerate(value.type.dims)]
                     value.type = replace(value.type, dims=tuple(dims))
 
         def inside(given: Sequence[Value], block: Block) -> Block:
-            return Block(tuple(measured(block.stmts, given, {*defined}, {**known})))
+            return Block(measured(block.stmts, given, {**known}))
 
         define(given)
         for stmt in stmts:
             made.append(rewrite(stmt, block=partial(inside, inner_outs(stmt))))
             define(outs(stmt))
-        return made
+        return tuple(made)
 
     stmts, cut = function.body.stmts, function.cut
-    defined, known = set(function.params), dict[Dim, Dim]()
-    head = measured(stmts[:cut], (), defined, known)
-    rest = measured(stmts[cut:], (), defined, known)
-    return replace(function, body=Block((*head, *rest)), cut=len(head))
+    known: dict[Any, Any] = {}
+    head = measured(stmts[:cut], function.params, known)
+    body = Block((*head, *measured(stmts[cut:], (), known)))
+    return replace(function, body=body, cut=len(head))

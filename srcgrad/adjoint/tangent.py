@@ -52,14 +52,10 @@ class _Tangent:
         self.active.update(v for v, family in lists if family in moving)
 
     def run(self, name: str) -> Function:
-        f, body = self.function, self.function.body.stmts
-        cut = len(body) if f.cut is None else f.cut
-        self.stmts(body[:cut])
-        after = None if f.cut is None else len(self.build.open[-1])
-        self.stmts(body[cut:])
+        f = self.function
+        self.stmts(f.body.stmts)
         results = (*f.results, *map(self.of, self.results))
-        params = (*f.params, *self.seeds)
-        return Function(name, params, self.build.close(), results, f.loc, after)
+        return Function(name, (*f.params, *self.seeds), self.build.close(), results, f.loc)
 
     # tangents of values
 

@@ -10,12 +10,22 @@ read or not. Else nobody could tell what the buffer holds afterwards.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.activity import reach
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
-from srcgrad.walk import blocks, every, handed, inner_outs, operands, outs, rewrite
+from srcgrad.walk import (
+    blocks,
+    every,
+    handed,
+    inner_operands,
+    inner_outs,
+    operands,
+    outs,
+    rewrite,
+)
 
 
 def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
@@ -98,13 +108,9 @@ def _live(function: Function, lengths: bool) -> set[Any]:
     def index(block: Block, around: tuple[Stmt, ...]) -> None:
         depth = len(around)
         for stmt in block.stmts:
-            match stmt:
-                case ir.For():
-                    reads = [stmt.start, stmt.stop, stmt.step, stmt.exit]
-                case ir.While():
-                    reads = [stmt.cond, stmt.exit]
-                case _:
-                    reads = [*operands(stmt)]
+            parts = {f: () for f in ("carries", "merges") if hasattr(stmt, f)}
+            alone = replace(stmt, **parts)  # type: ignore[arg-type]
+            reads = (*operands(alone), *inner_operands(alone))
             needs[stmt] += [*around[-1:], *reads]
             if isinstance(stmt, ir.Update):
                 needs[stmt].append(stmt.out)

@@ -7,7 +7,6 @@ operations that come before any change of the memory it was copied from.
 
 import math
 from collections import defaultdict
-from types import UnionType
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Regions
@@ -54,10 +53,11 @@ class _Plan:
                 (given,) = stmt.args
                 if isinstance(given, Value) and isinstance(given.type, Array):
                     copies.append((stmt, given))
+        self.order = {stmt: site.order for stmt, site in self.regions.site.items()}
         # The two sweeps may run apart, the backward one more than once.
         cut = function.cut
         backward = () if cut is None else function.body.stmts[cut:]
-        self.cut = self.order(backward[0]) if backward else math.inf
+        self.cut = self.order[backward[0]] if backward else math.inf
         self.gone: set[Stmt] = set()
         # An original -> the copy's name, (a); a copy -> its original, (b).
         self.renamed: dict[Value, Value | None] = {}
@@ -66,49 +66,35 @@ class _Plan:
         for copy, original in copies:
             if touched & {original, copy.out}:
                 continue
-            if self.is_handed_over(copy, original):
+            alone = self.users[original] == [copy] and original not in self.ends
+            same = original.type == copy.out.type
+            if alone and same and self.is_new(original, copy):
                 self.renamed[original] = copy.out
-            elif self.is_only_read(copy, original):
+            elif self.is_only_read(copy, original, alone):
                 self.names[copy.out] = original
+                original.name = original.name or copy.out.name
+                original.hint = original.hint or copy.out.hint
             else:
                 continue
             touched |= {original, copy.out}
             self.gone.add(copy)
 
-    def order(self, stmt: Stmt) -> int:
-        """Return the place of a statement in the order of the text."""
-        return self.regions.site[stmt].order
-
     def together(self, one: Stmt, other: Stmt) -> bool:
         """Tell whether two statements stand in one block."""
         return self.regions.site[one].chain == self.regions.site[other].chain
-
-    # (a) the original is new, and the copy is its only use
-
-    def is_handed_over(self, copy: Op, original: Value) -> bool:
-        """Tell whether a copy could be its original, which nothing else uses."""
-        if self.users[original] != [copy] or original in self.ends:
-            return False
-        if original.type != copy.out.type:
-            return False
-        maker = self.regions.definition.get(original)
-        if isinstance(maker, ir.View):
-            # A gathered array is a View to everybody else: it may not be handed on.
-            kinds = Op | ir.Write | ir.Accumulate | ir.Push
-            here = self.together(maker, copy) and ir.gathers(maker.path)
-            return here and self.is_operand(copy, kinds)
-        return self.is_new(original, copy)
 
     def is_new(self, value: Operand, copy: Op) -> bool:
         """Tell whether memory was made in the block of a copy, on its side of the cut.
 
         What a loop permutes is new if all that went in is.
         """
-        first = self.regions.buffer_of(value).memory().first
+        if value not in self.regions.buffer:
+            return False
+        first = self.regions.memory(value).first
         maker = self.regions.definition.get(first)
         if maker is None or not self.together(maker, copy):
             return False
-        if self.order(maker) < self.cut <= self.order(copy):
+        if self.order[maker] < self.cut <= self.order[copy]:
             return False
         if isinstance(maker, ir.For | ir.While):
             inits = [c.init for c in maker.carries if ir.owned(c.inn.type)]
@@ -117,30 +103,26 @@ class _Plan:
             return not ROWS[maker.row].alias
         return isinstance(maker, ir.Take) and maker.value is first
 
-    def is_operand(self, copy: Op, kinds: type | UnionType) -> bool:
-        """Tell whether a copy is read in its block alone, and nowhere as a buffer."""
-        return copy.out not in self.ends and all(
-            self.together(user, copy)
-            and isinstance(user, kinds)
-            and copy.out is not getattr(user, "base", None)
-            and not (isinstance(user, Op) and ROWS[user.row].alias)
-            for user in self.users[copy.out]
-        )
-
-    # (b) the copy is only read, and the original stays as it is meanwhile
-
-    def is_only_read(self, copy: Op, original: Value) -> bool:
-        """Tell whether all uses of a copy could read the original."""
-        users = self.users[copy.out]
-        if not users or not self.is_operand(copy, Op | ir.Write | ir.Accumulate):
+    def is_only_read(self, copy: Op, original: Value, alone: bool) -> bool:
+        """Tell whether all uses of a copy, in its block, could read the original."""
+        users, family = self.users[copy.out], self.regions.family(original)
+        # What a list holds must stay as it is: what was gathered for it will.
+        kept = alone and original in self.regions.buffer
+        kinds = Op | ir.Write | ir.Accumulate | (ir.Push if kept else Op)
+        if not users or family is None or copy.out in self.ends:
             return False
-        if not getattr(original.type, "contiguous", True) and any(
-            isinstance(u, Op) and ROWS[u.row].kind != "elementwise" for u in users
-        ):
-            return False  # sums and products round by the layout of what they read
-        here, last = self.order(copy), max(map(self.order, users))
-        family = self.regions.family(original)
-        if family is None or here < self.cut <= last:
+        for user in users:
+            row = ROWS[user.row] if isinstance(user, Op) else None
+            # Sums and products round by the layout of what they read.
+            strided = not getattr(original.type, "contiguous", True)
+            if (
+                not (self.together(user, copy) and isinstance(user, kinds))
+                or copy.out is getattr(user, "base", None)
+                or (row and (row.alias or (strided and row.kind != "elementwise")))
+            ):
+                return False
+        here, last = self.order[copy], max(self.order[user] for user in users)
+        if here < self.cut <= last:
             return False
         meanwhile = [*self.regions.site][here + 1 : last + 1]
         return family not in self.regions.changed(meanwhile)
