@@ -55,7 +55,9 @@ class _Tangent:
         f = self.function
         self.stmts(f.body.stmts)
         results = (*f.results, *map(self.of, self.results))
-        return Function(name, (*f.params, *self.seeds), self.build.close(), results, f.loc)
+        return Function(
+            name, (*f.params, *self.seeds), self.build.close(), results, f.loc
+        )
 
     # tangents of values
 

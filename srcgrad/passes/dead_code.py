@@ -13,19 +13,9 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from srcgrad import ir
+from srcgrad import ir, walk
 from srcgrad.analyses.activity import reach
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
-from srcgrad.walk import (
-    blocks,
-    every,
-    handed,
-    inner_operands,
-    inner_outs,
-    operands,
-    outs,
-    rewrite,
-)
 
 
 def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
@@ -50,15 +40,15 @@ def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
         names, gone = _needless(function)
         if not gone:
             break
-        function = rewrite(function, names, gone=gone)
+        function = walk.rewrite(function, names, gone=gone)
     live = _live(function, lengths)
     uncounted: dict[Any, None] = {}
-    for stmt in every(function.body):
+    for stmt in walk.every(function.body):
         parts = *getattr(stmt, "carries", ()), *getattr(stmt, "merges", ())
         gone.update(x for x in (stmt, *parts) if x not in live)
         if isinstance(stmt, ir.Loop) and stmt.trips not in live:
             uncounted[stmt.trips] = None
-    return rewrite(function, makes=uncounted, gone=gone)
+    return walk.rewrite(function, makes=uncounted, gone=gone)
 
 
 def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
@@ -80,7 +70,7 @@ def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
         weak = not owned(place.type) and x.type != place.type
         return x == y and repr(x) == repr(y) and not weak
 
-    for stmt in reversed([*every(function.body)]):  # inner ones before outer ones
+    for stmt in reversed([*walk.every(function.body)]):  # inner ones before outer ones
         for c in getattr(stmt, "carries", ()):
             init, yld = given(c.init), given(c.yld)
             if stands(init, init if yld is c.inn else yld, c.inn):
@@ -110,18 +100,18 @@ def _live(function: Function, lengths: bool) -> set[Any]:
         for stmt in block.stmts:
             parts = {f: () for f in ("carries", "merges") if hasattr(stmt, f)}
             alone = replace(stmt, **parts)  # type: ignore[arg-type]
-            reads = (*operands(alone), *inner_operands(alone))
+            reads = (*walk.operands(alone), *walk.inner_operands(alone))
             needs[stmt] += [*around[-1:], *reads]
             if isinstance(stmt, ir.Update):
                 needs[stmt].append(stmt.out)
             arrays = [c for c in getattr(stmt, "carries", ()) if owned(c.inn.type)]
             start = min([depth, *(home[c.init] for c in arrays)])
             home.update((c.inn, start) for c in arrays)
-            for inner in blocks(stmt):
+            for inner in walk.blocks(stmt):
                 index(inner, (*around, stmt))
-            for value in (*outs(stmt), *inner_outs(stmt)):
+            for value in (*walk.outs(stmt), *walk.inner_outs(stmt)):
                 needs[value].append(stmt)
-            for source, target in handed(stmt):
+            for source, target in walk.handed(stmt):
                 needs[target].append(source)
                 if owned(target.type):
                     home[target] = min(home.get(target, depth), start, home[source])
@@ -132,12 +122,14 @@ def _live(function: Function, lengths: bool) -> set[Any]:
                 needs[c.out] += [c, c.inn]
             for m in getattr(stmt, "merges", ()):
                 needs[m.out].append(m)
-            changed.update(v for v in outs(stmt) if home.setdefault(v, depth) < depth)
+            changed.update(
+                v for v in walk.outs(stmt) if home.setdefault(v, depth) < depth
+            )
 
     index(function.body, ())
     if lengths:
         for value in {*function.params, *(v for v in needs if isinstance(v, Value))}:
             dims = value.type.dims
             needs[value] += [atom for dim in dims for atom, _ in dim.terms]
-    checks = [s for s in every(function.body) if isinstance(s, ir.Assert)]
+    checks = [s for s in walk.every(function.body) if isinstance(s, ir.Assert)]
     return reach([*function.results, *checks], needs)
