@@ -153,7 +153,7 @@ MUTATIONS = (
         ("constant_store_then_square",),
     ),
     Mutation(
-        "entry copy", entry._Entry, "protect",
+        "entry copy", entry._Entry, "protected",
         "param in changed", "False",
         ("argument_mutated",),
     ),

@@ -99,13 +99,13 @@ def measure_lengths(function: Function, settled: Container[Value]) -> Function:
                 return dim
             if dim not in known:
                 atom = Value("n", INT)
-                known[atom], known[dim] = atom, Dim.of(atom)
+                known[atom], known[dim] = None, Dim.of(atom)
                 made.append(Op("dim", (value,), (atom,), {"axis": axis}))
             found: Dim = known[dim]
             return found
 
         def define(values: Sequence[Value]) -> None:
-            known.update(zip(values, values, strict=True))
+            known.update(dict.fromkeys(values))
             for value in values:
                 if isinstance(value.type, Array) and value not in settled:
                     dims = [length(value, k, d) for k, d in enumerate(value.type.dims)]
@@ -121,7 +121,7 @@ def measure_lengths(function: Function, settled: Container[Value]) -> Function:
         return tuple(made)
 
     stmts, cut = function.body.stmts, function.cut
-    known: dict[Any, Any] = {}
-    head = measured(stmts[:cut], function.params, known)
+    known: dict[Any, Any] = dict.fromkeys(function.params)
+    head = measured(stmts[:cut], (), known)
     body = Block((*head, *measured(stmts[cut:], (), known)))
     return replace(function, body=body, cut=len(head))

@@ -52,12 +52,13 @@ class _Tangent:
         self.active.update(v for v, family in lists if family in moving)
 
     def run(self, name: str) -> Function:
-        f = self.function
-        self.stmts(f.body.stmts)
-        results = (*f.results, *map(self.of, self.results))
-        return Function(
-            name, (*f.params, *self.seeds), self.build.close(), results, f.loc
-        )
+        f, body = self.function, self.function.body.stmts
+        self.stmts(body[: f.cut])
+        after = None if f.cut is None else len(self.build.open[-1])
+        self.stmts(body[len(body) if f.cut is None else f.cut :])
+        results, params = (*f.results, *map(self.of, self.results)), self.seeds
+        whole = self.build.close()
+        return Function(name, (*f.params, *params), whole, results, f.loc, after)
 
     # tangents of values
 

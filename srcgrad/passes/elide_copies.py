@@ -67,13 +67,14 @@ class _Plan:
             if touched & {original, copy.out}:
                 continue
             alone = self.users[original] == [copy] and original not in self.ends
-            same = original.type == copy.out.type
-            if alone and same and self.is_new(original, copy):
+            alone = alone and original.type == copy.out.type
+            maker = self.regions.definition.get(original)
+            gathered = isinstance(maker, ir.View) and ir.gathers(maker.path)
+            reading = self.is_only_read(copy, original, alone and gathered)
+            if alone and (self.is_new(original, copy) or (gathered and reading)):
                 self.renamed[original] = copy.out
-            elif self.is_only_read(copy, original, alone):
+            elif reading:
                 self.names[copy.out] = original
-                original.name = original.name or copy.out.name
-                original.hint = original.hint or copy.out.hint
             else:
                 continue
             touched |= {original, copy.out}
@@ -103,12 +104,13 @@ class _Plan:
             return not ROWS[maker.row].alias
         return isinstance(maker, ir.Take) and maker.value is first
 
-    def is_only_read(self, copy: Op, original: Value, alone: bool) -> bool:
-        """Tell whether all uses of a copy, in its block, could read the original."""
+    def is_only_read(self, copy: Op, original: Value, lasts: bool) -> bool:
+        """Tell whether all uses of a copy, in its block, could read the original.
+
+        What a list holds must stay as it is: an original that `lasts` will.
+        """
         users, family = self.users[copy.out], self.regions.family(original)
-        # What a list holds must stay as it is: what was gathered for it will.
-        kept = alone and original in self.regions.buffer
-        kinds = Op | ir.Write | ir.Accumulate | (ir.Push if kept else Op)
+        kinds = Op | ir.Write | ir.Accumulate | (ir.Push if lasts else Op)
         if not users or family is None or copy.out in self.ends:
             return False
         for user in users:
