@@ -8,8 +8,6 @@ from typing import Any, overload
 import numpy as np
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.options import CacheInfo as CacheInfo
-from srcgrad.options import Options as Options
 from srcgrad.options import make_options
 
 Fun = Callable[..., Any]

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, exact, make_plan
-from srcgrad.results import direction, into, result_of, shown, touches, tree_copy
+from srcgrad.results import direction, result_of, shown, touches, tree_copy
 from srcgrad.source import read_source, unbound
 from srcgrad.specialise import NONE, Ones, Program, Specialisation, pair, specialise
 from srcgrad.text import print_function
@@ -70,13 +70,8 @@ class Call:
         return found
 
 
-class Computed(NamedTuple):
-    """What ran for a call, what it took, and its flat results."""
-
-    made: Specialisation
-    program: Program
-    inputs: list[Any]
-    out: list[Any]
+# What ran for a call, what it took, and its flat results.
+Computed = tuple[Specialisation, Program, list[Any], list[Any]]
 
 
 class Differentiated:
@@ -283,7 +278,7 @@ class Differentiated:
             program = self.program(kind, made, call)
             inputs = self._inputs(call, made, in_place)
             try:
-                return Computed(made, program, inputs, made.run(program, inputs))
+                return made, program, inputs, made.run(program, inputs)
             except SrcgradError:
                 raise
             except Exception as error:
@@ -507,9 +502,15 @@ class Differentiated:
     def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
         """Write what a call returns, a gradient, into arrays and return them."""
         found = self(*args, **kwargs)
-        if not self.options.has_aux:
-            return into(out, found)
-        return into(out, found[0]), found[1]
+        gradient = found[0] if self.options.has_aux else found
+        spec = spec_of(gradient)
+        pairs = zip(leaves(spec, out), leaves(spec, gradient), strict=True)
+        for (_, _, target), (_, _, source) in pairs:
+            if np.shape(target) != np.shape(source):
+                shapes = f"{np.shape(target)}, the gradient {np.shape(source)}"
+                raise ValueError(f"`out` has shape {shapes}")
+            target[...] = source
+        return (out, found[1]) if self.options.has_aux else out
 
     def __srcgrad__(self, reader: Any, args: Any, kwargs: Any) -> Any:
         """Read a call inside another differentiated function; None: read the primal."""

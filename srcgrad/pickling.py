@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import hashlib
 import importlib
 import linecache
 import sys
@@ -12,6 +11,7 @@ import textwrap
 import types
 from typing import Any
 
+from srcgrad.compile.files import digest
 from srcgrad.differentiated import Differentiated
 from srcgrad.source import read_source
 
@@ -64,11 +64,10 @@ def _rebuilt(
     text: str, name: str, module: str, values: dict[str, Any], defaults: Any
 ) -> Any:
     """Return a function made from its text, with the values it refers to."""
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     if name == "<lambda>":
         name = "__srcgrad_lambda__"
         text = f"{name} = ({text})\n"
-    file = f"<srcgrad pickle {digest}>"
+    file = f"<srcgrad pickle {digest(text)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     space = {"__builtins__": builtins, "__name__": module, **values}
     exec(compile(text, file, "exec"), space)

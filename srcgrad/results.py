@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.runtime.readable import keep_layout
-from srcgrad.trees import Node, Tree, fill, leaves, spec_of, tree_map
+from srcgrad.trees import Node, Tree, fill, tree_map
 
 
 def ready(value: Any, contiguous: bool) -> Any:
@@ -68,18 +68,6 @@ def point(value: Any) -> Any:
     return np.array(np.reshape(value, ()))
 
 
-def into(out: Any, gradient: Any) -> Any:
-    """Write a gradient into the arrays of another tree and return that."""
-    spec = spec_of(gradient)
-    pairs = zip(leaves(spec, out), leaves(spec, gradient), strict=True)
-    for (_, _, target), (_, _, source) in pairs:
-        if np.shape(target) != np.shape(source):
-            shapes = f"{np.shape(target)}, the gradient {np.shape(source)}"
-            raise ValueError(f"`out` has shape {shapes}")
-        target[...] = source
-    return out
-
-
 def direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:
     """Return a tangent or cotangent in this dtype and shape; None is zero."""
     if value is None:
@@ -96,6 +84,7 @@ def direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:
 def shown(spec: Tree) -> str:
     """Return the kind of an argument as text.
 
+    >>> from srcgrad.trees import spec_of
     >>> shown(spec_of({"x": np.ones((1, 3)), "n": 2}))
     '{x: float64[1, :], n: int64}'
     """
