@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from srcgrad import ir
@@ -52,12 +53,12 @@ class Frame:
     """
 
     source: FunctionSource
-    called: v.Closure | None = None
+    live: Liveness
+    outer: dict[str, v.Thing]
+    called: v.Closure | None
+    site: ast.AST | None
     names: dict[str, v.Thing] = field(default_factory=dict)
-    live: Liveness | None = None
-    outer: dict[str, v.Thing] = field(default_factory=dict)
     result: v.Thing | None = None
-    site: ast.AST | None = None
 
 
 class Reader:
@@ -106,12 +107,10 @@ class Reader:
 
     @contextmanager
     def at(self, node: ast.AST) -> Iterator[None]:
-        """Read a node: problems are its own."""
+        """Read a node: problems are its own, and what stops there stays known."""
         outer, self.node = self.node, node
-        try:
-            yield
-        finally:
-            self.node = outer
+        yield
+        self.node = outer
 
     def place(self) -> tuple[FunctionSource | None, ast.AST | None]:
         """Return what is being read, and for what is in the library the user's call."""
@@ -162,13 +161,13 @@ class Reader:
 
     def checkpoint(self) -> Callable[[], None]:
         """Return how to go back to here, as often as needed."""
-        build, state, dead = self.build, self.state.copy(), self.dead
+        build, state, dead, node = self.build, self.state.copy(), self.dead, self.node
         written, found = len(build.open[-1]), len(self.problems)
         memo, equal = dict(build.memo), dict(build.equal)
         shares = {o: set(o.shares) for o in (*state.ver, *state.heap)}
 
         def back() -> None:
-            self.state, self.dead = state.copy(), dead
+            self.state, self.dead, self.node = state.copy(), dead, node
             del build.open[-1][written:]
             build.memo, build.equal = dict(memo), dict(equal)
             del self.problems[found:]
@@ -389,15 +388,14 @@ class Reader:
                     self.expression(stmt.value)
             case ast.If():
                 cond = expressions.condition(self, stmt.test)
-                arms = [
-                    functools.partial(self.run, b) for b in (stmt.body, stmt.orelse)
-                ]
                 if isinstance(cond, ir.Const):  # known while compiling: one arm is left
-                    arms[not cond.value]()
-                    return
-                live = self.frames[-1].live
-                after = live.after.get(id(stmt)) if live else None
-                branch(self, cond, arms[0], arms[1], after)
+                    self.run(stmt.body if cond.value else stmt.orelse)
+                else:
+                    body, orelse = (
+                        partial(self.run, b) for b in (stmt.body, stmt.orelse)
+                    )
+                    after = self.frames[-1].live.after[id(stmt)]
+                    branch(self, cond, body, orelse, after)
             case ast.For():
                 iteration.read_for(self, stmt)
             case ast.While():
@@ -460,11 +458,7 @@ class Reader:
     def expression(self, node: ast.expr) -> v.Thing:
         """Read one expression."""
         with self.at(node):
-            try:
-                return expressions.evaluate(self, node)
-            except Unsupported as refusal:
-                problem = self.problem("SG205", str(refusal), *refusal.helps)
-                raise problem from None
+            return expressions.evaluate(self, node)
 
     def function(
         self, source: FunctionSource, names: dict[str, v.Thing],
@@ -472,19 +466,18 @@ class Reader:
         site: ast.AST | None = None, called: v.Closure | None = None,
     ) -> v.Thing:  # fmt: skip
         """Read a whole function in a frame of its own and return its result."""
-        tree = node if node is not None else source.node
-        if isinstance(tree, ast.Lambda):
-            body: list[ast.stmt] = [ast.copy_location(ast.Return(tree.body), tree.body)]
-            live = None
-        elif isinstance(tree, list):  # regular statements
-            body, live = tree, Liveness(tree)
-        else:
-            if node is None and site is None:
-                check_accepted(source, self.problems)
+        if node is None and site is None:
+            check_accepted(source, self.problems)
+        tree = source.node if node is None else node
+        if isinstance(tree, ast.FunctionDef):
             body, live = _prepared(tree, self.writing)
+        else:
+            if isinstance(tree, ast.Lambda):
+                tree = [ast.copy_location(ast.Return(tree.body), tree.body)]
+            body, live = tree, Liveness(tree)  # regular statements
         if self.frames:
             self.frames[-1].names = self.state.names
-        frame = Frame(source, called, {}, live, outer or {}, site=site)
+        frame = Frame(source, live, outer or {}, called, site)
         self.frames.append(frame)
         self.state.names = dict(names)
         for name, thing in names.items():

@@ -44,10 +44,8 @@ def outer_name(reader: build.Reader, frame: build.Frame, name: str) -> Thing:
         return captured(reader, place, name)
     if name in vars(builtins):
         return lift(reader, vars(builtins)[name])
-    if frame.live is not None and not name.startswith("."):
-        helps = suggest(name, [*reader.state.names, *frame.source.module_globals])
-        raise reader.problem("SG401", f"`{name}` is not bound here", *helps)
-    raise reader.problem("SG401", f"`{name}` is never bound")
+    helps = suggest(name, [*reader.state.names, *frame.source.module_globals])
+    raise reader.problem("SG401", f"`{name}` is not bound here", *helps)
 
 
 def captured(reader: build.Reader, place: Place, name: str) -> Thing:

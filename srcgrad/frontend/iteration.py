@@ -122,7 +122,7 @@ def _crossing(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that a loop carries, and those alive at its head or after it."""
     found = reader.frames[-1].live
-    live = found.head[id(stmt)] | found.after[id(stmt)] if found else frozenset()
+    live = found.head[id(stmt)] | found.after[id(stmt)]
     return assigned([*stmt.body, head]) & live, live
 
 
