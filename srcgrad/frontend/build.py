@@ -247,21 +247,22 @@ class Reader:
 
     def operand(self, thing: v.Thing) -> ir.Operand:
         """Return a number or array as an operand; a part of an array as a view."""
-        if v.is_operand(thing):
-            return thing
-        if isinstance(thing, v.Ref):
-            base = self.version(thing.root)
-            if v.is_point(thing):
-                return self.build.read(base, thing.path)
-            return self.build.view(base, thing.path) if thing.path else base
-        if isinstance(thing, v.Maybe):
-            return self.operand(self.bound(thing, "a name"))
-        if isinstance(thing, v.Tuple | v.ListCell):
-            return self.operand(lists.pack(self, thing))
-        if isinstance(thing, v.Static) and isinstance(thing.value, bool | int | float):
-            return const(thing.value)
-        if isinstance(thing, v.Poison):
-            raise v.Refused
+        match thing:
+            case ir.Const() | ir.Value():
+                return thing
+            case v.Ref():
+                base = self.version(thing.root)
+                if v.is_point(thing):
+                    return self.build.read(base, thing.path)
+                return self.build.view(base, thing.path) if thing.path else base
+            case v.Maybe():
+                return self.operand(self.bound(thing, "a name"))
+            case v.Tuple() | v.ListCell():
+                return self.operand(lists.pack(self, thing))
+            case v.Static(value=bool() | int() | float()):
+                return const(thing.value)
+            case v.Poison():
+                raise v.Refused
         helps = ("complex numbers are not differentiated yet: write real and imaginary "
                  "part as two numbers",)  # fmt: skip
         kind = v.kind_of(thing)
@@ -323,16 +324,17 @@ class Reader:
         """Return what a name means here."""
         frame = self.frames[-1]
         thing = self.state.names.get(name, frame.outer.get(name))
-        if isinstance(thing, v.Maybe):
-            return self.bound(thing, name)
-        if thing is not None:
-            if isinstance(thing, v.Unbound):
+        match thing:
+            case None:
+                return calls.outer_name(self, frame, name)
+            case v.Maybe():
+                return self.bound(thing, name)
+            case v.Unbound():
                 self.missed[name] = self.node
                 raise Missed
-            if isinstance(thing, v.Poison):
+            case v.Poison():
                 raise v.Refused
-            return thing
-        return calls.outer_name(self, frame, name)
+        return thing
 
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""

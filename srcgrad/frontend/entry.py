@@ -63,7 +63,7 @@ def read(
     source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...] = (),
     fixed: dict[str, Any] | None = None, ones: dict[str, int] | None = None,
 ) -> Reading:  # fmt: skip
-    """Read a function.
+    """Read a function for these kinds of arguments, by name.
 
     Args:
         source: The function's source.
@@ -71,10 +71,6 @@ def read(
         names: The arguments differentiated with respect to, for messages.
         fixed: Leaves whose value is compiled in, by leaf name.
         ones: Where lengths meet in a broadcast, which of the two is one.
-
-    Raises:
-        SrcgradError: Something in the function is outside the language.
-        NeedStatic: The value of a leaf must be compiled in.
     """
     writing: set[ast.expr] = set()
     while True:
@@ -98,7 +94,7 @@ class _Entry(Reader):
 
     def read(self, specs: dict[str, Tree]) -> Reading:
         self.specs = specs
-        things = {name: self.argument(spec, name) for name, spec in specs.items()}
+        things = {n: thing_of(self, spec, self.leaf, n) for n, spec in specs.items()}
         containers = dict(self.state.heap)
         result = self.function(self.source, things)
         self.problems.raise_if_any()
@@ -135,21 +131,17 @@ class _Entry(Reader):
             self.effects, count, lost, self.statics,
         )  # fmt: skip
 
-    def argument(self, spec: Tree, name: str) -> v.Thing:
-        """Return what an argument is bound to; make its parameters."""
-        return thing_of(self, spec, self.leaf, name)
-
     def leaf(self, spec: Tree, name: str) -> v.Thing:
         """Return the number or array that a new parameter is."""
-        kind, dtype, *rest = spec
-        if kind == "scalar":
-            type = Scalar(dtype, rest[0])
-            value = self.param(name, type)
-            return ir.Const(self.fixed[name], type) if name in self.fixed else value
-        ones, strided = rest[0], rest[1:]
-        atoms = [None if one else ir.Value("", INT) for one in ones or (1,)]
+        kind, dtype, ones, *strided = spec
+        lengths = (ones or (1,)) if kind == "array" else ()
+        atoms = [None if one else ir.Value("", INT) for one in lengths]
         dims = tuple(Dim(1) if a is None else Dim.of(a) for a in atoms)
-        value = self.param(name, Array(dtype, dims, not strided))
+        type = Array(dtype, dims, not strided) if dims else Scalar(dtype, ones)
+        value = ir.Value(identifier(name), type)
+        self.leaves[value] = name
+        if isinstance(type, Scalar):
+            return ir.Const(self.fixed[name], type) if name in self.fixed else value
         for axis, atom in enumerate(atoms):
             if atom is not None:
                 self.outer_atoms.add(atom)
@@ -159,11 +151,6 @@ class _Entry(Reader):
         if ones:
             return ref
         return v.Ref(ref.root, (ir.Index((const(0),)),), Scalar(dtype))  # of rank 0
-
-    def param(self, name: str, type: Scalar | Array) -> ir.Value:
-        value = ir.Value(identifier(name), type)
-        self.leaves[value] = name
-        return value
 
     def capture(self, place: Place, name: str, value: Any) -> v.Thing:
         """Make a captured value a hidden argument."""
@@ -176,7 +163,7 @@ class _Entry(Reader):
         shown = next(n for n in itertools.chain([name], names) if n not in taken)
         self.captures.append(Capture(place, spec, shown))
         arguments = dict(self.arguments)
-        thing = self.argument(spec, shown)
+        thing = thing_of(self, spec, self.leaf, shown)
         for root in self.arguments.keys() - arguments.keys():
             root.captured = True
         self.arguments = arguments
