@@ -32,7 +32,7 @@ FunctionNode = Def | ast.Lambda
 _FUTURES = {getattr(__future__, name) for name in __future__.all_feature_names}
 _FUTURE_FLAGS = sum({feature.compiler_flag for feature in _FUTURES})
 _STARTED = time.time()
-_NOTHING = object()
+_NOTHING, _UNBOUND = object(), types.CellType()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +56,11 @@ class FunctionSource:
 
     Attributes:
         file: the file as the interpreter names it; may be `<cell>` or the like.
-        name: the function's name, `<lambda>` for a lambda.
         line: the line of `def` or `lambda`, decorators left out.
-        text: the text as it stands in the file: whole lines of a `def` (indented as
-            they are, without decorators), the bare expression of a lambda.
+        text: whole lines of a `def` (indented as they are, without decorators), the
+            bare expression of a lambda.
         node: the tree; lines are the file's, columns are UTF-8 offsets as in `ast`.
         lines: all lines of the file, with their ends.
-        function: the function object.
     """
 
     file: str
@@ -74,11 +72,6 @@ class FunctionSource:
     function: types.FunctionType
 
     @property
-    def module_globals(self) -> dict[str, object]:
-        """The globals that the function reads, live."""
-        return self.function.__globals__
-
-    @property
     def defaults(self) -> dict[str, object]:
         """The default value of each parameter that has one."""
         parameters = inspect.signature(self.function).parameters.values()
@@ -86,13 +79,11 @@ class FunctionSource:
 
     def place(self, name: str) -> Place | None:
         """Return where a variable outside of the function lives, None if nowhere."""
-        names, cells = self.function.__code__.co_freevars, self.function.__closure__
-        cell, outer = (
-            dict(zip(names, cells or (), strict=True)).get(name),
-            self.module_globals,
-        )
-        if cell not in (None, types.CellType()):
-            return Place(cell, "cell_contents", True)
+        cells = self.function.__closure__ or ()
+        names, outer = self.function.__code__.co_freevars, self.function.__globals__
+        cell = dict(zip(names, cells, strict=True)).get(name)
+        if cell is not None:
+            return Place(cell, "cell_contents", True) if cell != _UNBOUND else None
         return Place(outer, name, False) if name in outer else None
 
     def captures(self) -> dict[str, Any]:

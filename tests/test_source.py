@@ -76,7 +76,7 @@ def test_a_function_of_this_file() -> None:
     )
     assert source.text.splitlines() == lines[source.line - 1 : source.line + 2]
     assert source.defaults == {"y": 2.0}
-    assert source.module_globals is globals()
+    assert source.function.__globals__ is globals()
     assert location(source, source.node).column == 5
     assert body_text(source) == "return x * y"
 

@@ -108,7 +108,7 @@ def _number(at: Location, source: FunctionSource) -> str:
 def _aliases(source: FunctionSource) -> dict[str, str]:
     """Return the user's own names of numpy and math."""
     found: dict[str, str] = {}
-    for name, value in source.module_globals.items():
+    for name, value in source.function.__globals__.items():
         if isinstance(value, ModuleType) and not name.startswith("_"):
             short = {"numpy": "np", "math": "math"}.get(value.__name__)
             if short and found.get(short) != short:

@@ -44,7 +44,7 @@ def outer_name(reader: build.Reader, frame: build.Frame, name: str) -> Thing:
         return captured(reader, place, name)
     if name in vars(builtins):
         return lift(reader, vars(builtins)[name])
-    helps = suggest(name, [*reader.state.names, *frame.source.module_globals])
+    helps = suggest(name, [*reader.state.names, *frame.source.function.__globals__])
     raise reader.problem("SG401", f"`{name}` is not bound here", *helps)
 
 
