@@ -171,26 +171,6 @@ def error_of(
     return error
 
 
-class Problems(list[Problem]):
-    """The problems of one function, collected to report all of them at once."""
-
-    def __init__(self, function: str = "", names: Iterable[str] = ()) -> None:
-        """Start with no problem of `function`, differentiated by `names`."""
-        super().__init__()
-        self.function, self.names = function, tuple(names)
-
-    def add(self, problem: Problem) -> None:
-        """Add a problem; the first one of a place speaks for the others."""
-        known = [p.location for p in self if p.location is not None]
-        if problem.location not in known and problem not in self:
-            self.append(problem)
-
-    def raise_if_any(self) -> None:
-        """Raise all problems together, in the class of the first one."""
-        if self:
-            raise error_of(self, self.function, self.names)
-
-
 def make_error(
     code: str, message: str, location: Location | None = None, *, note: str = "",
     helps: Sequence[str] = (), function: str = "", names: Iterable[str] = (),

@@ -22,7 +22,6 @@ from srcgrad.errors import (
     CODES,
     Location,
     Problem,
-    Problems,
     SrcgradError,
     UnsupportedSyntaxError,
     error_of,
@@ -30,8 +29,9 @@ from srcgrad.errors import (
     make_error,
     suggest,
 )
-from srcgrad.frontend.accepted import check_accepted
-from srcgrad.source import read_source
+from srcgrad.frontend.accepted import outside
+from srcgrad.frontend.build import Reader
+from srcgrad.source import location, read_source
 from tests.conftest import CompareGolden
 
 INTERNAL = re.compile(r"nopython|\$\d|\bast\.|Literal\[|<ast|srcgrad\.ir")
@@ -201,11 +201,13 @@ def define(name: str, body: str) -> Any:
     return space["loss"]
 
 
-def found(body: str) -> Problems:
+def found(body: str) -> list[Problem]:
     """Return what is outside the language in a function body."""
-    problems = Problems("loss", ["w"])
-    check_accepted(read_source(define("model.py", body)), problems)
-    return problems
+    source = read_source(define("model.py", body))
+    return [
+        Problem(code, what, location(source, node), note, (help,))
+        for node, (code, what, help, note) in outside(source.node)
+    ]
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -217,9 +219,9 @@ def test_text(name: str, golden: CompareGolden) -> None:
 @pytest.mark.parametrize("name", SYNTAX)
 def test_syntax_is_refused(name: str, golden: CompareGolden) -> None:
     """Compare what is said about syntax outside the language."""
-    with pytest.raises(UnsupportedSyntaxError) as caught:
-        found(SYNTAX[name]).raise_if_any()
-    text = str(caught.value)
+    error = error_of(found(SYNTAX[name]), "loss", ["w"])
+    assert isinstance(error, UnsupportedSyntaxError)
+    text = str(error)
     assert not INTERNAL.search(text)
     assert all(len(part.splitlines()) <= 15 for part in text.split("\n\n"))
     golden(f"errors/syntax_{name}.txt", text)
@@ -330,15 +332,15 @@ def test_uncaught_syntax_error_prints_our_text_once() -> None:
 
 def test_problems_are_collected_once() -> None:
     """Check that the first problem decides the class and doubles are dropped."""
-    problems = Problems("loss", ["w"])
-    problems.raise_if_any()
+    reader = Reader(read_source(define("model.py", "return w")))
     for _ in range(2):
-        problems.add(Problem("SG601", "too much", at(5, 5, 6)))
-        problems.add(Problem("SG201", "unknown", at(6, 5, 6)))
-    assert [problem.code for problem in problems] == ["SG601", "SG201"]
-    with pytest.raises(MemoryError, match="too much") as caught:
-        problems.raise_if_any()
-    assert "SG201" in str(caught.value)
+        for code, what, line in (("SG601", "too much", 5), ("SG201", "unknown", 6)):
+            reader.build.loc = at(line, 5, 6)
+            reader.problem(code, what)
+    assert [problem.code for problem in reader.problems] == ["SG601", "SG201"]
+    error = error_of(reader.problems)
+    assert isinstance(error, MemoryError)
+    assert "SG201" in str(error)
     with pytest.raises(KeyError):
         make_error("SG999", "no such code")
 

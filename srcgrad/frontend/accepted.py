@@ -7,62 +7,61 @@ function is known) is not decided here: the reader knows more.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from srcgrad.errors import Problem, Problems
-from srcgrad.source import FunctionSource, location
+Said = Sequence[str]
 
 _TAKES_GENERATOR = {"sum", "min", "max", "any", "all", "list", "tuple"}
 _LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 _OUTSIDE = "define it outside of the function"
 _AROUND = "do it outside and pass what it gives as an argument"
-# What is said about a kind of syntax: what it is, why, and what to write instead. The
-# code is SG101 for statements and SG107 for expressions if none is given.
-_REFUSED: dict[str, tuple[str, ...]] = {
-    "AsyncFor": ("`async for` is outside the language", "an ordinary loop is meant",
-                 "collect the items first and write `for`", "SG101"),
-    "AsyncFunctionDef": ("an async function is outside the language", "",
-                         "write it as a plain `def` and await outside of it"),
-    "AsyncWith": ("`async with` is outside the language", "", _AROUND),
-    "Await": ("`await` is outside the language", "",
-              "await outside and pass the value as an argument", "SG101"),
-    "ClassDef": ("a class cannot be defined in a differentiated function", "",
-                 _OUTSIDE),
-    "Delete": ("`del` is outside the language", "memory is freed without it",
-               "leave it out, or keep what remains: x = x[:-1]"),
-    "GeneratorExp": (
-        "a generator is accepted only as the argument of sum, min, max, any, all, list "
-        "or tuple", "", "write a list: [... for ...]"),
-    "JoinedStr": (
+# What is said about a kind of syntax: its code, what it is, what to write instead, why.
+_REFUSED: dict[str, Said] = {
+    "AsyncFor": ("SG101", "`async for` is outside the language",
+        "collect the items first and write `for`", "an ordinary loop is meant"),
+    "AsyncFunctionDef": ("SG101", "an async function is outside the language",
+        "write it as a plain `def` and await outside of it", ""),
+    "AsyncWith": ("SG101", "`async with` is outside the language", _AROUND, ""),
+    "Await": ("SG101", "`await` is outside the language",
+        "await outside and pass the value as an argument", ""),
+    "ClassDef": ("SG101", "a class cannot be defined in a differentiated function",
+        _OUTSIDE, ""),
+    "Delete": ("SG101", "`del` is outside the language",
+        "leave it out, or keep what remains: x = x[:-1]", "memory is freed without it"),
+    "GeneratorExp": ("SG107",
+        "a generator is accepted only as the argument of sum, min, max, any, all, "
+        "list or tuple", "write a list: [... for ...]", ""),
+    "JoinedStr": ("SG107",
         "an f-string is accepted only in print, logging, raise and assert",
-        "text made from values has no derivative",
-        "write the text out; keep numbered parts in a list"),
-    "Match": ("`match` is outside the language", "", "write `if` and `elif`"),
-    "NamedExpr": ("`:=` is not accepted here", "it may run any number of times",
-                  "assign the name in a statement of its own"),
-    "Raise": ("a bare `raise` is outside the language",
-              "no exception is being handled",
-              "name the exception: raise ValueError(...)", "SG106"),
-    "Set": ("a set is outside the language", "its order is not fixed",
-            "write a tuple or a list"),
-    "SetComp": ("a set is outside the language", "its order is not fixed",
-                "write a list: [... for ...]"),
-    "Starred": ("how many arguments `*` stands for is not known", "",
-                "pass a tuple or a list of known length", "SG102"),
-    "Try": ("`try` is outside the language",
-            "which statement fails is not known before it runs",
-            "test for the case first: `if d != 0:` instead of catching the error",
-            "SG106"),
-    "TypeAlias": ("a type alias is outside the language", "", _OUTSIDE),
-    "With": ("`with` is outside the language", "", _AROUND),
-    "Yield": ("`yield` is outside the language",
-              "a gradient needs one result, not a sequence of them",
-              "collect the values in a list and return it", "SG101"),
-    "decorator": ("an inner function cannot be decorated", "",
-                  "define it outside, or take the decorator off", "SG101"),
-    "errstate": ("`with np.errstate(...)` is outside the language",
-                 "gradients give no floating-point warnings",
-                 "leave it out, or put it around the call"),
+        "write the text out; keep numbered parts in a list",
+        "text made from values has no derivative"),
+    "Match": ("SG101", "`match` is outside the language", "write `if` and `elif`", ""),
+    "NamedExpr": ("SG107", "`:=` is not accepted here",
+        "assign the name in a statement of its own", "it may run any number of times"),
+    "Raise": ("SG106", "a bare `raise` is outside the language",
+        "name the exception: raise ValueError(...)", "no exception is being handled"),
+    "Set": ("SG107", "a set is outside the language", "write a tuple or a list",
+        "its order is not fixed"),
+    "SetComp": ("SG107", "a set is outside the language",
+        "write a list: [... for ...]", "its order is not fixed"),
+    "Starred": ("SG102", "how many arguments `*` stands for is not known",
+        "pass a tuple or a list of known length", ""),
+    "Try": ("SG106", "`try` is outside the language",
+        "test for the case first: `if d != 0:` instead of catching the error",
+        "which statement fails is not known before it runs"),
+    "TypeAlias": ("SG101", "a type alias is outside the language", _OUTSIDE, ""),
+    "With": ("SG101", "`with` is outside the language", _AROUND, ""),
+    "Yield": ("SG101", "`yield` is outside the language",
+        "collect the values in a list and return it",
+        "a gradient needs one result, not a sequence of them"),
+    "decorator": ("SG101", "an inner function cannot be decorated",
+        "define it outside, or take the decorator off", ""),
+    "errstate": ("SG101", "`with np.errstate(...)` is outside the language",
+        "leave it out, or put it around the call",
+        "gradients give no floating-point warnings"),
+    "outer": ("SG105", "the {} variable {} is written",
+        "pass it as an argument and return the new value",
+        "a gradient must leave everything outside as it was"),
 }  # fmt: skip
 _REFUSED |= {"TryStar": _REFUSED["Try"], "YieldFrom": _REFUSED["Yield"]}
 _SOMEWHERE = {"GeneratorExp", "JoinedStr", "NamedExpr", "Raise", "Starred"}
@@ -73,21 +72,19 @@ _BLOCKS = {"body", "orelse", "finalbody", "handlers", "cases"}
 _ASIDE = {"annotation", "returns", "decorator_list", "format_spec"}
 
 
-def check_accepted(source: FunctionSource, problems: Problems) -> None:
-    """Add a problem for each piece of syntax outside the language, in its order.
+def outside(function: ast.FunctionDef | ast.Lambda) -> Iterator[tuple[ast.AST, Said]]:
+    """Yield each piece of syntax outside the language, and what is said about it.
 
-    >>> import textwrap
-    >>> from srcgrad.source import read_source
-    >>> problems = Problems()
-    >>> check_accepted(read_source(textwrap.indent), problems)
-    >>> [(problem.code, problem.message) for problem in problems]
-    [('SG101', '`yield` is outside the language')]
+    >>> (stmt,) = ast.parse("def f(x): del x").body
+    >>> [said[1] for _, said in outside(stmt)]
+    ['`del` is outside the language']
     """
-    root, checker = source.node, _Checker(source, problems)
-    checker.owner.update(dict.fromkeys(ast.walk(root), root))
-    for part in [root.body] if isinstance(root, ast.Lambda) else root.body:
+    checker = _Checker()
+    checker.owner.update(dict.fromkeys(ast.walk(function), function))
+    body = function.body
+    for part in [body] if isinstance(body, ast.expr) else body:
         for node in _running(part):
-            checker.check(node)
+            yield from checker.check(node)
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
@@ -112,22 +109,14 @@ class _Checker:
         owner: the innermost function around a node.
     """
 
-    def __init__(self, source: FunctionSource, problems: Problems) -> None:
-        self.source, self.problems = source, problems
+    def __init__(self) -> None:
         self.message: set[ast.AST] = set()
         self.shown: set[ast.AST] = set()
         self.repeated: set[ast.AST] = set()
         self.taken: set[ast.AST] = set()
         self.owner: dict[ast.AST, ast.AST] = {}
 
-    def refuse(self, node: ast.AST, *said: str) -> None:
-        """Note that a node is refused."""
-        code = "SG101" if isinstance(node, ast.stmt) else "SG107"
-        what, note, advice, code = (*said, code)[:4]
-        where, name = location(self.source, node), self.source.name
-        self.problems.add(Problem(code, what, where, note, (advice,), (), name))
-
-    def check(self, node: ast.AST) -> None:
+    def check(self, node: ast.AST) -> Iterator[tuple[ast.AST, Said]]:
         """Check a node, and note what kind of place it makes."""
         kind, walked = type(node).__name__, ast.walk(node)
         bad = kind in _REFUSED and kind not in _SOMEWHERE
@@ -135,9 +124,9 @@ class _Checker:
             case ast.FunctionDef():
                 self.owner.update(dict.fromkeys(walked, node))
                 for decorator in node.decorator_list[:1]:
-                    self.refuse(decorator, *_REFUSED["decorator"])
+                    yield decorator, _REFUSED["decorator"]
             case ast.Global() | ast.Nonlocal():
-                self.outer_names(node)
+                yield from self.outer_names(node)
             case ast.Raise():
                 self.message.update(walked)
                 bad = node.exc is None
@@ -157,7 +146,7 @@ class _Checker:
             case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
                 self.repeated.update(walked)
                 if any(g.is_async for g in node.generators):
-                    self.refuse(node, *_REFUSED["AsyncFor"])
+                    yield node, _REFUSED["AsyncFor"]
                 bad = kind == "GeneratorExp" and node not in self.taken | self.message
             case ast.NamedExpr():
                 bad = node in self.repeated
@@ -169,9 +158,11 @@ class _Checker:
             case ast.Set() | ast.SetComp():
                 bad = node not in self.message
         if bad:
-            self.refuse(node, *_REFUSED[kind])
+            yield node, _REFUSED[kind]
 
-    def outer_names(self, stmt: ast.Global | ast.Nonlocal) -> None:
+    def outer_names(
+        self, stmt: ast.Global | ast.Nonlocal
+    ) -> Iterator[tuple[ast.AST, Said]]:
         """Refuse `global` and `nonlocal` of names that are then written."""
         written = {
             node.id
@@ -180,8 +171,5 @@ class _Checker:
         }
         names = ", ".join(f"`{name}`" for name in stmt.names if name in written)
         if names:
-            self.refuse(
-                stmt, f"the {type(stmt).__name__.lower()} variable {names} is written",
-                "a gradient must leave everything outside as it was",
-                "pass it as an argument and return the new value", "SG105",
-            )  # fmt: skip
+            word, (code, what, *rest) = type(stmt).__name__.lower(), _REFUSED["outer"]
+            yield stmt, (code, what.format(word, names), *rest)

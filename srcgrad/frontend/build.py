@@ -17,10 +17,10 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.builder import Builder, const
-from srcgrad.errors import Location, Problem, Problems
+from srcgrad.errors import Location, Problem
 from srcgrad.frontend import calls, expressions, indexing, iteration, lists
 from srcgrad.frontend import values as v
-from srcgrad.frontend.accepted import check_accepted
+from srcgrad.frontend.accepted import outside
 from srcgrad.frontend.names import Liveness, assigned
 from srcgrad.frontend.normalize.jumps import normalize_jumps
 from srcgrad.frontend.state import Plan, State, Unjoinable, branch
@@ -67,12 +67,12 @@ class Reader:
     capture: Callable[[Place, str, Any], v.Thing]
 
     def __init__(
-        self, source: FunctionSource, names: Sequence[str] = (),
-        ones: dict[str, int] | None = None, writing: Collection[ast.expr] = (),
+        self, source: FunctionSource, ones: dict[str, int] | None = None,
+        writing: Collection[ast.expr] = (),
     ) -> None:  # fmt: skip
         self.build = Builder()
         self.build.ones, self.build.origin = ones or {}, (source.name, source.line)
-        self.problems = Problems(source.name, names)
+        self.problems: list[Problem] = []
         self.state = State({}, {}, v.Heap())
         self.frames: list[Frame] = []
         self.held: list[v.Thing] = []
@@ -102,7 +102,10 @@ class Reader:
         if source is not None and node:
             where = location(source, node)
         inner = source.name if source and source is not self.frames[0].source else ""
-        self.problems.add(Problem(code, message, where, note, helps, labels, inner))
+        problem = Problem(code, message, where, note, helps, labels, inner)
+        known = [p.location for p in self.problems if p.location is not None]
+        if where not in known and problem not in self.problems:
+            self.problems.append(problem)  # the first of a place speaks for the others
         return v.Refused(message)
 
     @contextmanager
@@ -468,9 +471,7 @@ class Reader:
         site: ast.AST | None = None, called: v.Closure | None = None,
     ) -> v.Thing:  # fmt: skip
         """Read a whole function in a frame of its own and return its result."""
-        if node is None and site is None:
-            check_accepted(source, self.problems)
-        tree = source.node if node is None else node
+        own, tree = node is None and site is None, node or source.node
         if isinstance(tree, ast.FunctionDef):
             body, live = _prepared(tree, self.writing)
         else:
@@ -481,6 +482,9 @@ class Reader:
             self.frames[-1].names = self.state.names
         frame = Frame(source, live, outer or {}, called, site)
         self.frames.append(frame)
+        for part, (code, what, help, note) in outside(source.node) if own else ():
+            with self.at(part):
+                self.problem(code, what, help, note=note)
         self.state.names = dict(names)
         for name, thing in names.items():
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):

@@ -17,6 +17,7 @@ import srcgrad.frontend.arrays
 import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
 from srcgrad import ir
 from srcgrad.builder import INT, const
+from srcgrad.errors import error_of
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift
@@ -87,8 +88,8 @@ class _Entry(Reader):
         self, source: FunctionSource, names: tuple[str, ...],
         ones: dict[str, int] | None, writing: set[ast.expr], fixed: dict[str, Any],
     ) -> None:  # fmt: skip
-        super().__init__(source, names, ones, writing)
-        self.source, self.fixed = source, fixed
+        super().__init__(source, ones, writing)
+        self.source, self.names, self.fixed = source, names, fixed
         self.arguments: dict[v.Root, ir.Value] = {}
         self.head: list[ir.Stmt] = []
 
@@ -97,13 +98,13 @@ class _Entry(Reader):
         things = {n: thing_of(self, spec, self.leaf, n) for n, spec in specs.items()}
         containers = dict(self.state.heap)
         result = self.function(self.source, things)
-        self.problems.raise_if_any()
+        self.give_up_if_refused()
         operands: list[ir.Operand] = []
         try:
             form = flatten(self, result, operands, self.own)
         except v.Gone as gone:
             self.gone(gone.cell)
-        self.problems.raise_if_any()
+        self.give_up_if_refused()
         params, count = list(self.leaves), len(operands)
         written, lost = [], False
         for cell, before in containers.items():
@@ -130,6 +131,10 @@ class _Entry(Reader):
             function, form, self.captures, list(self.leaves.values()), written,
             self.effects, count, lost, self.statics,
         )  # fmt: skip
+
+    def give_up_if_refused(self) -> None:
+        if self.problems:
+            raise error_of(self.problems, self.source.name, self.names)
 
     def leaf(self, spec: Tree, name: str) -> v.Thing:
         """Return the number or array that a new parameter is."""
