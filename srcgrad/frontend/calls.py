@@ -110,7 +110,7 @@ def static(reader: build.Reader, thing: Thing) -> Any:
 def local_import(reader: build.Reader, stmt: ast.Import | ast.ImportFrom) -> None:
     """Read an import inside a function: modules are known while compiling."""
     names: dict[str, Any] = {}
-    around = reader.frames[-1].source.module_globals
+    around = reader.frames[-1].source.function.__globals__
     exec(ast.unparse(stmt), {"__package__": around.get("__package__")}, names)
     for name, found in names.items():
         reader.bind(name, lift(reader, found))
