@@ -131,31 +131,8 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
     build = reader.build
     items: Any = None
     match thing:
-        case v.Iter(kind="zip"):
-            return _zip(reader, [sequence(reader, p) for p in thing.parts])
-        case v.Iter(kind="range"):
-            start, stop, step = (reader.operand(p) for p in thing.parts)
-
-            def number(k: Operand) -> Any:
-                scaled = k if step == const(1) else build.op("mul", k, step)
-                return scaled if start == const(0) else build.op("add", start, scaled)
-
-            count = trips(reader, start, stop, step)
-            return Sequence(count, number, (start, stop, step))
-        case v.Iter(kind="rest"):
-            inner = sequence(reader, thing.parts[0])
-            count = build.op("sub", inner.count, const(1))
-            later = lambda k: inner.item(build.op("add", k, const(1)))  # noqa: E731
-            return Sequence(count, later, fixed=inner.fixed)
-        case v.Iter(kind="reversed"):
-            inner = sequence(reader, thing.parts[0])
-            if inner.bounds is not None and inner.bounds[2] in (const(1), const(-1)):
-                start, stop, step = inner.bounds
-                ends = (build.op("sub", stop, step), build.op("sub", start, step))
-                return Sequence(inner.count, inner.item, (*ends, build.op("neg", step)))
-            last = build.op("sub", inner.count, const(1))
-            turned = lambda k: inner.item(build.op("sub", last, k))  # noqa: E731
-            return Sequence(inner.count, turned, fixed=inner.fixed)
+        case v.Iter():
+            return thing.make(reader, *thing.parts)  # type: ignore[no-any-return]
         case v.ListCell():
             items = reader.state.heap[thing]
             if isinstance(items, v.Ref):
@@ -180,26 +157,38 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
     return Sequence(const(len(items)), lambda k: items[int(k.value)], fixed=True)  # type: ignore[union-attr]
 
 
-def trips(reader: Reader, start: Operand, stop: Operand, step: Operand) -> Operand:
-    """Return the number of items of a range."""
-    build = reader.build
-    numbers = [int(x.value) for x in (start, stop, step) if isinstance(x, Const)]
-    if len(numbers) == 3:
-        return const(len(range(*numbers)))
-    if step != const(1):
-        return build.op("range_length", start, stop, step)  # type: ignore[no-any-return]
-    count = stop
-    if start != const(0) or build.dim(stop) != build.resolve(build.dim(stop)):
-        count = build.op("sub", stop, start)
-    length: Value = build.op("max2", const(0), count)
-    build.linear[length] = build.dim(stop) - build.dim(start)
-    return length
+def numbers(reader: Reader, *args: v.Thing) -> Sequence:
+    """Return what `range` gives."""
+    build, parts = reader.build, [reader.operand(a) for a in args]
+    if any(part.type.dtype.startswith("float") for part in parts):
+        what = "`range` needs integers, not floats"
+        raise reader.problem("SG402", what, "write `range(int(...))`")
+    start, stop, *more = parts if len(parts) > 1 else (const(0), *parts)
+    step = more[0] if more else const(1)
+
+    def number(k: Operand) -> Any:
+        scaled = k if step == const(1) else build.op("mul", k, step)
+        return scaled if start == const(0) else build.op("add", start, scaled)
+
+    known = [int(x.value) for x in (start, stop, step) if isinstance(x, Const)]
+    if len(known) == 3:
+        count: Any = const(len(range(*known)))
+    elif step != const(1):
+        count = build.op("range_length", start, stop, step)
+    else:
+        plain = start == const(0) and build.dim(stop) == build.resolve(build.dim(stop))
+        count = build.op(
+            "max2", const(0), stop if plain else build.op("sub", stop, start)
+        )
+        build.linear[count] = build.dim(stop) - build.dim(start)
+    return Sequence(count, number, (start, stop, step))
 
 
-def _zip(reader: Reader, sequences: list[Sequence]) -> Sequence:
-    build = reader.build
-    count, *counts = [part.count for part in sequences]
-    fixed = any(part.fixed for part in sequences)
+def side_by_side(reader: Reader, *iterables: v.Thing) -> Sequence:
+    """Return what `zip` gives."""
+    build, parts = reader.build, [sequence(reader, x) for x in iterables]
+    count, *counts = [part.count for part in parts]
+    fixed = any(part.fixed for part in parts)
     if fixed:
         known = [c.value for c in (count, *counts) if isinstance(c, Const)]
         count, counts = const(min(known)), []
@@ -207,8 +196,24 @@ def _zip(reader: Reader, sequences: list[Sequence]) -> Sequence:
         one, two = (build.resolve(build.dim(c)) for c in (count, other))
         if one != two:
             count = build.op("min2", count, other)
+    items = lambda k: v.Tuple(tuple(part.item(k) for part in parts))  # noqa: E731
+    return Sequence(count, items, fixed=fixed)
 
-    def item(k: Operand) -> v.Thing:
-        return v.Tuple(tuple(part.item(k) for part in sequences))
 
-    return Sequence(count, item, fixed=fixed)
+def backward(reader: Reader, items: v.Thing, /) -> Sequence:
+    """Return what `reversed` gives; a range turned around is a range."""
+    build, inner = reader.build, sequence(reader, items)
+    if inner.bounds is not None and inner.bounds[2] in (const(1), const(-1)):
+        start, stop, step = inner.bounds
+        ends = (build.op("sub", stop, step), build.op("sub", start, step))
+        return Sequence(inner.count, inner.item, (*ends, build.op("neg", step)))
+    last = build.op("sub", inner.count, const(1))
+    turned = lambda k: inner.item(build.op("sub", last, k))  # noqa: E731
+    return Sequence(inner.count, turned, fixed=inner.fixed)
+
+
+def but_first(reader: Reader, items: v.Thing) -> Sequence:
+    """Leave the first item out."""
+    build, inner = reader.build, sequence(reader, items)
+    later = lambda k: inner.item(build.op("add", k, const(1)))  # noqa: E731
+    return Sequence(build.op("sub", inner.count, const(1)), later, fixed=inner.fixed)

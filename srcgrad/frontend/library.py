@@ -284,23 +284,15 @@ def _viewed(
     )
 
 
-@handles(f"{_PRELUDE}.kind")
-def _kind(reader: build.Reader, x: Thing) -> Thing:
-    return Static(reader.operand(x).type.dtype)
-
-
-@handles(f"{_PRELUDE}.is_python")
-def _is_python(reader: build.Reader, x: Thing) -> Thing:
-    return const(reader.operand(x).type.python)
-
-
-@handles(f"{_PRELUDE}.is_fixed")
-def _is_fixed(reader: build.Reader, x: Thing) -> Thing:
-    return const(isinstance(x, Const | Static))
-
-
 @handles(f"{_PRELUDE}.same")
 def _same(reader: build.Reader, one: Thing, other: Thing, what: Thing) -> Thing:
     n, m = (reader.build.dim(reader.operand(x)) for x in (one, other))
     reader.build.same(n, m, calls.static(reader, what))
     return Static(None)
+
+
+HANDLERS |= {
+    f"{_PRELUDE}.kind": lambda reader, x: Static(reader.operand(x).type.dtype),
+    f"{_PRELUDE}.is_python": lambda reader, x: const(reader.operand(x).type.python),
+    f"{_PRELUDE}.is_fixed": lambda reader, x: const(isinstance(x, Const | Static)),
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from srcgrad.builder import const
 from srcgrad.frontend import build, calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
-from srcgrad.frontend.library import cast, handles
+from srcgrad.frontend.library import HANDLERS, Handler, cast, handles
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Operand, Value
 
@@ -17,39 +19,28 @@ NONE = Static(None)
 _PYTHON = {"float64": float, "int64": int, "bool": bool}
 
 
-@handles("builtins.len")
-def _len(reader: build.Reader, obj: Thing, /) -> Thing:
-    return calls.length(reader, obj)
+def _iterable(make: Callable[..., Any]) -> Handler:
+    """Return what notes that a function is called whose result is looped over."""
+
+    @functools.wraps(make)
+    def noted(reader: build.Reader, *parts: Thing) -> Thing:
+        return v.Iter(make, parts)
+
+    return noted
 
 
-@handles("builtins.range")
-def _range(reader: build.Reader, *args: Thing) -> Thing:
-    parts = [reader.operand(a) for a in args]
-    if any(part.type.dtype.startswith("float") for part in parts):
-        what = "`range` needs integers, not floats"
-        raise reader.problem("SG402", what, "write `range(int(...))`")
-    start, stop, *step = parts if len(parts) > 1 else (const(0), *parts)
-    return v.Iter("range", (start, stop, *(step or (const(1),))))
-
-
-@handles("srcgrad.ops.prelude.zipped")
-def _zipped(reader: build.Reader, *iterables: Thing) -> Thing:
-    return v.Iter("zip", iterables)
-
-
-@handles("builtins.reversed")
-def _reversed(reader: build.Reader, sequence: Thing, /) -> Thing:
-    return v.Iter("reversed", (sequence,))
-
-
-@handles("srcgrad.ops.prelude.but_first")
-def _but_first(reader: build.Reader, items: Thing) -> Thing:
-    return v.Iter("rest", (items,))
-
-
-@handles("srcgrad.ops.prelude.nth")
-def _nth(reader: build.Reader, items: Thing, k: Any) -> Thing:
-    return iteration.sequence(reader, items).item(k)
+HANDLERS |= {
+    "builtins.range": _iterable(iteration.numbers),
+    "builtins.reversed": _iterable(iteration.backward),
+    "srcgrad.ops.prelude.zipped": _iterable(iteration.side_by_side),
+    "srcgrad.ops.prelude.but_first": _iterable(iteration.but_first),
+    "srcgrad.ops.prelude.nth": lambda reader, items, k: iteration.sequence(
+        reader, items
+    ).item(k),
+    "builtins.len": lambda reader, obj, /: calls.length(reader, obj),
+    "builtins.bool": lambda reader, x, /: expressions.truth(reader, x),
+    "numpy.bool_": lambda reader, x, /: expressions.truth(reader, x),
+}
 
 
 def _single(reader: build.Reader, x: Thing) -> Operand:
@@ -72,11 +63,6 @@ def _int(reader: build.Reader, x: Any = 0, /) -> Thing:
     if operand.type.dtype.startswith("float"):
         return reader.thing(reader.build.op("to_int", operand))
     return cast(reader, operand, "int64", True)
-
-
-@handles("builtins.bool", "numpy.bool_")
-def _bool(reader: build.Reader, x: Thing, /) -> Thing:
-    return expressions.truth(reader, x)
 
 
 @handles("builtins.print")

@@ -156,9 +156,9 @@ class SliceValue:
 
 @dataclass(frozen=True, slots=True)
 class Iter:
-    """Something a loop can run over: range, enumerate, zip, reversed, items ..."""
+    """What a loop can run over: `make` makes a `Sequence` of the parts."""
 
-    kind: str
+    make: Callable[..., Any]
     parts: tuple[Thing, ...]
 
 
