@@ -55,7 +55,7 @@ def _reshape(reader: build.Reader, a: Thing, *sizes: Thing, order: Any = None) -
     if getattr(ref.type, "contiguous", True):
         if wanted == lengths:
             return ref
-        return attributes.part(reader, ref, Reshape(tuple(wanted)))
+        return indexing.read(reader, ref, (*ref.path, Reshape(tuple(wanted))))
     out = reader.allocate(reader.build.op("reshape", reader.operand(ref), *wanted))
     if not _surely_turned(reader, ref):
         # Whether NumPy gives a view or a copy here depends on the strides.

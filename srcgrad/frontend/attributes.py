@@ -12,7 +12,7 @@ import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import build, calls
+from srcgrad.frontend import build, calls, indexing
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Bound, Ref, Static, Thing, Tuple, is_point
 from srcgrad.ir import Const, Operand, Permute
@@ -121,15 +121,9 @@ def product(reader: build.Reader, lengths: list[Operand]) -> Operand:
     return total
 
 
-def part(reader: build.Reader, ref: Ref, step: Any) -> Ref:
-    """Return the view that one step more leads to."""
-    path = (*ref.path, step)
-    return Ref(ref.root, path, reader.build.place(ref.root.type, path))
-
-
 def transpose(reader: build.Reader, thing: Thing, axes: tuple[int, ...]) -> Thing:
     """Return the view with permuted axes."""
     if axes == tuple(range(len(axes))):
         return thing
     assert isinstance(thing, Ref)
-    return part(reader, thing, Permute(axes))
+    return indexing.read(reader, thing, (*thing.path, Permute(axes)))

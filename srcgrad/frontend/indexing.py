@@ -27,10 +27,11 @@ def single(reader: build.Reader, thing: Thing, *refusal: str) -> Thing:
 
 def at(reader: build.Reader, ref: Ref, *items: Item) -> Thing:
     """Return `ref[items]`: an element, or a view of what is left."""
-    return _read(reader, ref, _extend(ref, items))
+    return read(reader, ref, _extend(ref, items))
 
 
-def _read(reader: build.Reader, ref: Ref, path: Path) -> Thing:
+def read(reader: build.Reader, ref: Ref, path: Path) -> Thing:
+    """Return the element or the view that a path leads to."""
     type = reader.build.place(ref.root.type, path)
     if isinstance(type, Scalar):
         return reader.build.read(reader.version(ref.root), path)
@@ -104,7 +105,7 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         path = _path(reader, held, index)
         if index == _ELLIPSIS:
             return held
-        found = _read(reader, held, path)
+        found = read(reader, held, path)
         if v.list_axes(held) and isinstance(index, SliceValue):
             return _new_list(reader, found, held, v.list_axes(held))
         if gathers(path):

@@ -13,7 +13,7 @@ from srcgrad.frontend import build, calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
 from srcgrad.frontend.library import HANDLERS, Handler, cast, handles
 from srcgrad.frontend.values import Ref, Static, Thing
-from srcgrad.ir import Const, Operand, Value
+from srcgrad.ir import Const, Value
 
 NONE = Static(None)
 _PYTHON = {"float64": float, "int64": int, "bool": bool}
@@ -29,6 +29,21 @@ def _iterable(make: Callable[..., Any]) -> Handler:
     return noted
 
 
+def _number(kind: type) -> Handler:
+    """Return what makes a number of Python's own of a number or a text."""
+
+    def made(reader: build.Reader, x: Any = 0, /) -> Thing:
+        if isinstance(x, Static) and isinstance(x.value, str):
+            return const(kind(x.value))
+        what = "only an array of one element is a number"
+        operand = reader.operand(indexing.single(reader, x, what))
+        if kind is int and operand.type.dtype.startswith("float"):
+            return reader.thing(reader.build.op("to_int", operand))
+        return cast(reader, operand, f"{kind.__name__}64", True)
+
+    return made
+
+
 HANDLERS |= {
     "builtins.range": _iterable(iteration.numbers),
     "builtins.reversed": _iterable(iteration.backward),
@@ -38,31 +53,11 @@ HANDLERS |= {
         reader, items
     ).item(k),
     "builtins.len": lambda reader, obj, /: calls.length(reader, obj),
+    "builtins.float": _number(float),
+    "builtins.int": _number(int),
     "builtins.bool": lambda reader, x, /: expressions.truth(reader, x),
     "numpy.bool_": lambda reader, x, /: expressions.truth(reader, x),
 }
-
-
-def _single(reader: build.Reader, x: Thing) -> Operand:
-    what = "only an array of one element is a number"
-    return reader.operand(indexing.single(reader, x, what))
-
-
-@handles("builtins.float")
-def _float(reader: build.Reader, x: Any = 0.0, /) -> Thing:
-    if isinstance(x, Static) and isinstance(x.value, str):
-        return const(float(x.value))
-    return cast(reader, _single(reader, x), "float64", True)
-
-
-@handles("builtins.int")
-def _int(reader: build.Reader, x: Any = 0, /) -> Thing:
-    if isinstance(x, Static) and isinstance(x.value, str):
-        return const(int(x.value))
-    operand = _single(reader, x)
-    if operand.type.dtype.startswith("float"):
-        return reader.thing(reader.build.op("to_int", operand))
-    return cast(reader, operand, "int64", True)
 
 
 @handles("builtins.print")
