@@ -23,7 +23,7 @@ from srcgrad.frontend import build, calls, containers, expressions, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.ops import ROWS, Row, find_method, prelude, python
+from srcgrad.ops import ROWS, Row, prelude, python
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array
 
@@ -51,11 +51,18 @@ def handles(*names: str) -> Callable[[Handler], Handler]:
 
 
 @functools.cache
+def _meanings() -> dict[str, Any]:
+    """Return what functions, by dotted name, and methods, by `.name`, mean."""
+    rows = {n: row for row in ROWS.values() for n in row.callables}
+    rows |= {f".{m}": row for row in ROWS.values() for m in row.methods}
+    return {**rows, **prelude.DEFINITIONS, **HANDLERS}
+
+
+@functools.cache
 def _by_identity() -> dict[int, tuple[Any, str, Any]]:
     """Return what each known function object is, by its identity."""
     found: dict[int, tuple[Any, str, Any]] = {}
-    entries = {n: row for row in ROWS.values() for n in row.callables}
-    for name, meaning in {**entries, **prelude.DEFINITIONS, **HANDLERS}.items():
+    for name, meaning in _meanings().items():
         if name[0] != ".":
             with contextlib.suppress(AttributeError):  # an older NumPy
                 value = pkgutil.resolve_name(":".join(name.rsplit(".", 1)))
@@ -226,14 +233,12 @@ def method(
     """Call a method."""
     if isinstance(owner, v.Tuple | v.Cell):
         return containers.method(reader, owner, name, args, kwargs)
-    meaning = HANDLERS.get(f".{name}") or prelude.DEFINITIONS.get(f".{name}")
-    if meaning is not None:
+    meaning = _meanings().get(f".{name}")
+    if isinstance(meaning, Row) and isinstance(owner, Const | Value | Ref):
+        return apply_row(reader, meaning, [owner, *args], kwargs, "method")
+    if meaning is not None and not isinstance(meaning, Row):
         return _apply(reader, meaning, [owner, *args], kwargs)
-    row = find_method(name)
-    if row is not None and isinstance(owner, Const | Value | Ref):
-        return apply_row(reader, row, [owner, *args], kwargs, "method")
-    methods = [n[1:] for n in (*HANDLERS, *prelude.DEFINITIONS) if n[0] == "."]
-    methods += [m for r in ROWS.values() for m in r.methods]
+    methods = [n[1:] for n in _meanings() if n[0] == "."]
     what = f"method `.{name}()` of a {v.kind_of(owner)} is not known"
     raise reader.problem("SG203", what, *(suggest(name, methods) or (OTHERWISE,)))
 

@@ -12,7 +12,7 @@ from srcgrad.ops import (
     reductions,
     shaping,
 )
-from srcgrad.ops.table import ROWS, Row, find_callable, find_method
+from srcgrad.ops.table import ROWS, Row
 
 __all__ = [
     "ROWS",
@@ -20,8 +20,6 @@ __all__ = [
     "arithmetic",
     "creation",
     "elementwise",
-    "find_callable",
-    "find_method",
     "indexing",
     "linalg",
     "lists",

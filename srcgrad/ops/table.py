@@ -32,8 +32,6 @@ __all__ = [
     "dotted",
     "dtype_text",
     "elementwise",
-    "find_callable",
-    "find_method",
     "linear",
     "np_dtype",
     "rule",
@@ -158,7 +156,6 @@ class Unsupported(Exception):
 
 ROWS: dict[str, Row] = {}
 _CALLABLES: dict[str, Row] = {}
-_METHODS: dict[str, Row] = {}
 
 
 def add(row: Row) -> Row:
@@ -169,18 +166,7 @@ def add(row: Row) -> Row:
                 raise ValueError(f"{name} is in the table already")
     ROWS[row.name] = row
     _CALLABLES.update(dict.fromkeys(row.callables, row))
-    _METHODS.update(dict.fromkeys(row.methods, row))
     return row
-
-
-def find_callable(name: str) -> Row | None:
-    """Return the row of a function by its dotted name, as `numpy.sin`."""
-    return _CALLABLES.get(name)
-
-
-def find_method(name: str) -> Row | None:
-    """Return the row of an array method."""
-    return _METHODS.get(name)
 
 
 def dotted(names: str, module: str = "numpy") -> tuple[str, ...]:
