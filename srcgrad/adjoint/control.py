@@ -14,7 +14,6 @@ from srcgrad import ir
 from srcgrad.adjoint.statement import Statements, d_name
 from srcgrad.adjoint.storage import Region
 from srcgrad.adjoint.tapes import number
-from srcgrad.analyses.regions import Buffer
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
 from srcgrad.walk import free_values, handed, outs, substitute
@@ -61,16 +60,12 @@ class Control(Statements):
         for table, content in known.items():
             setattr(self, table, dict(content))
 
-    def passed(self, stmt: Stmt) -> set[Operand]:
-        """Return the arrays that a region passes on as other buffers."""
-        of, pairs = self.regions.buffer, handed(stmt)
-        return {x for x, out in pairs if owned(out.type) and of[x] is not of[out]}
-
     def outside(self, stmt: Stmt) -> list[Value]:
         """Return the active values of the outside that a region only reads."""
-        passed, found = self.passed(stmt), dict[Value | Buffer, Value]()
+        of, pairs, found = self.regions.buffer, handed(stmt), dict[Any, Value]()
+        passed = {x for x, out in pairs if owned(out.type) and of[x] is not of[out]}
         for x in free_values([stmt]):
-            while owned(x.type) and x not in self.regions.buffer:
+            while owned(x.type) and x not in of:
                 view = self.regions.definition[x]
                 assert isinstance(view, ir.View | ir.Read)
                 x = view.base

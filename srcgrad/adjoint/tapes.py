@@ -16,7 +16,7 @@ from srcgrad.builder import INT, Builder, const
 from srcgrad.errors import make_error
 from srcgrad.ir import Const, Loop, Operand, Stmt, Update, Value, owned
 from srcgrad.types import Array, Dim, ListOf
-from srcgrad.walk import inner_outs, outs
+from srcgrad.walk import inner_outs, operands, outs
 
 
 def unkept(name: str) -> Exception:
@@ -88,18 +88,15 @@ class Recorder:
         if isinstance(item, ListOf):
             raise unkept(value.name)
         tape = Tape(type, chain, Value(f"{value.name or 't'}_saved", type))
-        if all(map(self.countable, tape.loops)) and self.regions.settled(item.dims):
+        fixed = all(isinstance(s, ir.For) and s.exit is None for s in tape.loops)
+        bounds = [x for s in tape.loops for x in operands(replace(s, carries=()))]
+        fixed = fixed and not any(self.regions.chain.get(x) for x in bounds)
+        # Where all turns are counted before the outermost loop, an array is enough.
+        if fixed and self.regions.settled(item.dims):
             counts = tuple(Dim.of(Value("n", INT)) for _ in tape.loops)
             tape.type = tape.version.type = Array(item.dtype, (*counts, *item.dims))
         self.tapes[home] = tape
         return tape
-
-    def countable(self, loop: Loop) -> bool:
-        """Tell whether the trip count is known before the outermost loop."""
-        if not isinstance(loop, ir.For) or loop.exit is not None:
-            return False
-        bounds = (loop.start, loop.stop, loop.step)
-        return all(isinstance(b, Const) or not self.regions.chain[b] for b in bounds)
 
     def block(self, block: ir.Block, given: Sequence[Value] = ()) -> list[Stmt]:
         """Return the statements of a block with what is kept in it."""

@@ -111,10 +111,6 @@ class Regions:
         """Tell whether a statement stands inside a loop or an `if`."""
         return region in dict(self.site[stmt].chain)
 
-    def buffer_of(self, x: Operand) -> Buffer:
-        """Return the buffer of an array operand."""
-        return self.buffer[x]
-
     def memory(self, x: Operand) -> Buffer:
         """Return the memory that a version lies in."""
         return self.buffer[x].memory()
