@@ -18,6 +18,7 @@ from srcgrad.builder import Builder, const
 from srcgrad.frontend import lists
 from srcgrad.frontend import values as v
 from srcgrad.types import Array, Scalar, Type, join
+from srcgrad.walk import mapped, operands
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -136,30 +137,18 @@ def blank(reader: Reader, thing: v.Thing) -> v.Thing:
 
 def places(build: Builder, again: Callable[..., Any], key: Key, *refs: v.Ref) -> v.Ref:
     """Do something to the numbers in the paths of views that are alike."""
-    path = _numbers(again, (*key, "path"), *(_explicit(build, ref) for ref in refs))
-    return v.Ref(refs[0].root, path, refs[0].type)
+    paths = [_explicit(build, ref) for ref in refs]
+    numbers = enumerate(zip(*map(operands, paths), strict=True))
+    new = iter([again((*key, "path", k), *number) for k, number in numbers])
+    return v.Ref(refs[0].root, mapped(paths[0], lambda _: next(new)), refs[0].type)
 
 
 def alike(build: Builder, a: v.Ref, b: v.Ref) -> bool:
     """Tell whether two parts of one buffer differ in the numbers of a path only."""
     if a.root is not b.root or a.type.rank != b.type.rank or differing(build, a, b):
         return False
-    one, two = (_numbers(lambda *_: 0, (), _explicit(build, r)) for r in (a, b))
+    one, two = (mapped(_explicit(build, r), lambda _: 0) for r in (a, b))
     return bool(one == two)
-
-
-def _numbers(again: Callable[..., Any], key: Key, *steps: Any) -> Any:
-    """Do something to the numbers in steps of a path that are alike."""
-    first = steps[0]
-    if v.is_operand(first):
-        return again(key, *steps)
-    if isinstance(first, tuple):
-        pairs = enumerate(zip(*steps, strict=True))
-        return tuple(_numbers(again, (*key, k), *pair) for k, pair in pairs)
-    if not isinstance(first, ir.Index | ir.Slice | ir.Reshape):
-        return first
-    fields = [[getattr(s, name) for name in s.__match_args__] for s in steps]
-    return type(first)(*_numbers(again, key, *map(tuple, fields)))
 
 
 def _explicit(build: Builder, ref: v.Ref) -> ir.Path:
