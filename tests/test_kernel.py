@@ -283,6 +283,21 @@ def test_turns_that_64_bits_cannot_count_are_named() -> None:
         call(np.arange(20.0), 2, -(2**63) + 1)
 
 
+def sliced_twice(x: Any, k: int) -> Any:
+    k = max(0, k)
+    first = x[:k][2]
+    k = max(0, k - 3)
+    return first * x[:k][2]
+
+
+def test_what_is_known_of_a_slice_ends_with_its_bound() -> None:
+    case = Case("sliced_twice", sliced_twice, lambda rng: (rng.normal(size=8), 6))
+    made, _, _ = special(case)
+    text = text_of(emit_kernel(made.final(made.primal)))
+    assert text.count("min(k, x.shape[0])") > 1
+    assert text.count("raise IndexError") == 2
+
+
 def counted(a: Any, n: int) -> Any:
     total, k = 0.0, 0
     for i in range(len(a) - 1):
