@@ -133,7 +133,7 @@ class Reader:
                 case ast.arg(arg=stored) | ast.Name(id=stored, ctx=ast.Store()):
                     if stored == name:
                         bound.append((location(source, n), "bound here"))
-        one, other = v.kind_of(clash.one), v.kind_of(clash.other)
+        one, other = map(v.kind_of, clash.args)
         if one == other:
             what = f"`{shown}` is a {one} with other entries on another path"
             help = "give it as many entries on every path; `append` may add to it"
@@ -371,7 +371,7 @@ class Reader:
             except Unsupported as refusal:
                 self.problem("SG205", str(refusal), *refusal.helps)
             except v.Gone as gone:
-                self.gone(gone.cell)
+                self.gone(*gone.args)
             self.node = around
             if self.frames[-1].site is None:
                 self.build.loc, self.build.met = outer, met

@@ -37,7 +37,7 @@ def method(
             return Static(None)
         if name == "pop" and not args and not isinstance(contents, tuple):
             return lists.pop(reader, owner)
-    listed = isinstance(owner, v.ListCell) and isinstance(contents, tuple)
+    listed = isinstance(contents, tuple)
     known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
     if name not in known or kwargs:
         kind = v.kind_of(owner)  # type: ignore[arg-type]

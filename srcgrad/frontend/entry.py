@@ -103,7 +103,7 @@ class _Entry(Reader):
         try:
             form = flatten(self, result, operands, self.own)
         except v.Gone as gone:
-            self.gone(gone.cell)
+            self.gone(*gone.args)
         self.give_up_if_refused()
         params, count = list(self.leaves), len(operands)
         written, lost = [], False

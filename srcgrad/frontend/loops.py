@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,6 @@ class Header:
 class Slot:
     """One carried value under construction; `root` is its buffer, if it is an array."""
 
-    key: st.Key
     init: ir.Operand
     inn: ir.Value
     out: ir.Value
@@ -78,7 +78,7 @@ def read_loop(reader: Reader, header: Header) -> None:
             try:
                 return _Loop(reader, header, plan).read()
             except st.Retry as again:
-                if again.plan is not plan:
+                if plan is not again.args[0]:
                     raise
                 back()
     finally:
@@ -142,7 +142,7 @@ class _Loop:
         state.names = {n: t for n, t in state.names.items() if n in lasting}
         for (owner, *_), end in ends.items():
             if isinstance(owner, str) or owner in state.heap:
-                state.put(owner, end)
+                state.of(owner).update({owner: end})
         state.heap.update(self.after)
         state.ver = {}
         for slot in self.slots.values():
@@ -165,7 +165,7 @@ class _Loop:
         self.outside |= {cell: cell for cell in state.heap}
         self.handing = st.Handing(reader, self.still_reached())
         for name in sorted(self.header.carried):
-            thing = state.get(name)
+            thing = state.names.get(name, v.Unbound())
             if isinstance(thing, v.Unbound) and ("blank", name) in self.plan:
                 thing = st.blank(reader, self.plan["blank", name])
             state.names[name] = thing = self.enter((name,), thing)
@@ -201,7 +201,7 @@ class _Loop:
         """Carry a value, an array as the version of a buffer inside."""
         name, out = st.label(key), st.loosened(self.build, type, self.loose(key))
         self.slots[key] = slot = Slot(
-            key, init, ir.Value(name, type), ir.Value(name, out), root
+            init, ir.Value(name, type), ir.Value(name, out), root
         )
         if root is not None:
             self.reader.state.ver[root] = slot.inn
@@ -290,9 +290,8 @@ class _Loop:
         refused: Exception | None = None
         for key, inside in heads.items():
             try:
-                end = state.get(key[0])
-                gone = isinstance(end, v.Unbound)
-                ends[key] = self.close(key, inside, inside if gone else end)
+                end = state.of(key[0]).get(key[0], inside)
+                ends[key] = self.close(key, inside, end)
             except st.Unjoinable as clash:
                 ends[key] = reader.clash(st.label(key), clash)
             except v.Refused as problem:
@@ -307,29 +306,27 @@ class _Loop:
         if refused is not None:
             raise refused
         for name in sorted(self.header.carried):
-            end = state.get(name)
-            if (name,) not in heads and not isinstance(end, v.Poison | v.Unbound):
-                # A turn may bind it for the next one.
-                try:
+            if (name,) in heads:
+                continue
+            end = state.names.get(name, v.Unbound())
+            if not isinstance(end, v.Poison | v.Unbound):
+                with suppress(st.Unjoinable):  # a turn may bind it for the next one
                     st.blank(reader, end)
                     self.learn("blank", name, value=end)
-                except st.Unjoinable:
-                    pass
-            if (name,) not in heads and reader.missed.pop(name, None) is not None:
+            if reader.missed.pop(name, None) is not None:
                 reader.problem("SG401", f"`{name}` is not bound here")
         self.settle()
-        for slot in self.slots.values():
-            if isinstance(slot.key[0], v.Root):
-                slot.yld = state.ver.get(slot.key[0])
-                if slot.yld is None and slot.key[0] not in reached:
-                    slot.root = None  # nobody reads it again
-                elif slot.yld is None:
-                    name = slot.inn.name
-                    reader.problem(
-                        "SG403",
-                        f"`{name}` is handed on to another name on one path only",
-                        f"write `{name}.copy()` where the other name is bound",
-                    )
+        for (owner, *_), slot in self.slots.items():
+            if not isinstance(owner, v.Root):
+                continue
+            slot.yld, name = state.ver.get(owner), slot.inn.name
+            if slot.yld is None and owner not in reached:
+                slot.root = None  # nobody reads it again
+            elif slot.yld is None:
+                reader.problem(
+                    "SG403", f"`{name}` is handed on to another name on one path only",
+                    f"write `{name}.copy()` where the other name is bound",
+                )  # fmt: skip
         return ends
 
     def learn_shares(self) -> None:

@@ -39,31 +39,17 @@ class State:
         """Return an independent copy."""
         return State(dict(self.names), dict(self.ver), v.Heap(self.heap))
 
-    def get(self, owner: Any) -> Any:
-        """Return what a name is bound to, or the contents of a container."""
-        known: dict[Any, Any] = self.names if isinstance(owner, str) else self.heap
-        return known.get(owner, v.Unbound())
-
-    def put(self, owner: Any, thing: Any) -> None:
-        """Set what a name is bound to, or the contents of a container as they are."""
-        known: dict[Any, Any] = self.names if isinstance(owner, str) else self.heap
-        known.update({owner: thing})
+    def of(self, owner: object) -> dict[Any, Any]:
+        """Return the map of a name or of a container."""
+        return self.names if isinstance(owner, str) else self.heap
 
 
 class Unjoinable(Exception):
-    """Two things that no common type describes."""
-
-    def __init__(self, one: v.Thing, other: v.Thing) -> None:
-        super().__init__(f"{v.kind_of(one)} and {v.kind_of(other)}")
-        self.one, self.other = one, other
+    """Two things, its arguments, have no type that describes both."""
 
 
 class Retry(Exception):
-    """A plan has learnt something: read its loop again."""
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__("read the loop again")
-        self.plan = plan
+    """A plan, its argument, has learnt something: read its loop again."""
 
 
 def convert(build: Builder, x: ir.Operand, type: Scalar) -> ir.Operand:
@@ -340,13 +326,15 @@ class _Branch:
         shared = {c: x for c, x in one.heap.items() if c in two.heap}
         state = reader.state = State({}, {}, v.Heap(shared))
         for owner in (*names, *shared):
-            a, b = one.get(owner), two.get(owner)
+            a, b = (end.of(owner).get(owner, v.Unbound()) for end in self.ends)
             try:
-                state.put(owner, self.join((owner,), a, b))
+                joined = self.join((owner,), a, b)
             except Unjoinable as clash:
-                if not isinstance(a, v.Unbound) and not isinstance(b, v.Unbound):
-                    poison = reader.clash(label((owner,)), clash)
-                    state.put(owner, poison if isinstance(owner, str) else a)
+                if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
+                    continue
+                poison = reader.clash(label((owner,)), clash)
+                joined = poison if isinstance(owner, str) else a
+            state.of(owner).update({owner: joined})  # not a change of what it holds
         result = None
         if results[0] is not None and results[1] is not None:
             result = self.join(("",), *results)

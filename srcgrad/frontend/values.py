@@ -100,11 +100,10 @@ class Record(Cell):
 
 
 class Gone(Exception):
-    """The contents of a cell are not known: what may be the same was changed."""
+    """The contents of a cell, its argument, are not known.
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell.name)
-        self.cell = cell
+    What may be the same container was changed.
+    """
 
 
 class Heap(dict[Cell, Any]):
@@ -238,29 +237,22 @@ def roots_of(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Root]:
             yield leaf.root.memory
 
 
+_KINDS: dict[Any, str] = {
+    "float64": "number", "int64": "integer", Ref: "list", ListCell: "list",
+    tuple: "list", DictCell: "dict", Closure: "function", Bound: "function",
+    SliceValue: "slice",
+}  # fmt: skip
+
+
 def kind_of(thing: Thing) -> str:
     """Name a thing's kind in words, for messages."""
     match thing:
         case Const() | Value():
-            words = {"float64": "number", "float32": "float32", "int64": "integer"}
-            return words.get(thing.type.dtype, thing.type.dtype)
-        case Ref(type=ListOf()):
-            return "list"
-        case Ref():
+            return _KINDS.get(thing.type.dtype, thing.type.dtype)
+        case Ref(type=Array() | Scalar()):
             return f"{thing.type.dtype} array of rank {thing.type.rank}"
-        case Tuple():
-            return "tuple"
-        case ListCell() | tuple():
-            return "list"
-        case DictCell():
-            return "dict"
         case Record():
             return thing.cls.__name__
-        case Static(value=None):
-            return "None"
         case Static():
-            return type(thing.value).__name__
-        case Closure() | Bound():
-            return "function"
-        case _:
-            return type(thing).__name__.lower().removesuffix("value")
+            return "None" if thing.value is None else type(thing.value).__name__
+    return _KINDS.get(type(thing), type(thing).__name__.lower())
