@@ -492,7 +492,7 @@ class Reader:
         place, dead = self.build.loc, self.dead
         found = len(self.problems)
         self.run(body)
-        self.build.loc = place
+        self.build.loc, frame.names = place, self.state.names  # for closures
         self.frames.pop()
         self.state.names = self.frames[-1].names if self.frames else self.state.names
         if self.frames and self.dead and not dead:

@@ -355,3 +355,21 @@ def helper_result_dropped(x):
     scale_in_place(y[1:], 2.0)
     softplus(x)
     return sum([softplus(v) for v in y]) + scale_in_place(x, x[3])
+
+
+# Functions that return functions: each remembers the names of its own call.
+@case(lambda rng: (near(rng, 1.2, 0.7),))
+def functions_that_remember(x):
+    def scaled(RATE):
+        RATE = RATE + x[1]
+
+        def inner(y):
+            return RATE * y * y
+
+        return inner
+
+    def twice(f):
+        return lambda y: f(f(y))
+
+    one, other = scaled(2.0), scaled(0.3)
+    return one(x[0]) + twice(twice(np.sin))(other(x[1]))
