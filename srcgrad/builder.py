@@ -251,13 +251,15 @@ class Builder:
             return None
         return self.op("add" if form.const > 0 else "sub", here, abs(form.const))
 
-    def cast(self, x: Operand, dtype: str) -> Operand:
-        """Return an operand in a dtype."""
-        if x.type.dtype == dtype:
+    def cast(self, x: Operand, dtype: str, python: bool | None = None) -> Operand:
+        """Return an operand in a dtype, of Python's own or NumPy's if that matters."""
+        if x.type.dtype == dtype and python in (None, x.type.python):
             return x
-        if isinstance(x, Const):
-            return Const(x.value, Scalar(dtype))
-        out: Operand = self.op("cast", x, dtype=dtype)
+        if isinstance(x, Const) and (python is None or (python and x.type.python)):
+            kinds: dict[str, type[float]] = {"float": float, "bool": bool}
+            value = kinds.get(dtype.rstrip("1234568"), int)(x.value)
+            return Const(value, Scalar(dtype, bool(python)))
+        out: Operand = self.op("cast", x, dtype=dtype, python=bool(python))
         return out
 
     def fit(self, g: Operand, type: Type) -> Operand:

@@ -197,7 +197,7 @@ def apply_row(
         attrs["via"] = via
         dtype = dtype_of(reader, bound.get("dtype") or Static(None))
         if dtype is not None and "dtype" not in row.attrs:
-            operands[0] = cast(reader, operands[0], dtype)
+            operands[0] = reader.build.cast(operands[0], dtype, False)
         if not operands[0].type.rank and row.kind != "elementwise":
             return _of_number(reader, row, operands[0])
     axis = attrs.get("axis", row.attrs.get("axis"))
@@ -252,16 +252,6 @@ def array_ref(reader: build.Reader, thing: Thing) -> Ref:
     raise reader.problem("SG402", f"an array is needed, not a {v.kind_of(thing)}")
 
 
-def cast(
-    reader: build.Reader, operand: Operand, dtype: str, python: bool = False
-) -> Operand:
-    """Cast a number or an array."""
-    if operand.type.dtype == dtype and operand.type.python == python:
-        return operand
-    out: Operand = reader.build.op("cast", operand, dtype=dtype, python=python)
-    return out
-
-
 # what definitions of the prelude ask
 
 
@@ -272,7 +262,7 @@ _PRELUDE = "srcgrad.ops.prelude"
 def _typed(reader: build.Reader, x: Thing, dtype: Any, python: Any = False) -> Thing:
     operand = reader.operand(x)
     name = dtype_of(reader, dtype) or operand.type.dtype
-    made = cast(reader, operand, name, calls.static(reader, python))
+    made = reader.build.cast(operand, name, calls.static(reader, python))
     return x if made is operand else reader.thing(made)
 
 

@@ -180,7 +180,7 @@ def _push(reader: Reader, cell: v.Cell, ref: v.Ref, value: v.Thing) -> None:
                 "SG402", f"the list holds items of type {wide}",
                 "begin with an item of this type",
             )  # fmt: skip
-        operand = state.convert(reader.build, operand, item)
+        operand = reader.build.cast(operand, item.dtype, item.python)
     else:
         for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
             reader.build.same(mine, theirs, "a growing list holds arrays of one shape")

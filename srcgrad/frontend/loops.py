@@ -225,7 +225,7 @@ class _Loop:
             thing = self.reader.operand(thing)
         if v.is_operand(thing):
             type = self.plan.get(("type", key), thing.type)
-            return self.slot(key, st.convert(self.build, thing, type), type)
+            return self.slot(key, self.build.cast(thing, type.dtype, type.python), type)
         if isinstance(thing, v.Ref) and not rebound and ("place", key) in self.plan:
             return st.places(self.build, self.enter, key, thing)
         if isinstance(thing, v.Ref | v.Cell) and rebound:
@@ -352,7 +352,7 @@ class _Loop:
             joined: Any = join(slot.inn.type, number.type)  # type: ignore[arg-type]
             if joined != slot.inn.type:
                 self.learn("type", key, value=joined)
-            slot.yld = st.convert(self.build, number, joined)
+            slot.yld = self.build.cast(number, joined.dtype, joined.python)
             return slot.after()
         owned = isinstance(inside, v.Cell | v.Ref) and type(inside) is type(end)
         arrays = owned and isinstance(inside, v.Ref)

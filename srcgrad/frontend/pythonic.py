@@ -11,7 +11,7 @@ import numpy as np
 from srcgrad.builder import const
 from srcgrad.frontend import build, calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
-from srcgrad.frontend.library import HANDLERS, Handler, cast, handles
+from srcgrad.frontend.library import HANDLERS, Handler, handles
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Value
 
@@ -39,7 +39,7 @@ def _number(kind: type) -> Handler:
         operand = reader.operand(indexing.single(reader, x, what))
         if kind is int and operand.type.dtype.startswith("float"):
             return reader.thing(reader.build.op("to_int", operand))
-        return cast(reader, operand, f"{kind.__name__}64", True)
+        return reader.build.cast(operand, f"{kind.__name__}64", True)
 
     return made
 

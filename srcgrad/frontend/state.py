@@ -17,7 +17,7 @@ from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.frontend import lists
 from srcgrad.frontend import values as v
-from srcgrad.types import Array, Scalar, Type, join
+from srcgrad.types import Array, Type, join
 from srcgrad.walk import mapped, operands
 
 if TYPE_CHECKING:
@@ -50,17 +50,6 @@ class Unjoinable(Exception):
 
 class Retry(Exception):
     """A plan, its argument, has learnt something: read its loop again."""
-
-
-def convert(build: Builder, x: ir.Operand, type: Scalar) -> ir.Operand:
-    """Return a scalar as a `type`, by a cast if it is not one."""
-    if x.type == type:
-        return x
-    if isinstance(x, ir.Const) and type.python and x.type.python:
-        kinds: dict[str, Callable[[Any], Any]] = {"float64": float, "int64": int}
-        return ir.Const(kinds.get(type.dtype, bool)(x.value), type)
-    out: ir.Operand = build.op("cast", x, dtype=type.dtype, python=type.python)
-    return out
 
 
 # Parts of things, by key: a name or container, then where the part is inside it.
@@ -287,7 +276,7 @@ class _Branch:
         for arm, x in enumerate((a, b)):
             with self.at_end(arm):
                 number = self.reader.operand(x)
-                numbers.append(convert(self.build, number, type_))
+                numbers.append(self.build.cast(number, type_.dtype, type_.python))
         return self.merge(numbers[0], numbers[1], type_, label(key))
 
     def owners(self, key: Key, *things: Any) -> Any:
