@@ -132,13 +132,14 @@ class Call:
         """Return the value of a leaf that must be known while compiling."""
         return calls.static(self.reader, self.leaves[name])
 
-    def operands(self, *readings: Reading) -> list[Operand]:
-        """Return the leaves, then what functions capture."""
+    def operands(self, reading: Reading) -> list[Operand]:
+        """Return the leaves, then what a function captures."""
         found = list(self.leaves.values())
-        for reading in readings:
-            for c in reading.captures:
-                thing = calls.captured(self.reader, c.place, c.leaf)
-                flatten(self.reader, thing, found, self.array)
+        for c in reading.captures:
+            thing = calls.captured(self.reader, c.place, c.leaf)
+            flatten(self.reader, thing, found, self.array)
+        self.reader.statics.extend(reading.statics)
+        self.reader.effects = self.reader.effects or reading.effects
         return found
 
     def array(self, thing: Thing) -> Operand:
@@ -161,8 +162,6 @@ def splice_call(
     if made.written and len(set(arrays)) < len(arrays):
         what = f"`{made.source.name}` writes to an array that it is given twice"
         raise reader.problem("SG403", what, "pass a copy")
-    reader.statics.extend(reading.statics)
-    reader.effects = reader.effects or reading.effects
     results = splice(reader.build, reading.function, operands)
 
     def leaf(form: Tree, name: str) -> Thing:

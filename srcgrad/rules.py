@@ -1,9 +1,9 @@
 """Derivative rules of the user's own, as functions in plain NumPy.
 
-A function with a rule becomes a row of the table when it is called with arguments of a
-kind: its rule is read like any function, and written into the adjoint where the row's
-cotangent is asked for. When nothing is to be differentiated any more, the function's
-own statements take the row's place.
+Where a function with a rule is called its statements are written, and what they return
+goes through a row of the table that is made for the rule: its value is its first
+operand, and its cotangent goes past that to the arguments, by the rule, which is read
+like any function. When nothing is to be differentiated any more, the row is a copy.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from srcgrad.clone import result_type, splice
+from srcgrad.clone import splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.frontend import calls
-from srcgrad.frontend.entry import Reading
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
@@ -26,7 +25,6 @@ from srcgrad.ops.table import ROWS, Row
 from srcgrad.ops.terms import Term
 from srcgrad.options import Options
 from srcgrad.source import read_source
-from srcgrad.specialise import BODIES
 from srcgrad.trees import Node, type_of_leaf
 from srcgrad.walk import free_values
 
@@ -47,7 +45,6 @@ class CustomVjp:
         self.primal = function
         self._value = Differentiated(function, "value", Options())
         self._rule: Differentiated | None = None
-        self._rows: dict[Any, str] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the plain function."""
@@ -63,7 +60,6 @@ class CustomVjp:
         """
         read_source(rule)
         self._rule = Differentiated(rule, "value", Options())
-        self._rows = {}
         return rule
 
     def __srcgrad__(
@@ -100,15 +96,16 @@ class CustomVjp:
         forms = form.items if isinstance(form, Node) else (form,)
         if len(forms) != len(specs) or any(isinstance(f, Node) for f in forms):
             raise refuse("has a rule that must return one cotangent for each argument")
-        # The place of each argument's cotangent among the results of the rule.
-        pairs = zip(forms, specs, strict=True)
-        given = [form for form, spec in pairs if spec[0] != "static"]
-        places = [form[1] if form[0] == "leaf" else None for form in given]
-        operands = call.operands(made.reading, rule.reading)
-        key = (made, rule, len(operands))
-        if key not in self._rows:
-            self._rows[key] = _row(name, made.reading, rule.reading.function, places)
-        thing: Thing = reader.thing(reader.build.op(self._rows[key], *operands))
+        given, body = call.operands(made.reading), made.reading.function
+        (value,) = splice(reader.build, body, given)
+        if "row" not in rule.made:
+            # The place of each argument's cotangent among the results of the rule.
+            pairs = zip(forms, specs, strict=True)
+            moved = [form for form, spec in pairs if spec[0] != "static"]
+            places = [form[1] if form[0] == "leaf" else None for form in moved]
+            rule.made["row"] = _row(name, rule.reading.function, places)
+        operands = value, *call.operands(rule.reading)
+        thing: Thing = reader.thing(reader.build.op(rule.made["row"], *operands))
         return thing
 
 
@@ -157,28 +154,24 @@ def register_vjp(function: Callable[..., Any], rule: Callable[..., Any]) -> None
     calls.HOOKS[id(function)] = made.__srcgrad__
 
 
-def _row(name: str, of: Reading, rule: Function, places: list[int | None]) -> str:
-    """Enter a row for one kind of arguments and return its name.
+def _row(name: str, rule: Function, places: list[int | None]) -> str:
+    """Enter a row for a rule and return its name.
 
-    Its operands are the arguments, what the function captures, and what the rule
-    captures; `places` says where the cotangent of each argument is among the rule's
-    results.
+    Its operands are the value, the arguments, and what the rule captures; `places` says
+    where the cotangent of each argument is among the rule's results.
     """
     row = f"custom_{name if name.isidentifier() else 'function'}_{next(_COUNT)}"
-    count, own = len(places), len(of.leaves)
+    used = free_values(rule.body.stmts, rule.results)
 
     def pull(g: Term, z: Term, x: Sequence[Term]) -> list[Term | None]:
-        given = [g.value, z.value, *(t.value for t in (*x[:count], *x[own:]))]
+        pairs = zip(rule.params, (g, z, *x), strict=True)
+        given = [term.value if p in used else g.value for p, term in pairs]
         results = splice(g.build, rule, given)
         found = [None if k is None else Term(results[k], g.build) for k in places]
-        return found + [None] * (len(x) - count)
+        return found + [None] * (len(x) - len(places))
 
-    needs_value = rule.params[1] in free_values(rule.body.stmts, rule.results)
     ROWS[row] = Row(
-        row, ("*x",), "custom",
-        lambda shapes, _, attrs: result_type(shapes, of.function, attrs["args"][:own]),
-        vjp={"x": pull if needs_value else lambda g, x: pull(g, g, x)},
-        spell=name, cost=50,
+        row, ("y", "*x"), "custom", lambda _, types, attrs: types[0], vjp={"x": pull},
+        cost=50,
     )  # fmt: skip
-    BODIES[row] = of.function
     return row

@@ -20,7 +20,6 @@ from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
 from srcgrad.analyses.activity import find_cut
 from srcgrad.arguments import Signature, Specs
-from srcgrad.clone import expand
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
@@ -38,9 +37,6 @@ M = TypeVar("M", bound=Callable[..., Any])
 Ones = dict[str, int]  # which of the lengths that meet at a place is one
 Names = tuple[str, ...]
 NONE = ("static", Known(None))
-
-# What the rows of functions with rules of the user's stand for, see rules.py.
-BODIES: dict[str, Function] = {}
 
 
 class Program(NamedTuple):
@@ -239,7 +235,7 @@ class Specialisation:
     @once
     def final(self, function: Function) -> Function:
         """Return a function without the lengths that only its adjoint would ask for."""
-        return run_passes(expand(function, BODIES), FINAL)
+        return run_passes(function, FINAL)
 
     @once
     def code(self, function: Function) -> Any:

@@ -1319,6 +1319,45 @@ def test_register_vjp() -> None:
         register_vjp(np.sin, lambda g, z, x: g)
 
 
+steep = True
+
+
+def test_flags_that_a_function_with_a_rule_reads_may_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @custom_vjp
+    def square(x: Any) -> Any:
+        return x * x if steep else 3.0 * x
+
+    @square.defvjp
+    def square_vjp(g: Any, z: Any, x: Any) -> Any:
+        return 2 * g * x if steep else 3.0 * g
+
+    gradient = value_and_grad(lambda x: 1.0 * square(x), **PYTHON)
+    assert gradient(5.0) == (25.0, 10.0)
+    monkeypatch.setitem(globals(), "steep", False)
+    assert gradient(5.0) == (15.0, 3.0)
+
+
+def test_the_value_of_a_function_with_a_rule_is_an_array_of_its_own() -> None:
+    @custom_vjp
+    def same(x: Any) -> Any:
+        return x
+
+    @same.defvjp
+    def same_vjp(g: Any, z: Any, x: Any) -> Any:
+        return 5.0 * g
+
+    def f(x: Any) -> Any:
+        y = same(same(x * 1.0) * 1.0)
+        z = same(y)
+        z = np.where(z > 0, z, z)
+        z[0] = 0.0
+        return np.sum(z) + y[0]
+
+    assert grad(f, **PYTHON)(x3()).tolist() == [25.0, 125.0, 125.0]
+
+
 # Start-up
 
 

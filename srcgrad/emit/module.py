@@ -20,7 +20,6 @@ from srcgrad.emit.python import WIDTH, emit_python
 from srcgrad.emit.writer import Line
 from srcgrad.errors import Location
 from srcgrad.ir import NOWHERE, Function
-from srcgrad.ops.table import ROWS
 from srcgrad.source import FunctionSource, statement_text
 
 
@@ -125,7 +124,6 @@ def _imports(name: str, text: str, alias: dict[str, str]) -> list[str]:
             lines.append(f"import {module}" + (f" as {own}" if own != module else ""))
     # What is called by a bare name is a helper, but for Python's own and the user's.
     known = {name, *dir(builtins), *keyword.kwlist}
-    known |= {str(row.spell) for row in ROWS.values() if row.kind == "custom"}
     needed = set(re.findall(r"(?<![\w.])([a-z]\w*)\(", text)) - known
     if needed:
         lines.append(

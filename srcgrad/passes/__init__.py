@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from srcgrad.errors import BackendError
 from srcgrad.ir import Function
+from srcgrad.passes.custom_rules import drop_rules as drop_rules
 from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies as elide_copies
 from srcgrad.passes.entry_checks import drop_entry_checks as drop_entry_checks
@@ -26,7 +27,7 @@ def keep_lengths(function: Function) -> Function:
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
 PIPELINE: list[Pass] = [factor_carries, keep_lengths, elide_copies]
-FINAL: list[Pass] = [remove_dead_code]
+FINAL: list[Pass] = [drop_rules, remove_dead_code]
 
 
 def run_passes(
