@@ -218,7 +218,7 @@ def outcome(call: Callable[..., Any], *given: Any) -> Outcome:
 def same(one: Outcome, other: Outcome) -> bool:
     """Tell whether two outcomes agree."""
     if one[0] != other[0] or len(one) == 1:
-        return one[0] == other[0]
+        return bool(one[0] == other[0])
     return all(
         np.allclose(a, b, rtol=1e-9, equal_nan=True)
         for a, b in zip(one[1:], other[1:], strict=True)
