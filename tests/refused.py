@@ -137,6 +137,13 @@ REFUSED: dict[str, Refused] = {
     "SG306_parallel": Refused(body("return x"), options={"parallel": True}),
     # SG4: names, types, memory
     "SG401_never_bound": Refused(body("return x * scale")),
+    "SG401_bound_later": Refused(
+        body("y = scale * x", "scale = 2.0", "return y", head="scale = 9.0\n\n\n")
+    ),
+    "SG401_bound_later_outside": Refused(
+        body("def half(z):", "    return scale * z", "y = half(x)", "scale = 2.0",
+             "return y * scale", head="scale = 9.0\n\n\n")
+    ),
     "SG402_paths": Refused(
         body("if x[0] > 0:", "    y = x", "else:", "    y = 1.0", "return np.sum(y)"),
         (X,),

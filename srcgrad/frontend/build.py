@@ -49,11 +49,13 @@ class NeedStatic(Exception):
 class Frame:
     """One function being read: its source, names, and what is alive where.
 
+    `local` are the names that it or a function around it binds anywhere: never globals.
     `called` is an inner function, `site` the call that one of the library is read for.
     """
 
     source: FunctionSource
     live: Liveness
+    local: frozenset[str]
     outer: dict[str, v.Thing]
     called: v.Closure | None
     site: ast.AST | None
@@ -480,7 +482,13 @@ class Reader:
             body, live = tree, Liveness(tree)  # regular statements
         if self.frames:
             self.frames[-1].names = self.state.names
-        frame = Frame(source, live, outer or {}, called, site)
+        local, outer = live.bound, outer or {}
+        if called is not None:
+            outer = {name: outer[name] for name in outer.keys() - local}
+            local |= called.frame.local
+        elif isinstance(node, list):  # a comprehension
+            local |= self.frames[-1].local
+        frame = Frame(source, live, local, outer, called, site)
         self.frames.append(frame)
         for part, (code, what, help, note) in outside(source.node) if own else ():
             with self.at(part):

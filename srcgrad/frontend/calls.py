@@ -37,12 +37,12 @@ DOORS = {"grad", "value_and_grad", "differentiable"}
 
 def outer_name(reader: build.Reader, frame: build.Frame, name: str) -> Thing:
     """Return what a closure variable, global or builtin means."""
-    place = frame.source.place(name)
+    place = None if name in frame.local else frame.source.place(name)
     if place is not None:
         if frame.site is not None:
             return lift(reader, place.fetch())
         return captured(reader, place, name)
-    if name in vars(builtins):
+    if name in vars(builtins) and name not in frame.local:
         return lift(reader, vars(builtins)[name])
     helps = suggest(name, [*reader.state.names, *frame.source.function.__globals__])
     raise reader.problem("SG401", f"`{name}` is not bound here", *helps)

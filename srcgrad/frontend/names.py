@@ -39,11 +39,15 @@ def loaded(node: ast.AST) -> Names:
 
 
 class Liveness:
-    """Names alive after each statement of a function, and at the head of each loop."""
+    """Names alive after each statement of a function, and at the head of each loop.
+
+    `bound` are the names that it binds anywhere.
+    """
 
     def __init__(self, body: list[ast.stmt]) -> None:
         nodes = [node for stmt in body for node in ast.walk(stmt)]
         scopes = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.Lambda)]
+        self.bound = assigned(body)
         self.captured = Names().union(*map(loaded, scopes))
         self.after: dict[int, Names] = {}
         self.head: dict[int, Names] = {}
