@@ -94,22 +94,20 @@ def measure_lengths(function: Function, settled: Container[Value]) -> Function:
     ) -> tuple[Stmt, ...]:
         made: list[Stmt] = []
 
-        def length(value: Value, axis: int, dim: Dim) -> Dim:
-            if all(atom in known for atom, _ in dim.terms):
-                return dim
-            if dim not in known:
-                atom = Value("n", INT)
-                known[atom], known[dim] = None, Dim.of(atom)
-                made.append(Op("dim", (value,), (atom,), {"axis": axis}))
-            found: Dim = known[dim]
-            return found
-
         def define(values: Sequence[Value]) -> None:
             known.update(dict.fromkeys(values))
             for value in values:
-                if isinstance(value.type, Array) and value not in settled:
-                    dims = [length(value, k, d) for k, d in enumerate(value.type.dims)]
-                    value.type = replace(value.type, dims=tuple(dims))
+                if not isinstance(value.type, Array) or value in settled:
+                    continue
+                dims = value.type.dims
+                for axis, dim in enumerate(dims):
+                    if dim not in known and any(a not in known for a, _ in dim.terms):
+                        atom = Value("n", INT)
+                        known[atom], known[dim] = None, Dim.of(atom)
+                        made.append(Op("dim", (value,), (atom,), {"axis": axis}))
+                value.type = replace(
+                    value.type, dims=tuple(known.get(d, d) for d in dims)
+                )
 
         def inside(given: Sequence[Value], block: Block) -> Block:
             return Block(measured(block.stmts, given, {**known}))

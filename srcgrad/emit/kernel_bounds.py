@@ -18,17 +18,13 @@ from typing import Any
 
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Assert, Const, For, If, Loop, Op, Operand, Stmt, Value, While
+from srcgrad.ops.table import ANY_BITS, LENGTH_BITS, ROWS, length_bits
 from srcgrad.types import Dim
 from srcgrad.walk import every, handed
 
-_LENGTHS = {"dim", "length", "slice_length", "range_length"}
 _ONE = Dim(1)
 _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
 _DEPTH = 8  # of a proof
-
-_COUNT = 48  # bits: no array is longer, and no loop turns more often
-_ANY = 63
-_SAME = {"neg", "pos", "absolute", "copy", "max2", "min2", "maximum", "minimum", "cast"}
 
 
 class Bounds:
@@ -97,7 +93,7 @@ class Bounds:
             return [own]
         if not isinstance(made, Op) or made.out.type.dtype != "int64":
             return []
-        if made.row in _LENGTHS:
+        if ROWS[made.row].bits is length_bits:
             return [own]
         if made.row in ("max2", "min2"):
             sign = 1 if made.row == "max2" else -1
@@ -153,17 +149,17 @@ class Bounds:
     def overflows(self, op: Op) -> bool:
         """Tell whether an operation on Python ints may leave 64 bits."""
         python = op.out.type.python and op.out.type.dtype == "int64"
-        return python and self._result(op) >= _ANY
+        return python and self._result(op) >= ANY_BITS
 
     def bits(self, x: Operand) -> float:
         """Return the bits that the absolute value of a number can take."""
         if isinstance(x, Const):
             return int(x.value).bit_length()
         if x.type.dtype != "int64":
-            return 1 if x.type.dtype == "bool" else _ANY
+            return 1 if x.type.dtype == "bool" else ANY_BITS
         if x not in self._bits:
-            self._bits[x] = _ANY  # in a circle nothing else is certain
-            self._bits[x] = min(self._of(x), _ANY)
+            self._bits[x] = ANY_BITS  # in a circle nothing else is certain
+            self._bits[x] = min(self._of(x), ANY_BITS)
         return self._bits[x]
 
     def _of(self, x: Value) -> float:
@@ -171,19 +167,19 @@ class Bounds:
             case Op():
                 return self._result(made)
             case For() if x is made.var:
-                turns = _COUNT + self.bits(made.step) + 1
+                turns = LENGTH_BITS + self.bits(made.step) + 1
                 return max(self.bits(made.start), min(self.bits(made.stop), turns)) + 1
             case For() | While() if x is made.trips:
-                return _COUNT
+                return LENGTH_BITS
             case For() | While():
                 (c,) = (c for c in made.carries if x in (c.inn, c.out))
                 first, step = self.bits(c.init), self._step(c.yld, c.inn)
                 if step == math.inf:
                     return max(first, self.bits(c.yld))
-                return max(first, _COUNT + step + 1) + 1
+                return max(first, LENGTH_BITS + step + 1) + 1
             case If():
                 return max(self.bits(a) for a, out in handed(made) if out is x)
-        return _ANY
+        return ANY_BITS
 
     def _step(self, x: Operand, start: Value) -> float:
         """Return the bits of what is added to a value; infinite if it is no sum."""
@@ -205,20 +201,4 @@ class Bounds:
         return max(parts, default=math.inf) + 1
 
     def _result(self, op: Op) -> float:
-        args = [self.bits(a) for a in op.args if not a.type.rank]
-        match op.row:
-            case "add" | "sub":
-                return max(args) + 1
-            case "mul":
-                return sum(args)
-            case "mod" | "floordiv":
-                return args[op.row == "mod"]
-            case "where":
-                return max(args[1:])
-            case "pow" if isinstance(op.args[1], Const):
-                return args[0] * max(int(op.args[1].value), 1)
-            case row if row in _LENGTHS:
-                return _COUNT
-            case row if row in _SAME:
-                return max(args)
-        return _ANY
+        return ROWS[op.row].bits([self.bits(a) for a in op.args if not a.type.rank], op)

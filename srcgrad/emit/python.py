@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from srcgrad import ir
@@ -15,6 +15,7 @@ from srcgrad.emit.writer import Line, Writer
 from srcgrad.ir import Operand, Path, Value
 from srcgrad.ops.table import ROWS
 from srcgrad.types import ListOf, Scalar
+from srcgrad.walk import operands
 
 WIDTH = 88
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
@@ -131,7 +132,9 @@ class _Readable(Writer):
                 changed = self.changed(self.folded(s.value), place)
                 sign, value = changed or ("", self.show(s.value).text)
                 self.line(f"{self.target(s.base, s.path, sign)} {sign}= {value}")
-            case ir.Accumulate() | ir.Take() if _repeats(s.path):
+            case ir.Accumulate() | ir.Take() if any(
+                x.type.rank and x.type.dtype != "bool" for x in operands(s.path)
+            ):  # numbers may repeat
                 given = f"{self.place(s.base, s.path[:-1]).text}, {self.picked(s.path)}"
                 if isinstance(s, ir.Take):
                     self.line(f"{self.naming[s.value]} = take_last({given})")
@@ -183,12 +186,3 @@ class _Readable(Writer):
         else:
             self.line(f"if not {cond.at(ATOM)}:")
             self.line(f"    raise {s.exception}({s.message!r})")
-
-
-def _repeats(path: Path) -> bool:
-    """Tell whether a path picks by numbers, which may repeat."""
-    items: Iterable[Any] = (i for s in path if isinstance(s, ir.Index) for i in s.items)
-    return any(
-        isinstance(i, Value) and i.type.rank > 0 and i.type.dtype != "bool"
-        for i in items
-    )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from srcgrad.ir import Const, Op, Value
 from srcgrad.ops.table import (
+    ANY_BITS,
     Attrs,
     Shapes,
     Spell,
@@ -14,6 +15,7 @@ from srcgrad.ops.table import (
     dtype_text,
     elementwise,
     linear,
+    most_bits,
     np_dtype,
 )
 from srcgrad.types import Array, Scalar, Type, promote
@@ -55,27 +57,33 @@ def _nonzero(op: Op) -> str:
     return "ZeroDivisionError if {y} == 0" if python and not certain else ""
 
 
+def _sum_bits(args: list[float], op: Op) -> float:
+    return max(args) + 1
+
+
 elementwise("x + y", name="add", x="g", y="g", infer=_number,
             loop=bools("{x} | {y}", "{x} + {y}"),
             exact="rt_add({x}, {y}, {line})", callables=dotted("add"),
-            cost=0)  # fmt: skip
+            bits=_sum_bits, cost=0)  # fmt: skip
 elementwise("x - y", name="sub", x="g", y="-g", infer=_number,
             exact="rt_subtract({x}, {y}, {line})", callables=dotted("subtract"),
-            cost=0)  # fmt: skip
+            bits=_sum_bits, cost=0)  # fmt: skip
 elementwise("x * y", name="mul", x="g * y", y="g * x", infer=_number,
             loop=bools("{x} & {y}", "{x} * {y}"), exact="rt_multiply({x}, {y}, {line})",
-            callables=dotted("multiply"), cost=0)  # fmt: skip
+            callables=dotted("multiply"), bits=lambda args, op: sum(args),
+            cost=0)  # fmt: skip
 elementwise("x / y", name="div", x="g / y", y="-g * z / y", infer=_divide,
             callables=dotted("divide true_divide"), check=_nonzero)  # fmt: skip
 elementwise("-x", name="neg", x="-g", infer=_number,
             exact="rt_subtract(0, {x}, {line})", callables=dotted("negative"),
-            cost=0)  # fmt: skip
+            bits=most_bits, cost=0)  # fmt: skip
 elementwise("+x", name="pos", x="g", loop="{x}", infer=_number,
-            callables=dotted("positive"), cost=0)  # fmt: skip
+            callables=dotted("positive"), bits=most_bits, cost=0)  # fmt: skip
 elementwise("x // y", name="floordiv", infer=_number, callables=dotted("floor_divide"),
-            check=_nonzero)  # fmt: skip
+            bits=lambda args, op: args[0], check=_nonzero)  # fmt: skip
 elementwise("x % y", name="mod", x="g", y="-g * (x // y)", infer=_number,
-            callables=dotted("mod remainder"), check=_nonzero)  # fmt: skip
+            callables=dotted("mod remainder"), bits=lambda args, op: args[1],
+            check=_nonzero)  # fmt: skip
 
 
 def _pow_base(g, x, y, z):  # type: ignore[no-untyped-def]
@@ -120,10 +128,15 @@ def _pow_check(op: Op) -> str:
     return "ValueError if {y} < 0" if whole and isinstance(op.args[1], Value) else ""
 
 
+def _pow_bits(args: list[float], op: Op) -> float:
+    y = op.args[1]
+    return args[0] * max(int(y.value), 1) if isinstance(y, Const) else ANY_BITS
+
+
 elementwise("x ** y", name="pow", x=_pow_base, y=_pow_exponent, infer=_number,
             loop=_pow_loop, exact="rt_integer_power({x}, {y}, {line})",
             callables=(*dotted("power"), "math.pow"), check=_pow_check,
-            cost=5)  # fmt: skip
+            bits=_pow_bits, cost=5)  # fmt: skip
 
 for _name, _symbol, _ufunc in (
     ("lt", "<", "less"),
@@ -194,7 +207,7 @@ def _where_text(types: Sequence[Type], attrs: Attrs) -> str:
 
 elementwise("where(c, x, y)", x="where(c, g, 0)", y="where(c, 0, g)", infer=_where,
             spell=_where_text, loop="{x} if {c} else {y}",
-            callables=dotted("where"))  # fmt: skip
+            callables=dotted("where"), bits=lambda args, op: max(args[1:]))  # fmt: skip
 
 
 def _cast(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -215,7 +228,7 @@ def _cast_text(types: Sequence[Type], attrs: Attrs) -> str:
 
 
 elementwise("cast(x, dtype='float64', python=False)", x="g", loop="{x}",
-            infer=_cast, spell=_cast_text, cost=0)  # fmt: skip
+            infer=_cast, spell=_cast_text, bits=most_bits, cost=0)  # fmt: skip
 
 
 def _same(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -228,7 +241,7 @@ def _copy_text(types: Sequence[Type], attrs: Attrs) -> str:
 
 
 linear("copy(x)", _same, x="g", loop="{x}", spell=_copy_text,
-       callables=dotted("copy"), methods=("copy",))  # fmt: skip
+       callables=dotted("copy"), methods=("copy",), bits=most_bits)  # fmt: skip
 
 
 elementwise("stop_gradient(x)", loop="{x}", spell="stop_gradient", alias=True,

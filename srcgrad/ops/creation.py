@@ -13,6 +13,7 @@ from srcgrad.ops.table import (
     Spell,
     constant,
     dtype_text,
+    length_bits,
     linear,
     rule,
 )
@@ -217,7 +218,7 @@ def _slice_text(types: Types, attrs: Attrs) -> str:
 
 
 constant("dim(x, axis=0)", _length, shape_only=frozenset({"x"}), cost=0,
-         spell="{x}.shape[{axis}]",
+         spell="{x}.shape[{axis}]", bits=length_bits,
          kernel=lambda n, t, a: f"{n[0]}[{a.get('axis', 0)}]")  # fmt: skip
 constant("slice_length(n, *parts, given=(False, False, False))", _length,
-         spell=_slice_text, kernel=_slice_kernel)  # fmt: skip
+         spell=_slice_text, kernel=_slice_kernel, bits=length_bits)  # fmt: skip

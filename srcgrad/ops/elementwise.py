@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from srcgrad.ir import Op
-from srcgrad.ops.table import Attrs, Shapes, bools, dotted, elementwise
+from srcgrad.ops.table import Attrs, Shapes, bools, dotted, elementwise, most_bits
 from srcgrad.types import Scalar, Type
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
@@ -97,7 +97,7 @@ _function("erf(x)", "math.erf({x})", spell="math.erf", also=dotted("erf", "math"
 _function("erfc(x)", "math.erfc({x})", spell="math.erfc", also=dotted("erfc", "math"),
           x="-g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip
 
-elementwise("absolute(x)", x="g * sign(x)", loop="abs({x})", cost=0,
+elementwise("absolute(x)", x="g * sign(x)", loop="abs({x})", cost=0, bits=most_bits,
             exact="max({x}, rt_subtract(0, {x}, {line}))",
             spell=lambda _, a: "abs" if a.get("via") == "py" else "np.absolute",
             callables=(*dotted("absolute abs"), "builtins.abs"))  # fmt: skip
@@ -137,10 +137,10 @@ _BIGGER_Y = "where(y > x, g, where(x == y, 0.5 * g, 0))"
 _SMALLER_Y = "where(y < x, g, where(x == y, 0.5 * g, 0))"
 elementwise("maximum(x, y)", x=_BIGGER, y=_BIGGER_Y,
             loop=bools("{x} | {y}", "rt_maximum({x}, {y})"),
-            callables=dotted("maximum"))  # fmt: skip
+            callables=dotted("maximum"), bits=most_bits)  # fmt: skip
 elementwise("minimum(x, y)", x=_SMALLER, y=_SMALLER_Y,
             loop=bools("{x} & {y}", "rt_minimum({x}, {y})"),
-            callables=dotted("minimum"))  # fmt: skip
+            callables=dotted("minimum"), bits=most_bits)  # fmt: skip
 elementwise("fmax(x, y)", x="where(isnan(y), g, " + _BIGGER + ")",
             y="where(isnan(x), g, " + _BIGGER_Y + ")", loop="rt_fmax({x}, {y})",
             callables=dotted("fmax"))  # fmt: skip
@@ -154,9 +154,9 @@ elementwise("clip(x, lo, hi)", x="where((x >= lo) & (x <= hi), g, 0)",
             methods=("clip",))  # fmt: skip
 # Python's own max and min select the first of equals; `x if x >= y else y` says so.
 elementwise("max2(x, y)", x="where(y > x, 0, g)", y="where(y > x, g, 0)",
-            loop="{y} if {y} > {x} else {x}", spell="max")  # fmt: skip
+            loop="{y} if {y} > {x} else {x}", spell="max", bits=most_bits)  # fmt: skip
 elementwise("min2(x, y)", x="where(y < x, 0, g)", y="where(y < x, g, 0)",
-            loop="{y} if {y} < {x} else {x}", spell="min")  # fmt: skip
+            loop="{y} if {y} < {x} else {x}", spell="min", bits=most_bits)  # fmt: skip
 # Python scalars: round half to even, truncation, and the two roundings of `math`.
 elementwise("to_int(x)", loop="int({x})", spell="int", infer=_whole, takes="own",
             check=_too_large)  # fmt: skip

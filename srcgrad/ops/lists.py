@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srcgrad.ops.layout import np_dtype
-from srcgrad.ops.table import Attrs, Shapes, constant, rule
+from srcgrad.ops.table import Attrs, Shapes, constant, length_bits, rule
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type
 
 
@@ -46,12 +46,12 @@ def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 
 
 constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"}),
-         kernel=lambda n, t, a: f"len({n[0]})")  # fmt: skip
+         bits=length_bits, kernel=lambda n, t, a: f"len({n[0]})")  # fmt: skip
 constant("zeros_items(items)", _zero_items,
          spell="[np.zeros_like(v) for v in {items}]",
          kernel=lambda n, t, a: f"rt_zeros_items({n[0]})")  # fmt: skip
 constant("new_list(item=None)", _list_of, spell="[]", kernel=_empty_list)
-constant("range_length(start, stop, step)", _integer, cost=0,
+constant("range_length(start, stop, step)", _integer, cost=0, bits=length_bits,
          spell="len(range({start}, {stop}, {step}))",
          kernel=lambda n, t, a: f"rt_range_length({', '.join(n)})")  # fmt: skip
 rule("pack_list(items)", _packed, items="g", spell="np.array",

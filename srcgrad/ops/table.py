@@ -43,6 +43,10 @@ Infer = Callable[["Shapes", Sequence[Type], Attrs], Type]
 Spell = str | Callable[[Sequence[Type], Attrs], str]
 Loop = str | Callable[[Op], str]
 Kernel = Callable[[list[str], Sequence[Type], Attrs], str]
+Bits = Callable[[list[float], Op], float]
+
+ANY_BITS = 63
+LENGTH_BITS = 48  # no array is longer, and no loop turns more often
 
 
 class Shapes(Protocol):
@@ -90,6 +94,9 @@ class Row:
     that hold numbers or contiguous arrays (of `shape_only` operands, from the tuple of
     their lengths), their types and the attributes; with `transposed` a matrix may lie
     in Fortran order too.
+
+    `bits` are those that the absolute value of an integer result can take, by those of
+    its operands.
     """
 
     name: str
@@ -106,6 +113,7 @@ class Row:
     check: Callable[[Op], str] | None = None
     kernel: Kernel | None = None
     transposed: bool = False
+    bits: Bits = lambda args, op: ANY_BITS
     alias: bool = False
     sequence: bool = False
     cost: int = 1
@@ -251,6 +259,16 @@ def bilinear(signature: str, infer: Infer, **options: Any) -> Row:
 def rule(signature: str, infer: Infer, **options: Any) -> Row:
     """Enter any other differentiable row."""
     return _row(signature, "rule", infer, **options)
+
+
+def length_bits(args: list[float], op: Op) -> float:
+    """Return the bits of a length."""
+    return LENGTH_BITS
+
+
+def most_bits(args: list[float], op: Op) -> float:
+    """Return the bits of a result that is no larger than its largest operand."""
+    return max(args)
 
 
 def bools(bits: str, other: str) -> Loop:
