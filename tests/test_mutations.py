@@ -114,7 +114,7 @@ MUTATIONS = (
     ),
     Mutation(
         "view", storage.Storage, "need_path",
-        "for step in path)", "for step in path[:-1])",
+        "mapped(path, ", "mapped(path[:-1], ",
         ("overlap_with_own_reverse",),
     ),
     Mutation(

@@ -23,7 +23,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import outside
 from srcgrad.frontend.names import Liveness, assigned
 from srcgrad.frontend.normalize.jumps import normalize_jumps
-from srcgrad.frontend.state import Plan, State, Unjoinable, branch
+from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar
@@ -126,8 +126,12 @@ class Reader:
             node = frame.site
         return None, node
 
-    def clash(self, name: str, clash: Unjoinable) -> v.Thing:
-        """Note that a name has two kinds that cannot be joined."""
+    def clash(self, key: Key, clash: Unjoinable, known: Any = None) -> v.Thing:
+        """Note that a name has two kinds that cannot be joined; return what it is now.
+
+        A container still holds what is known, so that it can be read.
+        """
+        name = label(key)
         shown = "the result" if name.startswith(".") else name or "a container"
         source, bound = self.frames[-1].source, []
         for n in ast.walk(source.node):
@@ -143,7 +147,7 @@ class Reader:
             what = f"`{shown}` is a {one} on one path and a {other} on another"
             help = "give it one kind on every path, or use two names"
         self.problem("SG402", what, help, labels=sorted(bound))
-        return v.Poison()
+        return v.Poison() if isinstance(key[0], str) else known
 
     def raises(self, exception: str) -> v.Thing:
         """Note that what is being read raises, as plain Python does."""
@@ -307,9 +311,7 @@ class Reader:
                 f"{target.rank} is",
             )  # fmt: skip
         if isinstance(given, Array) and isinstance(target, Array):
-            for dims in zip(
-                target.dims[target.rank - given.rank :], given.dims, strict=True
-            ):
+            for dims in zip(target.dims[-extra:], given.dims, strict=True):
                 mine, theirs = map(self.build.resolve, dims)
                 if theirs.known != 1:
                     # What is stored into may not be the one of length one.
@@ -398,11 +400,8 @@ class Reader:
                 if isinstance(cond, ir.Const):  # known while compiling: one arm is left
                     self.run(stmt.body if cond.value else stmt.orelse)
                 else:
-                    body, orelse = (
-                        partial(self.run, b) for b in (stmt.body, stmt.orelse)
-                    )
-                    after = self.frames[-1].live.after[id(stmt)]
-                    branch(self, cond, body, orelse, after)
+                    arms = partial(self.run, stmt.body), partial(self.run, stmt.orelse)
+                    branch(self, cond, *arms, self.frames[-1].live.after[id(stmt)])
             case ast.For():
                 iteration.read_for(self, stmt)
             case ast.While():

@@ -282,7 +282,7 @@ def _choice(
     try:
         result = branch(reader, cond, then, orelse, None)
     except Unjoinable as clash:
-        return reader.clash("the expression", clash)
+        return reader.clash(("the expression",), clash)
     return v.Poison() if result is None else result
 
 

@@ -27,7 +27,7 @@ Form = tuple[str, Scalar | Array | None]
 
 def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form | None:
     """Return how a list must be kept at run time, if its ends have no common form."""
-    if not isinstance(cell, v.ListCell) or isinstance(before, dict):
+    if not isinstance(cell, v.ListCell) or isinstance(before, dict) or None in ends:
         return None
     stack = any(isinstance(end, dict) for end in ends)
     lengths = {len(end) if isinstance(end, tuple) else None for end in ends}

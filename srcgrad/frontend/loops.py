@@ -97,13 +97,11 @@ class _Loop:
         self.inner: dict[st.Key, v.Owner] = {}
         self.items: dict[v.Cell, Any] = {}  # what containers hold at the head
         self.after: dict[v.Cell, Any] = {}  # and after the loop
-        self.learnt = False
+        self.known = dict(plan)
 
     def learn(self, *fact: Any, value: Any = True) -> None:
         """Note a fact; `settle` reads the loop again if it is new."""
-        if self.plan.get(fact) != value:
-            self.plan[fact] = value
-            self.learnt = True
+        self.plan[fact] = value
 
     def settle(self) -> None:
         """Give this reading up if it has taught anything.
@@ -111,7 +109,7 @@ class _Loop:
         Raises:
             Retry: It has.
         """
-        if self.learnt:
+        if self.plan != self.known:
             raise st.Retry(self.plan)
 
     def facts(self, kind: str) -> list[tuple[Any, ...]]:
@@ -122,7 +120,7 @@ class _Loop:
         heads = self.enter_all()
         self.heap_in = dict(self.reader.state.heap)
         with self.build.block() as test:
-            cond = self.header.test() if self.header.test else None
+            cond: Any = self.header.test() if self.header.test else None
         var = ir.Value(self.header.variable, INT)
         with self.build.block() as stmts:
             for slot in self.slots.values():
@@ -136,7 +134,24 @@ class _Loop:
                 exit = None
             self.check_cells(heads)
             ends = self.leave(heads)
-        self.emit(var, cond, test, stmts, exit)
+        carries: list[ir.Carry] = []
+        names: dict[ir.Value, ir.Operand] = {}
+        for slot in self.slots.values():
+            if slot.yld is None or slot.yld is slot.inn:  # what it was before
+                names[slot.inn] = slot.init
+            else:
+                carries.append(ir.Carry(slot.init, slot.inn, slot.yld, slot.out))
+        rest: Any = tuple(carries), ir.Block(tuple(stmts)), exit, None, self.build.loc
+        loop: ir.Stmt = ir.While(ir.Block(tuple(test)), cond, *rest)
+        if self.header.bounds is not None:
+            loop = ir.For(var, *self.header.bounds, *rest)
+        self.build.emit(substitute(loop, names))
+        for carry in carries:
+            self.build.measure(carry.out)
+        for inn, init in names.items():
+            if inn.type == INT:
+                dim = self.build.dim(init)
+                self.reader.aliases[inn] = self.build.equal[inn] = dim
         state = self.reader.state
         lasting = self.header.live - self.header.carried
         state.names = {n: t for n, t in state.names.items() if n in lasting}
@@ -221,7 +236,7 @@ class _Loop:
             # The name is bound to numbers later on: nobody may see it written before.
             if thing.root in self.handing.kept:
                 clash = st.Unjoinable(thing, const(0.0))
-                return self.reader.clash(st.label(key), clash)
+                return self.reader.clash(key, clash, thing)
             thing = self.reader.operand(thing)
         if v.is_operand(thing):
             type = self.plan.get(("type", key), thing.type)
@@ -270,7 +285,7 @@ class _Loop:
             elif len(now) != len(before) or (
                 isinstance(before, dict) and now.keys() != before.keys()
             ):
-                what = "list" if isinstance(cell, v.ListCell) else "dict"
+                what = v.kind_of(cell)  # type: ignore[arg-type]
                 raise self.reader.problem(
                     "SG402", f"a {what} has other entries after a turn of the loop",
                     f"give the {what} all its entries before the loop",
@@ -293,7 +308,7 @@ class _Loop:
                 end = state.of(key[0]).get(key[0], inside)
                 ends[key] = self.close(key, inside, end)
             except st.Unjoinable as clash:
-                ends[key] = reader.clash(st.label(key), clash)
+                ends[key] = reader.clash(key, clash, inside)
             except v.Refused as problem:
                 refused = problem
         if len(self.facts("array")) > arrays:
@@ -379,33 +394,3 @@ class _Loop:
                 raise st.Unjoinable(inside, end)
             self.learn("array", key)
         return inside
-
-    # emitting
-
-    def emit(
-        self, var: ir.Value, cond: ir.Operand | None, test: list[ir.Stmt],
-        stmts: list[ir.Stmt], exit: ir.Operand | None,
-    ) -> None:  # fmt: skip
-        """Emit the loop; a slot that carries nothing is what it was before."""
-        build = self.build
-        carries: list[ir.Carry] = []
-        names: dict[ir.Value, ir.Operand] = {}
-        for slot in self.slots.values():
-            if slot.yld is None or slot.yld is slot.inn:
-                names[slot.inn] = slot.init
-            else:
-                carries.append(ir.Carry(slot.init, slot.inn, slot.yld, slot.out))
-        rest: Any = tuple(carries), ir.Block(tuple(stmts)), exit, None, build.loc
-        loop: ir.Stmt
-        if self.header.bounds is not None:
-            loop = ir.For(var, *self.header.bounds, *rest)
-        else:
-            assert cond is not None
-            loop = ir.While(ir.Block(tuple(test)), cond, *rest)
-        build.emit(substitute(loop, names))
-        for carry in carries:
-            build.measure(carry.out)
-        for inn, init in names.items():
-            if inn.type == INT:
-                self.reader.aliases[inn] = build.dim(init)
-                build.equal[inn] = build.dim(init)

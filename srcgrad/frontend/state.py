@@ -321,8 +321,7 @@ class _Branch:
             except Unjoinable as clash:
                 if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
                     continue
-                poison = reader.clash(label((owner,)), clash)
-                joined = poison if isinstance(owner, str) else a
+                joined = reader.clash((owner,), clash, a)
             state.of(owner).update({owner: joined})  # not a change of what it holds
         result = None
         if results[0] is not None and results[1] is not None:
@@ -383,13 +382,12 @@ def branch(
     forms: dict[Any, Any] = {}
     for cell, before in reader.state.heap.items():
         contents = [end.heap.get(cell) for end in ends]
-        if None not in contents and contents[0] is not contents[1]:
-            forms[cell] = lists.common_form(reader, cell, before, *contents)
-    if any(forms.values()):
+        if form := lists.common_form(reader, cell, before, *contents):
+            forms[cell] = form
+    if forms:
         back()
-        for cell, form in reversed(forms.items()):
-            if form is not None:
-                lists.reform(reader, cell, form)
+        for cell in reversed(forms):
+            lists.reform(reader, cell, forms[cell])
         return branch(reader, cond, then, orelse, live)
     joiner = _Branch(reader, ends, arms)
     result = joiner.states(live, results)

@@ -212,20 +212,14 @@ def leaves(
             yield key, thing
         case Cell():
             yield from leaves(heap.get(thing, ()), heap, (thing,))
-        case Maybe():
-            yield from leaves(thing.thing, heap, key)
-        case Bound():
-            yield from leaves(thing.owner, heap, key)
+        case Maybe(thing=inner) | Bound(owner=inner):
+            yield from leaves(inner, heap, key)
         case Closure():
             items = [i for i in thing.names.items() if not isinstance(i[1], Closure)]
         case dict():
             items = thing.items()
-        case Tuple():
-            items = enumerate(thing.items)
-        case Iter():
-            items = enumerate(thing.parts)
-        case tuple():
-            items = enumerate(thing)
+        case Tuple(items=held) | Iter(parts=held) | (tuple() as held):
+            items = enumerate(held)
     for k, item in items:
         yield from leaves(item, heap, (*key, k))
 
