@@ -56,6 +56,22 @@ def power(x, n):
 def loss(x, n):
     return power(x, n)
 """
+OWN = """\
+from dataclasses import dataclass
+
+
+{}
+class C:
+    a: float
+
+    {}
+
+
+def loss(x):
+    c = C(x)
+    {}
+    return c.a
+"""
 
 REFUSED: dict[str, Refused] = {
     # SG0: the function itself
@@ -68,6 +84,15 @@ REFUSED: dict[str, Refused] = {
     "SG003_edited": Refused(body("return x"), call=edited),
     # SG1: the language
     "SG101_with": Refused(body("with open(x) as f:", "    return x")),
+    "SG101_frozen": Refused(
+        OWN.format("@dataclass(frozen=True)", "def twice(self): ...", "c.a = 2.0 * x")
+    ),
+    "SG201_own_init": Refused(
+        OWN.format("@dataclass", "def __init__(self, a): self.a = 2.0 * a", "pass")
+    ),
+    "SG201_own_setattr": Refused(
+        OWN.format("@dataclass", "def __setattr__(self, name, value): ...", "pass")
+    ),
     "SG102_starred": Refused(body("return max(*x)"), (X,)),
     "SG103_recursion": Refused(POWER, (2.0, 3)),
     "SG103_inner": Refused(

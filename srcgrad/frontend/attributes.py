@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from srcgrad.ir import Const, Operand, Permute
 from srcgrad.source import Place
 from srcgrad.types import Array, Scalar
 
+_SLOT = MemberDescriptorType
 _NAMED = (type, FunctionType)  # they know the module they are from
 
 
@@ -28,14 +29,15 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
         case v.Static():
             return _static(reader, owner.value, name)
         case v.Record():
+            _plain(reader, owner, "__getattribute__")
             fields: dict[str, Thing] = reader.state.heap[owner]
-            if name in fields:
-                return fields[name]
             member = inspect.getattr_static(owner.cls, name, None)
-            if isinstance(member, FunctionType):
-                return Bound(owner, name)
             if isinstance(member, property) and member.fget is not None:
                 return calls.inline(reader, member.fget, [owner], {})
+            if name in fields:
+                return fields[name]
+            if isinstance(member, FunctionType):
+                return Bound(owner, name)
             if member is not None:
                 return _static(reader, owner.cls, name)
             what = f"`{owner.cls.__name__}` has no field `{name}`"
@@ -58,8 +60,39 @@ def put(reader: build.Reader, owner: Thing, name: str, value: Thing) -> None:
     if not isinstance(owner, v.Record):
         what = f"an attribute of a {v.kind_of(owner)} cannot be set"
         raise reader.problem("SG101", what)
+    member = inspect.getattr_static(owner.cls, name, None)
+    if isinstance(member, property) and member.fset is not None:
+        calls.inline(reader, member.fset, [owner, value], {})
+        return
+    _plain(reader, owner, "__setattr__")
+    if hasattr(type(member), "__set__") and not isinstance(member, _SLOT):
+        what = f"`{name}` of a `{owner.cls.__name__}` cannot be set"
+        raise reader.problem("SG101", what)
     heap = reader.state.heap
     heap[owner] = {**heap[owner], name: value}
+
+
+def _plain(reader: build.Reader, owner: v.Record, way: str) -> None:
+    """Refuse a class that says itself how fields are read or written."""
+    if getattr(owner.cls, way) is not getattr(object, way):
+        what = f"`{owner.cls.__name__}` has a `{way}` of its own"
+        raise reader.problem("SG101", what)
+
+
+def defined(cls: Any, name: str) -> FunctionType | None:
+    """Return the method of a class that its source text defines."""
+    member = getattr(cls, name, None)
+    if not isinstance(member, FunctionType):
+        return None
+    return None if member.__code__.co_filename == "<string>" else member
+
+
+def special(
+    reader: build.Reader, owner: Thing, name: str, *args: Thing
+) -> Thing | None:
+    """Call a special method, if the class of an object defines it."""
+    method = defined(getattr(owner, "cls", None), name)
+    return method and calls.inline(reader, method, [owner, *args], {})
 
 
 def _static(reader: build.Reader, value: Any, name: str) -> Thing:

@@ -13,12 +13,7 @@ import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import SrcgradError, suggest
-from srcgrad.frontend import (
-    build,
-    expressions,
-    iteration,
-    library,
-)
+from srcgrad.frontend import attributes, build, expressions, iteration, library
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
@@ -161,6 +156,8 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
         case v.Bound(owner=v.Record() as owner):
             function = getattr(owner.cls, callee.name)
             return inline(reader, function, [owner, *args], kwargs)
+        case v.Record() if attributes.defined(callee.cls, "__call__"):
+            return apply(reader, v.Bound(callee, "__call__"), args, kwargs)
         case v.Bound():
             return library.method(reader, callee.owner, callee.name, args, kwargs)
         case Static():
@@ -343,8 +340,12 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
     """Build a namedtuple or a dataclass out of its fields."""
     maker = next(vars(c) for c in cls.__mro__ if "__init__" in vars(c))
     made = getattr(maker.get("__dataclass_params__"), "init", False)
-    if not made and not hasattr(cls, "_fields"):
-        raise reader.problem("SG201", f"`{cls.__name__}` cannot be called here")
+    ways = ("__new__", "__init__", "__setattr__")
+    own = [n for n in ways if attributes.defined(cls, n)]
+    if own or not (made or hasattr(cls, "_fields")):
+        what = f"`{cls.__name__}` cannot be called here"
+        helps = [f"it has its own `{n}`: make it outside, and pass it" for n in own]
+        raise reader.problem("SG201", what, *helps)
     signature = with_defaults(inspect.signature(cls))
     values = named(reader, bound(reader, signature, args, kwargs, cls.__name__))
     if not made:
@@ -365,6 +366,9 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
 
 def length(reader: build.Reader, thing: Thing) -> Operand:
     """Return `len(thing)`."""
+    own = attributes.special(reader, thing, "__len__")
+    if own is not None:
+        return reader.operand(own)
     if isinstance(thing, Static):
         return const(len(thing.value))
     if v.is_operand(thing) or v.is_point(thing) or isinstance(thing, v.Record):

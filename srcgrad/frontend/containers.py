@@ -10,10 +10,10 @@ from srcgrad.frontend.values import Static, Thing
 
 # Methods that put items in and take them out, without asking what is equal to what;
 # those that change nothing, and those whose first argument is a place.
-_LIST = {"pop", "insert", "reverse", "clear", "copy"}
+_LIST = {"pop", "insert", "reverse", "clear", "copy", "__setitem__"}
 _READS = {"get", "copy", "items", "keys", "values"}
-_DICT = {"pop", "setdefault", "update", "clear", *_READS}
-_PLACE = {"pop", "insert", "get", "setdefault"}
+_DICT = {"pop", "setdefault", "update", "clear", "__setitem__", *_READS}
+_PLACE = {"pop", "insert", "get", "setdefault", "__setitem__"}
 
 
 def method(

@@ -32,6 +32,9 @@ _ROWS: dict[type, str] = {
     ast.NotEq: "ne",
 }  # fmt: skip
 
+_SPECIAL = {"div": "truediv"}
+_TURNED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
+
 
 def evaluate(reader: Reader, node: ast.expr) -> Thing:
     """Read one expression and return what it stands for."""
@@ -146,6 +149,9 @@ def _dict(reader: Reader, node: ast.Dict) -> Thing:
 def binary(reader: Reader, op: ast.operator, left: Thing, right: Thing) -> Thing:
     """Apply a binary operator."""
     row = _ROWS[type(op)]
+    own = _overloaded(reader, row, left, right)
+    if own is not None:
+        return own
     joined = _of_sequences(reader, row, left, right)
     if joined is not None:
         return joined
@@ -162,6 +168,18 @@ def binary(reader: Reader, op: ast.operator, left: Thing, right: Thing) -> Thing
         if ints and a.type.python and b.type.python and b.value < 0:
             a = reader.build.op("cast", a, dtype="float64", python=True)
     return reader.thing(reader.build.op(row, a, b))
+
+
+def _overloaded(reader: Reader, row: str, left: Thing, right: Thing) -> Thing | None:
+    """Apply an operator as the class of an operand defines it."""
+    name = _SPECIAL.get(row, row.removeprefix("bit"))
+    turned = _TURNED.get(name, f"r{name}")
+    own = attributes.special(reader, left, f"__{name}__", right)
+    if own in (None, Static(NotImplemented)):
+        own = attributes.special(reader, right, f"__{turned}__", left) or own
+    if own == Static(NotImplemented):
+        raise reader.problem("SG402", f"`{name}` is not defined here")
+    return own
 
 
 def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing | None:
@@ -203,7 +221,11 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add):
         lists.extend(reader, current, value)
         return
-    result = binary(reader, stmt.op, current, value)
+    row = _ROWS[type(stmt.op)]
+    way = f"__i{_SPECIAL.get(row, row.removeprefix('bit'))}__"
+    result = attributes.special(reader, current, way, value)
+    if result is None:
+        result = binary(reader, stmt.op, current, value)
     if not isinstance(current, Ref) or not isinstance(current.type, Array | Scalar):
         put(result)
         return
@@ -222,6 +244,9 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
 
 def _unary(reader: Reader, row: str, value: Thing) -> Thing:
     """Apply `-`, `+` or `~`."""
+    own = attributes.special(reader, value, f"__{row}__")
+    if own is not None:
+        return own
     operand = reader.operand(value)
     if row == "pos" and isinstance(operand, Const):
         return operand
@@ -246,8 +271,12 @@ def truth(reader: Reader, thing: Thing) -> Operand:
     match thing:
         case Const() | Static():
             return const(bool(thing.value))
-        case v.Record():
-            return const(True)
+        case v.Record() | Tuple() if getattr(thing, "cls", None) is not None:
+            for way in ("__bool__", "__len__"):
+                own = attributes.special(reader, thing, way)
+                if own is not None:
+                    return truth(reader, own)
+            return const(isinstance(thing, v.Record) or bool(thing.items))
         case Ref(root=root, type=Array()) if not root.listlike:
             what = "the truth value of an array is ambiguous"
             help = "use `np.any(...)` or `np.all(...)`"
@@ -327,6 +356,9 @@ def _chain(
 
 def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     """Compare two things."""
+    own = _overloaded(reader, _ROWS.get(type(op), ""), left, right)
+    if own is not None:
+        return own
     known = [x.value for x in (left, right) if isinstance(x, Static)]
     sequences = type(left) is type(right) and isinstance(left, Tuple | v.ListCell)
     positive = {ast.IsNot: ast.Is(), ast.NotIn: ast.In()}.get(type(op))

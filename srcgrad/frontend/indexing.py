@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import build, calls, expressions, lists
+from srcgrad.frontend import (
+    attributes,
+    build,
+    calls,
+    containers,
+    expressions,
+    lists,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
@@ -86,10 +93,13 @@ def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
 
 def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     """Return `owner[index]`."""
+    own = attributes.special(reader, owner, "__getitem__", index)
+    if own is not None:
+        return own
     held = _held(reader, owner, index)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
         return lists.item(reader, owner, index)
-    if isinstance(held, dict | tuple):
+    if isinstance(held, dict | tuple) and not isinstance(owner, v.Record):
         try:
             found = held[calls.static(reader, index)]
         except (KeyError, IndexError) as error:
@@ -118,19 +128,15 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
 
 def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     """Store a value into a container or an array."""
+    if attributes.special(reader, owner, "__setitem__", index, value) is not None:
+        return
     held = _held(reader, owner, index)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
         raise lists.unordered(reader)
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
         held = lists.make_array(reader, owner) if isinstance(held, tuple) else held
     if isinstance(owner, v.Cell) and isinstance(held, dict | tuple):
-        changed: Any = held.copy() if isinstance(held, dict) else [*held]
-        try:
-            changed[calls.static(reader, index)] = value
-        except IndexError:
-            reader.raises("IndexError")
-        listed = isinstance(held, tuple)
-        reader.state.heap[owner] = tuple(changed) if listed else changed
+        containers.method(reader, owner, "__setitem__", [index, value], {})
         return
     if isinstance(index, SliceValue) and v.kind_of(held) == "list":
         what, fix = "a slice of a list that grows cannot be written", "write its items"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import calls, indexing, lists
+from srcgrad.frontend import attributes, calls, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.expressions import condition, truth
 from srcgrad.frontend.loops import Header, read_loop
@@ -145,7 +145,7 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             else:
                 count = build.op("length", reader.version(thing.root))
             return Sequence(count, lambda k: indexing.at(reader, thing, k))
-        case v.Tuple():
+        case v.Tuple() if not attributes.defined(thing.cls, "__iter__"):
             items = thing.items
         case v.DictCell():
             items = [calls.lift(reader, k) for k in reader.state.heap[thing]]

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,66 @@ class Layer:
     weight: Any
     bias: Any
     gain: float = 1.0
+
+
+class Pair(NamedTuple):
+    x: float
+    y: float
+
+    def __add__(self, other):
+        return Pair(self.x + other.x, self.y + 2.0 * other.y)
+
+    def __sub__(self, other):
+        return Pair(self.x - other.y, self.y - other.x)
+
+    def __rmul__(self, number):
+        return Pair(number * self.x, 3.0 * number * self.y)
+
+    def __imul__(self, number):
+        return Pair(number * self.y, number * self.x)
+
+    def __neg__(self):
+        return Pair(-self.x, -5.0 * self.y)
+
+    def __lt__(self, other):
+        return self.x * self.x > other.y - 100.0
+
+    def __getitem__(self, k):
+        return self.x * self.y + k
+
+    def __len__(self):
+        return 7
+
+    def __bool__(self):
+        return self.x > 100.0
+
+
+@dataclass
+class Gauge:
+    level: float
+
+    @property
+    def scaled(self):
+        return 2.0 * self.level
+
+    @scaled.setter
+    def scaled(self, value):
+        self.level = 5.0 * value
+
+    def __getitem__(self, key):
+        return 4.0 * self.level
+
+    def __setitem__(self, key, value):
+        self.level = 3.0 * value * self.level
+
+    def __call__(self, x):
+        return self.level * x * x
+
+    def __eq__(self, other):
+        return self.level > other.level - 1.0
+
+    def __len__(self):
+        return 0
 
 
 @dataclass(frozen=True)
@@ -361,6 +421,20 @@ def records_made_inside(p, v):
     layer.gain = body.position[0]
     layer.weight[1] *= 2.0
     return (layer.weight * layer.bias).sum() * layer.gain
+
+
+# Classes with operators, subscripts, a truth value and a property of their own.
+@case(lambda rng: (rng.normal(), rng.normal()), argnums=(0, 1))
+def special_methods(a, b):
+    p, q = Pair(a, b), Pair(b, 0.5)
+    r = 2.0 * (p + q) - p
+    r *= 3.0
+    total = r[0] * (-r)[1] + len(r) * (a if p < q else b) + (0.0 if p else 7.0 * a)
+    gauge = Gauge(a)
+    gauge["offset"] = b
+    gauge.scaled = total
+    total = gauge.level if gauge else 2.0 * gauge.level
+    return total + gauge["offset"] * gauge(b) + (gauge == gauge) * gauge.scaled
 
 
 # The parameters are written: an entry replaced, an array updated in place.
