@@ -232,23 +232,14 @@ def _rules(stmt: Stmt) -> Iterator[tuple[bool, str]]:
                 more = f"{_show(stmt.out)} has more axes than its place"
                 yield stmt.out.type.rank <= rank, more
             else:
-                type = stmt.value.type
-                what = (
-                    f"{_show(stmt.value)} has rank {type.rank}, its place rank {rank}"
-                )
+                type, what = stmt.value.type, _show(stmt.value)
                 # Leading axes of one may be more than those of the place.
-                yield (
-                    all(d.known == 1 for d in type.dims[: max(type.rank - rank, 0)]),
-                    what,
-                )
+                fits = all(d.known == 1 for d in type.dims[: max(type.rank - rank, 0)])
+                yield fits, f"{what} has rank {type.rank}, its place rank {rank}"
         case ir.For() | ir.While():
-            bounds = (
-                [stmt.start, stmt.stop, stmt.step] if isinstance(stmt, ir.For) else []
-            )
-            for bound in (*bounds, stmt.trips):
-                yield number(bound, "a bound of a loop is", "int")
-            if isinstance(stmt, ir.While):
-                yield number(stmt.cond, "a loop tests", "bool")
+            for bound in ("start", "stop", "step", "trips"):
+                yield number(getattr(stmt, bound, None), "a bound of a loop is", "int")
+            yield number(getattr(stmt, "cond", None), "a loop tests", "bool")
             yield number(stmt.exit, "the exit tests", "bool")
 
 

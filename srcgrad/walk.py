@@ -160,9 +160,8 @@ def mapped(part: Any, other: Callable[[Operand], Any]) -> Any:
     if isinstance(part, tuple):
         return tuple(mapped(x, other) for x in part)
     names = _FIELDS.get(type(part), ())
-    return (
-        type(part)(*(mapped(getattr(part, n), other) for n in names)) if names else part
-    )
+    new = [mapped(getattr(part, n), other) for n in names]
+    return type(part)(*new) if new else part
 
 
 def substitute(node: Node, names: Names) -> Node:

@@ -44,13 +44,10 @@ class Control(Statements):
             self.build.loc = stmt.loc
             if not isinstance(stmt, Loop | ir.If):
                 self.simple(stmt)
-            elif any(o in self.active and self.wanted(o) for o in outs(stmt)) or any(
-                self.regions.within(u, stmt) for u in self.plan.restores
-            ):
-                if isinstance(stmt, ir.If):
-                    self.branch(stmt)
-                else:
-                    self.loop(stmt)
+                continue
+            undone = any(self.regions.within(u, stmt) for u in self.plan.restores)
+            if undone or any(o in self.active and self.wanted(o) for o in outs(stmt)):
+                self.branch(stmt) if isinstance(stmt, ir.If) else self.loop(stmt)
 
     def know(self) -> Known:
         """Return a copy of all that is known here."""

@@ -105,9 +105,8 @@ def measure_lengths(function: Function, settled: Container[Value]) -> Function:
                         atom = Value("n", INT)
                         known[atom], known[dim] = None, Dim.of(atom)
                         made.append(Op("dim", (value,), (atom,), {"axis": axis}))
-                value.type = replace(
-                    value.type, dims=tuple(known.get(d, d) for d in dims)
-                )
+                dims = tuple(known.get(d, d) for d in dims)
+                value.type = replace(value.type, dims=dims)
 
         def inside(given: Sequence[Value], block: Block) -> Block:
             return Block(measured(block.stmts, given, {**known}))

@@ -203,9 +203,8 @@ class Statements(Storage):
         if g is None:
             return
         moving = [a for a in args if isinstance(a, Value) and a in self.active]
-        if row.kind != "elementwise" or not all(
-            is_full(a.type, out.type) for a in moving
-        ):
+        full = all(is_full(a.type, out.type) for a in moving)
+        if row.kind != "elementwise" or not full:
             g = self.spread(g, out)
         if isinstance(g, Value) and not g.name and not isinstance(g.type, Scalar):
             g.name, g.hint = d_name(out), f"d_{out.hint or 'a'}"
@@ -226,10 +225,8 @@ class Statements(Storage):
         def place(selection: tuple[Op, bool]) -> tuple[int, bool]:
             return self.regions.site[selection[0]].order, not selection[1]
 
-        ways = sorted(
-            (sorted(way, key=place) for way in mask),
-            key=lambda way: list(map(place, way)),
-        )
+        each = [sorted(way, key=place) for way in mask]
+        ways = sorted(each, key=lambda way: list(map(place, way)))
         conds = [reduce(and_, [self.selection(*s) for s in way]) for way in ways]
         return reduce(or_, conds).where(result, 0)
 
@@ -263,9 +260,8 @@ class Statements(Storage):
             else:
                 version, path = self.buffer_of(base), self.need_path(stmt.path)
                 if isinstance(stmt, ir.Write) and not stmt.once:
-                    g, self.buffers[owner] = self.build.take(
-                        version, path, d_name(value)
-                    )
+                    name = d_name(value)
+                    g, self.buffers[owner] = self.build.take(version, path, name)
                 else:
                     g = self.part(version, path)
         self.undo(stmt)

@@ -241,9 +241,8 @@ class Storage:
         if isinstance(stmt, View):
             in_list = isinstance(stmt.base.type, ListOf)
             there = self.grown(stmt.base) if in_list else self.way(stmt.base)
-            return (
-                partial(self.part_of, stmt) if there and self.paved(stmt.path) else None
-            )
+            paved = self.paved(stmt.path)
+            return partial(self.part_of, stmt) if there and paved else None
         if x in self.taped.place or not isinstance(stmt, Op) or not is_cheap(stmt):
             return None
         return partial(self.redo, stmt) if all(map(self.way, stmt.args)) else None

@@ -228,17 +228,14 @@ class _Tangent:
         push = differentiate(pull, [len(params)], [1])
         out = push.results[-1]
         # What is read for its shape alone gives way to an array at hand.
-        shapes: dict[Any, Value] = {
-            v.type: v for v in (z, *args) if isinstance(v.type, Array)
-        }
+        arrays = [v for v in (z, *args) if isinstance(v.type, Array)]
+        shapes: dict[Any, Value] = {v.type: v for v in arrays}
         needed, kept = {out}, list[Stmt]()
         for s in reversed(push.body.stmts):
             if needed.intersection(outs(s)) and s is not stmt:
                 if isinstance(s, Op):
-                    gives = {
-                        x: shapes.get(x.type, x) for x in s.args if x not in _read(s)
-                    }
-                    s = substitute(s, gives)
+                    unread = {*s.args} - _read(s)
+                    s = substitute(s, {x: shapes.get(x.type, x) for x in unread})
                 kept.insert(0, s)
                 needed.update(operands(s))
         # Only the shape of `g` is left, and `z` has the same.
@@ -266,10 +263,8 @@ class _Tangent:
         made = {x: twin(x) for c in moving for x in (c.inn, c.out)}
         self.t.update(made)
         body, ends = self.inside(stmt.body, [(c.yld, c.inn.type) for c in moving])
-        added = [
-            ir.Carry(init, made[c.inn], end, made[c.out])
-            for c, init, end in zip(moving, inits, ends, strict=True)
-        ]
+        hands = zip(moving, inits, ends, strict=True)
+        added = [ir.Carry(init, made[c.inn], e, made[c.out]) for c, init, e in hands]
         self.build.emit(replace(stmt, carries=(*stmt.carries, *added), body=body))
 
     def branch(self, stmt: ir.If) -> None:

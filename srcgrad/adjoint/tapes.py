@@ -175,10 +175,8 @@ class Recorder:
             if isinstance(stmt, ir.For):
                 self.numbers[stmt] = number(self.build, stmt, stmt.var)
         body = ir.Block((*head, *self.block(stmt.body, inner_outs(stmt))))
-        added = [
-            ir.Carry(init, inn, t.version, t.renew())
-            for t, init, inn in zip(tapes, inits, inns, strict=True)
-        ]
+        hands = zip(tapes, inits, inns, strict=True)
+        added = [ir.Carry(init, inn, t.version, t.renew()) for t, init, inn in hands]
         trips = self.plan.counts.get(("trips", stmt), stmt.trips)
         return replace(stmt, body=body, carries=(*stmt.carries, *added), trips=trips)
 

@@ -76,9 +76,8 @@ def used_runtime(lines: Iterable[Line]) -> set[str]:
     >>> sorted(used_runtime([("y = rt_sign(x) + rt_sum1_float64(v)", ir.NOWHERE)]))
     ['rt_sign', 'rt_sum1_float64']
     """
-    return {
-        n for text, _ in lines for n in re.findall(r"(?<!def )\brt_\w+(?=\()", text)
-    }
+    called = re.compile(r"(?<!def )\brt_\w+(?=\()")
+    return {name for text, _ in lines for name in called.findall(text)}
 
 
 class _Kernel(Places):
@@ -106,13 +105,11 @@ class _Kernel(Places):
                 self.take(s)
             case ir.Push():
                 assert isinstance(s.base.type, ListOf)
-                array = isinstance(s.base.type.item, Array)
-                value = (
-                    self.compute(s.value, s)
-                    if array
-                    else self.shown_as(s.value, s.base.type.dtype).text
-                )
-                self.line(f"{self.naming[s.base]}.append({value})")
+                if s.base.type.item.rank:
+                    item = self.compute(s.value, s)
+                else:
+                    item = self.shown_as(s.value, s.base.type.dtype).text
+                self.line(f"{self.naming[s.base]}.append({item})")
             case ir.Assert():
                 name = s.exception if hasattr(builtins, s.exception) else "ValueError"
                 if s.message.startswith("meeting"):

@@ -77,14 +77,12 @@ class Bounds:
         atom, factor = min(dim.terms, key=lambda term: term[1] > 0)
         known = [f for own, _ in dim.terms for f in self._known(own)]
         facts = [*dict.fromkeys([*facts, *known])]
-        return any(
-            fact.factor(atom) * factor > 0
-            and factor % fact.factor(atom) == 0
-            and self._prove(
-                dim - fact.scaled(factor // fact.factor(atom)), facts, depth - 1
-            )
-            for fact in facts
-        )
+        for fact in facts:
+            own = fact.factor(atom)
+            if own * factor > 0 and factor % own == 0:
+                if self._prove(dim - fact.scaled(factor // own), facts, depth - 1):
+                    return True
+        return False
 
     def _known(self, atom: Any) -> list[Dim]:
         """Return what is known of an integer from the operation that made it."""

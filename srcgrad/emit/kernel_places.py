@@ -99,11 +99,8 @@ class Places(Scalars):
         super().__init__(nest, naming, taken)
         self.axes: list[str] = []  # the loop variables; all nests share them
         self.scratch = Builder(trusting=True)
-        self.tapes = {
-            self.regions.buffer[u.base].family()
-            for u in self.regions.updates
-            if isinstance(u, ir.Write) and u.once
-        }
+        once = [u for u in self.regions.updates if isinstance(u, ir.Write) and u.once]
+        self.tapes = {self.regions.buffer[u.base].family() for u in once}
 
     # parts
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import compress
+from typing import Any
 
 from srcgrad.builder import const
 from srcgrad.emit.kernel_bounds import Bounds
@@ -303,18 +304,15 @@ class Scalars(Writer):
             there = all(self.is_there(a.value, loop) for a in atoms)
             if not there or any(d.factor(own) for d in used):
                 break
-            sign, start, stop = (
-                _UNIT[loop.step],
-                *map(self.form, (loop.start, loop.stop)),
-            )
+            start, stop = map(self.form, (loop.start, loop.stop))
+            sign = _UNIT[loop.step]
             ends = start, stop - Dim(sign)
             low = low.put({own: ends[sign * low.factor(own) < 0]})
             high = high.put({own: ends[sign * high.factor(own) > 0]})
             turns = self.known((stop - start).scaled(sign) - ONE)
             if not self.bounds.holds(turns, loop):
-                guards.append(
-                    f"{total(start)} {'<' if sign > 0 else '>'} {total(stop)}"
-                )
+                runs = "<" if sign > 0 else ">"
+                guards.append(f"{total(start)} {runs} {total(stop)}")
             used += [start, stop]
             head = frame
         if head is None:
@@ -336,11 +334,8 @@ class Scalars(Writer):
 
     def moved(self, left: Dim, right: Dim) -> tuple[Dim, Dim] | None:
         """Return a comparison none of whose sums may wrap; None if there is none."""
-        large = [
-            (atom, factor)
-            for atom, factor in left.terms
-            if not owned(atom.value.type) and self.bounds.bits(atom.value) > _SAFE
-        ]
+        numbers = [t for t in left.terms if not owned(t[0].value.type)]
+        large = [t for t in numbers if self.bounds.bits(t[0].value) > _SAFE]
         if large and (len(large) > 1 or large[0][1] != 1):
             return None
         rest = left - Dim.of(large[0][0]) if large else Dim(0)
@@ -352,12 +347,9 @@ class Scalars(Writer):
             return False
         if not any(s is loop for s, _ in self.regions.chain[x]):
             return True
-        mine = self.naming.find(x)
-        return owned(x.type) and any(
-            self.naming.find(c.inn) is mine and self.naming.find(c.init) is mine
-            for c in loop.carries
-            if isinstance(c.init, Value)
-        )
+        find: Any = self.naming.find
+        same = (find(c.inn) is find(x) is find(c.init) for c in loop.carries)
+        return owned(x.type) and any(same)
 
 
 def _outside(

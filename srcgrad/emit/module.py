@@ -126,7 +126,6 @@ def _imports(name: str, text: str, alias: dict[str, str]) -> list[str]:
     known = {name, *dir(builtins), *keyword.kwlist}
     needed = set(re.findall(r"(?<![\w.])([a-z]\w*)\(", text)) - known
     if needed:
-        lines.append(
-            f"from srcgrad.runtime.readable import {', '.join(sorted(needed))}"
-        )
+        helpers = ", ".join(sorted(needed))
+        lines.append(f"from srcgrad.runtime.readable import {helpers}")
     return lines

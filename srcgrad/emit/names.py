@@ -68,9 +68,8 @@ def name_values(
     taken = {*reserved, *keyword.kwlist, *dir(builtins)} - {"_"}
     kinds: dict[str, Any] = {}
     wish = _wishes(naming, graph.order, function)
-    for storage in dict.fromkeys(
-        [*map(naming.find, function.params), *graph.order[::-1]]
-    ):
+    first = map(naming.find, function.params)
+    for storage in dict.fromkeys([*first, *graph.order[::-1]]):
         used = {naming.names.get(other) for other in graph.edges[storage]}
         kind = storage.type.__class__, storage.type.dtype, storage.type.rank
         for name in _candidates(nest, storage, wish):

@@ -56,9 +56,8 @@ class Nest:
             read = [x for x in operands(stmt) if isinstance(x, Value)]
             self.weight[out] = 1 + sum(self.weight[x] for x in read if x in inside)
             families = (self.regions.family(x) for x in read if x not in inside)
-            self.reads[out] = {f for f in families if f}.union(
-                *(self.reads[x] for x in read if x in inside)
-            )
+            below = (self.reads[x] for x in read if x in inside)
+            self.reads[out] = {f for f in families if f}.union(*below)
             once = self.count[out] == 1 and out in consumer
             if out not in self.keep and (
                 self._is_index(stmt, out)

@@ -124,10 +124,8 @@ def path_text(text: str, path: Path, show: Show) -> Text:
 def _item(item: Item, show: Show) -> str:
     if not isinstance(item, Slice):
         return "None" if item is None else show(item).text
-    start, stop, step = (
-        Text("") if part is None else show(part)
-        for part in (item.start, item.stop, item.step)
-    )
+    parts = (item.start, item.stop, item.step)
+    start, stop, step = (Text("") if p is None else show(p) for p in parts)
     simple = max(start.level, stop.level, step.level) <= UNARY
     colon = ":" if simple else " : "
     text = f"{start.text}{colon}{stop.text}"

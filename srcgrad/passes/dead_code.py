@@ -122,9 +122,8 @@ def _live(function: Function, lengths: bool) -> set[Any]:
                 needs[c.out] += [c, c.inn]
             for m in getattr(stmt, "merges", ()):
                 needs[m.out].append(m)
-            changed.update(
-                v for v in walk.outs(stmt) if home.setdefault(v, depth) < depth
-            )
+            made = walk.outs(stmt)
+            changed.update(v for v in made if home.setdefault(v, depth) < depth)
 
     index(function.body, ())
     if lengths:
