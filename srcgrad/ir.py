@@ -27,13 +27,24 @@ loop; `trips` counts the turns begun. Node classes are final: `isinstance` is co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from itertools import count
+from typing import Any, ClassVar, dataclass_transform
 
 from srcgrad.errors import Location as Loc
 from srcgrad.types import ListOf, Scalar, Type
 
 NOWHERE = Loc("", 0, 0, 0, 0)
+
+
+@dataclass_transform(eq_default=False, frozen_default=True, field_specifiers=(field,))
+class Node:
+    """What IR is made of: nothing of it changes, and statements are one of a kind."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __init_subclass__(cls, eq: bool = False) -> None:
+        dataclass(frozen=True, eq=eq)(cls)
 
 
 @dataclass(eq=False, slots=True)
@@ -54,8 +65,7 @@ class Value:
         return f"%{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+class Const(Node, eq=True):
     """A literal number."""
 
     value: float | int | bool
@@ -75,8 +85,7 @@ Inner = Value
 End = Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Node, eq=True):
     """`start:stop:step` of one axis; None as in Python."""
 
     start: Operand | None
@@ -87,22 +96,19 @@ class Slice:
 Item = Operand | Slice | None
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Node, eq=True):
     """Subscript with one item for each axis, and None for each new axis."""
 
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Permute:
+class Permute(Node, eq=True):
     """Transposed view: axis k of the result is axis `axes[k]` of the base."""
 
     axes: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reshape:
+class Reshape(Node, eq=True):
     """The same elements in C order under another shape; the base is contiguous."""
 
     shape: tuple[Operand, ...]
@@ -112,8 +118,7 @@ Step = Index | Permute | Reshape
 Path = tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Op:
+class Op(Node):
     """Apply one row of the table of operations."""
 
     row: str
@@ -129,24 +134,21 @@ class Op:
         return out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
+class View(Node):
     base: Value
     path: Path
     out: Made
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Read:
+class Read(Node):
     base: Value
     path: Path
     out: Made
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Write:
+class Write(Node):
     """Store `value` (broadcast) at `path`; `once` marks tapes: each place once."""
 
     base: Value
@@ -157,8 +159,7 @@ class Write:
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Accumulate:
+class Accumulate(Node):
     base: Value
     path: Path
     value: Operand
@@ -166,8 +167,7 @@ class Accumulate:
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Take:
+class Take(Node):
     """Read the part at `path` into `value` and clear it to zero."""
 
     base: Value
@@ -177,44 +177,38 @@ class Take:
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Push:
+class Push(Node):
     base: Value
     value: Operand
     out: Made
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Assert:
+class Assert(Node):
     cond: Operand
     exception: str
     message: str
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(Node):
     stmts: tuple[Stmt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Carry:
+class Carry(Node):
     init: Operand
     inn: Inner
     yld: End
     out: Made
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Merge:
+class Merge(Node):
     out: Made
     then: End
     orelse: End
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class For:
+class For(Node):
     var: Inner
     start: Operand
     stop: Operand
@@ -226,8 +220,7 @@ class For:
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class While:
+class While(Node):
     test: Block
     cond: End
     carries: tuple[Carry, ...]
@@ -237,8 +230,7 @@ class While:
     loc: Loc = NOWHERE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class If:
+class If(Node):
     cond: Operand
     then: Block
     orelse: Block
@@ -251,8 +243,7 @@ Update = Write | Accumulate | Take | Push
 Stmt = Op | View | Read | Update | Assert | Loop | If
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Function:
+class Function(Node):
     """A whole function; `cut` is the number of top statements that run forward only."""
 
     name: str
