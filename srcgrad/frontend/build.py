@@ -136,9 +136,8 @@ class Reader:
         source, bound = self.frames[-1].source, []
         for n in ast.walk(source.node):
             match n:
-                case ast.arg(arg=stored) | ast.Name(id=stored, ctx=ast.Store()):
-                    if stored == name:
-                        bound.append((location(source, n), "bound here"))
+                case ast.arg(arg=x) | ast.Name(id=x, ctx=ast.Store()) if x == name:
+                    bound.append((location(source, n), "bound here"))
         one, other = map(v.kind_of, clash.args)
         if one == other:
             what = f"`{shown}` is a {one} with other entries on another path"
@@ -387,14 +386,12 @@ class Reader:
                 value = self.expression(stmt.value)
                 for target in stmt.targets:
                     self.assign(target, value)
-            case ast.AnnAssign():
-                if stmt.value is not None:
-                    self.assign(stmt.target, self.expression(stmt.value))
+            case ast.AnnAssign(value=ast.expr() as given):
+                self.assign(stmt.target, self.expression(given))
             case ast.AugAssign():
                 expressions.augmented(self, stmt)
-            case ast.Expr():
-                if not isinstance(stmt.value, ast.Constant):
-                    self.expression(stmt.value)
+            case ast.Expr() if not isinstance(stmt.value, ast.Constant):
+                self.expression(stmt.value)
             case ast.If():
                 cond = expressions.condition(self, stmt.test)
                 if isinstance(cond, ir.Const):  # known while compiling: one arm is left
@@ -423,7 +420,13 @@ class Reader:
             case ast.Global() if self.frames[-1].outer:
                 what = "`global` is outside the language in an inner function"
                 raise self.problem("SG101", what)
-            case ast.Pass() | ast.Global() | ast.Nonlocal():
+            case (
+                ast.Pass()
+                | ast.Expr()
+                | ast.AnnAssign()
+                | ast.Global()
+                | ast.Nonlocal()
+            ):
                 pass
             case _:
                 raise self.problem(

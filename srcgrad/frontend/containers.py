@@ -29,11 +29,8 @@ def method(
         return calls.inline(reader, getattr(fields, name), [owner, *args], kwargs)
     contents: Any = None if isinstance(owner, v.Tuple) else reader.state.heap[owner]
     if isinstance(owner, v.ListCell):
-        if name == "append":
-            lists.append(reader, owner, args[0])
-            return Static(None)
-        if name == "extend":
-            lists.extend(reader, owner, args[0])
+        if name in ("append", "extend"):
+            getattr(lists, name)(reader, owner, args[0])
             return Static(None)
         if name == "pop" and not args and not isinstance(contents, tuple):
             return lists.pop(reader, owner)

@@ -370,10 +370,8 @@ class _Loop:
             slot.yld = self.build.cast(number, joined.dtype, joined.python)
             return slot.after()
         owned = isinstance(inside, v.Cell | v.Ref) and type(inside) is type(end)
-        arrays = owned and isinstance(inside, v.Ref)
-        if v.is_point(inside) and inside != end:
-            self.learn("array", key)
-        elif owned and not arrays and key in self.inner:
+        point, arrays = v.is_point(inside), owned and isinstance(inside, v.Ref)
+        if owned and not arrays and key in self.inner:
             contents = self.handing.over(end, key)
             whole = self.close((*key, "items"), self.items[inside], contents)
             self.after[inside] = whole
@@ -384,13 +382,13 @@ class _Loop:
                 self.learn("loose", key, apart)
             slot.yld = self.handing.over(end, key)
             return v.Ref(inside.root, (), slot.after().type)
-        elif arrays and st.alike(self.build, inside, end):
+        elif arrays and not point and st.alike(self.build, inside, end):
             if ("place", key) in self.plan:
                 return st.places(self.build, self.close, key, inside, end)
             if inside.path != end.path:
                 self.learn("place", key)
         elif inside is not end and inside != end:
-            if not owned:
+            if not owned and not point:
                 raise st.Unjoinable(inside, end)
             self.learn("array", key)
         return inside

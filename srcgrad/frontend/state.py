@@ -9,7 +9,6 @@ of a turn) is taken apart into `parts`: pairs of numbers and of arrays, each wit
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -226,14 +225,18 @@ class _Branch:
         self.merges: list[ir.Merge] = []
         self.pairs: dict[Any, v.Ref | v.Cell] = {}
 
-    @contextmanager
-    def at_end(self, arm: int) -> Iterator[None]:
-        """Go on at the end of an arm."""
-        outer, self.reader.state = self.reader.state, self.ends[arm]
-        with self.build.block() as stmts:
-            yield
-        self.arms[arm] += stmts
-        self.reader.state = outer
+    def at_ends(self, do: Callable[..., Any], *things: Any) -> list[Any]:
+        """Do something to what each arm has, at its end."""
+        done, outer = [], self.reader.state
+        try:
+            for arm, thing in enumerate(things):
+                self.reader.state = self.ends[arm]
+                with self.build.block() as stmts:
+                    done.append(do(thing, arm))
+                self.arms[arm] += stmts
+        finally:
+            self.reader.state = outer
+        return done
 
     def merge(self, a: ir.Operand, b: ir.Operand, type: Type, name: str) -> ir.Operand:
         """Return the value that is `a` after one arm and `b` after the other."""
@@ -254,12 +257,11 @@ class _Branch:
         """
         if a is b or (isinstance(a, v.Static | v.Unbound) and a == b):
             return a
-        if isinstance(a, v.Unbound):
-            with self.at_end(0):
-                a = blank(self.reader, b)
-        if isinstance(b, v.Unbound):
-            with self.at_end(1):
-                b = blank(self.reader, a)
+        if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
+            known = b if isinstance(a, v.Unbound) else a
+            a, b = self.at_ends(
+                lambda x, _: x if x is known else blank(self.reader, known), a, b
+            )
         whole = parts(self.join, key, a, b)
         if whole is not None:
             return whole
@@ -271,13 +273,11 @@ class _Branch:
         for x in (a, b):
             if not v.is_operand(x) and not (v.is_point(x) and x.root not in self.kept):
                 raise Unjoinable(a, b)
-        numbers: list[ir.Operand] = []
-        type_ = join(a.type, b.type)
-        for arm, x in enumerate((a, b)):
-            with self.at_end(arm):
-                number = self.reader.operand(x)
-                numbers.append(self.build.cast(number, type_.dtype, type_.python))
-        return self.merge(numbers[0], numbers[1], type_, label(key))
+        joined, cast = join(a.type, b.type), self.build.cast
+        one, other = self.at_ends(
+            lambda x, _: cast(self.reader.operand(x), joined.dtype, joined.python), a, b
+        )
+        return self.merge(one, other, joined, label(key))
 
     def owners(self, key: Key, *things: Any) -> Any:
         """Join two arrays or containers: they become one."""
@@ -290,10 +290,8 @@ class _Branch:
         else:
             check_kinds(a, b)
             joined = v.Root(label(key), a.root.type, min(map(v.list_axes, things)))
-        ends: list[Any] = []
-        for arm, thing in enumerate(things):
-            with self.at_end(arm):
-                ends.append(self.handings[arm].over(thing, joined))
+        over = [handing.over for handing in self.handings]
+        ends = self.at_ends(lambda thing, arm: over[arm](thing, joined), a, b)
         if isinstance(a, v.Cell):
             self.pairs[pair] = joined
             self.reader.state.heap[joined] = self.join((a,), *ends)
@@ -363,8 +361,7 @@ def branch(
     build, back = reader.build, reader.checkpoint()
     ends, results, arms, dead = [], [], [], []
     for arm in (then, orelse):
-        reader.state, reader.dead = reader.state.copy(), False
-        outer = reader.state.copy()
+        outer, reader.state, reader.dead = reader.state, reader.state.copy(), False
         result = None
         with build.block() as stmts, reader.stopping():
             result = arm()

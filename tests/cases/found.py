@@ -322,3 +322,20 @@ def rows_change_places(x, n):
 def list_kept_as_array_is_repeated(x, n):
     items = [x[0], x[1]] * n
     return sum(items) * len(items)
+
+
+VERBOSE = False
+
+
+# A list of one arm that is read only where it is known that nothing reads it: what the
+# arms leave in other names was lost.
+@case(lambda rng: (0.5 + rng.random(3),))
+def list_of_one_arm_is_not_read(x):
+    if x[0] > 0.2:
+        items = [x[0]]
+        y = x[1] * x[0]
+    else:
+        y = x[2] * 3.0
+    if VERBOSE:
+        y += items[0]
+    return y * x[2]
