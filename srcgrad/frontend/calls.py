@@ -281,16 +281,14 @@ def bind_arguments(
 ) -> Kwargs:  # fmt: skip
     """Bind arguments to the parameters of a function, as Python does."""
     P = inspect.Parameter
-    groups: dict[Any, list[ast.arg]] = {
-        P.POSITIONAL_ONLY: spec.posonlyargs, P.POSITIONAL_OR_KEYWORD: spec.args,
-        P.VAR_POSITIONAL: [spec.vararg] if spec.vararg else [],
-        P.KEYWORD_ONLY: spec.kwonlyargs,
-        P.VAR_KEYWORD: [spec.kwarg] if spec.kwarg else [],
-    }  # fmt: skip
+    some, rest = [spec.vararg], [spec.kwarg]
+    groups: Any = (spec.posonlyargs, spec.args, some, spec.kwonlyargs, rest)
+    kinds: Any = type(P.VAR_KEYWORD)  # in the same order
     parameters = [
         P(a.arg, kind, default=defaults.get(a.arg, P.empty))
-        for kind, group in groups.items()
+        for kind, group in zip(kinds, groups, strict=True)
         for a in group
+        if a is not None
     ]
     signature = inspect.Signature(parameters)
     return named(reader, bound(reader, signature, args, kwargs, name))
@@ -300,17 +298,23 @@ def bound(
     reader: build.Reader, signature: inspect.Signature, args: Args, kwargs: Kwargs,
     name: str = "",
 ) -> inspect.BoundArguments:  # fmt: skip
-    """Bind arguments to a signature, defaults included; our functions have no name."""
+    """Bind arguments to a signature, defaults included; our functions have no name.
+
+    They are called without what they do not know, where it says nothing.
+    """
+    params, neutral = signature.parameters, (Static(None), Static("C"))
+    if not name:
+        kwargs = {k: a for k, a in kwargs.items() if k in params or a not in neutral}
     try:
         call = signature.bind(*args, **kwargs)
     except TypeError as error:
-        shown, known = name or _called(reader) or "it", signature.parameters
+        shown = name or _called(reader) or "it"
         code, what, helps = "SG201", f"`{shown}`: {error}", ""
-        for unknown in sorted(set(kwargs) - set(known))[:1]:
+        for unknown in sorted(set(kwargs) - set(params))[:1]:
             code, what = "SG202", f"`{shown}` has no argument `{unknown}`"
             if not name:
                 what = f"`{shown}` is known without the argument `{unknown}`"
-                helps = f"it takes {', '.join(f'`{k}`' for k in known)}"
+                helps = f"it takes {', '.join(f'`{k}`' for k in params)}"
         raise reader.problem(code, what, *[helps] * bool(helps)) from None
     call.apply_defaults()
     return call
@@ -366,8 +370,7 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
 
 def length(reader: build.Reader, thing: Thing) -> Operand:
     """Return `len(thing)`."""
-    own = attributes.special(reader, thing, "__len__")
-    if own is not None:
+    if (own := attributes.special(reader, thing, "__len__")) is not None:
         return reader.operand(own)
     if isinstance(thing, Static):
         return const(len(thing.value))

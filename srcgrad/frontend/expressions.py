@@ -146,11 +146,12 @@ def _dict(reader: Reader, node: ast.Dict) -> Thing:
     return cell
 
 
-def binary(reader: Reader, op: ast.operator, left: Thing, right: Thing) -> Thing:
-    """Apply a binary operator."""
+def binary(
+    reader: Reader, op: ast.operator, left: Thing, right: Thing, *first: str
+) -> Thing:
+    """Apply a binary operator; with "i", in place where a class defines that."""
     row = _ROWS[type(op)]
-    own = _overloaded(reader, row, left, right)
-    if own is not None:
+    if (own := _overloaded(reader, row, left, right, *first)) is not None:
         return own
     joined = _of_sequences(reader, row, left, right)
     if joined is not None:
@@ -170,16 +171,17 @@ def binary(reader: Reader, op: ast.operator, left: Thing, right: Thing) -> Thing
     return reader.thing(reader.build.op(row, a, b))
 
 
-def _overloaded(reader: Reader, row: str, left: Thing, right: Thing) -> Thing | None:
+def _overloaded(
+    reader: Reader, row: str, left: Thing, right: Thing, *first: str
+) -> Thing | None:
     """Apply an operator as the class of an operand defines it."""
     name = _SPECIAL.get(row, row.removeprefix("bit"))
-    turned = _TURNED.get(name, f"r{name}")
-    own = attributes.special(reader, left, f"__{name}__", right)
-    if own in (None, Static(NotImplemented)):
-        own = attributes.special(reader, right, f"__{turned}__", left) or own
-    if own == Static(NotImplemented):
-        raise reader.problem("SG402", f"`{name}` is not defined here")
-    return own
+    ways = [(left, way + name, right) for way in (*first, "")]
+    for one, way, other in (*ways, (right, _TURNED.get(name, f"r{name}"), left)):
+        own = attributes.special(reader, one, f"__{way}__", other)
+        if own not in (None, Static(NotImplemented)):
+            return own
+    return None
 
 
 def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing | None:
@@ -221,11 +223,7 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add):
         lists.extend(reader, current, value)
         return
-    row = _ROWS[type(stmt.op)]
-    way = f"__i{_SPECIAL.get(row, row.removeprefix('bit'))}__"
-    result = attributes.special(reader, current, way, value)
-    if result is None:
-        result = binary(reader, stmt.op, current, value)
+    result = binary(reader, stmt.op, current, value, "i")
     if not isinstance(current, Ref) or not isinstance(current.type, Array | Scalar):
         put(result)
         return
@@ -244,8 +242,7 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
 
 def _unary(reader: Reader, row: str, value: Thing) -> Thing:
     """Apply `-`, `+` or `~`."""
-    own = attributes.special(reader, value, f"__{row}__")
-    if own is not None:
+    if (own := attributes.special(reader, value, f"__{row}__")) is not None:
         return own
     operand = reader.operand(value)
     if row == "pos" and isinstance(operand, Const):
@@ -273,8 +270,7 @@ def truth(reader: Reader, thing: Thing) -> Operand:
             return const(bool(thing.value))
         case v.Record() | Tuple() if getattr(thing, "cls", None) is not None:
             for way in ("__bool__", "__len__"):
-                own = attributes.special(reader, thing, way)
-                if own is not None:
+                if (own := attributes.special(reader, thing, way)) is not None:
                     return truth(reader, own)
             return const(isinstance(thing, v.Record) or bool(thing.items))
         case Ref(root=root, type=Array()) if not root.listlike:
@@ -347,17 +343,17 @@ def _chain(
     result = compare(reader, ops[0], left, right)
     if len(ops) == 1:
         return result
-
-    def more() -> Thing:
-        return truth(reader, _chain(reader, right, ops[1:], rest[1:]))
-
-    return _choice(reader, truth(reader, result), more, lambda: const(False))
+    return _choice(
+        reader,
+        truth(reader, result),
+        lambda: truth(reader, _chain(reader, right, ops[1:], rest[1:])),
+        lambda: const(False),
+    )
 
 
 def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     """Compare two things."""
-    own = _overloaded(reader, _ROWS.get(type(op), ""), left, right)
-    if own is not None:
+    if (own := _overloaded(reader, _ROWS.get(type(op), ""), left, right)) is not None:
         return own
     known = [x.value for x in (left, right) if isinstance(x, Static)]
     sequences = type(left) is type(right) and isinstance(left, Tuple | v.ListCell)

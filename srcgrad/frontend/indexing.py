@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import (
-    attributes,
-    build,
-    calls,
-    containers,
-    expressions,
-    lists,
-)
+from srcgrad.frontend import attributes, build, calls, containers, expressions, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
@@ -93,8 +86,7 @@ def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
 
 def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     """Return `owner[index]`."""
-    own = attributes.special(reader, owner, "__getitem__", index)
-    if own is not None:
+    if (own := attributes.special(reader, owner, "__getitem__", index)) is not None:
         return own
     held = _held(reader, owner, index)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
@@ -218,8 +210,7 @@ def _broadcast(
         (count, *_) = made.chosen(pick).dims
         if pick.type.dtype == "bool" and made.resolve(count) == Dim(1):
             what = "a mask with one true place does not broadcast in a subscript"
-            helps = ("use `np.flatnonzero(mask)`",)
-            raise reader.problem("SG402", what, *helps)
+            raise reader.problem("SG402", what, "use `np.flatnonzero(mask)`")
     return tuple(made.narrow(i) if i in picks else i for i in items)
 
 

@@ -19,10 +19,10 @@ from typing import Any
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import build, calls, containers, expressions, lists
+from srcgrad.frontend import build, calls, containers, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, Static, Thing
-from srcgrad.ir import Const, Operand, Value
+from srcgrad.ir import Const, Value
 from srcgrad.ops import ROWS, Row, prelude, python
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array
@@ -67,16 +67,12 @@ def _by_identity() -> dict[int, tuple[Any, str, Any]]:
             with contextlib.suppress(AttributeError):  # an older NumPy
                 value = pkgutil.resolve_name(":".join(name.rsplit(".", 1)))
                 found[id(value)] = (value, name, meaning)
-    own = [*vars(prelude).values(), *vars(python).values()]
-    for function in filter(_is_definition, own):
-        found.setdefault(id(function), (function, "", function))
     return found
 
 
 def _is_definition(meaning: Any) -> bool:
     """Tell a function of the prelude from what the frontend reads itself."""
-    homes = (prelude.__name__, python.__name__)
-    return inspect.isfunction(meaning) and meaning.__module__ in homes
+    return getattr(meaning, "__module__", None) in (prelude.__name__, python.__name__)
 
 
 def known_names() -> list[str]:
@@ -101,11 +97,12 @@ def known(
             return reader.raises(type(error).__name__)
         if not isinstance(result, int) or abs(result) < 2**63:
             return calls.lift(reader, result)
-    _, name, meaning = _by_identity().get(id(function), (None, "", None))
+    _, name, meaning = _by_identity().get(id(function), (None, "", function))
     if isinstance(meaning, Row):
         via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
         return apply_row(reader, meaning, args, kwargs, via)
-    return None if meaning is None else _apply(reader, meaning, args, kwargs)
+    ours = name or _is_definition(meaning)
+    return _apply(reader, meaning, args, kwargs) if ours else None
 
 
 def _apply(reader: build.Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thing:
@@ -114,12 +111,8 @@ def _apply(reader: build.Reader, meaning: Handler, args: Args, kwargs: Kwargs) -
         given = [calls.static(reader, a) for a in args]
         named = {k: calls.static(reader, a) for k, a in kwargs.items()}
         return calls.lift(reader, _computed(reader, meaning, *given, **named))
-    signature, definition = _signature(meaning), _is_definition(meaning)
-    neutral = (Static(None), Static("C"))
-    kwargs = {k: a for k, a in kwargs.items()
-              if k in signature.parameters or a not in neutral}  # fmt: skip
-    call = calls.bound(reader, signature, args, kwargs)
-    if not definition:
+    call = calls.bound(reader, _signature(meaning), args, kwargs)
+    if not _is_definition(meaning):
         return meaning(reader, *call.args, **call.kwargs)
     names = calls.named(reader, call)
     result = reader.function(_source(meaning), names, site=reader.node)
@@ -178,12 +171,9 @@ def apply_row(
     """Apply a row to arguments bound as its signature says; `via` says who calls it."""
     signature = _row_signature(row.name, bool(via))
     params = [*signature.parameters]
-    given = {
-        params[0] if via and params and k == "a" else k: a
-        for k, a in kwargs.items()
-        if k in params or a != Static(None)
-    }
-    bound = calls.bound(reader, signature, args, given).arguments
+    if via and params and "a" in kwargs:
+        kwargs = {params[0] if k == "a" else k: x for k, x in kwargs.items()}
+    bound = calls.bound(reader, signature, args, kwargs).arguments
     if bound.get("out") not in (None, Static(None)):
         raise reader.problem("SG202", f"`out` of `{row.name}` is not known")
     things = [bound[p] for p in row.params if p[0] != "*"]
@@ -199,7 +189,9 @@ def apply_row(
         if dtype is not None and "dtype" not in row.attrs:
             operands[0] = reader.build.cast(operands[0], dtype, False)
         if not operands[0].type.rank and row.kind != "elementwise":
-            return _of_number(reader, row, operands[0])
+            if row.of_number is None:
+                raise reader.problem("SG402", f"`{row.name}` needs an array")
+            return row.of_number(reader.build, operands[0])  # type: ignore[no-any-return]
     axis = attrs.get("axis", row.attrs.get("axis"))
     if axis is not None:
         rank = operands[0].type.rank + (row.name == "stack")
@@ -208,17 +200,6 @@ def apply_row(
             raise reader.problem("SG205", f"`{row.name}` takes one axis here")
         attrs["axis"] = axes if row.many_axes else axes[0]
     return reader.thing(reader.build.op(row.name, *operands, **attrs))
-
-
-def _of_number(reader: build.Reader, row: Row, x: Operand) -> Thing:
-    """Apply a reduction to a number: `np.sum(3.0)` is 3.0."""
-    if row.name in ("sum", "prod", "max", "min", "mean", "copy"):
-        return x
-    if row.name in ("any", "all"):
-        return expressions.truth(reader, x)
-    if row.name in ("var", "std"):
-        return const(0.0)
-    raise reader.problem("SG402", f"`{row.name}` needs an array")
 
 
 def dtype_of(reader: build.Reader, thing: Thing) -> str | None:

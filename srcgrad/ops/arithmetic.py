@@ -14,6 +14,7 @@ from srcgrad.ops.table import (
     dotted,
     dtype_text,
     elementwise,
+    itself,
     linear,
     most_bits,
     np_dtype,
@@ -240,7 +241,7 @@ def _copy_text(types: Sequence[Type], attrs: Attrs) -> str:
     return "keep_layout" if attrs.get("via") == "layout" else "{x}.copy()"
 
 
-linear("copy(x)", _same, x="g", loop="{x}", spell=_copy_text,
+linear("copy(x)", _same, x="g", loop="{x}", spell=_copy_text, of_number=itself,
        callables=dotted("copy"), methods=("copy",), bits=most_bits)  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from srcgrad.ir import Const
 from srcgrad.ops.layout import (
     Term,
     apart,
@@ -26,6 +27,7 @@ from srcgrad.ops.table import (
     Shapes,
     constant,
     dotted,
+    itself,
     linear,
     rule,
 )
@@ -81,6 +83,16 @@ def _along(result: Callable[[str], str]) -> Infer:
         return Array(result(t.dtype), tuple(dims))
 
     return infer
+
+
+def _zero(build: Any, x: Any) -> Any:
+    """Return how much one number varies."""
+    return Const(0.0, Scalar("float64", python=True))
+
+
+def _truth(build: Any, x: Any) -> Any:
+    """Return whether a number is not zero."""
+    return x if x.type.dtype == "bool" else build.op("truth", x)
 
 
 # rules
@@ -234,18 +246,19 @@ _OUT: Any = {"behind_axis": ("out",)}
 _NO_ITEMS = "zero-size array to reduction operation {} which has no identity"
 
 linear(f"sum(x, {_AXES})", _reduced(wide), x=_sum, kernel=_sum_kernel,
-       callables=dotted("sum"), methods=("sum",), many_axes=True, **_DTYPE)  # fmt: skip
+       callables=dotted("sum"), methods=("sum",), many_axes=True,
+       of_number=itself, **_DTYPE)  # fmt: skip
 linear(f"mean(x, {_AXES})", _reduced(real), x=_mean, callables=dotted("mean"),
        kernel=_reduction("mean", nested, real), methods=("mean",),
-       many_axes=True, **_DTYPE)  # fmt: skip
+       many_axes=True, of_number=itself, **_DTYPE)  # fmt: skip
 rule(f"prod(x, {_AXES})", _reduced(wide), x=_prod, callables=dotted("prod"),
      kernel=_reduction("prod", nested, wide), methods=("prod",),
-     many_axes=True, **_DTYPE)  # fmt: skip
+     many_axes=True, of_number=itself, **_DTYPE)  # fmt: skip
 for _name, _largest in (("max", True), ("min", False)):
     rule(f"{_name}(x, {_AXES})", _reduced(same_dtype, _NO_ITEMS.format(_name)),
          x=_extreme, kernel=_reduction("best", nested, same_dtype, str(_largest)),
          callables=dotted(f"{_name} a{_name}"), methods=(_name,), many_axes=True,
-         **_OUT)  # fmt: skip
+         of_number=itself, **_OUT)  # fmt: skip
     constant(f"arg{_name}(x, {_AXES})",
              _reduced(lambda _: "int64", "attempt to get argmax of an empty sequence"),
              kernel=_reduction("argbest", apart, same_dtype, str(_largest)),
@@ -255,12 +268,12 @@ for _name, _rule, _root in (("var", _var, False), ("std", _std, True)):
     rule(f"{_name}(x, axis=None, ddof=0, keepdims=False)", _reduced(real), x=_rule,
          kernel=_reduction("var", apart, real, "{ddof}", str(_root)),
          callables=dotted(_name), methods=(_name,), many_axes=True,
-         **_DTYPE)  # fmt: skip
+         of_number=_zero, **_DTYPE)  # fmt: skip
 for _name in ("any", "all"):
     constant(f"{_name}(x, {_AXES})", _reduced(lambda _: "bool"),
              kernel=_reduction(_name, apart, same_dtype),
              callables=dotted(_name), methods=(_name,), many_axes=True,
-             **_OUT)  # fmt: skip
+             of_number=_truth, **_OUT)  # fmt: skip
 constant(f"count_nonzero(x, {_AXES})", _reduced(lambda _: "int64"),
          kernel=_reduction("count", apart, same_dtype),
          callables=dotted("count_nonzero"), many_axes=True)  # fmt: skip

@@ -32,6 +32,7 @@ __all__ = [
     "dotted",
     "dtype_text",
     "elementwise",
+    "itself",
     "linear",
     "np_dtype",
     "rule",
@@ -78,7 +79,9 @@ class Row:
     `params` are the operands; the last may be starred (`*arrays`). `attrs` are static
     keywords with their defaults. `shape_only` names operands of which only the shape
     is read. With `many_axes` its `axis` may be a tuple; `behind_axis` are NumPy's own
-    parameters that follow it there. `domain` holds sample points for the tests.
+    parameters that follow it there. `of_number` gives the result for a single number,
+    from a builder and the number; without it an array is needed. `domain` holds sample
+    points for the tests.
 
     `spell` is the NumPy name of the row, or a template of its text; there `{*shape}`
     are starred operands as they are and `{shape}` their tuple, and `{keywords}` are the
@@ -122,6 +125,7 @@ class Row:
     shape_only: frozenset[str] = frozenset()
     many_axes: bool = False
     behind_axis: tuple[str, ...] = ()
+    of_number: Callable[[Any, Any], Any] | None = None
     domain: tuple[float, float] = (0.3, 1.7)
 
     def param(self, k: int) -> str:
@@ -269,6 +273,11 @@ def length_bits(args: list[float], op: Op) -> float:
 def most_bits(args: list[float], op: Op) -> float:
     """Return the bits of a result that is no larger than its largest operand."""
     return max(args)
+
+
+def itself(build: Any, x: Any) -> Any:
+    """Return a number: what a sum, a copy and the like of it are."""
+    return x
 
 
 def bools(bits: str, other: str) -> Loop:
