@@ -189,8 +189,6 @@ class Statements(Storage):
             case ir.Push() if stmt.value in self.active and self.wanted(stmt.base):
                 at = (ir.Index((self.position(stmt),)),)
                 self.give(stmt.value, self.part(self.buffer_of(stmt.base), at))
-            case _:
-                pass
 
     def reverse_op(self, stmt: Op) -> None:
         row, args = ROWS[stmt.row], stmt.args

@@ -93,8 +93,7 @@ class _Kernel(Places):
                 self.fresh_array(s, outs(s)[0])
             case ir.Op():
                 names = ", ".join(self.naming[o] for o in s.outs)
-                one = len(s.outs) == 1
-                text = self.operation(s) if one else self.call(s)
+                text = self.operation(s) if len(s.outs) == 1 else self.call(s)
                 self.line(f"{names} = {text.text}")
             case ir.Read():
                 text = self.element(s.base, s.path, s)

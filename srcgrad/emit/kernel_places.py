@@ -105,15 +105,10 @@ class Places(Scalars):
     # parts
 
     def element(self, base: Value, path: Path, at: ir.Stmt) -> Text:
+        # Numba's lists check their subscripts themselves.
         if isinstance(base.type, ListOf) and len(path) == 1:
-            return self.item(base, path[0])
+            return Text(self.view(base, path))
         return Text(self.spot(base, path, at).element([]))
-
-    def item(self, base: Value, step: ir.Step) -> Text:
-        """Return an item of a list; Numba's lists check their subscripts themselves."""
-        assert isinstance(step, ir.Index)
-        assert isinstance(step.items[0], Operand)
-        return Text(f"{self.naming[base]}[{self.show(step.items[0]).text}]")
 
     def spot(self, base: Value, path: Path, at: ir.Stmt) -> Spot:
         """Return a part of an array."""
@@ -125,7 +120,7 @@ class Places(Scalars):
             start = replace(start, extents=tuple(ones))
         elif isinstance(base.type, ListOf):
             assert isinstance(base.type.item, Array)
-            name = self.hoist(self.item(base, path[0]), "v").text
+            name = self.hoist(self.view(base, path[:1]), "v").text
             start = self.all_of(name, base.type.item)
         else:
             start = self.all_of(self.naming[base], base.type, base)
