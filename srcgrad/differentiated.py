@@ -231,21 +231,21 @@ class Differentiated:
 
     def program(self, kind: str, made: Specialisation, call: Call) -> Program:
         """Return what computes a value, a derivative or both, if there is one."""
-        names, count = call.names, len(made.wrt(call.names))
+        names = call.names
         if kind == "value":
             return Program(made.primal)
         if kind == "vjp":
             return Program(made.split(names)[0])
         if kind == "jvp":
-            return Program(made.tangent(names), call.directions(made), len(made.seeds))
+            return Program(made.tangent(names), call.directions(made))
         form = made.reading.result
         if not isinstance(form, Node) and form[0] == "static":
             self._plain(call.values)  # it may well raise
         made.check(names, self.options.has_aux, self.inner is None)
         one = made.dtype(0).type(1.0)
         if kind == "hvp":
-            return Program(made.second(names), [one, *call.directions(made)], count)
-        return Program(made.adjoint(names), [one], count)
+            return Program(made.second(names), [one, *call.directions(made)])
+        return Program(made.adjoint(names), [one])
 
     def _inputs(self, call: Call, made: Specialisation, in_place: bool) -> list[Any]:
         """Return what generated code takes, once nothing stands against running it."""
@@ -352,8 +352,8 @@ class Differentiated:
         """Return the value and a pullback to positional arguments: `srcgrad.vjp`."""
         call = self._positional(args, kwargs)
         made, _, given, out = self._compute("vjp", call)
-        form, count = made.reading.result, len(made.wrt(call.names))
-        forward, backward = made.split(call.names)
+        form, (forward, backward) = made.reading.result, made.split(call.names)
+        first = len(backward.results) - len(backward.slopes)
         kept = given if forward is made.primal else out[made.reading.results :]
         kept = [tree_copy(x) if touches(x, given) else x for x in kept]
         due = {k: (made.dtype(k), np.shape(out[k])) for k in made.seeds}
@@ -362,12 +362,12 @@ class Differentiated:
             parts = {leaf[1]: value for _, leaf, value in leaves(form, cotangents)}
             seeds = [direction("cotangent", parts.get(k), *due[k]) for k in due]
             try:
-                found = made.run(Program(backward, seeds, count), kept)
+                found = made.run(Program(backward, seeds), kept)
             except SrcgradError:
                 raise
             except Exception as error:
                 raise _failure(made, error) from error
-            return result_of(made.gradients(call.names, len(found) - count), found)
+            return result_of(made.gradients(call.names, first), found)
 
         return result_of(form, out), pullback
 
@@ -405,8 +405,8 @@ class Differentiated:
         call = self.bind((*args[:place], x, *args[place:]), kwargs)
         call.tangents = [v]
         made, program, _, out = self._compute("hvp", call)
-        form = made.gradients(call.names, len(out) - program.slopes)
-        return result_of(form.items[0], out)
+        first = len(out) - len(program.function.slopes)
+        return result_of(made.gradients(call.names, first).items[0], out)
 
     @property
     def backward_source(self) -> str:

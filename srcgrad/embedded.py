@@ -54,7 +54,7 @@ def _wrap(of: Differentiated, made: Specialisation, call: Call) -> Any:
     if flaw:
         what = f"a function for compiled code {flaw}"
         raise make_error("SG305", what, function=made.source.name)
-    function, seeds, _ = of.program(of.kind, made, call)
+    function, seeds = of.program(of.kind, made, call)
     form = made.form(of.kind, call.names, of.options)
     shown = repr(fill(form, lambda leaf: f"r[{leaf[1]}]")).replace("'", "")
     ones = [(name, k) for name in arrays for k, one in enumerate(specs[name][2]) if one]

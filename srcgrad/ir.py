@@ -244,7 +244,10 @@ Stmt = Op | View | Read | Update | Assert | Loop | If
 
 
 class Function(Node):
-    """A whole function; `cut` is the number of top statements that run forward only."""
+    """A whole function; `cut` is the number of top statements that run forward only.
+
+    The last results are derivatives: with respect to what, or of what, `slopes` names.
+    """
 
     name: str
     params: tuple[Inner, ...]
@@ -252,6 +255,7 @@ class Function(Node):
     results: tuple[End, ...]
     loc: Loc = NOWHERE
     cut: int | None = None
+    slopes: tuple[str, ...] = ()
 
 
 def owned(type: Type) -> bool:

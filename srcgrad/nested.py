@@ -67,8 +67,9 @@ def gradient_reading(
     form = relabel(made.form(inner.kind, names, inner.options), keep)
     body = _without_units(Block((*substitute(adjoint.body, unit).stmts, *reads)))
     function = replace(
-        adjoint, params=tuple(params), results=tuple(used), cut=None, body=body
-    )
+        adjoint, params=tuple(params), results=tuple(used), body=body, cut=None,
+        slopes=(),
+    )  # fmt: skip
     reading = made.made[key] = replace(
         made.reading, function=function, result=form, written=[], results=len(used),
         lost=False,

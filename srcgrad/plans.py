@@ -75,7 +75,7 @@ def make_plan(
         return None
     run = made.code(program.function).dispatcher
     run.disable_compile()  # other types take the long way
-    write = _Writer(made.converters(program), {"exact": exact, "run": run})
+    write = _Writer(made.converters(program.function), {"exact": exact, "run": run})
     given = [f"a[{k}]" for k in range(len(args))] + [*map(write.name, defaults)]
     plain = made.source.function
     own = [Place(plain, f"__{n}__", True) for n in ("code", "defaults", "kwdefaults")]

@@ -24,7 +24,7 @@ from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.build import NeedStatic
-from srcgrad.frontend.entry import Capture, Reading, identifier, read
+from srcgrad.frontend.entry import Capture, Reading, read
 from srcgrad.ir import Function
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, drop_entry_checks, run_passes
@@ -40,11 +40,10 @@ NONE = ("static", Known(None))
 
 
 class Program(NamedTuple):
-    """A function of the IR, what it takes after leaves, and how many slopes end it."""
+    """A function of the IR, and what it takes after leaves."""
 
     function: Function
     extra: Sequence[Any] = ()
-    slopes: int = 0
 
 
 def once(method: M) -> M:
@@ -156,7 +155,8 @@ class Specialisation:
     @once
     def adjoint(self, names: Names, seeds: tuple[int, ...] = (0,)) -> Function:
         """Return the IR that computes results and gradients."""
-        return self._reversed(self.pure, names, seeds, "grad")
+        wrt, name = self.wrt(names), f"{self.primal.name}_grad"
+        return run_passes(differentiate(self.pure, wrt, seeds, name))
 
     @once
     def split(self, names: Names) -> tuple[Function, Function]:
@@ -170,23 +170,15 @@ class Specialisation:
     @once
     def second(self, names: Names) -> Function:
         """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
-        first = self.adjoint(names)
+        first, name = self.adjoint(names), f"{self.primal.name}_hvp"
         seeds = range(self.reading.results, len(first.results))
-        return self._reversed(first, names, seeds, "hvp")
+        return run_passes(differentiate(first, self.wrt(names), seeds, name))
 
     @once
     def tangent(self, names: Names) -> Function:
         """Return the IR that computes results and tangents."""
         name = f"{self.primal.name}_jvp"
         return run_passes(tangent(self.pure, self.wrt(names), name))
-
-    def _reversed(
-        self, function: Function, names: Names, seeds: Sequence[int], suffix: str
-    ) -> Function:
-        wrt, name = self.wrt(names), f"{self.primal.name}_{suffix}"
-        found = run_passes(differentiate(function, wrt, seeds, name))
-        self.made["wrt", found] = [identifier(self.reading.leaves[k]) for k in wrt]
-        return found
 
     @once
     def check(self, names: Names, has_aux: bool, first: bool) -> None:
@@ -229,8 +221,7 @@ class Specialisation:
     def text(self, function: Function) -> ModuleText:
         """Return a function's readable text."""
         shown = run_passes(drop_entry_checks(self.final(function)), FINAL)
-        wrt = self.made.get(("wrt", function), ())
-        return python_module(shown, self.source, self.reading, wrt)
+        return python_module(shown, self.source, self.reading)
 
     @once
     def final(self, function: Function) -> Function:
@@ -245,10 +236,10 @@ class Specialisation:
         flags = self.options.flags
         return numba.load(self.final(function), self.options.cache, **flags)
 
-    def converters(self, program: Program) -> list[Any]:
+    def converters(self, function: Function) -> list[Any]:
         """Return what makes NumPy's types of results; the last are gradients."""
-        results, found = program.function.results, list[Any]()
-        for k, result in enumerate(results, program.slopes - len(results)):
+        results, found = function.results, list[Any]()
+        for k, result in enumerate(results, len(function.slopes) - len(results)):
             to: Any = None
             if result.type.rank and k >= 0 and self.options.runner == "python":
                 to = fit
@@ -263,7 +254,7 @@ class Specialisation:
         with np.errstate(all="ignore"):
             out = code(*inputs, *program.extra)
         parts = itertools.chain.from_iterable(map(_tuple, _tuple(out)))
-        pairs = zip(parts, self.converters(program), strict=True)
+        pairs = zip(parts, self.converters(program.function), strict=True)
         return [part if to is None else to(part) for part, to in pairs]
 
 

@@ -68,8 +68,9 @@ class _Sweep(Control):
             results.append(self.build.op("copy", g, name=g.name) if array else g)
         forward = self.taped.stmts + kept
         body = Block((*forward, *self.build.close().stmts))
-        params, where = (*function.params, *cotangents), function.loc
-        return Function(name, params, body, tuple(results), where, len(forward))
+        params, last = (*function.params, *cotangents), tuple(x.name for x in inputs)
+        loc, cut = function.loc, len(forward)
+        return Function(name, params, body, tuple(results), loc, cut, last)
 
     def seed(self, result: Operand, several: bool) -> Value:
         """Give a result its cotangent, a new parameter."""

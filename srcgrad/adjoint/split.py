@@ -64,8 +64,8 @@ def split(
     copies = [Op("copy", (new,), (v,)) for v, new in given.items()]
     body = substitute(Block((*copies, *tail)), packed)
     takes = (*(packed.get(v) or given.get(v, v) for v in kept), *seeds)
-    name = f"{adjoint.name}_pullback"
-    return forward, Function(name, takes, body, gradients, adjoint.loc)
+    name, loc = f"{adjoint.name}_pullback", adjoint.loc
+    return forward, Function(name, takes, body, gradients, loc, slopes=adjoint.slopes)
 
 
 def _changed(stmts: Sequence[Stmt]) -> set[Value]:

@@ -57,8 +57,8 @@ class _Tangent:
         after = None if f.cut is None else len(self.build.open[-1])
         self.stmts(body[len(body) if f.cut is None else f.cut :])
         results, params = (*f.results, *map(self.of, self.results)), self.seeds
-        whole = self.build.close()
-        return Function(name, (*f.params, *params), whole, results, f.loc, after)
+        whole, last = self.build.close(), tuple(r.name for r in self.results)
+        return Function(name, (*f.params, *params), whole, results, f.loc, after, last)
 
     # tangents of values
 

@@ -11,7 +11,6 @@ import builtins
 import keyword
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -33,7 +32,7 @@ class ModuleText:
 
 
 def python_module(
-    function: Function, source: FunctionSource, reading: Any, wrt: Sequence[str] = ()
+    function: Function, source: FunctionSource, reading: Any
 ) -> ModuleText:
     """Return the readable module of a primal, an adjoint or a tangent."""
 
@@ -56,7 +55,7 @@ def python_module(
     lines = emit_python(function, alias, returned, {extra[0]: "1.0"} if one else {})
     body = [(part, at) for text, at in _commented(lines, source)
             for part in text.split("\n")]  # fmt: skip
-    of = f" | gradient with respect to {', '.join(wrt)}" if adjoint else ""
+    of = f" | gradient with respect to {', '.join(function.slopes)}" if adjoint else ""
     place = f"{os.path.basename(source.file)}:{source.line}"
     used = _imports(function.name, "\n".join(t for t, _ in lines), alias)
     head = [f"# {source.name}, {place}{of}", *used, "", ""]
