@@ -94,11 +94,8 @@ class Signature:
 
     def positional(self, trees: Values) -> list[str]:
         """Return the names of the arguments that have a position in a call."""
-        kinds = {
-            name: self.kinds[name.partition("[")[0]] for name in self.spread(trees)
-        }
-        found = [name for name, k in kinds.items() if k is not k.VAR_KEYWORD]
-        return found[len(self.held) :]
+        kinds = ((n, self.kinds[n.partition("[")[0]]) for n in self.spread(trees))
+        return [n for n, k in kinds if k is not k.VAR_KEYWORD][len(self.held) :]
 
     def chosen(self, trees: Values, options: Options) -> tuple[str, ...]:
         """Return the names of the arguments that `argnums` and `argnames` choose."""

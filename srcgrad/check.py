@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from srcgrad.errors import make_error
 from srcgrad.options import Options, make_options
 from srcgrad.results import tree_copy
 from srcgrad.source import location
-from srcgrad.trees import closed, opened, tree_leaves, tree_map
+from srcgrad.trees import closed, opened, tree_map
 
 __all__ = ["check_grads", "verify"]
 
@@ -240,6 +240,15 @@ class _Check:
             f"differences give {float(want):.12g}", location(source, source.node),
             helps=helps, function=self.name,
         )  # fmt: skip
+
+
+def tree_leaves(value: Any) -> Iterator[Any]:
+    """Yield whatever in a value is no container."""
+    node = opened(value)
+    if node is None:
+        yield value
+    for item in node.items if node else ():
+        yield from tree_leaves(item)
 
 
 def _is_float(leaf: Any) -> bool:

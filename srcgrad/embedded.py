@@ -9,7 +9,7 @@ from srcgrad.compile.numba import wrapped
 from srcgrad.differentiated import Call, Differentiated
 from srcgrad.errors import make_error
 from srcgrad.specialise import Specialisation
-from srcgrad.trees import Node, fill
+from srcgrad.trees import Node, closed, relabel
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _wrap(of: Differentiated, made: Specialisation, call: Call) -> Any:
         raise make_error("SG305", what, function=made.source.name)
     function, seeds = of.program(of.kind, made, call)
     form = made.form(of.kind, call.names, of.options)
-    shown = repr(fill(form, lambda leaf: f"r[{leaf[1]}]")).replace("'", "")
+    shown = repr(relabel(form, lambda leaf: f"r[{leaf[1]}]", closed)).replace("'", "")
     ones = [(name, k) for name in arrays for k, one in enumerate(specs[name][2]) if one]
     lines = [f"def wrapper({', '.join(specs)}):"]
     for name, axis in ones:
@@ -66,6 +66,5 @@ def _wrap(of: Differentiated, made: Specialisation, call: Call) -> Any:
         f"    r = kernel({', '.join([*specs, *(repr(float(s)) for s in seeds)])})",
         f"    return {shown}",
     ]
-    return wrapped(
-        "\n".join(lines), made.code(function), made.ready(made.raw(call.leaves))
-    )
+    example = made.ready(made.raw(call.leaves))
+    return wrapped("\n".join(lines), made.code(function), example)

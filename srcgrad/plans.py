@@ -79,13 +79,9 @@ def make_plan(
     given = [f"a[{k}]" for k in range(len(args))] + [*map(write.name, defaults)]
     plain = made.source.function
     own = [Place(plain, f"__{n}__", True) for n in ("code", "defaults", "kwdefaults")]
-    body = [
-        f"if {write.fetch(place)} is not {write.name(value)}: return None"
-        for place, value in (
-            *reading.statics,
-            *((place, place.fetch()) for place in own),
-        )
-    ]
+    statics = [*reading.statics, *((place, place.fetch()) for place in own)]
+    same = ((write.fetch(place), write.name(value)) for place, value in statics)
+    body = [f"if {now} is not {then}: return None" for now, then in same]
     if reading.captures:
         kinds = write.name(exact(c.place.fetch() for c in reading.captures))
         hidden = "".join(f"{write.fetch(c.place)}, " for c in reading.captures)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.runtime.readable import keep_layout
-from srcgrad.trees import Node, Tree, fill, tree_map
+from srcgrad.trees import Node, Tree, closed, relabel, tree_map
 
 
 def ready(value: Any, contiguous: bool) -> Any:
@@ -60,7 +60,7 @@ def result_of(form: Tree, results: Sequence[Any]) -> Any:
             return x[1].value
         return point(results[x[1]]) if len(x) > 2 else results[x[1]]
 
-    return fill(form, leaf)
+    return relabel(form, leaf, closed)
 
 
 def point(value: Any) -> Any:

@@ -106,11 +106,9 @@ class Specialisation:
     def wrt(self, names: Names) -> list[int]:
         """Return the positions of the parameters that are floats of these arguments."""
         specs = self.arguments.items()
-        found = [(name, leaf) for name, s in specs for _, leaf, _ in leaves(s)]
-        chosen = enumerate(
-            name in names and is_float_leaf(leaf) for name, leaf in found
-        )
-        return [k for k, is_chosen in chosen if is_chosen]
+        found = ((name, leaf) for name, s in specs for _, leaf, _ in leaves(s))
+        pairs = enumerate(found)
+        return [k for k, (n, leaf) in pairs if n in names and is_float_leaf(leaf)]
 
     def gradients(self, names: Names, start: int) -> Node:
         """Return gradients, results from `start` on, in the form of the arguments."""

@@ -103,15 +103,6 @@ def tree_map(function: Callable[[Any], Any], value: Any) -> Any:
     return closed(node._replace(items=items), value)
 
 
-def tree_leaves(value: Any) -> Iterator[Any]:
-    """Yield whatever in a value is no container."""
-    node = opened(value)
-    if node is None:
-        yield value
-    for item in node.items if node else ():
-        yield from tree_leaves(item)
-
-
 # specs
 
 
@@ -217,15 +208,11 @@ def _says(node: Node) -> str:
     return f"{node.kind} of {len(node.keys)} item{'s' * (len(node.keys) != 1)}"
 
 
-def relabel(tree: Tree, leaf: Callable[[Any], Any]) -> Tree:
-    """Return a tree of the same structure with other leaves."""
-    if isinstance(tree, Node):
-        return tree._replace(items=tuple(relabel(t, leaf) for t in tree.items))
-    return leaf(tree)
-
-
-def fill(tree: Tree, leaf: Callable[[Any], Any]) -> Any:
-    """Return a value of the structure of a tree, its leaves made by `leaf`."""
-    if isinstance(tree, Node):
-        return closed(tree._replace(items=tuple(fill(t, leaf) for t in tree.items)))
-    return leaf(tree)
+def relabel(
+    tree: Tree, leaf: Callable[[Any], Any], close: Callable[[Node], Any] = Node._replace
+) -> Any:
+    """Return a tree with other leaves; with `closed` the value that they make."""
+    if not isinstance(tree, Node):
+        return leaf(tree)
+    items = tuple(relabel(t, leaf, close) for t in tree.items)
+    return close(tree._replace(items=items))

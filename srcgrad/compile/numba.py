@@ -56,10 +56,8 @@ def load(function: Function, cache: bool = True, **flags: bool) -> Callable[...,
         except NumbaError as error:
             what = f"Numba refused the kernel: {type(error).__name__}"
             helps = ['its text is what `.source(..., stage="kernel")` returns']
-            of = function.name
-            raise internal_error(
-                what, code="SG901", function=of, helps=helps
-            ) from error
+            about: Any = {"function": function.name, "helps": helps}
+            raise internal_error(what, code="SG901", **about) from error
 
     vars(kernel)["dispatcher"] = dispatcher
     return kernel
