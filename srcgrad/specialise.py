@@ -323,8 +323,8 @@ def _kind(form: Tree, function: Function) -> str:
     if isinstance(form, Node):
         return f"a {form.cls.__name__ if form.cls else form.kind}"
     if form[0] == "leaf":
-        type = function.results[form[1]].type
-        dims = [":" if d.known is None else str(d.known) for d in type.dims]
+        found = function.results[form[1]].type
+        dims = [":" if d.known is None else str(d.known) for d in found.dims]
         shape = f"({', '.join(dims)}{',' * (len(dims) == 1)})"
-        return f"an array of shape {shape}" if type.rank else f"a {type.dtype}"
+        return f"an array of shape {shape}" if found.rank else f"a {found.dtype}"
     return "None" if form == NONE else f"a {type(form[1].value).__name__}"

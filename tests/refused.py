@@ -142,6 +142,13 @@ REFUSED: dict[str, Refused] = {
         body("f = lambda z: x * z**2", "return srcgrad.grad(f)(x)",
              head="import srcgrad\n\n\n")
     ),
+    "SG203_own_iteration": Refused(
+        body("return np.sum(np.array(Twice(x, x)))", head=(
+            "import typing\n\nimport numpy as np\n\n\n"
+            "class Pair(typing.NamedTuple):\n    a: float\n    b: float\n\n\n"
+            "class Twice(Pair):\n    def __iter__(self):\n"
+            "        return iter((2 * self.a, self.b))\n\n\n"))
+    ),
     # SG3: arguments and results
     "SG301_int_array": Refused(body("return (x * x).sum()"), (np.arange(3),)),
     "SG302_vector": Refused(body("return x * 2"), (X,)),

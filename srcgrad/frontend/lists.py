@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import const
-from srcgrad.frontend import calls, indexing, state
+from srcgrad.frontend import attributes, calls, indexing, state
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, Scalar, join, promote
@@ -122,6 +122,10 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
     """Return a list or tuple of numbers, or of such lists, as an array."""
     items = thing.items if isinstance(thing, v.Tuple) else reader.state.heap[thing]
     build = reader.build
+    reads = ("__array__", "__iter__", "__len__", "__getitem__")
+    if any(attributes.defined(getattr(thing, "cls", None), name) for name in reads):
+        what = f"a {v.kind_of(thing)} of {thing.cls.__name__} is not read as an array"
+        raise reader.problem("SG203", what, "name its fields: `[x.a, x.b]`")
     if isinstance(items, dict):
         raise unordered(reader)
     if isinstance(items, v.Ref):
