@@ -120,15 +120,30 @@ class Builder:
         """Return the length of two broadcast: equal, or one of them 1 as is checked."""
         if a == b or self.trusting or (a.known is not None and b.known is not None):
             return self.same(a, b, "operands could not be broadcast together")
-        name, first = self.origin
-        what = f"meeting {name} {self.loc.line - first}:{self.loc.column}:{self.met}"
-        self.met += 1
+        what = self.meeting()
         if what not in self.ones:
             return self.same(a, b, what)
         # One that is known is another number: 1 has been left out.
         one, other = (b, a) if self.ones[what] or a.known is not None else (a, b)
         self.same(one, Dim(1), what)
         return other
+
+    def meeting(self) -> str:
+        """Return a new name for a length at this place that may turn out to be 1."""
+        name, first = self.origin
+        self.met += 1
+        return f"meeting {name} {self.loc.line - first}:{self.loc.column}:{self.met}"
+
+    def is_one(self, dim: Dim) -> bool:
+        """Tell whether a length is 1, as is checked where it is not known."""
+        if dim.known is None:
+            what = self.meeting()
+            if what in self.ones:
+                dim = self.same(dim, Dim(1), what)
+            else:
+                test = self.op("ne", self.length(dim), const(1))
+                self.emit(ir.Assert(test, "ShapeError", what, self.loc))
+        return dim.known == 1
 
     def narrow(self, x: Any) -> Any:
         """Return an operand whose type says where its length was found to be 1."""

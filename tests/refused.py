@@ -186,6 +186,7 @@ REFUSED: dict[str, Refused] = {
         body("return x[m, k].sum()", args="x, m, k"),
         (M, np.array([True] + [False] * (len(M) - 1)), np.array([0, 1])),
     ),
+    "SG402_truth_as_subscript": Refused(body("return x[x[0] > 0].sum()"), (X,)),
     "SG402_dict_in_loop": Refused(
         body("d = {}", "for i in range(n):", "    d['last'] = x[i]",
              "return d['last']", args="x, n"), (X, 3),
@@ -201,6 +202,14 @@ REFUSED: dict[str, Refused] = {
     "SG403_alias": Refused(
         body("y = x[::2].reshape(1, 2)", "x[0] = 1.0", "return y.sum()"),
         (X,),
+    ),
+    "SG403_order_is_kept": Refused(
+        body("y = x.reshape(3, -1).T.astype(float)", "y.ravel()[0] = 1.0",
+             "return y.sum()"), (X,),
+    ),
+    "SG403_filled_in_the_same_order": Refused(
+        body("y = np.full_like(x.reshape(3, -1).T, x[0])", "y.ravel()[1] = 1.0",
+             "return y.sum()"), (X,),
     ),
     "SG403_one_path": Refused(
         body("u = x * 2", "v = x * 3", "if x[0] > 0:", "    u = v", "v[0] = 7.0",

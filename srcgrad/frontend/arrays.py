@@ -14,9 +14,9 @@ from srcgrad.frontend import attributes, build, calls, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.library import array_ref, dtype_of, handles
 from srcgrad.frontend.values import Ref, Static, Thing
-from srcgrad.ir import Const, Operand, Permute, Reshape, Value
+from srcgrad.ir import Const, Index, Operand, Permute, Reshape, Value
 from srcgrad.ops.prelude import axes_of
-from srcgrad.types import Array
+from srcgrad.types import Array, Dim, Scalar
 
 
 @handles("numpy.ndim")
@@ -45,26 +45,32 @@ def _reshape(reader: build.Reader, a: Thing, *sizes: Thing, order: Any = None) -
     wanted = [reader.operand(x) for x in given]
     if v.is_operand(a) or v.is_point(a):
         ref = reader.allocate(reader.build.op("full", reader.operand(a), const(1)))
+        if v.is_point(a):
+            reader.share(ref.root, a.root)
     else:
         ref = array_ref(reader, a)
-    if not wanted:
-        return indexing.at(reader, ref, *[const(0)] * ref.type.rank)
     lengths = attributes.shape(reader, ref)
+    if not wanted:
+        for d in ref.type.dims:
+            what = "cannot reshape an array of several items into shape ()"
+            reader.build.same(d, Dim(1), what)
+        first = Index((const(0),) * ref.type.rank)
+        return Ref(ref.root, (*ref.path, first), Scalar(ref.type.dtype))
     known = [x for x in wanted if x != const(-1)]
     wanted = [_missing(reader, lengths, known) if x == const(-1) else x for x in wanted]
+    if wanted == lengths:
+        return ref
     if getattr(ref.type, "contiguous", True):
-        if wanted == lengths:
-            return ref
         return indexing.read(reader, ref, (*ref.path, Reshape(tuple(wanted))))
     out = reader.allocate(reader.build.op("reshape", reader.operand(ref), *wanted))
-    if not _surely_turned(reader, ref):
+    if len(wanted) > 1 or not _surely_turned(reader, ref):
         # Whether NumPy gives a view or a copy here depends on the strides.
         reader.share(out.root, ref.root)
     return out
 
 
 def _surely_turned(reader: build.Reader, ref: Ref) -> bool:
-    """Tell whether a reshape copies: the transpose of a C array, no axis of one."""
+    """Tell an array that is not in C order: the transpose of one, no axis of one."""
     if not ref.path or not isinstance(ref.path[-1], Permute):
         return False
     base = reader.build.place(ref.root.type, ref.path[:-1])
@@ -91,7 +97,21 @@ def _missing(
     return functools.reduce(lambda x, k: reader.build.op("floordiv", x, k), left, total)
 
 
-@handles("numpy.asarray", "numpy.ascontiguousarray")
+@handles("numpy.ascontiguousarray")
+def _in_c_order(reader: build.Reader, a: Thing, dtype: Any = None) -> Thing:
+    made = _asarray(reader, a, dtype)
+    if v.is_point(made):
+        return _reshape(reader, made, const(1), order=Static(None))
+    ref = array_ref(reader, made)
+    if ref is not a or getattr(ref.type, "contiguous", True):
+        return ref
+    out = reader.allocate(reader.build.op("copy", reader.operand(ref), via="method"))
+    if not _surely_turned(reader, ref):
+        reader.share(out.root, ref.root)  # a copy only where it is not in C order
+    return out
+
+
+@handles("numpy.asarray")
 def _asarray(reader: build.Reader, a: Thing, dtype: Any = None) -> Thing:
     name = dtype_of(reader, dtype)
     thing = lists.pack(reader, a) if isinstance(a, v.Tuple | v.ListCell) else a

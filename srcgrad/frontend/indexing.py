@@ -107,6 +107,9 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         path = _path(reader, held, index)
         if index == _ELLIPSIS:
             return held
+        place = reader.build.place(held.root.type, path)
+        if isinstance(index, Tuple) and _ELLIPSIS in index.items and not place.rank:
+            return Ref(held.root, path, place)  # an array of rank 0, not its element
         found = read(reader, held, path)
         if v.list_axes(held) and isinstance(index, SliceValue):
             return _new_list(reader, found, held, v.list_axes(held))
@@ -221,6 +224,9 @@ def _item(reader: build.Reader, part: Thing) -> Item:
         bounds = (part.start, part.stop, part.step)
         return Slice(*(None if b == _NONE else reader.operand(b) for b in bounds))
     operand = reader.operand(part)
+    if operand.type.dtype == "bool" and not operand.type.rank:
+        what = "one truth value as a subscript adds an axis to an array"
+        raise reader.problem("SG402", what, "write `int(...)` for the item 0 or 1")
     if operand.type.dtype.startswith("float"):
         raise reader.problem(
             "SG402", "a subscript must be an integer", "use `int(...)`"

@@ -25,7 +25,7 @@ from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Value
 from srcgrad.ops import ROWS, Row, prelude, python
 from srcgrad.source import FunctionSource
-from srcgrad.types import Array
+from srcgrad.types import Array, Dim
 
 Args = list[Thing]
 Kwargs = dict[str, Thing]
@@ -260,6 +260,15 @@ def _viewed(
     )
 
 
+@handles(f"{_PRELUDE}.is_one")
+def _is_one(reader: build.Reader, x: Thing, axis: Thing) -> Thing:
+    dims = array_ref(reader, x).type.dims
+    dim = reader.build.resolve(dims[calls.static(reader, axis)])
+    if any(dim == Dim.of(atom) for atom in reader.outer_atoms):
+        return const(False)  # the length of an argument is not 1 if it has a name
+    return const(reader.build.is_one(dim))
+
+
 @handles(f"{_PRELUDE}.same")
 def _same(reader: build.Reader, one: Thing, other: Thing, what: Thing) -> Thing:
     n, m = (reader.build.dim(reader.operand(x)) for x in (one, other))
@@ -270,5 +279,6 @@ def _same(reader: build.Reader, one: Thing, other: Thing, what: Thing) -> Thing:
 HANDLERS |= {
     f"{_PRELUDE}.kind": lambda reader, x: Static(reader.operand(x).type.dtype),
     f"{_PRELUDE}.is_python": lambda reader, x: const(reader.operand(x).type.python),
+    f"{_PRELUDE}.is_point": lambda reader, x: const(v.is_point(x)),
     f"{_PRELUDE}.is_fixed": lambda reader, x: const(isinstance(x, Const | Static)),
 }

@@ -197,9 +197,9 @@ def is_point(thing: object) -> TypeGuard[Ref]:
 
 def list_axes(thing: Any) -> int:
     """Return how many leading axes of an array are lists in plain Python."""
-    array = isinstance(thing, Ref) and isinstance(thing.root.type, Array)
-    used = thing.root.type.rank - thing.type.rank if array else 0
-    return max(0, thing.root.listlike - used) if array else 0
+    if not isinstance(thing, Ref) or not thing.root.listlike:
+        return 0
+    return max(0, thing.root.listlike - thing.root.type.rank + thing.type.rank)
 
 
 def leaves(

@@ -70,6 +70,14 @@ def is_fixed(x):
     """Tell whether a value is known while compiling."""
 
 
+def is_point(x):
+    """Tell an array of rank 0 from a number."""
+
+
+def is_one(x, axis):
+    """Tell whether an axis has length one; it is found out where it is not known."""
+
+
 def same(n, m, what):
     """Raise ValueError unless two lengths are the same."""
 
@@ -165,7 +173,11 @@ def full(shape, fill_value, dtype=None):
 
 @means("numpy.full_like")
 def full_like(a, fill_value, dtype=None):
-    return np.full(np.shape(a), fill_value, name_of(dtype, kind(a)))
+    if np.ndim(a) < 2:
+        return np.full(np.shape(a), fill_value, name_of(dtype, kind(a)))
+    out = np.empty_like(a, dtype)
+    out[...] = fill_value
+    return out
 
 
 @means("numpy.arange")
@@ -199,7 +211,7 @@ def identity(n, dtype=None):
 def astype(a, dtype, copy=True):
     if not np.ndim(a) or kind(a) != name_of(dtype):
         return typed(a, dtype)
-    return a.copy() if copy else a
+    return rows.copy(a) if copy else a
 
 
 @means(".item")
@@ -233,16 +245,17 @@ def shape_of(a):
 @means("numpy.squeeze", ".squeeze")
 def squeeze(a, axis=None):
     x = np.asarray(a)
-    ones = [k for k, n in enumerate(x.shape) if is_fixed(n) and n == 1]
+    axes = range(np.ndim(a)) if axis is None else ()
+    ones = [k for k in axes if is_one(x, k)]
     drop = ones if axis is None else axes_of(axis, np.ndim(a))
     for k in drop:
         same(x.shape[k], 1, "cannot squeeze an axis whose length is not one")
-    return x[subscript(np.ndim(a), drop, 0)]
+    return x[(*subscript(np.ndim(a), drop, 0), ...)]
 
 
 @means("numpy.reshape")
 def reshape(a, shape, order="C"):
-    x = np.asarray(a) if np.ndim(a) else rows.full(a, 1)
+    x = np.asarray(a) if np.ndim(a) else a
     return x.reshape(shape, order=order)
 
 
@@ -314,6 +327,8 @@ def expand_dims(a, axis):
 
 @means("numpy.broadcast_to")
 def broadcast_to(array, shape):
+    if is_point(array):
+        return np.broadcast_to(np.reshape(array, 1), shape)
     if not np.ndim(array):
         return rows.full(array, *lengths(shape))
     return viewed(rows.broadcast_to, np.asarray(array), *lengths(shape))
@@ -333,7 +348,7 @@ def diagonal(a, offset=0):
 
 @means("numpy.atleast_1d")
 def atleast_1d(a):
-    return np.asarray(a) if np.ndim(a) else rows.full(a, 1)
+    return np.asarray(a) if np.ndim(a) else np.reshape(a, 1)
 
 
 @means("numpy.atleast_2d")
@@ -442,6 +457,8 @@ def _mask(x):
 def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     low = min if a_min is None else a_min
     high = max if a_max is None else a_max
+    if kind(a) not in ("float64", "float32") and (low is None or high is None):
+        return np.minimum(a, high) if low is None else np.maximum(a, low)
     least = -math.inf if low is None else low
     return rows.clip(a, least, math.inf if high is None else high, via="np")
 

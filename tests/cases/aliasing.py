@@ -273,6 +273,47 @@ def what_shares_and_what_copies(x):
     return shared + 0.5 * own
 
 
+# A turned array is copied by `ascontiguousarray`; a reshape that splits axes shares.
+@case(lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=6)), argnums=(0, 1))
+def c_order_of_turned(A, x):
+    B = A * A
+    fresh = np.ascontiguousarray(B.T)
+    fresh[0, 0] = 5.0 * x[1]
+    same = B.T.reshape(B.shape[::-1])
+    same[1, 1] *= x[0]
+    every = np.ascontiguousarray(x[::2])
+    every *= every
+    return (B * B).sum() + (fresh * same).sum() + every.sum()
+
+
+# `x[k, ...]`, `.squeeze()` and `.reshape(())` are views of rank 0, not numbers.
+@case(lambda rng: (rng.normal(size=4),))
+def views_of_rank_zero(x):
+    y = x * x
+    a = y[0, ...]
+    b = y[1:2].reshape(())
+    c = np.squeeze(y[2:3], axis=0)
+    total = y.sum(keepdims=True)
+    d = total.squeeze()
+    y[:3] = x[1:] * 3.0
+    a += x[3]
+    c *= b
+    d += a
+    return y[0] * y[2] + total[0] * b + np.atleast_1d(d)[0]
+
+
+# What is new with an axis more is an array, no list: its slices share.
+@case(lambda rng: (rng.normal(size=4),))
+def slices_of_reshaped_share(x):
+    y = x * x
+    upper = y.reshape(2, 2)[:1]
+    column = y[:, None][1:]
+    column *= x[0]
+    upper[0, 1] += x[3]
+    y[0] = x[1] * x[2]
+    return (y * y).sum() + (upper * x[:2]).sum() + column[2, 0]
+
+
 # `A.T.ravel()` has to copy: a write to it leaves A alone; `A.ravel()` does not copy.
 @case(lambda rng: (rng.normal(size=(3, 2)),))
 def ravel_of_transposed_copies(A):

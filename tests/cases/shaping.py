@@ -174,3 +174,18 @@ def shape_driven(T):
         block = T[i].reshape(m * k)
         s += block[: len(block) // 2].prod() * T.size / (n * m)
     return s + (m + T.size) * T[-1, -1, -1]
+
+
+# Which axes are dropped is found out when it runs, where no argument says it.
+@case(lambda rng: (rng.normal(size=(2, 3)), 1, 2))
+def squeezed_at_run_time(A, one, two):
+    w = np.array([1.0, 2.0])
+    narrow = (A[:, :one].squeeze() * w).sum()
+    return narrow + (A[:, :two].squeeze() * w).sum() * A[:one].squeeze().max()
+
+
+# A bound that is None leaves integers integers.
+@case(lambda rng: (rng.normal(size=4),))
+def clipped_subscripts(x):
+    near = np.arange(4) - 1
+    return (x[np.clip(near, 0, None)] * x[(near + 2).clip(max=3)]).sum()
