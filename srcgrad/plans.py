@@ -5,7 +5,7 @@ results are put together is the same at each such call: it is written into a fun
 
     def plan(a):
         try:
-            if k0.get('np') is not k1: return None
+            if k0.get('np', k1) is not k2: return None
             r = run(a[0], a[1][k2], 1.0)
         except Exception: return None
         return (k3(r[0]), {k2: r[1], }, )
@@ -14,13 +14,14 @@ results are put together is the same at each such call: it is written into a fun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from srcgrad.arguments import Values
 from srcgrad.results import point
-from srcgrad.source import Place
+from srcgrad.source import NOTHING, Place
 from srcgrad.specialise import Program, Specialisation
 from srcgrad.trees import Known, Node, Tree, closed, opened
 
@@ -77,11 +78,7 @@ def make_plan(
     run.disable_compile()  # other types take the long way
     write = _Writer(made.converters(program.function), {"exact": exact, "run": run})
     given = [f"a[{k}]" for k in range(len(args))] + [*map(write.name, defaults)]
-    plain = made.source.function
-    own = [Place(plain, f"__{n}__", True) for n in ("code", "defaults", "kwdefaults")]
-    statics = [*reading.statics, *((place, place.fetch()) for place in own)]
-    same = ((write.fetch(place), write.name(value)) for place, value in statics)
-    body = [f"if {now} is not {then}: return None" for now, then in same]
+    body = [write.check(place, value) for place, value in reading.statics]
     if reading.captures:
         kinds = write.name(exact(c.place.fetch() for c in reading.captures))
         hidden = "".join(f"{write.fetch(c.place)}, " for c in reading.captures)
@@ -109,10 +106,16 @@ class _Writer:
         return name
 
     def fetch(self, place: Place) -> str:
+        given = f"{place.name!r}, {self.name(NOTHING)}"
         owner = self.name(place.owner)
-        if place.attribute:
-            return f"getattr({owner}, {place.name!r}, None)"
-        return f"{owner}.get({place.name!r})"
+        return (
+            f"getattr({owner}, {given})" if place.attribute else f"{owner}.get({given})"
+        )
+
+    def check(self, place: Place, value: Any) -> str:
+        """Return the statement that leaves the plan where a value is another one."""
+        differs = "!=" if isinstance(value, MethodType) else "is not"
+        return f"if {self.fetch(place)} {differs} {self.name(value)}: return None"
 
     def paths(self, spec: Tree, path: str) -> Iterator[str]:
         """Yield the expressions of the leaves of an argument."""

@@ -24,7 +24,7 @@ from srcgrad.nested import Call
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.ops.terms import Term
 from srcgrad.options import Options
-from srcgrad.source import read_source
+from srcgrad.source import Place, read_source
 from srcgrad.trees import Node, type_of_leaf
 from srcgrad.walk import free_values
 
@@ -73,6 +73,7 @@ class CustomVjp:
             problem: Exception = reader.problem("SG205", what)
             return problem
 
+        calls.watched(reader, Place(self, "_rule", True))
         if self._rule is None:
             what = f"`{name}` has no rule: call its `defvjp`"
             raise reader.problem("SG204", what)

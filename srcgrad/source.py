@@ -32,7 +32,7 @@ FunctionNode = Def | ast.Lambda
 _FUTURES = {getattr(__future__, name) for name in __future__.all_feature_names}
 _FUTURE_FLAGS = sum({feature.compiler_flag for feature in _FUTURES})
 _STARTED = time.time()
-_NOTHING, _UNBOUND = object(), types.CellType()
+NOTHING, _UNBOUND = object(), types.CellType()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,14 +40,19 @@ class Place:
     """Where a captured value lives: an attribute of its owner, or an item."""
 
     owner: Any
-    name: str
+    name: Any
     attribute: bool
 
     def fetch(self) -> Any:
         """Return what is there now; nothing is there after a deletion."""
         if self.attribute:
-            return getattr(self.owner, self.name, _NOTHING)
-        return self.owner.get(self.name, _NOTHING)
+            return getattr(self.owner, self.name, NOTHING)
+        return self.owner.get(self.name, NOTHING)
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a value is still there; methods are bound anew each time."""
+        now, method = self.fetch(), types.MethodType
+        return now is value or (type(now) is type(value) is method and now == value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

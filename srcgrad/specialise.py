@@ -87,7 +87,7 @@ class Specialisation:
         """Tell whether what was compiled in, and the kind of captures, still holds."""
         captures = self.reading.captures
         return (
-            all(place.fetch() is x for place, x in self.reading.statics)
+            all(place.holds(x) for place, x in self.reading.statics)
             and all(spec_of(c.place.fetch(), c.leaf) == c.spec for c in captures)
             and all(_value(captures, leaf, n) == x for n, x in self.fixed.items())
         )

@@ -716,12 +716,86 @@ def test_a_function_that_is_reloaded_in_place_is_read_again() -> None:
     def f(x: Any, k: Any = 3.0) -> Any:
         return helper(x) * k
 
-    g = grad(f, **PYTHON)
-    assert g(1.0) == 6.0
+    g, own = grad(f, **PYTHON), grad(helper, **PYTHON)
+    assert (g(1.0), own(1.0)) == (6.0, 2.0)
     helper.__code__ = times_seven.__code__
+    assert own(1.0) == 7.0
     assert g(1.0) == 21.0
     f.__defaults__ = (1.0,)
     assert g(1.0) == 7.0
+
+
+def times_five(self: Any, x: Any) -> Any:
+    return 5.0 * x
+
+
+@pytest.mark.parametrize("backend", ["python", "numba"])
+def test_methods_and_rules_that_change_are_seen(backend: str) -> None:
+    class Gain:
+        def __init__(self, k: float) -> None:
+            self.k = k
+
+        def times(self, x: Any) -> Any:
+            return self.k * x
+
+    @dataclass
+    class Line:
+        a: Any
+
+        def at(self, x: Any) -> Any:
+            return self.a * x
+
+        @property
+        def twice(self) -> Any:
+            return self.a * 2.0
+
+        def __call__(self, x: Any) -> Any:
+            return self.a * x
+
+    gain, held = Gain(2.0), SimpleNamespace(hook=Gain(3.0).times)
+
+    def plain(x: Any) -> Any:
+        return x * 1.0
+
+    def f(x: Any) -> Any:
+        line = Line(x)
+        return gain.times(x) + held.hook(x) + line.at(1.0) + line.twice + line(1.0)
+
+    g, h = grad(f, backend=backend), grad(lambda x: plain(x), backend=backend)
+    assert [g(1.0), g(1.0), h(1.0), h(1.0)] == [9.0, 9.0, 1.0, 1.0]
+    held.hook = Gain(4.0).times
+    assert [g(1.0), g(1.0)] == [10.0, 10.0]
+    setattr(Gain, "times", times_five)  # noqa: B010
+    assert [g(1.0), g(1.0)] == [13.0, 13.0]
+    setattr(Line, "at", lambda self, x: self.a * x * 2.0)  # noqa: B010
+    assert [g(1.0), g(1.0)] == [14.0, 14.0]
+    setattr(Line, "twice", property(lambda self: self.a * 3.0))  # noqa: B010
+    assert [g(1.0), g(1.0)] == [15.0, 15.0]
+    setattr(Line, "__call__", lambda self, x: self.a * 2.0)  # noqa: B010
+    assert [g(1.0), g(1.0)] == [16.0, 16.0]
+    register_vjp(plain, lambda g, z, x: 10.0 * g)
+    assert [h(1.0), h(1.0)] == [10.0, 10.0]
+
+
+def test_pullback_of_a_gradient_of_a_loop_that_is_left() -> None:
+    def f(x: Any) -> Any:
+        y = x.copy()
+        total = 0.0
+        for k in range(2):
+            for i in range(k + 2):
+                y[i] = y[i] / (1.0 + y[i] * y[i + 1])
+                if y[i] > 0.4:
+                    continue
+                if total > 2.0:
+                    break
+                total += y[i]
+        return total * total
+
+    slope = grad(f, backend="numba")
+    _, pull = vjp(slope, np.array([0.31, 0.72, 1.13, 0.94]), backend="numba")
+    v = np.ones(4)
+    want = hvp(f, **PYTHON)(np.array([0.31, 0.72, 1.13, 0.94]), v)
+    np.testing.assert_allclose(pull(v)[0], want, rtol=1e-12)
 
 
 def test_what_may_change_unseen_is_refused() -> None:

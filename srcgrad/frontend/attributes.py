@@ -33,6 +33,7 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
             fields: dict[str, Thing] = reader.state.heap[owner]
             member = inspect.getattr_static(owner.cls, name, None)
             if isinstance(member, property) and member.fget is not None:
+                calls.watched(reader, Place(owner.cls, name, True))
                 return calls.inline(reader, member.fget, [owner], {})
             if name in fields:
                 return fields[name]
@@ -62,6 +63,7 @@ def put(reader: build.Reader, owner: Thing, name: str, value: Thing) -> None:
         raise reader.problem("SG101", what)
     member = inspect.getattr_static(owner.cls, name, None)
     if isinstance(member, property) and member.fset is not None:
+        calls.watched(reader, Place(owner.cls, name, True))
         calls.inline(reader, member.fset, [owner, value], {})
         return
     _plain(reader, owner, "__setattr__")
@@ -91,8 +93,11 @@ def special(
     reader: build.Reader, owner: Thing, name: str, *args: Thing
 ) -> Thing | None:
     """Call a special method, if the class of an object defines it."""
-    method = defined(getattr(owner, "cls", None), name)
-    return method and calls.inline(reader, method, [owner, *args], {})
+    cls = getattr(owner, "cls", None)
+    if not (method := defined(cls, name)):
+        return None
+    calls.watched(reader, Place(cls, name, True))
+    return calls.inline(reader, method, [owner, *args], {})
 
 
 def _static(reader: build.Reader, value: Any, name: str) -> Thing:
@@ -110,9 +115,12 @@ def _static(reader: build.Reader, value: Any, name: str) -> Thing:
     lasting = isinstance(value, (*_NAMED, ModuleType)) or not hasattr(value, "__dict__")
     fixed = home in ("numpy", "scipy") or (lasting and home in sys.stdlib_module_names)
     member = getattr(value, name)
-    if fixed or isinstance(member, MethodType) or reader.frames[-1].site:
+    if fixed or reader.frames[-1].site:
         return calls.lift(reader, member)
-    return calls.captured(reader, Place(value, name, True), name)
+    place = Place(value, name, True)
+    if isinstance(member, MethodType):
+        return calls.lift(reader, calls.watched(reader, place))
+    return calls.captured(reader, place, name)
 
 
 def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:

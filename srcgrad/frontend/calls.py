@@ -48,16 +48,29 @@ def captured(reader: build.Reader, place: Place, name: str) -> Thing:
     value = place.fetch()
     if not _is_data(value):
         spec_of(value, name)  # refuses what may change without a trace
-        reader.statics.append((place, value))
-        if isinstance(value, pytypes.FunctionType):  # a reload may change it in place
-            for part in ("__code__", "__defaults__", "__kwdefaults__"):
-                inner = Place(value, part, True)
-                reader.statics.append((inner, inner.fetch()))
-        return lift(reader, value)
+        return lift(reader, watched(reader, place))
     key = (id(place.owner), place.name)
     if key not in reader.captured:
         reader.captured[key] = reader.capture(place, name, value)
     return reader.captured[key]
+
+
+def watched(reader: build.Reader, place: Place) -> Any:
+    """Return what is at a place and is compiled in; only while it is still there."""
+    value = place.fetch()
+    known = {(id(p.owner), p.name) for p, _ in reader.statics}
+    if (id(place.owner), place.name) not in known:
+        reader.statics.append((place, value))
+    return value
+
+
+def watch_function(reader: build.Reader, function: Any) -> None:
+    """Note that a function is compiled in: a reload or a rule may change it."""
+    home = (getattr(function, "__module__", None) or "").partition(".")[0]
+    if isinstance(function, pytypes.FunctionType) and home != "srcgrad":
+        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+            watched(reader, Place(function, part, True))
+        watched(reader, Place(HOOKS, id(function), False))
 
 
 def _is_data(value: Any) -> bool:
@@ -154,7 +167,7 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
         case v.Closure():
             return _apply_closure(reader, callee, args, kwargs)
         case v.Bound(owner=v.Record() as owner):
-            function = getattr(owner.cls, callee.name)
+            function = watched(reader, Place(owner.cls, callee.name, True))
             return inline(reader, function, [owner, *args], kwargs)
         case v.Record() if attributes.defined(callee.cls, "__call__"):
             return apply(reader, v.Bound(callee, "__call__"), args, kwargs)
@@ -176,6 +189,7 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     plainest = getattr(plainest, "py_func", plainest)
     if any(f.source.function is plainest for f in reader.frames):
         raise _recursive(reader, plainest.__name__)
+    watch_function(reader, plainest)
     inner = getattr(function, "__srcgrad__", None) or HOOKS.get(id(function))
     if inner is not None:
         special: Thing | None = inner(reader, args, kwargs)

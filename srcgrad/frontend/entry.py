@@ -20,7 +20,7 @@ from srcgrad.builder import INT, const
 from srcgrad.errors import error_of
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
-from srcgrad.frontend.calls import lift
+from srcgrad.frontend.calls import lift, watch_function
 from srcgrad.frontend.iteration import TestWrites
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import Known, Node, Tree, spec_of
@@ -97,6 +97,7 @@ class _Entry(Reader):
         self.specs = specs
         things = {n: thing_of(self, spec, self.leaf, n) for n, spec in specs.items()}
         containers = dict(self.state.heap)
+        watch_function(self, self.source.function)
         result = self.function(self.source, things)
         self.give_up_if_refused()
         operands: list[ir.Operand] = []

@@ -40,13 +40,18 @@ def _empty_list(names: list[str], types: Sequence[Type], attrs: Attrs) -> str:
     return f"[{first}][:0]"
 
 
+def _length(names: list[str], types: Sequence[Type], attrs: Attrs) -> str:
+    """Of an array that a list was packed into, its shape is given."""
+    return f"len({names[0]})" if isinstance(types[0], ListOf) else names[0]
+
+
 def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     (listed,) = types
     return listed
 
 
 constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"}),
-         bits=length_bits, kernel=lambda n, t, a: f"len({n[0]})")  # fmt: skip
+         bits=length_bits, kernel=_length)  # fmt: skip
 constant("zeros_items(items)", _zero_items,
          spell="[np.zeros_like(v) for v in {items}]",
          kernel=lambda n, t, a: f"rt_zeros_items({n[0]})")  # fmt: skip
