@@ -226,6 +226,20 @@ REFUSED: dict[str, Refused] = {
     "SG408_captured": Refused(
         body("table[0] = x", "return table.sum()", head=WITH_LIST)
     ),
+    "SG408_captured_list": Refused(
+        body("seen.append(x)", "return x * len(seen)", head="seen = []\n\n\n")
+    ),
+    "SG403_list_grows_under_a_loop": Refused(
+        body("s = [x[0]]", "for v in s:", "    if len(s) < 9:",
+             "        s.append(v * x[1])", "return s[0]"), (X,),
+    ),
+    "SG402_list_of_integers": Refused(
+        body("s = [0] * len(x)", "for i in range(len(x)):", "    s[i] = x[i] / 2",
+             "return s[0]"), (X,),
+    ),
+    "SG402_number_by_identity": Refused(
+        body("y = x * 1.0", "return x if x is y else 2 * x")
+    ),
     "SG203_lists_joined": Refused(
         body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)
     ),

@@ -12,7 +12,7 @@ import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import build, calls, indexing
+from srcgrad.frontend import build, calls, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Bound, Ref, Static, Thing, Tuple, is_point
 from srcgrad.ir import Const, Operand, Permute
@@ -28,10 +28,16 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
     match owner:
         case v.Static():
             return _static(reader, owner.value, name)
-        case v.Record():
-            _plain(reader, owner, "__getattribute__")
-            fields: dict[str, Thing] = reader.state.heap[owner]
-            member = inspect.getattr_static(owner.cls, name, None)
+        case v.Record() | v.Tuple(cls=type()):
+            cls: Any = owner.cls
+            if isinstance(owner, v.Record):
+                _plain(reader, owner, "__getattribute__")
+                fields: dict[str, Thing] = reader.state.heap[owner]
+            else:
+                fields = dict(zip(cls._fields, owner.items, strict=True))
+            if name == "__class__":
+                return Static(cls)
+            member = inspect.getattr_static(cls, name, None)
             if isinstance(member, property) and member.fget is not None:
                 calls.watched(reader, Place(owner.cls, name, True))
                 return calls.inline(reader, member.fget, [owner], {})
@@ -40,11 +46,9 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
             if isinstance(member, FunctionType):
                 return Bound(owner, name)
             if member is not None:
-                return _static(reader, owner.cls, name)
-            what = f"`{owner.cls.__name__}` has no field `{name}`"
+                return _static(reader, cls, name)
+            what = f"`{cls.__name__}` has no field `{name}`"
             raise reader.problem("SG203", what)
-        case v.Tuple() if name in getattr(owner.cls, "_fields", ()):
-            return owner.items[owner.cls._fields.index(name)]  # type: ignore[union-attr]
         case v.Poison():
             return owner
         case v.Cell() | v.Tuple():
@@ -71,7 +75,9 @@ def put(reader: build.Reader, owner: Thing, name: str, value: Thing) -> None:
         what = f"`{name}` of a `{owner.cls.__name__}` cannot be set"
         raise reader.problem("SG101", what)
     heap = reader.state.heap
-    heap[owner] = {**heap[owner], name: value}
+    if heap[owner].get(name) is not value:
+        lists.changed(reader, owner)
+        heap[owner] = {**heap[owner], name: value}
 
 
 def _plain(reader: build.Reader, owner: v.Record, way: str) -> None:

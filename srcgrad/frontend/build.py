@@ -50,7 +50,8 @@ class Frame:
     """One function being read: its source, names, and what is alive where.
 
     `local` are the names that it or a function around it binds anywhere: never globals.
-    `called` is an inner function, `site` the call that one of the library is read for.
+    `called` is an inner function, `around` the frame that an inner function or a
+    comprehension stands in, `site` the call that one of the library is read for.
     """
 
     source: FunctionSource
@@ -58,6 +59,7 @@ class Frame:
     local: frozenset[str]
     outer: dict[str, v.Thing]
     called: v.Closure | None
+    around: Frame | None
     site: ast.AST | None
     names: dict[str, v.Thing] = field(default_factory=dict)
     result: v.Thing | None = None
@@ -78,6 +80,7 @@ class Reader:
         self.state = State({}, {}, v.Heap())
         self.frames: list[Frame] = []
         self.held: list[v.Thing] = []
+        self.running: list[v.Thing] = []  # what loops run over
         self.plans: list[Plan] = []
         self.aliases: dict[ir.Value, Dim] = {}
         self.captured: dict[Any, v.Thing] = {}
@@ -485,12 +488,14 @@ class Reader:
         if self.frames:
             self.frames[-1].names = self.state.names
         local, outer = live.bound, outer or {}
+        around: Frame | None = called.frame if called else None
         if called is not None:
             outer = {name: outer[name] for name in outer.keys() - local}
             local |= called.frame.local
         elif isinstance(node, list):  # a comprehension
-            local |= self.frames[-1].local
-        frame = Frame(source, live, local, outer, called, site)
+            around = self.frames[-1]
+            local |= around.local
+        frame = Frame(source, live, local, outer, called, around, site)
         self.frames.append(frame)
         for part, (code, what, help, note) in outside(source.node) if own else ():
             with self.at(part):

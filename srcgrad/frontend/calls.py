@@ -276,9 +276,15 @@ def _apply_closure(
         raise _recursive(reader, name)
     frame, spec = callee.frame, callee.node.args
     names = bind_arguments(reader, spec, args, kwargs, callee.defaults, name)
-    around = reader.state.names if reader.frames[-1] is frame else frame.names
-    outer = {**callee.names, **around}
+    outer = _visible(reader, frame)
     return reader.function(callee.source, names, outer, callee.node, frame.site, callee)
+
+
+def _visible(reader: build.Reader, frame: build.Frame) -> Kwargs:
+    """Return what the names of a frame, and of those around it, mean by now."""
+    own = reader.state.names if reader.frames[-1] is frame else frame.names
+    outer = _visible(reader, frame.around) if frame.around else {}
+    return {n: x for n, x in outer.items() if n not in frame.live.bound} | own
 
 
 def _recursive(reader: build.Reader, name: str) -> Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from srcgrad.frontend import build, calls, expressions, lists
+from srcgrad.frontend import build, calls, expressions, iteration, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Static, Thing
 
@@ -36,10 +36,12 @@ def method(
             return lists.pop(reader, owner)
     listed = isinstance(contents, tuple)
     known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
-    if name not in known or kwargs:
+    pairs = name == "update" and not all(isinstance(a, v.DictCell) for a in args)
+    if name not in known or kwargs or pairs:
         kind = v.kind_of(owner)  # type: ignore[arg-type]
         what = f"method `.{name}()` of a {kind} is not known"
         raise reader.problem("SG203", what)
+    cell: Any = owner
     held: Any = list(contents) if listed else dict(contents)
     given: list[Any] = list(args)
     if name in _PLACE and args:
@@ -53,19 +55,17 @@ def method(
     except (IndexError, KeyError) as error:
         return reader.raises(type(error).__name__)
     if name not in _READS:
+        lists.changed(reader, cell, len(held) != len(contents))
         reader.state.heap[owner] = tuple(held) if listed else held  # type: ignore[index]
     match name:
         case "copy" if listed:
             return expressions.new_list(reader, result)
         case "copy":
-            cell = v.DictCell("")
-            reader.state.heap[cell] = result
-            return cell
-        case "values":
-            return v.Tuple(tuple(result))
+            made = v.DictCell("")
+            reader.state.heap[made] = result
+            return made
+        case "values" | "items":  # they show what the dict holds later
+            return v.Iter(iteration.entries, (cell, Static(name)))
         case "keys":
-            return v.Tuple(tuple(calls.lift(reader, k) for k in result))
-        case "items":
-            pairs = ((calls.lift(reader, k), thing) for k, thing in result)
-            return v.Tuple(tuple(v.Tuple(pair) for pair in pairs))
+            return v.Iter(iteration.sequence, (cell,))
     return Static(None) if result is None else result

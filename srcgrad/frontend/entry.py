@@ -168,10 +168,12 @@ class _Entry(Reader):
         names = (f"{name}_{k}" for k in itertools.count(2))
         shown = next(n for n in itertools.chain([name], names) if n not in taken)
         self.captures.append(Capture(place, spec, shown))
-        arguments = dict(self.arguments)
+        arguments, known = dict(self.arguments), set(self.state.heap)
         thing = thing_of(self, spec, self.leaf, shown)
         for root in self.arguments.keys() - arguments.keys():
             root.captured = True
+        for cell in self.state.heap.keys() - known:
+            cell.captured = True
         self.arguments = arguments
         return thing
 

@@ -206,7 +206,8 @@ def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing 
     counts = [x for x in both if v.is_operand(x) and x.type.dtype != "float64"]
     match held:
         case [[one]] if counts and v.is_operand(one):
-            ref = reader.allocate(reader.build.op("full", one, counts[0]))
+            count = reader.build.op("max2", const(0), counts[0])
+            ref = reader.allocate(reader.build.op("full", one, count))
             ref.root.listlike = 1
             return ref
     if (row == "add" and len(lists) == 2) or (row == "mul" and lists and counts):
@@ -219,9 +220,17 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     """Read `target op= value`: in place for arrays and lists, rebinding for numbers."""
     owner, get, put = located(reader, stmt.target)
     current = get()
-    value = reader.expression(stmt.value)
-    if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add):
-        lists.extend(reader, current, value)
+    with reader.holding(current):
+        value = reader.expression(stmt.value)
+    # Python binds the target anew in any case; for an item that changes nothing.
+    again = not isinstance(stmt.target, ast.Subscript) or isinstance(owner, v.Record)
+    if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add | ast.Mult):
+        if isinstance(stmt.op, ast.Add):
+            lists.extend(reader, current, value)
+        else:
+            lists.repeat(reader, current, binary(reader, stmt.op, current, value))
+        if again:
+            put(current)
         return
     result = binary(reader, stmt.op, current, value, "i")
     if not isinstance(current, Ref) or not isinstance(current.type, Array | Scalar):
@@ -238,6 +247,8 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
             "make the array a float array first: `.astype(float)`",
         )  # fmt: skip
     reader.store(current, operand)
+    if again:
+        put(current)
 
 
 def _unary(reader: Reader, row: str, value: Thing) -> Thing:
@@ -356,7 +367,9 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     if (own := _overloaded(reader, _ROWS.get(type(op), ""), left, right)) is not None:
         return own
     known = [x.value for x in (left, right) if isinstance(x, Static)]
-    sequences = type(left) is type(right) and isinstance(left, Tuple | v.ListCell)
+    sequences = isinstance(left, Tuple | v.ListCell) and isinstance(
+        right, Tuple | v.ListCell
+    )
     positive = {ast.IsNot: ast.Is(), ast.NotIn: ast.In()}.get(type(op))
     if isinstance(op, ast.NotEq) and (known or sequences):
         positive = ast.Eq()
@@ -365,6 +378,8 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     match op:
         case ast.Is() if len(known) == 2:
             return const(known[0] is known[1])
+        case ast.Is() if v.is_operand(left) and v.is_operand(right):
+            return _same_number(reader, left, right)
         case ast.Is():
             return const(left is right or (isinstance(left, Ref) and left == right))
         case ast.In() if isinstance(right, v.DictCell):
@@ -375,6 +390,8 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
             return calls.apply(reader, Static(python.contains), [right, left], {})
         case ast.Eq() if known:
             return const(left == right)
+        case ast.Eq() if sequences and type(left) is not type(right):
+            return const(False)
         case ast.Eq() if sequences:
             return calls.apply(reader, Static(python.same_items), [left, right], {})
     if known or sequences:
@@ -382,3 +399,16 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
         raise reader.problem("SG402", what)
     a, b = reader.operand(left), reader.operand(right)
     return reader.thing(reader.build.op(_ROWS[type(op)], a, b))
+
+
+def _same_number(reader: Reader, left: Operand, right: Operand) -> Thing:
+    """Read `is` of numbers: there is one True and one False, and no rule for others."""
+    kinds = [(x.type.dtype, x.type.python) for x in (left, right)]
+    if kinds[0] != kinds[1]:
+        return const(False)
+    if kinds[0][0] != "bool":
+        what = "whether two numbers are the same object is not known"
+        raise reader.problem("SG402", what, "compare them by `==`")
+    if isinstance(left, Const) and isinstance(right, Const):
+        return const(left.value == right.value)
+    return reader.thing(reader.build.op("eq", left, right))

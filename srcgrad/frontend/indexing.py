@@ -10,7 +10,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
 from srcgrad.ops import python
-from srcgrad.types import Array, Dim, ListOf, Scalar
+from srcgrad.types import Array, Dim, ListOf, Scalar, promote
 
 _FULL = Slice(None, None, None)
 _NONE, _ELLIPSIS = Static(None), Static(Ellipsis)
@@ -149,6 +149,13 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     path = _path(reader, held, index)
     ref = Ref(held.root, path, reader.build.place(held.root.type, path))
     operand = reader.operand(value)
+    listed = v.list_axes(held) or isinstance(held.type, ListOf)
+    if listed and promote(ref.type, operand.type) != ref.type.dtype:
+        raise reader.problem(
+            "SG402", f"the list is kept as an array of type {ref.type.dtype}, which "
+            f"cannot hold the type {operand.type.dtype}",
+            "begin with items of this type: `[0.0]` for floats",
+        )  # fmt: skip
     if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
         operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
     reader.store(ref, operand)

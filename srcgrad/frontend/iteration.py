@@ -80,7 +80,7 @@ def read_for(reader: Reader, stmt: ast.For) -> None:
 
     back, found = reader.checkpoint(), len(reader.problems)
     short = isinstance(items.count, Const) and items.count.value <= _UNROLLED
-    with reader.holding(over):
+    with reader.holding(over), lists.running(reader, over):
         if items.fixed:
             turns(0)
             return
@@ -139,6 +139,9 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
                 return sequence(reader, items)
             if isinstance(items, dict):
                 return Sequence(items["count"], lambda k: lists.item(reader, thing, k))
+            # The body of a loop may change an item that is still to come.
+            by_now = lambda k: indexing.get(reader, thing, k)  # noqa: E731
+            return Sequence(const(len(items)), by_now, fixed=True)
         case v.Ref(type=Array() | ListOf() as type):
             if isinstance(type, Array):
                 count = build.length(build.resolve(type.dims[0]))
@@ -217,3 +220,16 @@ def but_first(reader: Reader, items: v.Thing) -> Sequence:
     build, inner = reader.build, sequence(reader, items)
     later = lambda k: inner.item(build.op("add", k, const(1)))  # noqa: E731
     return Sequence(build.op("sub", inner.count, const(1)), later, fixed=inner.fixed)
+
+
+def entries(reader: Reader, owner: v.DictCell, of: v.Thing) -> Sequence:
+    """Return the values or the items of a dict, as they are when they are asked for."""
+    keys = list(reader.state.heap[owner])
+
+    def item(k: Operand) -> v.Thing:
+        key = keys[int(k.value)]  # type: ignore[union-attr]
+        value: v.Thing = reader.state.heap[owner][key]
+        pair = v.Tuple((calls.lift(reader, key), value))
+        return value if of == v.Static("values") else pair
+
+    return Sequence(const(len(keys)), item, fixed=True)

@@ -9,7 +9,9 @@ its height, so its adjoint is that of a growing list.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
@@ -141,8 +143,44 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
     return reader.thing(build.op("stack", *operands, axis=0))
 
 
+def changed(reader: Reader, cell: v.Cell, resized: bool = False) -> None:
+    """Check that a container may be changed, or may change its length."""
+    kind = v.kind_of(cell)  # type: ignore[arg-type]
+    if cell.captured:
+        raise reader.problem(
+            "SG408", f"the captured {kind} `{cell.name}` cannot be changed",
+            "pass it as an argument, or change a copy",
+        )  # fmt: skip
+    if resized and cell in reader.running:
+        raise reader.problem(
+            "SG403", f"a {kind} changes its length while a loop runs over it",
+            "run over a copy: `for ... in list(...)`",
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def running(reader: Reader, over: v.Thing) -> Iterator[None]:
+    """Note which containers a loop runs over."""
+    found, count = [over], len(reader.running)
+    for thing in found:
+        found += thing.parts if isinstance(thing, v.Iter) else ()
+    reader.running += found
+    try:
+        yield
+    finally:
+        del reader.running[count:]
+
+
+def repeat(reader: Reader, cell: v.ListCell, made: v.Thing) -> None:
+    """Let a list hold the items that a new one holds."""
+    changed(reader, cell, True)
+    heap = reader.state.heap
+    heap[cell] = heap[made] if isinstance(made, v.Cell) else made
+
+
 def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
     """Append one item to a list."""
+    changed(reader, cell, True)
     build, contents = reader.build, reader.state.heap[cell]
     if isinstance(contents, tuple):
         contents = (*contents, value)
@@ -214,6 +252,7 @@ def make_stack(reader: Reader, cell: v.ListCell) -> None:
 
 def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     """Take the topmost item off."""
+    changed(reader, cell, True)
     make_stack(reader, cell)
     topmost = item(reader, cell, const(-1))
     stack: Any = reader.state.heap[cell]

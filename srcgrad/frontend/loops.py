@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import INT, const
-from srcgrad.frontend import lists
+from srcgrad.frontend import expressions, lists
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
 from srcgrad.types import Type, join
@@ -130,6 +130,8 @@ class _Loop:
             self.header.body()
             exit: Any = self.reader.state.names.get(self.header.exit_name)
             exit = exit.thing if isinstance(exit, v.Maybe) else exit
+            if not isinstance(exit, v.Poison | None):
+                exit = expressions.truth(self.reader, exit)
             if not v.is_operand(exit) or exit == const(False):
                 exit = None
             self.check_cells(heads)

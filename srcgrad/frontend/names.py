@@ -14,11 +14,18 @@ from srcgrad.frontend.normalize.jumps import exit_name
 Names = frozenset[str]
 
 
-def assigned(nodes: Iterable[ast.AST]) -> Names:
-    """Return the names bound by these statements, nested functions left aside."""
+def assigned(nodes: Iterable[ast.AST], certain: bool = False) -> Names:
+    """Return the names bound by these statements, nested functions left aside.
+
+    With `certain`, what a `:=` binds counts only if it is evaluated in any case.
+    """
     names: set[str] = set()
     for node in nodes:
         match node:
+            case ast.IfExp(test=part) | ast.BoolOp(values=[part, *_]) if certain:
+                names |= assigned([part], certain)
+            case ast.Compare(left, _, [right, *_]) if certain:
+                names |= assigned([left, right], certain)
             case ast.FunctionDef(name):
                 names.add(name)
             case ast.Lambda() | ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
@@ -28,7 +35,8 @@ def assigned(nodes: Iterable[ast.AST]) -> Names:
             case ast.Name(name, ast.Store()):
                 names.add(name)
             case _:
-                names |= {exit_name(node)} | assigned(ast.iter_child_nodes(node))
+                parts = ast.iter_child_nodes(node)
+                names |= {exit_name(node)} | assigned(parts, certain)
     return frozenset(names - {""})
 
 
@@ -71,7 +79,7 @@ class Liveness:
                 return self._loop(stmt, after | loaded(stmt.test), Names())
             case ast.AugAssign(ast.Name(name)):
                 return after | {name} | loaded(stmt.value)
-        return (after - assigned([stmt])) | loaded(stmt)
+        return (after - assigned([stmt], certain=True)) | loaded(stmt)
 
     def _loop(self, stmt: ast.For | ast.While, head: Names, targets: Names) -> Names:
         end = {exit_name(stmt)} - {""}

@@ -240,8 +240,8 @@ class _Branch:
 
     def merge(self, a: ir.Operand, b: ir.Operand, type: Type, name: str) -> ir.Operand:
         """Return the value that is `a` after one arm and `b` after the other."""
-        if a is b or (isinstance(a, ir.Const) and a == b):
-            return a
+        if a is b or (isinstance(a, ir.Const) and a == b and repr(a) == repr(b)):
+            return a  # 0.0 == -0.0
         for m in self.merges:
             if m.then is a and m.orelse is b:
                 return m.out

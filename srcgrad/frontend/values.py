@@ -79,7 +79,9 @@ class Tuple:
 
 @dataclass(eq=False, slots=True)
 class Cell(Owner):
-    """A container that can change."""
+    """A container that can change; `captured` marks a global, which must not."""
+
+    captured: bool = field(default=False, kw_only=True)
 
 
 @dataclass(eq=False, slots=True)

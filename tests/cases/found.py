@@ -1,5 +1,8 @@
 """What random programs found: one function for each cause, cut down to it."""
 
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from tests.cases import case
@@ -339,3 +342,135 @@ def list_of_one_arm_is_not_read(x):
     if VERBOSE:
         y += items[0]
     return y * x[2]
+
+
+# A name that an expression binds in one of its arms keeps its value in the other.
+@case(lambda rng: (np.array([0.7, -0.4, 1.3]),))
+def name_bound_in_a_part_that_may_not_run(x):
+    y, total = 1.5, 0.0
+    for i in range(len(x)):
+        t = (y := x[i]) if x[i] > 0 else 2.0
+        big = x[i] > 1 and (y := y * x[i]) > 0
+        total += y * t * (2.0 if big else 1.0)
+    return total
+
+
+# An inner function sees what the names of every scope around it mean when it is called.
+@case(lambda rng: (0.5 + rng.random(3),))
+def inner_functions_see_later_values(x):
+    a = x[0]
+
+    def outer():
+        def inner():
+            return a * a
+
+        return inner
+
+    made = outer()
+    scaled = [lambda: a * i for i in range(3)]
+    a = x[1] * 3
+    return made() * x[2] + scaled[0]()
+
+
+# A loop over a list or a dict sees what its body has changed.
+@case(lambda rng: (0.5 + rng.random(3),))
+def loop_sees_changed_items(x):
+    items, entries, total = [x[0], x[1], x[2]], {"a": x[0], "b": x[1]}, 0.0
+    for k, v in enumerate(items):
+        if k < 2:
+            items[k + 1] *= v
+        total += v * (k + 1)
+    for v, w in zip(items, reversed(items), strict=True):
+        items[1] = v * x[0]
+        total += w * v
+    values = entries.values()
+    for name, v in entries.items():
+        entries["b"] = v * 3
+        total += v * len(name)
+    return total + sum(values)
+
+
+# `*=` of a list changes the list that other names see.
+@case(lambda rng: (0.5 + rng.random(3),))
+def list_repeated_in_place(x):
+    items = [x[0], x[1]]
+    other = items
+    items *= 2
+    return sum(other) * x[2]
+
+
+@case(lambda rng: (0.5 + rng.random(3), -2))
+def list_repeated_less_than_never(x, n):
+    return x[0] * (1 + len([1.0] * n))
+
+
+# There is one True; what is compared by `is` may be known at run time only.
+@case(lambda rng: (0.5 + rng.random(3), True))
+def flags_compared_by_identity(x, flag):
+    large = False
+    for v in x:
+        if v > 0.1:
+            large = True
+    y = x[0] if flag is True else x[1]
+    return y * (2.0 if large is not False else 3.0)
+
+
+# A test of an array of one element leaves the loop, too.
+@case(lambda rng: (0.5 + rng.random(1),))
+def loop_left_by_an_array_of_one(x):
+    total = 0.0
+    for i in range(100):
+        total += x[0]
+        if x * i > 2.0:
+            break
+    return total
+
+
+@case(lambda rng: (0.5 + rng.random(3),))
+def zeros_of_two_signs_in_two_arms(x):
+    z = 0.0 if x[0] > 9 else -0.0
+    return np.arctan2(z, -x[1]) + x[0]
+
+
+class Reading(NamedTuple):
+    low: float
+    high: float
+
+    @staticmethod
+    def scale(u=1.0, w=2.0):
+        return u * w
+
+    @classmethod
+    def twice(cls, u, w=2.0):
+        return u * w if cls is Reading else u
+
+    @property
+    def width(self):
+        return self.high - self.low
+
+
+@case(lambda rng: (0.5 + rng.random(3),))
+def members_of_a_namedtuple(x):
+    r = Reading(x[0], x[1] * 3)
+    return r.scale(x[0]) * r.twice(x[1]) + r.width * (2 if r.__class__ is Reading else 1)
+
+
+@dataclass
+class Meter:
+    kept: Any
+
+    @property
+    def shown(self):
+        return self.kept
+
+    @shown.setter
+    def shown(self, value):
+        self.kept = value * 2
+
+
+# `m.shown += x` writes the array in place, and then calls the setter.
+@case(lambda rng: (0.5 + rng.random(3),))
+def setter_after_a_sum_in_place(x):
+    m = Meter(x * 2)
+    m.shown += x
+    return np.sum(m.shown * m.kept)
