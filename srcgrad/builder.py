@@ -95,7 +95,7 @@ class Builder:
             return Dim(int(operand.value))
         return self.linear.get(operand) or Dim.of(operand)
 
-    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+    def same(self, a: Dim, b: Dim, what: str, error: str = "ShapeError") -> Dim:
         """Require two dims to be equal; check it at run time if it is not certain."""
         a, b = self.resolve(a), self.resolve(b)
         if a == b:
@@ -104,7 +104,7 @@ class Builder:
             raise ShapeError(what.format(a.known, b.known))
         if not self.trusting:
             test = self.op("eq", self.length(a), self.length(b))
-            self.emit(ir.Assert(test, "ShapeError", what, self.loc))
+            self.emit(ir.Assert(test, error, what, self.loc))
         # The newest value is written by older ones: the backward sweep must not put a
         # length of its own where one of the forward sweep stood.
         for atom, factor in reversed((a - b).terms):

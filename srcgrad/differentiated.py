@@ -529,5 +529,7 @@ def _failure(made: Specialisation, error: Exception) -> Exception:
             f"`{name}`, line {error.args[0]}: an int is beyond 64 bits; use a float, "
             "or backend='python'"
         )
+    if isinstance(error, NotImplementedError) and error.args:
+        return make_error("SG402", str(error), function=name)
     what = f"generated code raised {type(error).__name__}: {error}"
     return internal_error(what, function=name)

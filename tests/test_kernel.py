@@ -298,6 +298,31 @@ def test_what_is_known_of_a_slice_ends_with_its_bound() -> None:
     assert text.count("raise IndexError") == 2
 
 
+def inverse(x: float, n: int) -> Any:
+    return x * 2**n
+
+
+def ragged(x: float, n: int) -> Any:
+    row = np.array([x, x, x])
+    items = [row]
+    for _ in range(n):
+        items.append(row[n - 2 :])
+    return np.sum(items[n])
+
+
+@pytest.mark.parametrize(
+    ("function", "n", "what"),
+    [(inverse, -1, "negative power"), (ragged, 3, "arrays of one shape")],
+)
+def test_what_kernels_cannot_do_is_named(
+    function: Callable[..., Any], n: int, what: str
+) -> None:
+    call = srcgrad.value_and_grad(function, backend="numba")
+    assert call(2.0, 2)[0] == function(2.0, 2)
+    with pytest.raises(TypeError, match=what):
+        call(2.0, n)
+
+
 def counted(a: Any, n: int) -> Any:
     total, k = 0.0, 0
     for i in range(len(a) - 1):

@@ -113,6 +113,8 @@ class _Kernel(Places):
                 name = s.exception if hasattr(builtins, s.exception) else "ValueError"
                 if s.message.startswith("meeting"):
                     name = f"AssertionError({s.message!r})"
+                elif name == "NotImplementedError":
+                    name = f"{name}({s.message!r})"
                 self.refuse(name, f"not {self.show(s.cond).at(ATOM)}")
 
     def fresh_array(self, s: ir.Op | ir.View, out: ir.Value) -> None:

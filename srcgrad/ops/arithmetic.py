@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srcgrad.ir import Const, Op, Value
+from srcgrad.ir import Const, Op
 from srcgrad.ops.table import (
     ANY_BITS,
     Attrs,
@@ -126,7 +126,9 @@ def _pow_check(op: Op) -> str:
         finite = "math.isfinite({x}) and math.isfinite({y})"
         return f"ValueError if not math.isfinite({{z}}) and {finite}"
     whole = not op.out.type.dtype.startswith("float")
-    return "ValueError if {y} < 0" if whole and isinstance(op.args[1], Value) else ""
+    what = "an int to a negative power is a float: make it one before"
+    known = isinstance(op.args[1], Const)
+    return f"NotImplementedError({what!r}) if {{y}} < 0" if whole and not known else ""
 
 
 def _pow_bits(args: list[float], op: Op) -> float:
