@@ -211,6 +211,13 @@ REFUSED: dict[str, Refused] = {
         body("y = np.full_like(x.reshape(3, -1).T, x[0])", "y.ravel()[1] = 1.0",
              "return y.sum()"), (X,),
     ),
+    "SG403_reshaped_broadcast": Refused(
+        body("y = np.broadcast_to(x, (2, len(x))).reshape(-1)", "x[0] = 5.0",
+             "return y.sum()"), (X,),
+    ),
+    "SG403_array_in_a_tuple": Refused(
+        body("p = (x * 1.0, x)", "p[0] += x", "return p[0].sum()"), (X,),
+    ),
     "SG403_one_path": Refused(
         body("u = x * 2", "v = x * 3", "if x[0] > 0:", "    u = v", "v[0] = 7.0",
              "return u.sum() + v.sum()"), (X,),

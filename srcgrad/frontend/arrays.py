@@ -60,13 +60,18 @@ def _reshape(reader: build.Reader, a: Thing, *sizes: Thing, order: Any = None) -
     wanted = [_missing(reader, lengths, known) if x == const(-1) else x for x in wanted]
     if wanted == lengths:
         return ref
-    if getattr(ref.type, "contiguous", True):
+    if _in_order(ref):
         return indexing.read(reader, ref, (*ref.path, Reshape(tuple(wanted))))
     out = reader.allocate(reader.build.op("reshape", reader.operand(ref), *wanted))
     if len(wanted) > 1 or not _surely_turned(reader, ref):
         # Whether NumPy gives a view or a copy here depends on the strides.
         reader.share(out.root, ref.root)
     return out
+
+
+def _in_order(ref: Ref) -> bool:
+    """Tell an array that is in C order; a view that no path describes may not be."""
+    return getattr(ref.type, "contiguous", True) and ref.root.of is None
 
 
 def _surely_turned(reader: build.Reader, ref: Ref) -> bool:
@@ -103,7 +108,7 @@ def _in_c_order(reader: build.Reader, a: Thing, dtype: Any = None) -> Thing:
     if v.is_point(made):
         return _reshape(reader, made, const(1), order=Static(None))
     ref = array_ref(reader, made)
-    if ref is not a or getattr(ref.type, "contiguous", True):
+    if ref is not a or _in_order(ref):
         return ref
     out = reader.allocate(reader.build.op("copy", reader.operand(ref), via="method"))
     if not _surely_turned(reader, ref):
@@ -116,7 +121,7 @@ def _asarray(reader: build.Reader, a: Thing, dtype: Any = None) -> Thing:
     name = dtype_of(reader, dtype)
     thing = lists.pack(reader, a) if isinstance(a, v.Tuple | v.ListCell) else a
     if isinstance(thing, Ref) and name in (None, thing.type.dtype):
-        if thing.root.listlike:
+        if v.list_axes(thing):
             return reader.thing(reader.build.op("copy", reader.operand(thing)))
         return thing
     operand = reader.operand(thing)

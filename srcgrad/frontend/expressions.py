@@ -222,8 +222,9 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     current = get()
     with reader.holding(current):
         value = reader.expression(stmt.value)
-    # Python binds the target anew in any case; for an item that changes nothing.
-    again = not isinstance(stmt.target, ast.Subscript) or isinstance(owner, v.Record)
+    # Python binds the target anew in any case; an item of a list or an array stays.
+    bound = not isinstance(stmt.target, ast.Subscript)
+    again = bound or isinstance(owner, Tuple | v.Record)
     if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add | ast.Mult):
         if isinstance(stmt.op, ast.Add):
             lists.extend(reader, current, value)
@@ -284,7 +285,7 @@ def truth(reader: Reader, thing: Thing) -> Operand:
                 if (own := attributes.special(reader, thing, way)) is not None:
                     return truth(reader, own)
             return const(isinstance(thing, v.Record) or bool(thing.items))
-        case Ref(root=root, type=Array()) if not root.listlike:
+        case Ref(type=Array()) if not v.list_axes(thing):
             what = "the truth value of an array is ambiguous"
             help = "use `np.any(...)` or `np.all(...)`"
             return truth(reader, indexing.single(reader, thing, what, help))

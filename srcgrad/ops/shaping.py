@@ -222,15 +222,12 @@ linear("tile(x, reps=())", _tiled, x=_tile, kernel=_tile_kernel)
 
 def _broadcast(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     t, wanted = types[0], [shapes.dim(a) for a in attrs["args"][1:]]
-    dims = getattr(t, "dims", ())
-    lead = len(wanted) - len(dims)
-    if lead < 0:
+    if t.rank > len(wanted):
         raise ShapeError("input operand has more dimensions than allowed")
-    for k, d in enumerate(dims):
-        if d.known != 1:
-            what = "operands could not be broadcast together with remapped shapes"
-            wanted[lead + k] = shapes.same(wanted[lead + k], d, what)
-    return Array(t.dtype, tuple(wanted))
+    what = "operands could not be broadcast together with remapped shapes"
+    met = shapes.broadcast([t, Array(t.dtype, tuple(wanted))])
+    pairs = zip(wanted, met, strict=True)
+    return Array(t.dtype, tuple(shapes.same(a, b, what) for a, b in pairs))
 
 
 def _broadcast_kernel(names: Names, types: Types, attrs: Attrs) -> str:

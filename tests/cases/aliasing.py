@@ -314,6 +314,17 @@ def slices_of_reshaped_share(x):
     return (y * y).sum() + (upper * x[:2]).sum() + column[2, 0]
 
 
+# An array in a list is no list: `asarray` gives it itself.
+@case(lambda rng: (rng.normal(size=4),))
+def asarray_of_listed_arrays(x):
+    rows = [x * 1.0, x * x]
+    for k in range(2):
+        y = np.asarray(rows[k])
+        y[0] = 5.0 * x[1]
+        np.ravel(rows[k])[1] += x[k]
+    return rows[0].sum() + (rows[1] * x).sum()
+
+
 # `A.T.ravel()` has to copy: a write to it leaves A alone; `A.ravel()` does not copy.
 @case(lambda rng: (rng.normal(size=(3, 2)),))
 def ravel_of_transposed_copies(A):

@@ -173,3 +173,9 @@ def broadcast_on_store(r, c):
     T[:, 1:] = r * r
     T *= A
     return (T * T).sum()
+
+
+# A part that has length one when it runs is spread too.
+@case(lambda rng: (rng.normal(size=4), 1))
+def spread_from_one_at_run_time(x, k):
+    return (np.broadcast_to(x[:k], (4,)) * x).sum() + np.broadcast_to(x[:k], (2, k)).sum()

@@ -79,6 +79,28 @@ class Gauge:
         return 0
 
 
+@dataclass
+class Meter:
+    kept: np.ndarray
+    writes: float
+
+    @property
+    def shown(self):
+        return self.kept
+
+    @shown.setter
+    def shown(self, value):
+        self.kept = 2.0 * value
+        self.writes = self.writes + 1.0
+
+    def __getitem__(self, key):
+        return self.kept
+
+    def __setitem__(self, key, value):
+        self.kept = 3.0 * value
+        self.writes = self.writes + key
+
+
 @dataclass(frozen=True)
 class Oscillator:
     stiffness: float
@@ -612,3 +634,15 @@ def containers_of_the_caller(x, d):
     d["a"] = d["a"] * x[1]
     x.append(3.0)
     return x[0] * x[2] * d["a"].sum()
+
+
+# `o.a += x` and `o[k] += x` write in place, then do what the object does with it.
+@case(lambda rng: (rng.normal(size=4),))
+def augmented_through_objects(x):
+    meter = Meter(x * 1.0, 0.0)
+    first = meter.kept
+    meter.shown += x
+    second = meter.kept
+    meter[2] *= x
+    meter.kept += x[0]
+    return (first * x + second).sum() + (meter.kept * x).sum() + meter.writes * x[1]
