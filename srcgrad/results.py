@@ -11,18 +11,18 @@ from srcgrad.runtime.readable import keep_layout
 from srcgrad.trees import Node, Tree, closed, relabel, tree_map
 
 
-def ready(value: Any, contiguous: bool) -> Any:
+def ready(value: Any, kernel: bool) -> Any:
     """Return a leaf as generated code takes it; kernels work on C order."""
     if not isinstance(value, np.ndarray):
-        return value
+        if not kernel or isinstance(value, np.generic) or type(value) in (int, float):
+            return value
+        return float(value) if isinstance(value, float) else int(value)
     if not value.ndim:
         value = value.reshape(1)  # arrays of rank 0 are held by one element
-    if value.dtype.isnative:
-        flags = value.flags
-        if not contiguous or (flags.c_contiguous and flags.writeable):
-            return value
+    if value.dtype.isnative and (value.flags.carray or not kernel):
+        return value
     native = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
-    return native if native.flags.writeable else native.copy()
+    return native if native.flags.carray else native.copy()
 
 
 def touches(value: Any, others: Iterable[Any]) -> bool:

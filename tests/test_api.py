@@ -1,5 +1,6 @@
 """The public interface: every sentence of API section 2 that holds, and section 3."""
 
+import enum
 import functools
 import inspect
 import pickle
@@ -796,6 +797,22 @@ def test_pullback_of_a_gradient_of_a_loop_that_is_left() -> None:
     v = np.ones(4)
     want = hvp(f, **PYTHON)(np.array([0.31, 0.72, 1.13, 0.94]), v)
     np.testing.assert_allclose(pull(v)[0], want, rtol=1e-12)
+
+
+def test_kernels_take_numbers_of_derived_types_and_arrays_out_of_line() -> None:
+    class Level(enum.IntEnum):
+        two = 2
+
+    class Real(float):
+        pass
+
+    gains = Level.two, Real(3.0)
+    g = grad(lambda x, n: np.sum(x) * n * gains[0] * gains[1], backend="numba")
+    assert g(1.0, Level.two) == g(1.0, Real(2.0)) == g(Real(1.0), 2) == 12.0
+    apart = np.zeros(25, np.uint8)[1:].view(float)
+    assert not apart.flags.aligned
+    for x in (x3(), x3(), apart):
+        assert g(x, 1.0).tolist() == [6.0, 6.0, 6.0]
 
 
 def test_what_may_change_unseen_is_refused() -> None:
