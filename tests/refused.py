@@ -236,6 +236,10 @@ REFUSED: dict[str, Refused] = {
     "SG408_captured_list": Refused(
         body("seen.append(x)", "return x * len(seen)", head="seen = []\n\n\n")
     ),
+    "SG408_captured_in_one_arm": Refused(
+        body("y = table if x[0] > 1 else x * 1.0", "y[0] = x[1]", "return y.sum()",
+             head=WITH_LIST), (X,),
+    ),
     "SG403_list_grows_under_a_loop": Refused(
         body("s = [x[0]]", "for v in s:", "    if len(s) < 9:",
              "        s.append(v * x[1])", "return s[0]"), (X,),

@@ -245,7 +245,7 @@ class Reader:
             made = root.remake(self.operand(root.of))
             assert isinstance(made, ir.Value)
             return made
-        value = self.state.ver.get(root)
+        value = self.state.ver.get(root, root.captured)
         if value is None:
             what = f"`{root.name}`" if root.name else "a list"
             raise self.problem(
@@ -287,11 +287,13 @@ class Reader:
         root = ref.root
         if root.of is not None:
             self.raises("ValueError")
-        if root.captured:
-            raise self.problem(
-                "SG408", f"the captured value `{root.name}` cannot be written",
-                "pass it as an argument, or write to a copy",
-            )  # fmt: skip
+        owners: Any = (root, *root.shares)
+        for same in owners:
+            if same.captured is not None:
+                raise self.problem(
+                    "SG408", f"the captured value `{same.name}` cannot be written",
+                    "pass it as an argument, or write to a copy",
+                )  # fmt: skip
         self.wrote_list |= root.listlike > 0
         value = self.fitting(ref, value)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dataclasses
+import functools
 import inspect
 import types as pytypes
 from typing import Any
@@ -196,6 +197,12 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
         if special is not None:
             return special
         function = function.primal
+    if isinstance(function, functools.partial):
+        given, kept = dict(enumerate(function.args)), function.keywords
+        places = [Place(given, k, False) for k in given]
+        args = [*(captured(reader, p, f"argument_{p.name}") for p in places), *args]
+        own = {k: captured(reader, Place(kept, k, False), k) for k in kept}
+        return apply(reader, Static(function.func), args, {**own, **kwargs})
     plainer, held, kept = unbound(function)
     if plainer is not function:
         args = [*(lift(reader, value) for value in held), *args]

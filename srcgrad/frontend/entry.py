@@ -171,9 +171,9 @@ class _Entry(Reader):
         arguments, known = dict(self.arguments), set(self.state.heap)
         thing = thing_of(self, spec, self.leaf, shown)
         for root in self.arguments.keys() - arguments.keys():
-            root.captured = True
+            root.captured = self.state.ver[root]
         for cell in self.state.heap.keys() - known:
-            cell.captured = True
+            cell.captured = self.state.heap[cell]
         self.arguments = arguments
         return thing
 

@@ -146,7 +146,8 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
 def changed(reader: Reader, cell: v.Cell, resized: bool = False) -> None:
     """Check that a container may be changed, or may change its length."""
     kind = v.kind_of(cell)  # type: ignore[arg-type]
-    if cell.captured:
+    owners: Any = (cell, *cell.shares)
+    if any(same.captured is not None for same in owners):
         raise reader.problem(
             "SG408", f"the captured {kind} `{cell.name}` cannot be changed",
             "pass it as an argument, or change a copy",

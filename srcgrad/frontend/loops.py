@@ -161,6 +161,9 @@ class _Loop:
             if isinstance(owner, str) or owner in state.heap:
                 state.of(owner).update({owner: end})
         state.heap.update(self.after)
+        for cell in state.heap.keys() - self.heap_in.keys():
+            if cell.captured is not None:  # it is what it was
+                del state.heap[cell]
         state.ver = {}
         for slot in self.slots.values():
             if slot.root is not None:

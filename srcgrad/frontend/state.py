@@ -198,6 +198,7 @@ class Handing:
         if isinstance(thing, v.Cell):
             return self.reader.state.heap[thing]
         ver, taken = self.reader.state.ver, old in self.kept or old in self.moved
+        taken |= old.captured is not None
         if not thing.path and thing.root in ver and not taken:
             self.moved.add(old)
             return ver[thing.root]

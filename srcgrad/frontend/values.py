@@ -43,14 +43,14 @@ class Owner:
 class Root(Owner):
     """A buffer: an argument, an allocation, or what a loop or merge hands on.
 
-    `listlike` counts the leading axes that are Python lists, `captured` marks a global,
-    which must not be written. A read-only view that no path describes (a broadcast, a
-    diagonal) has no version: each read makes it again out of `of`.
+    `listlike` counts the leading axes that are Python lists, `captured` is the value of
+    a global, which must not be written. A read-only view that no path describes (a
+    broadcast, a diagonal) has no version: each read makes it again out of `of`.
     """
 
     type: Array | ListOf
     listlike: int = 0
-    captured: bool = False
+    captured: Value | None = None
     of: Ref | None = None
     remake: Callable[[Operand], Operand] = lambda base: base
 
@@ -79,9 +79,9 @@ class Tuple:
 
 @dataclass(eq=False, slots=True)
 class Cell(Owner):
-    """A container that can change; `captured` marks a global, which must not."""
+    """A container that can change; `captured` is what a global holds, which cannot."""
 
-    captured: bool = field(default=False, kw_only=True)
+    captured: Any = field(default=None, kw_only=True)
 
 
 @dataclass(eq=False, slots=True)
@@ -117,7 +117,9 @@ class Heap(dict[Cell, Any]):
             self.pop(other, None)  # type: ignore[call-overload]
 
     def __missing__(self, cell: Cell) -> Any:
-        raise Gone(cell)
+        if cell.captured is None:
+            raise Gone(cell)
+        return cell.captured
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ def leaves(
         case Const() | Value() | Ref():
             yield key, thing
         case Cell():
-            yield from leaves(heap.get(thing, ()), heap, (thing,))
+            yield from leaves(heap.get(thing, thing.captured), heap, (thing,))
         case Maybe(thing=inner) | Bound(owner=inner):
             yield from leaves(inner, heap, key)
         case Closure():

@@ -1,6 +1,7 @@
 """What random programs found: one function for each cause, cut down to it."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -474,3 +475,30 @@ def setter_after_a_sum_in_place(x):
     m = Meter(x * 2)
     m.shown += x
     return np.sum(m.shown * m.kept)
+
+
+TABLE, FACTORS, NAMED = np.array([1.5, 2.0, 0.5]), [2.0, 3.0], {"a": 1.5}
+
+
+# What is outside is there in every arm and turn, wherever it is read first.
+@case(lambda rng: (np.array([0.7, -0.4, 1.3]),))
+def globals_read_in_arms_first(x):
+    total = 0.0
+    for i in range(len(x)):
+        if x[i] > 0:
+            total += x[i] * TABLE[i] * FACTORS[i % 2]
+        else:
+            total += x[i] * NAMED["a"]
+    return total * TABLE[0] + x[0] * FACTORS[1] * NAMED["a"]
+
+
+def _weighted(a, weights, power=1):
+    return a**power * weights[0] + weights[1]
+
+
+by_name, by_place = partial(_weighted, weights=FACTORS), partial(_weighted, 2.0)
+
+
+@case(lambda rng: (0.5 + rng.random(3),))
+def partials_that_hold_lists(x):
+    return by_name(x[0], power=3) * by_place(x) + by_place(TABLE, power=2) * x[2]
