@@ -49,7 +49,8 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
                 second = reader.expression(right)
             return binary(reader, op, first, second)
         case ast.UnaryOp(ast.Not(), operand):
-            return negation(reader, condition(reader, operand))
+            turned = negation(reader, condition(reader, operand))
+            return reader.build.cast(turned, "bool", True)
         case ast.UnaryOp(op, operand):
             return _unary(reader, _ROWS[type(op)], reader.expression(operand))
         case ast.BoolOp(op, parts):
@@ -301,6 +302,8 @@ def truth(reader: Reader, thing: Thing) -> Operand:
 def condition(reader: Reader, node: ast.expr) -> Operand:
     """Read a test: the parts of its `and` and `or` need not be of one kind."""
     with reader.at(node):
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return negation(reader, condition(reader, node.operand))
         if not isinstance(node, ast.BoolOp):
             return truth(reader, reader.expression(node))
         read = functools.partial(condition, reader)
@@ -382,7 +385,8 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
         case ast.Is() if v.is_operand(left) and v.is_operand(right):
             return _same_number(reader, left, right)
         case ast.Is():
-            return const(left is right or (isinstance(left, Ref) and left == right))
+            named = isinstance(left, Ref) and not left.path  # a subscript makes a view
+            return const(left is right or (named and left == right))
         case ast.In() if isinstance(right, v.DictCell):
             return const(calls.static(reader, left) in reader.state.heap[right])
         case ast.In() if len(known) == 2:

@@ -44,6 +44,11 @@ def _number(kind: type) -> Handler:
     return made
 
 
+def _bool(reader: build.Reader, x: Thing, python: bool) -> Thing:
+    """Return a truth value of Python's own, or of NumPy's: they differ in a sum."""
+    return reader.build.cast(expressions.truth(reader, x), "bool", python)
+
+
 HANDLERS |= {
     "builtins.range": _iterable(iteration.numbers),
     "builtins.reversed": _iterable(iteration.backward),
@@ -55,8 +60,8 @@ HANDLERS |= {
     "builtins.len": lambda reader, obj, /: calls.length(reader, obj),
     "builtins.float": _number(float),
     "builtins.int": _number(int),
-    "builtins.bool": lambda reader, x, /: expressions.truth(reader, x),
-    "numpy.bool_": lambda reader, x, /: expressions.truth(reader, x),
+    "builtins.bool": lambda reader, x, /: _bool(reader, x, True),
+    "numpy.bool_": lambda reader, x, /: _bool(reader, x, False),
 }
 
 

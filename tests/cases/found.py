@@ -502,3 +502,15 @@ by_name, by_place = partial(_weighted, weights=FACTORS), partial(_weighted, 2.0)
 @case(lambda rng: (0.5 + rng.random(3),))
 def partials_that_hold_lists(x):
     return by_name(x[0], power=3) * by_place(x) + by_place(TABLE, power=2) * x[2]
+
+
+# Truth values of Python's own are numbers in a sum; those of NumPy are not.
+@case(lambda rng: (0.5 + rng.random(3),))
+def truth_values_of_two_kinds(x):
+    own = bool(x[0] > 0) + bool(x[2] > 0) + any(v > 0 for v in x)
+    own += all(v > 0 for v in x) + (x[0] in [x[0]])
+    numpys = np.bool_(x[0] > 0) + np.any(x > 0)
+    own += (not x[0] < 0) + (not x[2] < 0)
+    same = 5.0 if bool(x[0] > 0) is not (x[1] < 0) else 3.0
+    same += 1.0 if (not x[1] < 0) is True else 2.0
+    return x[0] * own + x[1] * numpys * same * (2.0 if x[:2] is x[:2] else 1.0)
