@@ -187,6 +187,10 @@ REFUSED: dict[str, Refused] = {
         (M, np.array([True] + [False] * (len(M) - 1)), np.array([0, 1])),
     ),
     "SG402_truth_as_subscript": Refused(body("return x[x[0] > 0].sum()"), (X,)),
+    "SG402_rows_summed_by_sum": Refused(
+        body("return sum(x.reshape(2, -1)[: int(x[0])])[0]"), (X,)
+    ),
+    "SG205_triangle_of_a_vector": Refused(body("return np.tril(x).sum()"), (X,)),
     "SG402_dict_in_loop": Refused(
         body("d = {}", "for i in range(n):", "    d['last'] = x[i]",
              "return d['last']", args="x, n"), (X, 3),

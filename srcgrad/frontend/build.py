@@ -134,10 +134,11 @@ class Reader:
 
         A container still holds what is known, so that it can be read.
         """
-        name = label(key)
-        shown = "the result" if name.startswith(".") else name or "a container"
-        source, bound = self.frames[-1].source, []
-        for n in ast.walk(source.node):
+        name, source, bound = label(key), self.frames[-1].source, []
+        ours = self.frames[-1].site is not None  # of what the library means
+        unnamed = ours or name.startswith(".")
+        shown = "the result" if unnamed else name or "a container"
+        for n in () if ours else ast.walk(source.node):
             match n:
                 case ast.arg(arg=x) | ast.Name(id=x, ctx=ast.Store()) if x == name:
                     bound.append((location(source, n), "bound here"))

@@ -68,6 +68,8 @@ def _taken(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     t, index = types
     if not isinstance(t, Array) or not isinstance(index, Array) or t.rank != index.rank:
         raise ShapeError("`indices` and `arr` must have the same number of dimensions")
+    if not index.dtype.startswith("int"):
+        raise ShapeError("`indices` must be an integer array")
     for k, (a, b) in enumerate(zip(t.dims, index.dims, strict=True)):
         if k != attrs.get("axis", -1) % t.rank:
             shapes.same(

@@ -275,6 +275,12 @@ linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)", alias=True,
        spell="{x}.reshape({*shape})", kernel=_reshape_kernel)  # fmt: skip
 
 
+def _triangle(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    if types[0].rank < 2:
+        raise Unsupported("a triangle needs a matrix")
+    return _same(shapes, types, attrs)
+
+
 def _triangle_kernel(lower: bool) -> Any:
     def text(names: Names, types: Types, attrs: Attrs) -> str:
         sizes = lengths(names[0], types[0])
@@ -284,9 +290,9 @@ def _triangle_kernel(lower: bool) -> Any:
     return text
 
 
-linear("tril(x, k=0)", _same, x="g.tril(k=k)", callables=dotted("tril"),
+linear("tril(x, k=0)", _triangle, x="g.tril(k=k)", callables=dotted("tril"),
        kernel=_triangle_kernel(True))  # fmt: skip
-linear("triu(x, k=0)", _same, x="g.triu(k=k)", callables=dotted("triu"),
+linear("triu(x, k=0)", _triangle, x="g.triu(k=k)", callables=dotted("triu"),
        kernel=_triangle_kernel(False))  # fmt: skip
 
 
