@@ -58,8 +58,8 @@ def _reshape(reader: build.Reader, a: Thing, *sizes: Thing, order: Any = None) -
         return Ref(ref.root, (*ref.path, first), Scalar(ref.type.dtype))
     known = [x for x in wanted if x != const(-1)]
     wanted = [_missing(reader, lengths, known) if x == const(-1) else x for x in wanted]
-    if wanted == lengths:
-        return ref
+    if wanted == lengths and (len(wanted) > 1 or _in_order(ref)):
+        return ref  # of a strided vector `reshape` gives a view, and `ravel` a copy
     if _in_order(ref):
         return indexing.read(reader, ref, (*ref.path, Reshape(tuple(wanted))))
     out = reader.allocate(reader.build.op("reshape", reader.operand(ref), *wanted))
