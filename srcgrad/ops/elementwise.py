@@ -126,7 +126,7 @@ elementwise("signbit(x)", loop="rt_signbit({x})", dtype="bool", takes="float",
 elementwise("copysign(x, y)", x="g * sign(x) * copysign(1.0, y)", floats=True,
             loop="math.copysign({x}, {y})",
             callables=(*dotted("copysign"), "math.copysign"))  # fmt: skip
-elementwise("fmod(x, y)", x="g", y="-g * trunc(x / y)", floats=True,
+elementwise("fmod(x, y)", x="g", y="-g * rint((x - z) / y)", floats=True,
             loop="np.fmod({x}, {y})",
             check=_in_math("ValueError if {y} == 0.0 or math.isinf({x})"),
             callables=(*dotted("fmod"), "math.fmod"))  # fmt: skip
