@@ -18,11 +18,12 @@ from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
 from srcgrad.frontend.entry import Reading, flatten, thing_of
 from srcgrad.frontend.values import Ref, Thing
-from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
+from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value, View
+from srcgrad.ops import ROWS
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import Known, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar
-from srcgrad.walk import every, substitute
+from srcgrad.walk import consumed, every, outs, rewrite, substitute
 
 
 def derived(
@@ -172,12 +173,25 @@ def splice_call(
 
 
 def _without_units(block: Block) -> Block:
-    """Read `x` where `1.0 * x` was read."""
+    """Read `x` where `1.0 * x` was read, or a copy if either array is written."""
     names: dict[Any, Operand] = {}
+    copies: dict[Any, Op] = {}
+    shared = {v for stmt in every(block) for v in consumed(stmt)}
     for stmt in every(block):
+        if isinstance(stmt, View) or (isinstance(stmt, Op) and ROWS[stmt.row].alias):
+            shared.update(outs(stmt))
         if isinstance(stmt, Op) and stmt.row == "mul":
             x, y = (names.get(a, a) for a in stmt.args)
             for one, other in ((x, y), (y, x)):
-                if getattr(one, "value", 0) == 1 and other.type == stmt.out.type:
+                if getattr(one, "value", 0) != 1 or other.type != stmt.out.type:
+                    continue
+                if shared & {other, stmt.out}:
+                    copies[stmt] = Op("copy", (other,), stmt.outs, loc=stmt.loc)
+                else:
                     names[stmt.out] = other
-    return substitute(block, names)
+
+    def inside(body: Block) -> Block:
+        new = (rewrite(copies.get(s, s), names, block=inside) for s in body.stmts)
+        return Block(tuple(new))
+
+    return inside(block)

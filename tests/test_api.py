@@ -778,6 +778,24 @@ def test_methods_and_rules_that_change_are_seen(backend: str) -> None:
     assert [h(1.0), h(1.0)] == [10.0, 10.0]
 
 
+def test_a_unit_cotangent_is_no_name_for_what_is_written_later() -> None:
+    def f(x: Any) -> Any:
+        z = x.copy()
+        w = z[1:]
+        w *= w
+        y = z + 1
+        z[0] = y[0] * w[0]
+        return np.sum(y * z)
+
+    v = np.array([1.0, -2.0, 0.5])
+    want = hvp(f, **PYTHON)(x3(), v)
+    for backend in ("python", "numba"):
+        slope = grad(f, backend=backend)
+        once = grad(lambda x: np.sum(slope(x) * v), backend=backend)  # noqa: B023
+        for found in (once(x3()), vjp(slope, x3(), backend=backend)[1](v)[0]):
+            np.testing.assert_allclose(found, want, rtol=1e-12)
+
+
 def test_pullback_of_a_gradient_of_a_loop_that_is_left() -> None:
     def f(x: Any) -> Any:
         y = x.copy()
