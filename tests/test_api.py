@@ -778,6 +778,29 @@ def test_methods_and_rules_that_change_are_seen(backend: str) -> None:
     assert [h(1.0), h(1.0)] == [10.0, 10.0]
 
 
+def test_a_length_of_what_a_helper_returns_has_a_legal_name() -> None:
+    def step(a: Any, b: Any, k: int) -> Any:
+        if k == 0:
+            return a
+        t = a.copy()
+        for i in range(k):
+            t[i] = t[i] * b[i + 1]
+            if t[i] < 0.2:
+                return t * b
+            a[i] += t[i]
+        return t + a
+
+    def f(x: Any) -> Any:
+        a, b = x.copy(), x * x
+        for k in range(4):
+            a, b = step(a, b, k), a
+        return np.sum(a * b)
+
+    x = np.array([0.31, 0.72, 1.13, 0.94, 0.53])
+    assert differentiable(f, **PYTHON)(x) == f(x)
+    srcgrad.check_grads(f, (x,), **PYTHON)
+
+
 def test_a_unit_cotangent_is_no_name_for_what_is_written_later() -> None:
     def f(x: Any) -> Any:
         z = x.copy()

@@ -179,7 +179,7 @@ def _candidates(nest: Nest, storage: Value, wish: dict[Value, str]) -> Iterator[
     if base == "t" and isinstance(made, ir.Op) and made.row == "dim":
         base = "nmkl"[int(str(made.attrs.get("axis", 0)))]
         yield base
-        base = f"{base}_{made.args[0].name}" if made.args[0].name else base
+        base = f"{base}_{_legal(name)}" if (name := made.args[0].name) else base
     yield base
     for k in itertools.count(2):
         yield f"{base}_{k}"
