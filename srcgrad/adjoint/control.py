@@ -143,7 +143,10 @@ class Control(Statements):
         def join(a: Any, b: Any, name: str) -> Operand:
             if a is b or (isinstance(a, Const) and a == b):
                 return a
-            out = Value(name, a.type if isinstance(a, Value) else b.type)
+            type = a.type if isinstance(a, Value) else b.type
+            if type.dims != b.type.dims:
+                type = self.build.loosen(type)
+            out = Value(name, type)
             merges.append(ir.Merge(out, a, b))
             return out
 
@@ -187,7 +190,10 @@ class Control(Statements):
             *((x, x, x, x) for x in outside if owned(x.type)),
         ]
         slots: list[Slot] = []
+        loose: set[int] = set()
         for made, last, first, start in hands:
+            if made.type.dims != first.type.dims:
+                loose.add(len(slots))
             enter, leave = partial(self.hand, last), partial(self.hand, start)
             init, end = self.withdraw(made), partial(self.cotangent, first)
             slots.append(Slot(init, d_name(first), enter, end, leave))
@@ -198,8 +204,14 @@ class Control(Statements):
                 enter, leave = partial(self.hold, c.yld), partial(self.hold, c.init)
                 here = partial(self.present, c.inn)
                 slots.append(Slot(here(), c.inn.name, enter, here, leave))
-        inns = [Value(s.name, s.init.type) for s in slots]
-        results: list[Any] = [Value(s.name, s.init.type) for s in slots]
+        types = [
+            self.build.loosen(s.init.type) if k in loose else s.init.type
+            for k, s in enumerate(slots)
+        ]
+        inns = [Value(s.name, t) for s, t in zip(slots, types, strict=True)]
+        results: list[Any] = [
+            Value(s.name, t) for s, t in zip(slots, types, strict=True)
+        ]
         before = self.know()
         turns = self.turns(stmt)
         gone: dict[Value, Operand] = {}
