@@ -514,3 +514,16 @@ def truth_values_of_two_kinds(x):
     same = 5.0 if bool(x[0] > 0) is not (x[1] < 0) else 3.0
     same += 1.0 if (not x[1] < 0) is True else 2.0
     return x[0] * own + x[1] * numpys * same * (2.0 if x[:2] is x[:2] else 1.0)
+
+
+def _product_or_sum(a, b, k):
+    for i in range(k):
+        if a[i] < 0.2:
+            return a * b
+    return a + b
+
+
+# The cotangent of what comes back is as long as it is in that arm, or not there.
+@case(lambda rng: (0.5 + rng.random(5),))
+def array_returned_from_a_loop(x):
+    return (_product_or_sum(x, x * x, 3) ** 3).sum()
