@@ -16,6 +16,7 @@ from srcgrad.adjoint.storage import Region
 from srcgrad.adjoint.tapes import number
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
+from srcgrad.types import Type
 from srcgrad.walk import free_values, handed, outs, substitute
 
 _TABLES = ("plain", "buffers", "content", "current")
@@ -30,6 +31,7 @@ class Slot(NamedTuple):
     """
 
     init: Operand
+    type: Type
     name: str
     enter: Callable[[Any], None]
     end: Callable[[], Any]
@@ -190,28 +192,22 @@ class Control(Statements):
             *((x, x, x, x) for x in outside if owned(x.type)),
         ]
         slots: list[Slot] = []
-        loose: set[int] = set()
         for made, last, first, start in hands:
-            if made.type.dims != first.type.dims:
-                loose.add(len(slots))
             enter, leave = partial(self.hand, last), partial(self.hand, start)
             init, end = self.withdraw(made), partial(self.cotangent, first)
-            slots.append(Slot(init, d_name(first), enter, end, leave))
+            same = made.type.dims == first.type.dims
+            type = init.type if same else self.build.loosen(init.type)
+            slots.append(Slot(init, type, d_name(first), enter, end, leave))
         inside = [u for u in self.plan.restores if self.regions.within(u, stmt)]
         undone = self.current.keys() & {memory(u.base) for u in inside}
         for c in stmt.carries:
             if owned(c.inn.type) and memory(c.inn) in undone:
                 enter, leave = partial(self.hold, c.yld), partial(self.hold, c.init)
                 here = partial(self.present, c.inn)
-                slots.append(Slot(here(), c.inn.name, enter, here, leave))
-        types = [
-            self.build.loosen(s.init.type) if k in loose else s.init.type
-            for k, s in enumerate(slots)
-        ]
-        inns = [Value(s.name, t) for s, t in zip(slots, types, strict=True)]
-        results: list[Any] = [
-            Value(s.name, t) for s, t in zip(slots, types, strict=True)
-        ]
+                init, name = here(), c.inn.name
+                slots.append(Slot(init, init.type, name, enter, here, leave))
+        inns = [Value(s.name, s.type) for s in slots]
+        results: list[Any] = [Value(s.name, s.type) for s in slots]
         before = self.know()
         turns = self.turns(stmt)
         gone: dict[Value, Operand] = {}

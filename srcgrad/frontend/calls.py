@@ -59,8 +59,8 @@ def captured(reader: build.Reader, place: Place, name: str) -> Thing:
 def watched(reader: build.Reader, place: Place) -> Any:
     """Return what is at a place and is compiled in; only while it is still there."""
     value = place.fetch()
-    known = {(id(p.owner), p.name) for p, _ in reader.statics}
-    if (id(place.owner), place.name) not in known:
+    owner, name = place.owner, place.name
+    if not any(p.owner is owner and p.name == name for p, _ in reader.statics):
         reader.statics.append((place, value))
     return value
 
