@@ -50,10 +50,9 @@ class Signature:
         return self._present() != self._state
 
     @property
-    def simple(self) -> bool:
-        """Whether every argument of a call is one parameter, given by position."""
-        starred = not _STARRED.isdisjoint(self.kinds.values())
-        return not (starred or self.held or self.kept)
+    def starred(self) -> bool:
+        """Whether a parameter takes any number of arguments."""
+        return not _STARRED.isdisjoint(self.kinds.values())
 
     def bind(self, args: Sequence[Any], kwargs: Values) -> Values:
         """Return the arguments of a call by parameter, defaults included."""

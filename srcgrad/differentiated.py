@@ -12,7 +12,6 @@ import functools
 import importlib
 import inspect
 import itertools
-import operator
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -27,14 +26,14 @@ from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.options import CacheInfo, Options, make_options
-from srcgrad.plans import Plan, exact, make_plan
+from srcgrad.plans import Plan, make_plan
 from srcgrad.results import direction, result_of, shown, touches, tree_copy
 from srcgrad.source import read_source, unbound
 from srcgrad.specialise import NONE, Ones, Program, Specialisation, pair, specialise
 from srcgrad.text import print_function
 from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, spec_of
 
-_KEPT = 256  # plans of one door, and variants of one kind of arguments
+_KEPT = 64  # plans of one door, and variants of one kind of arguments
 _ATTEMPTS = 30
 
 
@@ -103,7 +102,9 @@ class Differentiated:
         self.primal = fun
         self._signature: Signature | None = None
         self._made: dict[Any, tuple[Specialisation, ...]] = {}
-        self._plans: dict[str, dict[Any, Plan]] = defaultdict(dict)
+        # By kind, and apart for methods: there `argnums` count from behind `self`.
+        self._plans: dict[Any, list[Plan]] = defaultdict(list)
+        self._short = self._plans[kind, len(self._held)]
         # What calls have taught about lengths that meet, for each kind of arguments.
         self._ones: dict[Any, Ones] = {} if self.inner is None else self.inner._ones
         self._last: list[Specialisation] = []
@@ -126,8 +127,7 @@ class Differentiated:
         """Be a method: `self` is an argument that is held."""
         if instance is None:
             return self
-        own: dict[str, Any] = {"_signature": None, "_plans": defaultdict(dict)}
-        bound = self._like(_held=(instance, *self._held), **own)
+        bound = self._like(_held=(instance, *self._held), _signature=None)
         for name in ("value", "grad", "value_and_grad"):
             vars(bound).pop(name, None)
         return bound
@@ -136,6 +136,7 @@ class Differentiated:
         """Return the same function in another way; what was made is shared."""
         other = object.__new__(Differentiated)
         vars(other).update(vars(self), **changed)
+        other._short = self._plans[other.kind, len(other._held)]
         return other
 
     @cached_property
@@ -315,12 +316,15 @@ class Differentiated:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the value, the gradient or both, as this was made."""
-        kind, plans = self.kind, self._plans[self.kind]
-        if not kwargs:
-            plan = plans.get(exact(args))
-            found = None if plan is None else plan(args)
+        whole, passed = (*self._held, *args) if self._held else args, False
+        for plan in self._short:
+            found = plan(whole, kwargs)
             if found is not None:
+                if passed:
+                    self._try_first(plan)
                 return found
+            passed = True
+        kind = self.kind
         call = self.bind(args, kwargs, () if kind == "value" else None)
         try:
             made, program, inputs, out = self._compute(kind, call)
@@ -334,14 +338,17 @@ class Differentiated:
         elif self.options.check_nan:
             made.check_finite(call.names, out, [*inputs, *program.extra])
         form = made.form(kind, call.names, self.options)
-        taken = all(map(operator.is_, made.raw(call.leaves), inputs))
-        if taken and self.signature.simple and not kwargs:
-            plan = make_plan(made, program, form, args, call.values)
-            if plan is not None:
-                if len(plans) >= _KEPT:
-                    plans.clear()
-                plans[exact(args)] = plan
+        given = self.signature, whole, kwargs, call.values, kind == "value"
+        new_plan = make_plan(made, program, form, *given)
+        if new_plan is not None:
+            self._try_first(new_plan)
         return result_of(form, out)
+
+    def _try_first(self, plan: Plan) -> None:
+        """Put a plan before the others, and forget what was not used for long."""
+        with self._lock:
+            others = [other for other in self._short if other is not plan]
+            self._short[:] = [plan, *others][:_KEPT]
 
     def _positional(self, args: Sequence[Any], kwargs: Values) -> Call:
         """Bind arguments, to differentiate with respect to those by position."""
@@ -489,8 +496,9 @@ class Differentiated:
     def clear_cache(self) -> None:
         """Forget everything that was made; files on disk stay."""
         with self._lock:
-            for kept in (self._made, self._plans, self._last):
-                kept.clear()
+            kept: list[Any] = [self._made, self._last, *self._plans.values()]
+            for each in kept:
+                each.clear()
 
     def with_options(self, **options: Any) -> Differentiated:
         """Return the same function with other options."""

@@ -1,130 +1,187 @@
 """The short way from a call to the kernel and back, for kinds of arguments seen before.
 
-Which part of the arguments is which parameter, what must not have changed, and how the
+What must be as it was, which part of the arguments is which parameter, and how the
 results are put together is the same at each such call: it is written into a function.
 
-    def plan(a):
+    def plan(a, k):
         try:
-            if k0.get('np', k1) is not k2: return None
-            r = run(a[0], a[1][k2], 1.0)
+            if k or k4['np'] is not k5: return None
+            [x0, x1] = a
+            if type(x0) is not array or len(x0) == 1: return None
+            if type(x1) is not dict or tuple(x1) != k6: return None
+            [x2] = x1.values()
+            if type(x2) is not float: return None
+            r = run(x0, x2, 1.0)
         except Exception: return None
-        return (k3(r[0]), {k2: r[1], }, )
+        return (k7(r[0]), {k8: r[1], }, )
+
+Ranks and strides need no look: the kernel is compiled for arrays of one rank in C order
+that can be written, and Numba refuses others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
-from srcgrad.arguments import Values
-from srcgrad.results import point
+from srcgrad.arguments import Signature, Values
+from srcgrad.results import point, ready
 from srcgrad.source import NOTHING, Place
 from srcgrad.specialise import Program, Specialisation
-from srcgrad.trees import Known, Node, Tree, closed, opened
+from srcgrad.trees import Known, Node, Tree, closed, opened, spec_of
 
-Plan = Callable[[tuple[Any, ...]], Any]
-_PLAIN = int | float | str | np.number | None
+Plan = Callable[[tuple[Any, ...], Values], Any]
 _TEXT = """
-def plan(a):
+def plan(a, k):
     try:
         {}
     except Exception: return None
     return {}
 """
-
-
-def exact(args: Iterable[Any], array: type = np.ndarray) -> tuple[Any, ...]:
-    """Return shapes of arrays, types of numbers, keys of containers, and all else.
-
-    Dtypes and strides need no look: the kernel is compiled for arrays of one dtype in C
-    order that can be written, and Numba refuses others.
-    """
-    found = [
-        a.shape if (t := type(a)) is array else t if t is float else _kind(a)
-        for a in args
-    ]
-    return tuple(found)
-
-
-def _kind(value: Any) -> Any:
-    kind = type(value)
-    if kind is int or issubclass(kind, np.number):
-        return kind
-    if kind is dict:
-        return tuple(value), exact(value.values())
-    node = opened(value)
-    return (kind, node.keys, exact(node.items)) if node else Known(value)
+_SPACE = {
+    "array": np.ndarray, "shares": np.may_share_memory, "ready": ready,
+    "spec_of": spec_of, "Known": Known,
+}  # fmt: skip
 
 
 def make_plan(
-    made: Specialisation, program: Program, form: Tree, args: Sequence[Any],
-    values: Values,
+    made: Specialisation, program: Program, form: Tree, signature: Signature,
+    args: Sequence[Any], kwargs: Values, values: Values, in_place: bool,
 ) -> Plan | None:  # fmt: skip
-    """Return what computes a form for arguments that `exact` finds alike.
+    """Return what computes a form for arguments like these.
 
-    It returns None where more must be done: something captured has changed, or the
-    kernel raises. There is no plan for functions that write, print or are run by
-    CPython.
+    `args` and `kwargs` are as the function takes them, `values` the same by parameter.
+    The plan returns None where more must be done: other kinds of arguments, something
+    captured has changed, or the kernel raises. There is no plan for functions that
+    print, or are run by CPython.
     """
-    reading, defaults = made.reading, list(values.values())[len(args) :]
-    changes = reading.effects or made.written or made.fixed or made.options.check_nan
-    fixed = all(isinstance(value, _PLAIN) for value in defaults)
-    if made.options.runner != "numba" or changes or not fixed:
+    reading = made.reading
+    if made.options.runner != "numba" or reading.effects or made.options.check_nan:
+        return None
+    if signature.starred:
         return None
     run = made.code(program.function).dispatcher
     run.disable_compile()  # other types take the long way
-    write = _Writer(made.converters(program.function), {"exact": exact, "run": run})
-    given = [f"a[{k}]" for k in range(len(args))] + [*map(write.name, defaults)]
-    body = [write.check(place, value) for place, value in reading.statics]
-    if reading.captures:
-        kinds = write.name(exact(c.place.fetch() for c in reading.captures))
-        hidden = "".join(f"{write.fetch(c.place)}, " for c in reading.captures)
-        body += [f"c = ({hidden})", f"if exact(c) != {kinds}: return None"]
-        given += [f"c[{k}]" for k in range(len(reading.captures))]
-    specs = [*made.specs.values(), *(c.spec for c in reading.captures)]
-    paths = [p for pair in zip(specs, given, strict=True) for p in write.paths(*pair)]
+    write = _Writer(made.converters(program.function), {**_SPACE, "run": run})
+    write.refuse(f"tuple(k) != {write.name(tuple(kwargs))}" if kwargs else "k")
+    for place, value in reading.statics:
+        write.watch(place, value)
+    given = dict(zip(signature.kinds, write.unpack(len(args), "a"), strict=False))
+    if kwargs:
+        given |= zip(kwargs, write.unpack(len(kwargs), "k.values()"), strict=True)
+    found = [
+        part
+        for name, spec in made.specs.items()
+        for part in write.leaves(
+            spec, given.get(name) or write.name(values[name]), values[name]
+        )
+    ]
+    for capture in reading.captures:
+        value = capture.place.fetch()
+        (path,) = write.unpack(1, f"({write.fetch(capture.place, value)},)")
+        found += write.leaves(capture.spec, path, value)
+    leaves = list(zip(reading.leaves, found, strict=True))
+    for name, (path, _) in leaves:
+        if name in made.fixed:
+            write.refuse(f"{path} != {write.name(made.fixed[name])}")
+    for k in made.written:
+        path, value = found[k]
+        if ready(value, True) is not value:
+            return None
+        for other, x in found[:k] + found[k + 1 :]:
+            if isinstance(x, np.ndarray):
+                write.refuse(f"shares({path}, {other})")
     # Numba is quicker with Python's own numbers.
-    extra = (float(x) if x.dtype == "float64" else x for x in program.extra)
-    body.append(f"r = run({', '.join([*paths, *map(write.name, extra)])})")
-    exec(_TEXT.format("\n        ".join(body), write.form(form)), write.space)
+    extra = [float(x) if x.dtype == "float64" else x for x in program.extra]
+    takes = [p if ready(x, True) is x else f"ready({p}, True)" for p, x in found]
+    write.lines.append(f"r = run({', '.join([*takes, *map(write.name, extra)])})")
+    for at, k in enumerate(reading.written if in_place else (), reading.results):
+        write.lines.append(f"{found[k][0]}[...] = r[{at}]")
+    text = _TEXT.format("\n        ".join(write.lines), write.form(form))
+    exec(text, write.space)
     plan: Plan = write.space["plan"]
     return plan
 
 
 class _Writer:
-    """Write expressions, with names for the objects in them."""
+    """Write statements and expressions, with names for the objects in them."""
 
     def __init__(self, to: Sequence[Any], space: dict[str, Any]) -> None:
         self.to, self.space = to, space
+        self.lines: list[str] = []
+        self.count = 0
 
     def name(self, value: Any) -> str:
         name = f"k{len(self.space)}"
         self.space[name] = value
         return name
 
-    def fetch(self, place: Place) -> str:
-        given = f"{place.name!r}, {self.name(NOTHING)}"
-        owner = self.name(place.owner)
-        return (
-            f"getattr({owner}, {given})" if place.attribute else f"{owner}.get({given})"
-        )
+    def refuse(self, test: str) -> None:
+        """Write that the plan is left where a test holds."""
+        self.lines.append(f"if {test}: return None")
 
-    def check(self, place: Place, value: Any) -> str:
-        """Return the statement that leaves the plan where a value is another one."""
+    def unpack(self, count: int, path: str) -> list[str]:
+        """Write that an iterable has so many items, and return their names."""
+        names = [f"x{self.count + k}" for k in range(count)]
+        self.count += count
+        self.lines.append(f"[{', '.join(names)}] = {path}")
+        return names
+
+    def watch(self, place: Place, value: Any) -> None:
+        """Write that the plan is left where something else is at a place."""
+        if value is NOTHING and type(place.owner) is dict:
+            return self.refuse(f"{place.name!r} in {self.name(place.owner)}")
         differs = "!=" if isinstance(value, MethodType) else "is not"
-        return f"if {self.fetch(place)} {differs} {self.name(value)}: return None"
+        self.refuse(f"{self.fetch(place, value)} {differs} {self.name(value)}")
 
-    def paths(self, spec: Tree, path: str) -> Iterator[str]:
-        """Yield the expressions of the leaves of an argument."""
-        if isinstance(spec, Node):
-            for key, item in zip(spec.keys, spec.items, strict=True):
-                step = f".{key}" if spec.kind == "record" else f"[{self.name(key)}]"
-                yield from self.paths(item, path + step)
-        elif spec[0] != "static":
-            yield path
+    def fetch(self, place: Place, value: Any) -> str:
+        """Return the expression for what is at a place, where a value was found."""
+        owner, name = place.owner, place.name
+        if value is not NOTHING and type(owner) is dict:
+            return f"{self.name(owner)}[{name!r}]"
+        if value is not NOTHING and place.attribute and name.isidentifier():
+            return f"{self.name(owner)}.{name}"
+        return f"{self.name(place.fetch)}()"
+
+    def leaves(self, spec: Tree, path: str, value: Any) -> Iterator[tuple[str, Any]]:
+        """Write what must hold for a value, and yield the names of its leaves."""
+        kind = self.name(type(value))
+        node = opened(value) if isinstance(spec, Node) else None
+        if node is not None:
+            self.refuse(f"type({path}) is not {kind}")
+            if node.kind == "dict":
+                self.refuse(f"tuple({path}) != {self.name(node.keys)}")
+                path = f"{path}.values()"
+            elif node.kind == "record":
+                path = f"[{', '.join(f'{path}.{key}' for key in node.keys)}]"
+            names = self.unpack(len(node.keys), path)
+            for part in zip(spec.items, names, node.items, strict=True):
+                yield from self.leaves(*part)
+        elif spec[0] == "static":
+            known = f"Known({path}) != {self.name(spec[1])}"
+            self.refuse(f"{path} is not {self.name(value)} and {known}")
+        else:
+            self.refuse(self.differs(path, value, kind))
+            yield path, value
+
+    def differs(self, path: str, value: Any, kind: str) -> str:
+        """Return the test that a number or array is of another kind."""
+        if ready(value, True) is not value:  # its flags, derived classes: in full
+            return f"spec_of({path}) != {self.name(spec_of(value))}"
+        if not isinstance(value, np.ndarray):
+            return f"type({path}) is not {kind}"
+        ones = [n == 1 for n in value.shape]
+        differs = f"[n == 1 for n in {path}.shape] != {ones}"
+        if len(ones) == 1:
+            differs = f"len({path}) {'!=' if ones[0] else '=='} 1"
+        elif not any(ones):
+            differs = f"1 in {path}.shape"
+        dtype = self.name(value.dtype)  # most often the very object
+        other = f"{path}.dtype is not {dtype} and {path}.dtype != {dtype}"
+        return f"type({path}) is not array or {differs} or {other}"
 
     def form(self, form: Tree) -> str:
         """Return the expression of a form over the results `r`."""

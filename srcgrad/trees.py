@@ -16,6 +16,7 @@ leaves is that of the parameters of the IR.
 from __future__ import annotations
 
 import copy
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -115,9 +116,9 @@ def spec_of(value: Any, name: str = "") -> Tree:
     if isinstance(value, np.ndarray | np.generic):
         _check_array(value, name)
         if isinstance(value, np.generic):
-            return ("scalar", value.dtype.name, False)
+            return ("scalar", _name_of(value.dtype), False)
         ones = tuple(int(n == 1) for n in value.shape)
-        return _array_leaf(value.dtype.name, ones, value.flags.c_contiguous)
+        return _array_leaf(_name_of(value.dtype), ones, value.flags.c_contiguous)
     if isinstance(value, bool | str):
         return ("static", Known(value))
     if isinstance(value, int):
@@ -138,6 +139,12 @@ def spec_of(value: Any, name: str = "") -> Tree:
         what = f"`{name}` is a {kind.__name__}, which is not read"
         raise make_error("SG305", what, helps=("pass a tuple or an array",))
     return ("static", Known(value))
+
+
+@functools.lru_cache
+def _name_of(dtype: Any) -> str:
+    name: str = dtype.name  # NumPy puts it together anew each time
+    return name
 
 
 def _check_array(value: Any, name: str) -> None:

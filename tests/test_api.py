@@ -973,6 +973,75 @@ def test_the_short_way_takes_containers_apart() -> None:
                 assert type(got[1][key]) is type(want[1][key])
 
 
+def is_short(f: Any) -> Any:
+    """Return a differentiable function that fails where it would go the long way."""
+
+    def bind(*_: Any) -> Any:
+        raise AssertionError("the long way")
+
+    other = f._like()
+    other.bind = bind
+    return other
+
+
+def test_the_short_way_is_taken() -> None:
+    """Keywords, defaults, numbers compiled in, arrays written, strided or read-only."""
+    f = value_and_grad(weighted, backend="numba")
+    frozen = x3()
+    frozen.flags.writeable = False
+    calls: list[tuple[Any, Any]] = [
+        ((x3(), x3()), {}), ((x3(),), {"y": x3()}), ((), {"y": x3(), "x": x3()}),
+        ((x3(), x3()), {"k": 2.0}), ((x3(), x3()), {"k": np.float32(2.0)}),
+        ((x3()[::-1], x3()), {}), ((frozen, np.float32(2.0)), {}), ((x3(), 2), {}),
+        ((x3().astype(np.float32), x3()), {}), ((x3().astype(">f8"), np.ones(1)), {}),
+        ((np.array(2.0), x3()), {}), ((np.ones((2, 3)), np.ones((2, 1))), {}),
+    ]  # fmt: skip
+    wants = [f(*args, **kwargs) for args, kwargs in calls]
+    for (args, kwargs), want in zip(calls * 2, wants * 2, strict=True):
+        got = is_short(f)(*args, **kwargs)
+        assert (got[0], got[1].tolist()) == (want[0], want[1].tolist())
+        assert (got[1].dtype, got[1].shape) == (want[1].dtype, want[1].shape)
+    for args in ((x3(), x3(), 2.0), (x3(), {}), (x3(), np.ones(4))):
+        with pytest.raises(AssertionError, match="long way"):
+            is_short(f)(*args)
+    with pytest.raises(AssertionError, match="long way"):
+        is_short(f)(x3(), y=x3(), z=1.0)
+
+    g = grad(lambda x, n, s="a": np.sum(x, axis=n)[0] * len(s), backend="numba")
+    for n, s in ((0, "a"), (1, "a"), (1, "bb")) * 2:
+        want = np.zeros((2, 2))
+        want[(slice(None), 0) if n == 0 else 0] = len(s)
+        assert g(np.ones((2, 2)), n, s).tolist() == want.tolist()
+        assert is_short(g)(np.ones((2, 2)), n, s).tolist() == want.tolist()
+
+
+def test_the_short_way_writes_and_minds_shared_memory() -> None:
+    def f(x: Any, y: Any) -> Any:
+        x[0] = y[0] * x[1]
+        return np.sum(x * y)
+
+    made = differentiable(f, backend="numba")
+    whole, x, y = np.arange(1.0, 7.0), x3(), x3()
+    for _ in range(3):
+        assert made.grad(x, y).tolist() == [0.0, 3.0, 3.0]
+        assert x.tolist() == [1.0, 2.0, 3.0]
+        before = x.copy()
+        assert (made(x, y), x.tolist()) == (f(before, y), before.tolist())
+        x = x3()
+    assert is_short(made.grad)(whole[:3], whole[3:]).tolist() == [0.0, 21.0, 6.0]
+    with pytest.raises(errors.MutationError, match="SG403"):
+        made.grad(whole[:3], whole[1:4])
+    one, other = whole.copy(), whole.copy()
+    assert made(one[:3], one[1:4]) == f(other[:3], other[1:4])
+    assert one.tolist() == other.tolist()
+    y.flags.writeable = False
+    assert made.grad(x, y).tolist() == [0.0, 3.0, 3.0]
+    x.flags.writeable = False
+    for call in (made, made.grad):
+        with pytest.raises(ValueError, match="read-only"):
+            call(x, y)
+
+
 def test_a_method_has_short_ways_of_its_own() -> None:
     f = grad(lambda a, b=2.0: a * b, backend="numba")
 
@@ -982,6 +1051,8 @@ def test_a_method_has_short_ways_of_its_own() -> None:
     for _ in range(2):
         assert f(5.0) == 2.0
         assert Number(3.0).slope(5.0) == 3.0
+        assert is_short(Number(3.0).slope)(7.0) == 3.0
+        assert is_short(f)(7.0) == 2.0
 
 
 def test_numba_is_called_from_compiled_code() -> None:

@@ -69,7 +69,8 @@ def watch_function(reader: build.Reader, function: Any) -> None:
     """Note that a function is compiled in: a reload or a rule may change it."""
     home = (getattr(function, "__module__", None) or "").partition(".")[0]
     if isinstance(function, pytypes.FunctionType) and home != "srcgrad":
-        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+        named = ["__kwdefaults__"] * bool(function.__code__.co_kwonlyargcount)
+        for part in ("__code__", "__defaults__", *named):
             watched(reader, Place(function, part, True))
         watched(reader, Place(HOOKS, id(function), False))
 
