@@ -1,0 +1,1 @@
+"""How fast is srcgrad? `suite.py` measures it against functions, hands and rivals."""

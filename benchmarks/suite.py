@@ -1,0 +1,42 @@
+"""How fast is srcgrad, beside plain functions, hands and rivals? One table says.
+
+Each program is verified first: values and gradients of all columns against each other
+and against differences. Then all columns are called in turn in one process, on one core
+and one thread, and the least CPU time of each counts. The columns:
+
+- numpy: the program as it stands; primal: the quicker of `njit` on its text and
+  srcgrad's value kernel;
+- grad: srcgrad's value and gradient; hand: an adjoint written by hand (hand/);
+- jax, torch, autograd: the best of the rival's texts (rivals/), where it is installed;
+- what srcgrad, the hand and JAX take to compile, and with --memory by how much a call
+  raises the peak of resident memory, a process for each.
+
+    python benchmarks/suite.py
+    python benchmarks/suite.py adi lu --rounds 30 --rivals jax --json suite.json
+"""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# What libraries read when they are loaded: one thread each.
+ONE_THREAD = dict.fromkeys(
+    ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"],
+    "1",
+)
+ONE_THREAD["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+
+
+def main() -> None:
+    """Become the process that draws the table, on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": path.rstrip(os.pathsep)}
+    command = [sys.executable, "-m", "benchmarks.table", *sys.argv[1:]]
+    os.execve(sys.executable, command, environment)
+
+
+if __name__ == "__main__":
+    main()
