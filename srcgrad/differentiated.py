@@ -508,17 +508,28 @@ class Differentiated:
         return Differentiated(self.inner or self.primal, self.kind, merged)
 
     def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
-        """Write what a call returns, a gradient, into arrays and return them."""
-        found = self(*args, **kwargs)
-        gradient = found[0] if self.options.has_aux else found
-        spec = spec_of(gradient)
-        pairs = zip(leaves(spec, out), leaves(spec, gradient), strict=True)
-        for (_, _, target), (_, _, source) in pairs:
-            if np.shape(target) != np.shape(source):
-                shapes = f"{np.shape(target)}, the gradient {np.shape(source)}"
-                raise ValueError(f"`out` has shape {shapes}")
+        """Write a gradient into the arrays of `out`, which is returned in its place.
+
+        >>> from srcgrad import grad
+        >>> slope, out = grad(lambda p: p["w"] @ p["w"]), {"w": np.zeros(2)}
+        >>> slope.into(out, {"w": np.array([1.0, 2.0])}) is out, out["w"]
+        (True, array([2., 4.]))
+        """
+        found, at = self(*args, **kwargs), int(self.kind == "value_and_grad")
+        parts = list(found) if at or self.options.has_aux else [found]
+        spec = spec_of(parts[at])
+        given, gradient = (list(leaves(spec, x)) for x in (out, parts[at]))
+        for (name, _, target), (_, _, source) in zip(given, gradient, strict=True):
+            wants, has = ((np.shape(x), np.asarray(x).dtype) for x in (source, target))
+            if not isinstance(target, np.ndarray) or has != wants:
+                what = f"of shape {wants[0]} and dtype {wants[1]}"
+                raise ValueError(f"`out{name}` must be an array {what}")
+        if len({id(target) for _, _, target in given}) < len(given):
+            raise ValueError("an array is twice in `out`")
+        for (_, _, target), (_, _, source) in zip(given, gradient, strict=True):
             target[...] = source
-        return (out, found[1]) if self.options.has_aux else out
+        parts[at] = out
+        return tuple(parts) if len(parts) > 1 else out
 
     def __srcgrad__(self, reader: Any, args: Any, kwargs: Any) -> Any:
         """Read a call inside another differentiated function; None: read the primal."""

@@ -4,6 +4,7 @@ import enum
 import functools
 import inspect
 import pickle
+import platform
 import subprocess
 import sys
 import threading
@@ -1424,8 +1425,61 @@ def test_into_writes_into_given_arrays() -> None:
     f, out = grad(lambda p: np.sum(p["w"] ** 2), **PYTHON), {"w": np.zeros(3)}
     assert f.grad.into(out, {"w": x3()}) is out
     assert out["w"].tolist() == [2.0, 4.0, 6.0]
-    with pytest.raises(ValueError, match="shape"):
-        f.grad.into({"w": np.zeros(2)}, {"w": x3()})
+    value, found = f.value_and_grad.into(out, {"w": 2 * x3()})
+    assert (value, found) == (56.0, out)
+    assert out["w"].tolist() == [4.0, 8.0, 12.0]
+
+
+def test_into_takes_all_that_a_gradient_is() -> None:
+    def f(p: Any, k: Any) -> Any:
+        return np.sum(p[0] * p[1].w) * k * p[1].steps, p[0]
+
+    g = grad(f, argnums=(0, 1), has_aux=True, **PYTHON)
+    out = [np.zeros(6)[::2], Model(np.zeros(3, np.float32), 0)], np.array(0.0)
+    args = [x3(), Model(x3().astype(np.float32), 2)], 3.0
+    want, aux = g(*args)
+    got, other = g.into(out, *args)
+    assert got is out
+    assert out[0][0].tolist() == want[0][0].tolist() == [6.0, 12.0, 18.0]
+    assert out[0][1].w.tolist() == want[0][1].w.tolist()
+    assert (out[1], other.tolist()) == (want[1], aux.tolist())
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        (
+            {"w": np.zeros(2), "v": np.zeros(3)},
+            "`out.w`.*shape \\(3,\\) and dtype float64",
+        ),
+        ({"w": np.zeros(3), "v": np.zeros(3, int)}, "`out.v`.*dtype float64"),
+        ({"w": np.zeros(3), "v": np.zeros(3, np.float32)}, "`out.v`.*dtype float64"),
+        ({"w": np.zeros(3), "v": [0.0, 0.0, 0.0]}, "`out.v` must be an array"),
+        ({"w": np.zeros(3)}, "a dict of 'w', 'v' belongs here"),
+        (dict.fromkeys("wv", np.zeros(3)), "an array is twice in `out`"),
+    ],
+)
+def test_into_refuses_what_does_not_fit_and_writes_nothing(out: Any, says: str) -> None:
+    f = grad(lambda p: np.sum(p["w"] * p["v"]), **PYTHON)
+    with pytest.raises(ValueError, match=says):
+        f.into(out, {"w": x3(), "v": x3()})
+    assert not np.any(out["w"])
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="how glibc frees")
+def test_memory_of_large_gradients_stays_mapped() -> None:
+    code = """if True:
+        import resource, numpy, srcgrad
+        from srcgrad.compile.machine import start
+        def pages():
+            kept = [numpy.zeros(1_000_000) + 1.0 for _ in range(3)]
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        start(), pages()
+        before = pages(); print(pages() - before)
+    """
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) < 100
 
 
 def test_wrong_functions_are_refused_at_once() -> None:

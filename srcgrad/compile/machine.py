@@ -13,6 +13,7 @@ import pickle
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from numba.core import caching, compiler, serialize
 from numba.core.dispatcher import Dispatcher
 
@@ -60,6 +61,9 @@ def start() -> None:
     Numba imports `scipy.linalg` there to see whether it can be imported; what needs it,
     `@` and the like, imports it again.
     """
+    # glibc hands freed memory back to the system, whose fresh pages cost more than most
+    # gradients, until it has seen blocks as large as this come and go.
+    np.empty(31 << 20, np.uint8)
     linalg: Any = importlib.import_module("numba.np.linalg")
     check = getattr(linalg, "ensure_blas", None)
     if check is None or importlib.util.find_spec("scipy") is None:
