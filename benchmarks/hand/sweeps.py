@@ -1,1 +1,1 @@
-"""By hand: sweeps."""
+"""By hand: no sweeps yet."""
