@@ -47,7 +47,9 @@ class Algebra(Builder):
                 | ("mul", z, Const(1))
                 | ("div" | "pow", z, Const(1))
             ):
-                return z
+                # Memory that is not a result of ours may be written before it is read.
+                ours = not z.type.rank or z in self.made
+                return z if ours else super().op("copy", z, name=name)
             case ("mul", Const(-1), z) | ("mul", z, Const(-1)):
                 return self.op("neg", z)
             case "neg", Const(value, type), _:

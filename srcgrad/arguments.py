@@ -42,7 +42,8 @@ class Signature:
 
     def _present(self) -> tuple[Any, ...]:
         f = self.function
-        return f.__code__, id(f.__defaults__), id(f.__kwdefaults__)
+        kept = map(id, (f.__kwdefaults__ or {}).values())
+        return f.__code__, id(f.__defaults__), id(f.__kwdefaults__), *kept
 
     @property
     def stale(self) -> bool:

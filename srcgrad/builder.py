@@ -23,7 +23,9 @@ INT = Scalar("int64", True)
 S = TypeVar("S", bound=Stmt)
 
 _ALL = Slice(None, None, None)
-_FOLDS = frozenset("add sub mul neg floordiv mod lt le gt ge eq ne not_".split())
+_FOLDS = "add sub mul neg floordiv mod lt le gt ge eq ne not_".split()
+_FOLDED: dict[str, Any] = {name: getattr(operator, name) for name in _FOLDS}
+_FOLDED |= {"max2": max, "range_length": lambda *ends: len(range(*ends))}
 
 
 def const(value: float | int | bool) -> Const:
@@ -248,10 +250,10 @@ class Builder:
     def _fold(self, row: str, args: tuple[Operand, ...], form: Dim | None) -> Any:
         """Compute with numbers; write `(n - 1) + 1` as `n`, if that is one integer."""
         values = [a.value for a in args if isinstance(a, Const) and a.type.python]
-        if row in _FOLDS and len(values) == len(args):
+        if row in _FOLDED and len(values) == len(args):
             whole = row == "neg" or all(isinstance(v, int) for v in values)
             if whole and not (row in ("floordiv", "mod") and values[1] == 0):
-                return const(getattr(operator, row)(*values))
+                return const(_FOLDED[row](*values))
         if row not in ("add", "sub") or form is None:
             return None
         if form.known is not None:

@@ -18,12 +18,10 @@ from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
 from srcgrad.frontend.entry import Reading, flatten, thing_of
 from srcgrad.frontend.values import Ref, Thing
-from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value, View
-from srcgrad.ops import ROWS
+from srcgrad.ir import Block, Const, Index, Operand, Read, Stmt, Value
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import Known, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar
-from srcgrad.walk import consumed, every, outs, rewrite, substitute
 
 
 def derived(
@@ -48,9 +46,7 @@ def gradient_reading(
     if key in made.made:
         return made, made.made[key]
     made.check(names, inner.options.has_aux, inner.inner is None)
-    adjoint = made.adjoint(names)
-    *params, seed = adjoint.params
-    unit: dict[Any, Operand] = {seed: Const(1.0, Scalar(seed.type.dtype))}
+    adjoint = made.adjoint(names, (0,), True)
     used: list[Operand] = []  # results that the form never names are left out
     reads: list[Stmt] = []
 
@@ -62,15 +58,12 @@ def gradient_reading(
             number = Value(result.name, Scalar(result.type.dtype))
             reads.append(Read(result, (Index((const(0),)),), number))
             result = number
-        used.append(unit.get(result, result))
+        used.append(result)
         return ("leaf", len(used) - 1, *leaf[2:])
 
     form = relabel(made.form(inner.kind, names, inner.options), keep)
-    body = _without_units(Block((*substitute(adjoint.body, unit).stmts, *reads)))
-    function = replace(
-        adjoint, params=tuple(params), results=tuple(used), body=body, cut=None,
-        slopes=(),
-    )  # fmt: skip
+    body = Block((*adjoint.body.stmts, *reads))
+    function = replace(adjoint, results=tuple(used), body=body, cut=None, slopes=())
     reading = made.made[key] = replace(
         made.reading, function=function, result=form, written=[], results=len(used),
         lost=False,
@@ -170,28 +163,3 @@ def splice_call(
         return reader.thing(results[form[1]])  # type: ignore[no-any-return]
 
     return thing_of(reader, reading.result, leaf)
-
-
-def _without_units(block: Block) -> Block:
-    """Read `x` where `1.0 * x` was read, or a copy if either array is written."""
-    names: dict[Any, Operand] = {}
-    copies: dict[Any, Op] = {}
-    shared = {v for stmt in every(block) for v in consumed(stmt)}
-    for stmt in every(block):
-        if isinstance(stmt, View) or (isinstance(stmt, Op) and ROWS[stmt.row].alias):
-            shared.update(outs(stmt))
-        if isinstance(stmt, Op) and stmt.row == "mul":
-            x, y = (names.get(a, a) for a in stmt.args)
-            for one, other in ((x, y), (y, x)):
-                if getattr(one, "value", 0) != 1 or other.type != stmt.out.type:
-                    continue
-                if shared & {other, stmt.out}:
-                    copies[stmt] = Op("copy", (other,), stmt.outs, loc=stmt.loc)
-                else:
-                    names[stmt.out] = other
-
-    def inside(body: Block) -> Block:
-        new = (rewrite(copies.get(s, s), names, block=inside) for s in body.stmts)
-        return Block(tuple(new))
-
-    return inside(block)

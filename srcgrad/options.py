@@ -55,11 +55,7 @@ _KNOWN = [f.name for f in fields(Options)]
 
 
 def make_options(values: dict[str, Any]) -> Options:
-    """Return checked options.
-
-    Raises:
-        ArgumentError: An option is unknown, or has a value that it cannot have.
-    """
+    """Return checked options, or raise ArgumentError."""
     values, wrong = dict(values), list[str]()
     for name, allowed in _LATER.items():
         if values.pop(name, allowed) != allowed:

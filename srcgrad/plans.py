@@ -189,7 +189,7 @@ class _Writer:
             parts = [f"{self.form(item)}, " for item in form.items]
             if form.kind == "tuple" and form.cls is None:
                 return f"({''.join(parts)})"
-            if form.kind == "dict":
+            if form.cls is dict:
                 pairs = zip(map(self.name, form.keys), parts, strict=True)
                 return f"{{{''.join(f'{key}: {part}' for key, part in pairs)}}}"
             close = self.name(lambda *items: closed(form._replace(items=items)))

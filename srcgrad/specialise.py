@@ -151,10 +151,12 @@ class Specialisation:
         return run_passes(replace(self.reading.function, results=results))
 
     @once
-    def adjoint(self, names: Names, seeds: tuple[int, ...] = (0,)) -> Function:
+    def adjoint(
+        self, names: Names, seeds: tuple[int, ...] = (0,), unit: bool = False
+    ) -> Function:
         """Return the IR that computes results and gradients."""
         wrt, name = self.wrt(names), f"{self.primal.name}_grad"
-        return run_passes(differentiate(self.pure, wrt, seeds, name))
+        return run_passes(differentiate(self.pure, wrt, seeds, name, unit))
 
     @once
     def split(self, names: Names) -> tuple[Function, Function]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import copy
 import functools
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -60,16 +61,19 @@ def opened(value: Any) -> Node | None:
     """Return a container as a node of its items, None for anything else.
 
     >>> opened({"a": 1.0, "b": 2.0})
-    Node(kind='dict', cls=None, keys=('a', 'b'), items=(1.0, 2.0))
+    Node(kind='dict', cls=<class 'dict'>, keys=('a', 'b'), items=(1.0, 2.0))
     """
-    if isinstance(value, dict):
-        return Node("dict", None, tuple(value), tuple(value.values()))
-    if isinstance(value, tuple | list):
-        named = type(value) if hasattr(value, "_fields") else None
-        kind = "list" if isinstance(value, list) else "tuple"
-        return Node(kind, named, tuple(range(len(value))), tuple(value))
-    fields = getattr(type(value), "__dataclass_fields__", None)
-    if fields is None:
+    kind = type(value)
+    if kind is dict or kind is OrderedDict:
+        return Node("dict", kind, tuple(value), tuple(value.values()))
+    if kind is list:
+        return Node("list", list, tuple(range(len(value))), tuple(value))
+    named = kind if hasattr(kind, "_fields") else None
+    if isinstance(value, tuple) and (named or kind is tuple):
+        items = tuple.__getitem__(value, slice(None))  # its class may say otherwise
+        return Node("tuple", named, tuple(range(len(items))), items)
+    fields = getattr(kind, "__dataclass_fields__", None)
+    if fields is None or isinstance(value, dict | list | tuple):
         return None
     items = tuple(getattr(value, name) for name in fields)
     return Node("record", type(value), tuple(fields), items)
@@ -78,17 +82,17 @@ def opened(value: Any) -> Node | None:
 def closed(node: Node, like: Any = None) -> Any:
     """Return the container that a node stands for; `like` is a record to copy.
 
-    >>> closed(Node("dict", None, ("a", "b"), (1.0, 2.0)))
+    >>> closed(Node("dict", dict, ("a", "b"), (1.0, 2.0)))
     {'a': 1.0, 'b': 2.0}
     """
     if node.kind == "dict":
-        return dict(zip(node.keys, node.items, strict=True))
+        return node.cls(zip(node.keys, node.items, strict=True))  # type: ignore[misc]
     if node.kind == "list":
         return list(node.items)
     if node.cls is None:
         return node.items
     if node.kind == "tuple":
-        return node.cls(*node.items)
+        return tuple.__new__(node.cls, node.items)
     record = object.__new__(node.cls) if like is None else copy.copy(like)
     for name, item in zip(node.keys, node.items, strict=True):
         object.__setattr__(record, name, item)
@@ -133,6 +137,10 @@ def spec_of(value: Any, name: str = "") -> Tree:
     node, kind = opened(value), type(value)
     if node is not None:
         return node._replace(items=tuple(spec_of(item, name) for item in node.items))
+    if isinstance(value, dict | list | tuple):
+        plain = next(c for c in kind.__mro__ if c in (dict, list, tuple)).__name__
+        what = f"`{name}` is a {kind.__name__}, which may be no ordinary {plain}"
+        raise make_error("SG305", what, helps=(f"pass `{plain}({name})`",))
     opaque = kind.__hash__ is None and not hasattr(value, "__dict__")
     if opaque and kind.__module__ in sys.stdlib_module_names:
         # It may change, and nothing would tell.

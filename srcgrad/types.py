@@ -194,12 +194,12 @@ def promote(*types: Type) -> str:
     return str(np.result_type(*given))
 
 
-def join(a: Scalar, b: Scalar) -> Scalar:
-    """Return the type of a scalar that is an `a` on one path and a `b` on the other.
+def join(*types: Scalar) -> Scalar:
+    """Return the type of a scalar that has another one of these on each path.
 
     >>> str(join(Scalar("int64", True), Scalar("float64", True)))
     'py float64'
     >>> str(join(Scalar("float64", True), Scalar("float32")))
     'float32'
     """
-    return a if a == b else Scalar(promote(a, b), a.python and b.python)
+    return Scalar(promote(*types), all(t.python for t in types))

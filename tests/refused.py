@@ -6,6 +6,7 @@ what is wrong, where, and what to type instead.
 """
 
 import linecache
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +72,28 @@ def loss(x):
     c = C(x)
     {}
     return c.a
+"""
+
+TWO_CLASSES = """\
+from dataclasses import dataclass
+
+
+@dataclass
+class A:
+    a: float
+
+    def get(self):
+        return self.a
+
+
+@dataclass
+class B:
+    a: float
+
+    def get(self):
+        return 2.0 * self.a
+
+
 """
 
 REFUSED: dict[str, Refused] = {
@@ -160,6 +183,13 @@ REFUSED: dict[str, Refused] = {
     "SG304_complex": Refused(body("return abs(x)"), (1 + 2j,)),
     "SG301_text": Refused(body("return x"), ("a",)),
     "SG305_objects": Refused(body("return x[0]"), (np.array([None]),)),
+    "SG305_defaultdict": Refused(
+        body("return x * d['a'] * d['b']", args="x, d"),
+        (2.0, defaultdict(lambda: 3.0, a=1.0)),
+    ),
+    "SG305_list_of_its_own": Refused(
+        body("return x * d[0]", args="x, d"), (2.0, type("Mine", (list,), {})([1.0]))
+    ),
     "SG305_float16": Refused(body("return x.sum()"), (np.ones(2, "f2"),)),
     "SG306_option": Refused(body("return x"), options={"fast": True}),
     "SG306_backend": Refused(
@@ -257,6 +287,36 @@ REFUSED: dict[str, Refused] = {
     ),
     "SG402_number_by_identity": Refused(
         body("y = x * 1.0", "return x if x is y else 2 * x")
+    ),
+    "SG402_type_of_two_numbers": Refused(
+        body("y = 1 if x > 5.0 else x", "return x if isinstance(y, int) else 2 * x")
+    ),
+    "SG402_truths_of_two_kinds_added": Refused(
+        body("y = x[1] > 0.0 if x[0] > 0.5 else True", "return (y + True) * x[0]"),
+        (X,),
+    ),
+    "SG402_truth_or_number_as_subscript": Refused(
+        body("k = True", "for _ in range(n):", "    k = 1", "return np.sum(x[k])",
+             args="x, n"), (X, 3),
+    ),
+    "SG402_objects_of_two_classes": Refused(
+        TWO_CLASSES + body("c = A(x) if x > 0 else B(x)", "return c.get()", head=""),
+    ),
+    "SG402_object_of_another_class_in_a_loop": Refused(
+        TWO_CLASSES + body("c = A(x)", "for _ in range(9):", "    x = c.get()",
+                           "    c = B(x)", "return x", head=""),
+    ),
+    "SG403_iterator_used_twice": Refused(
+        body("pairs = zip(x, x)", "s = sum(a * b for a, b in pairs)",
+             "for a, _ in pairs:", "    s += a", "return s"), (X,),
+    ),
+    "SG403_iterator_used_in_a_loop": Refused(
+        body("items, s = enumerate(x), 0.0", "for _ in range(2):",
+             "    for k, v in items:", "        s += k * v", "return s"), (X,),
+    ),
+    "SG403_list_changed_by_the_turn_before": Refused(
+        body("a, b, s = [1.0], [2.0], 0.0", "c = a if x[0] > 0.0 else b",
+             "for v in x:", "    s += a[0] * v", "    c[0] = v", "return s"), (X,),
     ),
     "SG203_lists_joined": Refused(
         body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import threading
-from collections import namedtuple
+from collections import OrderedDict, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -777,6 +777,40 @@ def test_methods_and_rules_that_change_are_seen(backend: str) -> None:
     assert [g(1.0), g(1.0)] == [16.0, 16.0]
     register_vjp(plain, lambda g, z, x: 10.0 * g)
     assert [h(1.0), h(1.0)] == [10.0, 10.0]
+
+
+@pytest.mark.parametrize("backend", ["python", "numba"])
+def test_what_is_added_to_classes_and_defaults_later_is_seen(backend: str) -> None:
+    @dataclass
+    class Gain:
+        k: float
+
+    def helper(x: Any, *, k: float = 2.0, how: str = "once") -> Any:
+        return x * k if how == "once" else x * k * 3.0
+
+    def f(x: Any, gain: Any, *, k: float = 1.0) -> Any:
+        return helper(x) * k if gain else x * 5.0
+
+    g = grad(f, backend=backend)
+    given = (1.0, Gain(2.0))
+    assert [g(*given), g(*given)] == [2.0, 2.0]
+    assert helper.__kwdefaults__
+    assert f.__kwdefaults__
+    helper.__kwdefaults__["k"] = 4.0
+    assert [g(*given), g(*given)] == [4.0, 4.0]
+    helper.__kwdefaults__["how"] = "often"
+    assert [g(*given), g(*given)] == [12.0, 12.0]
+    f.__kwdefaults__["k"] = 2.0
+    assert [g(*given), g(*given)] == [24.0, 24.0]
+    setattr(Gain, "__bool__", lambda self: self.k > 9.0)  # noqa: B010
+    assert [g(*given), g(*given)] == [5.0, 5.0]
+
+
+def test_an_ordered_dict_stays_one() -> None:
+    given = OrderedDict(b=2.0, a=3.0)
+    assert repr(grad(lambda p: p["a"] * p["b"], **PYTHON)(given)) == repr(
+        OrderedDict(b=np.float64(3.0), a=np.float64(2.0))
+    )
 
 
 def test_a_length_of_what_a_helper_returns_has_a_legal_name() -> None:

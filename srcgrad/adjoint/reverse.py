@@ -14,7 +14,7 @@ from srcgrad.adjoint.tapes import Plan
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT
-from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value
+from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value
 from srcgrad.types import Array, Dim, Scalar
 from srcgrad.walk import inner_outs, outs, rewrite
 
@@ -22,8 +22,9 @@ _RUNS = 40
 
 
 def differentiate(
-    function: Function, wrt: Sequence[int], seeds: Sequence[int] = (0,), name: str = ""
-) -> Function:
+    function: Function, wrt: Sequence[int], seeds: Sequence[int] = (0,), name: str = "",
+    unit: bool = False,
+) -> Function:  # fmt: skip
     """Return the function that computes the results and the gradients.
 
     The parameters are those of the function, then one cotangent for each seeded result.
@@ -34,6 +35,7 @@ def differentiate(
         wrt: The positions of the parameters to differentiate with respect to.
         seeds: The positions of the results that have a cotangent.
         name: The name of the new function.
+        unit: Whether the only cotangent is 1, and no parameter.
     """
     regions, plan = Regions(function), Plan()
     inputs = [function.params[k] for k in wrt]
@@ -43,7 +45,7 @@ def differentiate(
     for _ in range(_RUNS):
         saves = list(plan.saves)
         sweep = _Sweep(regions, plan, active)
-        result = sweep.run(inputs, seeds, name or f"{function.name}_grad")
+        result = sweep.run(inputs, seeds, name or f"{function.name}_grad", unit)
         plan.saves = dict(sweep.used)
         if not sweep.new and saves == list(plan.saves):
             return measure_lengths(result, own)
@@ -51,10 +53,16 @@ def differentiate(
 
 
 class _Sweep(Control):
-    def run(self, inputs: Sequence[Value], seeds: Sequence[int], name: str) -> Function:
+    def run(
+        self, inputs: Sequence[Value], seeds: Sequence[int], name: str, unit: bool
+    ) -> Function:
         function, results = self.regions.function, []
-        several = len(seeds) > 1
-        cotangents = [self.seed(function.results[k], several) for k in seeds]
+        several, cotangents = len(seeds) > 1, list[Value]()
+        if unit:
+            result = function.results[seeds[0]]
+            self.give(result, Const(1.0, Scalar(result.type.dtype)))
+        else:
+            cotangents = [self.seed(function.results[k], several) for k in seeds]
         # What lies where the backward sweep undoes writes is copied before it.
         restored = {self.regions.family(u.base) for u in self.plan.restores}
         with self.build.block() as kept:

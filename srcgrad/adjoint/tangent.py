@@ -175,17 +175,9 @@ class _Tangent:
             part = self.slope(stmt, row, k)
             if part is not None:
                 part = self.build.cast(part, z.type.dtype)
-                total = part if total is None else self.plus(total, part)
+                total = part if total is None else self.build.op("add", total, part)
         if total is not None:
             self.settle(z, total, start)
-
-    def plus(self, a: Operand, b: Operand) -> Any:
-        """Return a sum; what was negated just before is subtracted."""
-        last, row = self.build.open[-1][-1], "add"
-        if isinstance(last, Op) and last.row == "neg" and last.out is b:
-            self.build.open[-1].pop()
-            row, b = "sub", last.args[0]
-        return self.build.op(row, a, b)
 
     def operand(self, stmt: Op, k: int) -> Any:
         """Return the tangent of an operand; Python numbers give way to the arrays."""
@@ -213,10 +205,7 @@ class _Tangent:
         return None if isinstance(result, Const) else result
 
     def transposed(self, stmt: Op, row: Row, k: int, t: Operand) -> Operand:
-        """Return J t, where the rule of the row gives J' g.
-
-        The rule is linear in `g`, so its adjoint with respect to `g` is J for any `g`.
-        """
+        """Return J t; the rule gives J' g, whose adjoint with respect to g is J."""
         z, args = stmt.outs[0], [x for x in stmt.args if isinstance(x, Value)]
         lengths = [a for x in (*args, z) for dim in x.type.dims for a, _ in dim.terms]
         params = [*dict.fromkeys((*args, *lengths))]

@@ -14,7 +14,7 @@ from srcgrad import ir
 from srcgrad.analyses.regions import Chain, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.errors import make_error
-from srcgrad.ir import Const, Loop, Operand, Stmt, Update, Value, owned
+from srcgrad.ir import Loop, Operand, Stmt, Update, Value, owned
 from srcgrad.types import Array, Dim, ListOf
 from srcgrad.walk import inner_outs, operands, outs
 
@@ -221,15 +221,11 @@ def trip_count(build: Builder, loop: Loop, known: Mapping[Any, Stmt]) -> Any:
     """Return how often a loop runs that nothing leaves."""
     assert isinstance(loop, ir.For)
     start, stop, step = bounds = (loop.start, loop.stop, loop.step)
-    literal = [int(b.value) for b in bounds if isinstance(b, Const)]
-    if len(literal) == 3:
-        return const(len(range(*literal)))
     if step not in (const(1), const(-1)):
         return build.op("range_length", *bounds)
     span = build.op("sub", *((stop, start) if step == const(1) else (start, stop)))
     made = known.get(span)
-    length = isinstance(made, ir.Op) and made.row in _LENGTHS
-    if length or isinstance(span, Const):
+    if isinstance(made, ir.Op) and made.row in _LENGTHS:
         return span
     return build.op("max2", const(0), span)
 

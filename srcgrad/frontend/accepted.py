@@ -17,13 +17,6 @@ _OUTSIDE = "define it outside of the function"
 _AROUND = "do it outside and pass what it gives as an argument"
 # What is said about a kind of syntax: its code, what it is, what to write instead, why.
 _REFUSED: dict[str, Said] = {
-    "AsyncFor": ("SG101", "`async for` is outside the language",
-        "collect the items first and write `for`", "an ordinary loop is meant"),
-    "AsyncFunctionDef": ("SG101", "an async function is outside the language",
-        "write it as a plain `def` and await outside of it", ""),
-    "AsyncWith": ("SG101", "`async with` is outside the language", _AROUND, ""),
-    "Await": ("SG101", "`await` is outside the language",
-        "await outside and pass the value as an argument", ""),
     "ClassDef": ("SG101", "a class cannot be defined in a differentiated function",
         _OUTSIDE, ""),
     "Delete": ("SG101", "`del` is outside the language",
@@ -63,6 +56,10 @@ _REFUSED: dict[str, Said] = {
         "pass it as an argument and return the new value",
         "a gradient must leave everything outside as it was"),
 }  # fmt: skip
+_REFUSED |= dict.fromkeys(
+    ("AsyncFor", "AsyncFunctionDef", "AsyncWith", "Await"),
+    ("SG101", "`async` and `await` are outside the language",
+     "await outside and pass the value as an argument", ""))  # fmt: skip
 _REFUSED |= {"TryStar": _REFUSED["Try"], "YieldFrom": _REFUSED["Yield"]}
 _SOMEWHERE = {"GeneratorExp", "JoinedStr", "NamedExpr", "Raise", "Starred"}
 # Of these only the statements inside are looked at; what is not part of what runs.

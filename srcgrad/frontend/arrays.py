@@ -12,28 +12,19 @@ from typing import Any
 from srcgrad.builder import const
 from srcgrad.frontend import attributes, build, calls, indexing, lists
 from srcgrad.frontend import values as v
-from srcgrad.frontend.library import array_ref, dtype_of, handles
+from srcgrad.frontend.library import HANDLERS, array_ref, dtype_of, handles
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Operand, Permute, Reshape, Value
-from srcgrad.ops.prelude import axes_of
 from srcgrad.types import Array, Dim, Scalar
 
-
-@handles("numpy.ndim")
-def _ndim(reader: build.Reader, a: Thing) -> Thing:
-    shown = a if isinstance(a, Const | Value | Ref) else array_ref(reader, a)
-    return const(shown.type.rank)
-
-
-@handles(".transpose")
-def _transpose(reader: build.Reader, a: Thing, *axes: Thing) -> Thing:
-    if v.is_operand(a) or v.is_point(a):
-        return a
-    ref = array_ref(reader, a)
-    order = calls.static(reader, axes[0] if len(axes) == 1 else v.Tuple(axes))
-    turned = tuple(reversed(range(ref.type.rank)))
-    given = axes_of(order, ref.type.rank) if order else turned
-    return attributes.transpose(reader, ref, given)
+HANDLERS |= {
+    "numpy.ndim": lambda reader, a: const(
+        (a if isinstance(a, Const | Value | Ref) else array_ref(reader, a)).type.rank
+    ),
+    "srcgrad.ops.prelude.turned": lambda reader, a, axes: attributes.transpose(
+        reader, array_ref(reader, a), calls.static(reader, axes)
+    ),
+}
 
 
 @handles(".reshape")

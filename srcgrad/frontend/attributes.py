@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
+from collections import OrderedDict
 from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
@@ -82,14 +83,15 @@ def put(reader: build.Reader, owner: Thing, name: str, value: Thing) -> None:
 
 def _plain(reader: build.Reader, owner: v.Record, way: str) -> None:
     """Refuse a class that says itself how fields are read or written."""
-    if getattr(owner.cls, way) is not getattr(object, way):
+    if calls.watched(reader, Place(owner.cls, way, True)) is not getattr(object, way):
         what = f"`{owner.cls.__name__}` has a `{way}` of its own"
         raise reader.problem("SG101", what)
 
 
-def defined(cls: Any, name: str) -> FunctionType | None:
-    """Return the method of a class that its source text defines."""
-    member = getattr(cls, name, None)
+def defined(reader: build.Reader, cls: Any, name: str) -> FunctionType | None:
+    """Return the method of a class that its source text defines, now and later."""
+    own = cls is not None and cls not in (list, dict, OrderedDict)
+    member = calls.watched(reader, Place(cls, name, True)) if own else None
     if not isinstance(member, FunctionType):
         return None
     return None if member.__code__.co_filename == "<string>" else member
@@ -100,9 +102,8 @@ def special(
 ) -> Thing | None:
     """Call a special method, if the class of an object defines it."""
     cls = getattr(owner, "cls", None)
-    if not (method := defined(cls, name)):
+    if not (method := defined(reader, cls, name)):
         return None
-    calls.watched(reader, Place(cls, name, True))
     return calls.inline(reader, method, [owner, *args], {})
 
 

@@ -24,6 +24,7 @@ from srcgrad.frontend.accepted import outside
 from srcgrad.frontend.names import Liveness, assigned
 from srcgrad.frontend.normalize.jumps import normalize_jumps
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
+from srcgrad.ops import python
 from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar
@@ -94,6 +95,7 @@ class Reader:
         self.writing = frozenset(writing)
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
+        self.kinds: dict[Any, frozenset[Any]] = {}  # of numbers that have several types
         self.missed: dict[str, Any] = {}
         self.node: ast.AST | None = None  # what is being read
 
@@ -195,6 +197,9 @@ class Reader:
         what = f"{shown} may be the {kind} that was changed under another name since"
         copied = "list(...)" if kind == "list" else ".copy()"
         help = f"make a copy where it gets its second name: `{copied}`"
+        if type(cell) is v.Cell:  # of an `Iter`
+            what = "what is looped over may be used up: Python finds nothing in it then"
+            help = "make it again: `zip(...)`, `enumerate(...)`, `reversed(...)`"
         self.problem("SG403", what, help)
 
     def elsewhere(self) -> list[v.Thing]:
@@ -456,14 +461,18 @@ class Reader:
         """Bind several targets from one value."""
         starred = [k for k, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
         count = len(target.elts)
+        before = starred[0] if starred else count
+        after = count - 1 - before
         if starred and isinstance(value, v.Ref) and value.type.rank > 0:
-            items = indexing.split(self, value, starred[0], count - 1)
+            given: Any = [value, const(before), const(after)]
+            places = (*range(before), *range(-after, 0))
+            items = [indexing.at(self, value, const(k)) for k in places]
+            items.insert(before, calls.apply(self, v.Static(python.rest_of), given, {}))
         else:
             items = calls.items_of(self, value, None if starred else count)
-            for k in starred:
-                rest = len(items) - (count - 1 - k)
-                middle = expressions.new_list(self, items[k:rest])
-                items = [*items[:k], middle, *items[rest:]]
+            if starred:
+                rest = slice(before, len(items) - after)
+                items[rest] = [expressions.new_list(self, items[rest])]
         if len(items) != count:
             raise self.problem("SG402", f"{count} names, but {len(items)} values")
         for k, (part, item) in enumerate(zip(target.elts, items, strict=True), 1):

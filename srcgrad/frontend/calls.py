@@ -18,7 +18,7 @@ from srcgrad.frontend import attributes, build, expressions, iteration, library
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.source import Place, read_source, unbound
+from srcgrad.source import NOTHING, Place, read_source, unbound
 from srcgrad.trees import opened, spec_of
 from srcgrad.types import Scalar
 
@@ -72,6 +72,8 @@ def watch_function(reader: build.Reader, function: Any) -> None:
         named = ["__kwdefaults__"] * bool(function.__code__.co_kwonlyargcount)
         for part in ("__code__", "__defaults__", *named):
             watched(reader, Place(function, part, True))
+        for name in function.__kwdefaults__ or ():
+            watched(reader, Place(function.__kwdefaults__, name, False))
         watched(reader, Place(HOOKS, id(function), False))
 
 
@@ -143,6 +145,9 @@ def closure(reader: build.Reader, node: ast.FunctionDef | ast.Lambda) -> v.Closu
 def call(reader: build.Reader, node: ast.Call) -> Thing:
     """Read a call."""
     callee = reader.expression(node.func)
+    match node.args:
+        case [ast.GeneratorExp()] if callee in (Static(any), Static(all)):
+            return comprehension(reader, node.args[0], callee == Static(any))
     depth = len(reader.held)
     args = expressions.elements(reader, node.args)
     reader.held += args
@@ -171,7 +176,7 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
         case v.Bound(owner=v.Record() as owner):
             function = watched(reader, Place(owner.cls, callee.name, True))
             return inline(reader, function, [owner, *args], kwargs)
-        case v.Record() if attributes.defined(callee.cls, "__call__"):
+        case v.Record() if attributes.defined(reader, callee.cls, "__call__"):
             return apply(reader, v.Bound(callee, "__call__"), args, kwargs)
         case v.Bound():
             return library.method(reader, callee.owner, callee.name, args, kwargs)
@@ -244,11 +249,14 @@ def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
 
 def default_things(reader: build.Reader, source: Any) -> Kwargs:
     """Return default values: numbers as they are, what holds several is captured."""
+    defaults, own = source.defaults, source.function.__kwdefaults__ or {}
     return {
-        name: captured(reader, Place(source.defaults, name, False), name)
-        if _is_data(value) and not isinstance(value, int | float)
+        name: captured(
+            reader, Place(own if name in own else defaults, name, False), name
+        )
+        if not isinstance(value, bool | int | float | str | None)
         else lift(reader, value)
-        for name, value in source.defaults.items()
+        for name, value in defaults.items()
     }
 
 
@@ -373,7 +381,7 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
     maker = next(vars(c) for c in cls.__mro__ if "__init__" in vars(c))
     made = getattr(maker.get("__dataclass_params__"), "init", False)
     ways = ("__new__", "__init__", "__setattr__")
-    own = [n for n in ways if attributes.defined(cls, n)]
+    own = [n for n in ways if attributes.defined(reader, cls, n)]
     if own or not (made or hasattr(cls, "_fields")):
         what = f"`{cls.__name__}` cannot be called here"
         helps = [f"it has its own `{n}`: make it outside, and pass it" for n in own]
@@ -388,7 +396,7 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
             del values[f.name]
     cell = v.Record("", cls)
     reader.state.heap[cell] = values
-    if hasattr(cls, "__post_init__"):
+    if watched(reader, Place(cls, "__post_init__", True)) is not NOTHING:
         inline(reader, cls.__post_init__, [cell], {})
     return cell
 
@@ -405,6 +413,15 @@ def length(reader: build.Reader, thing: Thing) -> Operand:
     if v.is_operand(thing) or v.is_point(thing) or isinstance(thing, v.Record):
         raise reader.problem("SG201", f"a {v.kind_of(thing)} has no length")
     return iteration.sequence(reader, thing).count
+
+
+def taken(reader: build.Reader, thing: Thing) -> Any:
+    """Return a thing that is looped over now; what `zip` gives is used up by that."""
+    if not isinstance(thing, v.Iter) or thing.left is None:
+        return thing
+    reader.state.heap[thing.left]  # raises Gone
+    del reader.state.heap[thing.left]
+    return dataclasses.replace(thing, left=None)
 
 
 def items_of(
@@ -426,15 +443,20 @@ def items_of(
     return [items.item(const(k)) for k in range(count)]
 
 
-def comprehension(
-    reader: build.Reader, node: ast.ListComp | ast.GeneratorExp | ast.DictComp
-) -> Thing:
-    """Read a comprehension as the function that Python makes of it."""
+def comprehension(reader: build.Reader, node: Any, until: bool | None = None) -> Thing:
+    """Read a comprehension; at the first item that is `until`, `any` and `all` end."""
     made, at = ast.Name(".made", ast.Load()), ast.copy_location
+    store, no = ast.Name(".made", ast.Store()), ast.Not()
     empty: ast.expr = ast.List([], ast.Load())
-    if isinstance(node, ast.DictComp):  # its keys must be known: turn by turn
+    result: ast.expr = ast.UnaryOp(no, made) if until is False else made
+    if until is not None:
+        asked = ast.Call(ast.Constant(bool), [node.elt], [])  # type: ignore[arg-type]
+        found = asked if until else ast.UnaryOp(no, node.elt)
+        empty = ast.Constant(False)
+        body: ast.stmt = at(ast.Assign([store], found), node.elt)
+    elif isinstance(node, ast.DictComp):  # its keys must be known: turn by turn
         empty, place = ast.Dict([], []), ast.Subscript(made, node.key, ast.Store())
-        body: ast.stmt = at(ast.Assign([place], node.value), node.key)
+        body = at(ast.Assign([place], node.value), node.key)
     else:
         call = ast.Call(ast.Attribute(made, "append", ast.Load()), [node.elt], [])
         body = at(ast.Expr(call), node.elt)
@@ -445,10 +467,10 @@ def comprehension(
         if isinstance(node, ast.DictComp):
             over = at(ast.Tuple([ast.Starred(over, ast.Load())], ast.Load()), over)
         body = at(ast.For(part.target, over, [body], []), part.iter)
-    first = at(ast.Assign([ast.Name(".made", ast.Store())], empty), node)
-    stmts = [first, body, at(ast.Return(made), node)]
+        vars(body)["exit_name"] = "" if until is None else ".made"
+    stmts = [ast.Assign([store], empty), body, ast.Return(result)]
     for stmt in stmts:
-        ast.fix_missing_locations(stmt)
+        ast.fix_missing_locations(at(stmt, node))
     frame = reader.frames[-1]
     outer = {**frame.outer, **reader.state.names}
     return reader.function(frame.source, {}, outer, stmts, frame.site)

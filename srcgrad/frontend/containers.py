@@ -61,7 +61,7 @@ def method(
         case "copy" if listed:
             return expressions.new_list(reader, result)
         case "copy":
-            made = v.DictCell("")
+            made = v.DictCell("", cell.cls)
             reader.state.heap[made] = result
             return made
         case "values" | "items":  # they show what the dict holds later

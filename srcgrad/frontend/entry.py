@@ -221,7 +221,8 @@ def flatten(
         case v.ListCell() if isinstance(heap[thing], tuple):
             kind, parts = "list", dict(enumerate(heap[thing]))
         case v.DictCell() | v.Record():
-            kind, parts = "record" if cls else "dict", heap[thing]
+            kind = "dict" if isinstance(thing, v.DictCell) else "record"
+            parts = heap[thing]
         case v.Static() | v.Poison():
             return ("static", Known(getattr(thing, "value", None)))
         case _:
@@ -244,11 +245,10 @@ def thing_of(
     items, shown = tuple(parts.values()), identifier(name)
     if tree.kind == "tuple":
         return v.Tuple(items, tree.cls)
-    cell: v.ListCell | v.DictCell | v.Record = v.ListCell(shown)
-    if tree.kind != "list":
-        cell = v.Record(shown, tree.cls) if tree.cls else v.DictCell(shown)
+    makers: Any = {"list": v.ListCell, "dict": v.DictCell, "record": v.Record}
+    cell: v.Cell = makers[tree.kind](shown, tree.cls)
     reader.state.heap[cell] = items if tree.kind == "list" else parts
-    return cell
+    return cell  # type: ignore[return-value]
 
 
 def identifier(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from srcgrad.builder import const
 from srcgrad.frontend import attributes, calls, indexing, lists
 from srcgrad.frontend import values as v
-from srcgrad.frontend.state import Unjoinable, branch
+from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand
 from srcgrad.ops import python
@@ -158,18 +158,32 @@ def binary(
     if joined is not None:
         return joined
     a, b = reader.operand(left), reader.operand(right)
+    _settled(reader, row, a, b)
     if row == "matmul" and not (a.type.rank and b.type.rank):
         raise reader.problem("SG402", "`@` needs arrays on both sides")
     if row == "pow" and isinstance(b, Const):
         # Python's int ** int is an int or a float, by the sign of the exponent.
-        if isinstance(a, Const):
-            power = a.value**b.value
+        if isinstance(a, Const) and a.type.python and b.type.python:
+            try:
+                power = a.value**b.value
+            except ArithmeticError as error:
+                return reader.raises(type(error).__name__)
             if isinstance(power, int | float) and abs(power) < 2**62:
                 return const(power)
         ints = a.type.dtype == b.type.dtype == "int64"
         if ints and a.type.python and b.type.python and b.value < 0:
             a = reader.build.op("cast", a, dtype="float64", python=True)
     return reader.thing(reader.build.op(row, a, b))
+
+
+def _settled(reader: Reader, row: str, *operands: Operand) -> None:
+    """Refuse arithmetic of truth values that are NumPy's on one path only."""
+    known = [kinds(reader, x) for x in operands]
+    unclear = any(Scalar("bool") in types and len(types) > 1 for types in known)
+    truths = all(any(t.dtype == "bool" for t in types) for types in known)
+    if unclear and truths and not row.startswith("bit"):
+        what = "a truth value is NumPy's on one path and Python's own on another"
+        raise reader.problem("SG402", what, "count with `int(...)`: they add otherwise")
 
 
 def _overloaded(
@@ -230,7 +244,9 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
         if isinstance(stmt.op, ast.Add):
             lists.extend(reader, current, value)
         else:
-            lists.repeat(reader, current, binary(reader, stmt.op, current, value))
+            made, heap = binary(reader, stmt.op, current, value), reader.state.heap
+            lists.changed(reader, current, True)
+            heap[current] = heap[made] if isinstance(made, v.Cell) else made
         if again:
             put(current)
         return
@@ -258,6 +274,7 @@ def _unary(reader: Reader, row: str, value: Thing) -> Thing:
     if (own := attributes.special(reader, value, f"__{row}__")) is not None:
         return own
     operand = reader.operand(value)
+    _settled(reader, row, operand)
     if row == "pos" and isinstance(operand, Const):
         return operand
     if row == "invert" and (operand.type.dtype != "bool" or operand.type.python):
@@ -343,7 +360,7 @@ def _short_circuit(
 
     def decided() -> Thing:
         same = isinstance(first, Operand) and first.type == cond.type
-        return const(not both) if same else first
+        return Const(not both, Scalar("bool", cond.type.python)) if same else first
 
     with reader.holding(first):
         return _choice(reader, cond, *((more, decided) if both else (decided, more)))
@@ -358,11 +375,12 @@ def _chain(
     result = compare(reader, ops[0], left, right)
     if len(ops) == 1:
         return result
+    cond = truth(reader, result)
     return _choice(
         reader,
-        truth(reader, result),
+        cond,
         lambda: truth(reader, _chain(reader, right, ops[1:], rest[1:])),
-        lambda: const(False),
+        lambda: Const(False, Scalar("bool", cond.type.python)),
     )
 
 

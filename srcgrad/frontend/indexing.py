@@ -7,6 +7,7 @@ from typing import Any
 from srcgrad.builder import const
 from srcgrad.frontend import attributes, build, calls, containers, expressions, lists
 from srcgrad.frontend import values as v
+from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
 from srcgrad.ops import python
@@ -36,18 +37,6 @@ def read(reader: build.Reader, ref: Ref, path: Path) -> Thing:
     if isinstance(type, Scalar):
         return reader.build.read(reader.version(ref.root), path)
     return Ref(ref.root, path, type)
-
-
-def split(reader: build.Reader, ref: Ref, before: int, single: int) -> list[Thing]:
-    """Return the items that single targets and one starred target are bound to."""
-    after = single - before
-    length = reader.build.length(reader.build.resolve(ref.type.dims[0]))
-    enough = reader.build.op("ge", length, const(single))
-    reader.require(enough, "ValueError", "too few values")
-    end = None if not after else const(-after)
-    rest = _new_list(reader, at(reader, ref, Slice(const(before), end, None)), ref, 1)
-    last = [at(reader, ref, const(k)) for k in range(-after, 0)]
-    return [*(at(reader, ref, const(k)) for k in range(before)), rest, *last]
 
 
 def _new_list(reader: build.Reader, part: Thing, of: Ref, axes: int) -> Ref:
@@ -231,7 +220,7 @@ def _item(reader: build.Reader, part: Thing) -> Item:
         bounds = (part.start, part.stop, part.step)
         return Slice(*(None if b == _NONE else reader.operand(b) for b in bounds))
     operand = reader.operand(part)
-    if operand.type.dtype == "bool" and not operand.type.rank:
+    if any(t.dtype == "bool" and not t.rank for t in kinds(reader, operand)):
         what = "one truth value as a subscript adds an axis to an array"
         raise reader.problem("SG402", what, "write `int(...)` for the item 0 or 1")
     if operand.type.dtype.startswith("float"):

@@ -132,7 +132,8 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
     items: Any = None
     match thing:
         case v.Iter():
-            return thing.make(reader, *thing.parts)  # type: ignore[no-any-return]
+            parts = calls.taken(reader, thing).parts
+            return thing.make(reader, *parts)  # type: ignore[no-any-return]
         case v.ListCell():
             items = reader.state.heap[thing]
             if isinstance(items, v.Ref):
@@ -148,7 +149,7 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             else:
                 count = build.op("length", reader.version(thing.root))
             return Sequence(count, lambda k: indexing.at(reader, thing, k))
-        case v.Tuple() if not attributes.defined(thing.cls, "__iter__"):
+        case v.Tuple() if not attributes.defined(reader, thing.cls, "__iter__"):
             items = thing.items
         case v.DictCell():
             items = [calls.lift(reader, k) for k in reader.state.heap[thing]]
@@ -173,17 +174,15 @@ def numbers(reader: Reader, *args: v.Thing) -> Sequence:
         scaled = k if step == const(1) else build.op("mul", k, step)
         return scaled if start == const(0) else build.op("add", start, scaled)
 
-    known = [int(x.value) for x in (start, stop, step) if isinstance(x, Const)]
-    if len(known) == 3:
-        count: Any = const(len(range(*known)))
-    elif step != const(1):
+    if step != const(1):
         count = build.op("range_length", start, stop, step)
     else:
         plain = start == const(0) and build.dim(stop) == build.resolve(build.dim(stop))
         count = build.op(
             "max2", const(0), stop if plain else build.op("sub", stop, start)
         )
-        build.linear[count] = build.dim(stop) - build.dim(start)
+        if isinstance(count, Value):
+            build.linear[count] = build.dim(stop) - build.dim(start)
     return Sequence(count, number, (start, stop, step))
 
 
@@ -203,6 +202,17 @@ def side_by_side(reader: Reader, *iterables: v.Thing) -> Sequence:
     return Sequence(count, items, fixed=fixed)
 
 
+def counted(reader: Reader, iterable: v.Thing, start: Any = 0) -> Sequence:
+    """Return what `enumerate` gives."""
+    build, inner, first = (
+        reader.build,
+        sequence(reader, iterable),
+        reader.operand(start),
+    )
+    items = lambda k: v.Tuple((build.op("add", first, k), inner.item(k)))  # noqa: E731
+    return Sequence(inner.count, items, fixed=inner.fixed)
+
+
 def backward(reader: Reader, items: v.Thing, /) -> Sequence:
     """Return what `reversed` gives; a range turned around is a range."""
     build, inner = reader.build, sequence(reader, items)
@@ -215,11 +225,12 @@ def backward(reader: Reader, items: v.Thing, /) -> Sequence:
     return Sequence(inner.count, turned, fixed=inner.fixed)
 
 
-def but_first(reader: Reader, items: v.Thing) -> Sequence:
-    """Leave the first item out."""
+def parted(reader: Reader, items: v.Thing) -> v.Thing:
+    """Return the first item, and what a loop runs over without it."""
     build, inner = reader.build, sequence(reader, items)
     later = lambda k: inner.item(build.op("add", k, const(1)))  # noqa: E731
-    return Sequence(build.op("sub", inner.count, const(1)), later, fixed=inner.fixed)
+    rest = Sequence(build.op("sub", inner.count, const(1)), later, fixed=inner.fixed)
+    return v.Tuple((inner.item(const(0)), v.Iter(lambda _, items: rest, (items,))))
 
 
 def entries(reader: Reader, owner: v.DictCell, of: v.Thing) -> Sequence:

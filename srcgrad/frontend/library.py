@@ -111,6 +111,7 @@ def _apply(reader: build.Reader, meaning: Handler, args: Args, kwargs: Kwargs) -
         given = [calls.static(reader, a) for a in args]
         named = {k: calls.static(reader, a) for k, a in kwargs.items()}
         return calls.lift(reader, _computed(reader, meaning, *given, **named))
+    args = [calls.taken(reader, a) for a in args]
     call = calls.bound(reader, _signature(meaning), args, kwargs)
     if not _is_definition(meaning):
         return meaning(reader, *call.args, **call.kwargs)

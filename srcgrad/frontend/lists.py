@@ -10,7 +10,6 @@ its height, so its adjoint is that of a growing list.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,7 @@ def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form |
             types.append(kept.type.item)
     kind = "stack" if stack else "list"
     if types and all(isinstance(t, Scalar) for t in types):
-        return kind, functools.reduce(join, types)
+        return kind, join(*types)
     arrays = [t for t in types if isinstance(t, Array)]
     if len(arrays) < len(types) or len({(t.dtype, t.rank) for t in arrays}) != 1:
         return None
@@ -125,7 +124,8 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
     items = thing.items if isinstance(thing, v.Tuple) else reader.state.heap[thing]
     build = reader.build
     reads = ("__array__", "__iter__", "__len__", "__getitem__")
-    if any(attributes.defined(getattr(thing, "cls", None), name) for name in reads):
+    cls = getattr(thing, "cls", None)
+    if any(attributes.defined(reader, cls, name) for name in reads):
         what = f"a {v.kind_of(thing)} of {thing.cls.__name__} is not read as an array"
         raise reader.problem("SG203", what, "name its fields: `[x.a, x.b]`")
     if isinstance(items, dict):
@@ -170,13 +170,6 @@ def running(reader: Reader, over: v.Thing) -> Iterator[None]:
         yield
     finally:
         del reader.running[count:]
-
-
-def repeat(reader: Reader, cell: v.ListCell, made: v.Thing) -> None:
-    """Let a list hold the items that a new one holds."""
-    changed(reader, cell, True)
-    heap = reader.state.heap
-    heap[cell] = heap[made] if isinstance(made, v.Cell) else made
 
 
 def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
@@ -268,13 +261,8 @@ def item(reader: Reader, cell: v.ListCell, index: v.Thing) -> v.Thing:
     """Return an item counted from the top: `stack[-1]`."""
     if not isinstance(index, ir.Const) or index.value >= 0:
         raise unordered(reader)
-    stack: Any = reader.state.heap[cell]
-    enough = reader.build.op("ge", stack["count"], const(-index.value))
-    reader.require(enough, "IndexError", "list index out of range")
-    place = stack["top"]
-    for _ in range(-int(index.value) - 1):
-        place = indexing.at(reader, stack["below"], place)
-    return indexing.at(reader, stack["values"], place)
+    given = [*reader.state.heap[cell].values(), index]
+    return calls.apply(reader, v.Static(python.stacked), given, {})
 
 
 def unordered(reader: Reader) -> Exception:

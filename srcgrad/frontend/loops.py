@@ -4,7 +4,7 @@ The body is read with a first guess of what changes in it. What the guess got wr
 noted as a fact about a key, and the body is read again; two or three readings are the
 rule. Facts only add up:
 
-    ("type", key): Scalar      a number is joined to this type
+    ("type", key): Scalars     a number has these types
     ("array", key)             a name is bound to another array or container by a turn
     ("place", key)             it is bound to another place in the same buffer
     ("loose", key, axis)       a length of the array differs from turn to turn
@@ -12,6 +12,7 @@ rule. Facts only add up:
     ("shared", one, other)     one holds a copy where plain Python has one memory
     ("blank", key): Thing      a name is bound by a turn, and not before the loop
     ("cell", cell)             the items of a container change
+    ("gone", cell)             after a turn it is not known what it holds
     ("form", cell): form       a list must be kept in a form of run time
 """
 
@@ -104,11 +105,7 @@ class _Loop:
         self.plan[fact] = value
 
     def settle(self) -> None:
-        """Give this reading up if it has taught anything.
-
-        Raises:
-            Retry: It has.
-        """
+        """Give this reading up by Retry if it has taught anything."""
         if self.plan != self.known:
             raise st.Retry(self.plan)
 
@@ -207,6 +204,8 @@ class _Loop:
         for fact in self.facts("shared"):
             for one, other in itertools.product(*map(self.named, fact)):
                 reader.share(one, other)
+        for (cell,) in self.facts("gone"):
+            state.heap.pop(cell, None)
         self.shares = {owner: set(owner.shares) for owner in self.outside}
         return heads
 
@@ -244,8 +243,12 @@ class _Loop:
                 return self.reader.clash(key, clash, thing)
             thing = self.reader.operand(thing)
         if v.is_operand(thing):
-            type = self.plan.get(("type", key), thing.type)
-            return self.slot(key, self.build.cast(thing, type.dtype, type.python), type)
+            known = st.kinds(self.reader, thing) | self.plan.get(("type", key), set())
+            type = join(*known)
+            cast = self.build.cast(thing, type.dtype, type.python)
+            inn = self.slot(key, cast, type)
+            self.reader.kinds |= {inn: known, self.slots[key].out: known}
+            return inn
         if isinstance(thing, v.Ref) and not rebound and ("place", key) in self.plan:
             return st.places(self.build, self.enter, key, thing)
         if isinstance(thing, v.Ref | v.Cell) and rebound:
@@ -282,7 +285,10 @@ class _Loop:
         """Learn which containers the body changes."""
         for cell, before in self.heap_in.items():
             now = self.reader.state.heap.get(cell)
-            if now is None or now is before or cell in self.items:
+            if now is before or cell in self.items:
+                continue
+            if now is None:
+                self.learn("gone", cell)
                 continue
             form = lists.common_form(self.reader, cell, before, before, now)
             if form is not None:
@@ -369,20 +375,22 @@ class _Loop:
         is_number = v.is_operand(end) or v.is_point(end)
         if slot is not None and slot.root is None and is_number:
             number = self.reader.operand(end)
-            joined: Any = join(slot.inn.type, number.type)  # type: ignore[arg-type]
-            if joined != slot.inn.type:
-                self.learn("type", key, value=joined)
+            known = st.kinds(self.reader, slot.inn, number)
+            if known != st.kinds(self.reader, slot.inn):
+                self.learn("type", key, value=known)
+            joined: Any = slot.inn.type
             slot.yld = self.build.cast(number, joined.dtype, joined.python)
             return slot.after()
         owned = isinstance(inside, v.Cell | v.Ref) and type(inside) is type(end)
         point, arrays = v.is_point(inside), owned and isinstance(inside, v.Ref)
+        if owned and key in self.inner:
+            st.check_kinds(inside, end)
         if owned and not arrays and key in self.inner:
             contents = self.handing.over(end, key)
             whole = self.close((*key, "items"), self.items[inside], contents)
             self.after[inside] = whole
         elif arrays and key in self.inner:
             assert slot is not None
-            st.check_kinds(inside, end)
             for apart in st.differing(self.build, inside, end):
                 self.learn("loose", key, apart)
             slot.yld = self.handing.over(end, key)

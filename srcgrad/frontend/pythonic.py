@@ -12,6 +12,7 @@ from srcgrad.builder import const
 from srcgrad.frontend import build, calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
 from srcgrad.frontend.library import HANDLERS, Handler, handles
+from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Value
 
@@ -19,12 +20,15 @@ NONE = Static(None)
 _PYTHON = {"float64": float, "int64": int, "bool": bool}
 
 
-def _iterable(make: Callable[..., Any]) -> Handler:
+def _iterable(make: Callable[..., Any], once: bool = True) -> Handler:
     """Return what notes that a function is called whose result is looped over."""
 
     @functools.wraps(make)
     def noted(reader: build.Reader, *parts: Thing) -> Thing:
-        return v.Iter(make, parts)
+        left = v.Cell("") if once else None
+        if left is not None:
+            reader.state.heap[left] = ()
+        return v.Iter(make, parts, left)
 
     return noted
 
@@ -50,13 +54,11 @@ def _bool(reader: build.Reader, x: Thing, python: bool) -> Thing:
 
 
 HANDLERS |= {
-    "builtins.range": _iterable(iteration.numbers),
+    "builtins.range": _iterable(iteration.numbers, once=False),
     "builtins.reversed": _iterable(iteration.backward),
+    "builtins.enumerate": _iterable(iteration.counted),
     "srcgrad.ops.prelude.zipped": _iterable(iteration.side_by_side),
-    "srcgrad.ops.prelude.but_first": _iterable(iteration.but_first),
-    "srcgrad.ops.prelude.nth": lambda reader, items, k: iteration.sequence(
-        reader, items
-    ).item(k),
+    "srcgrad.ops.prelude.parted": lambda reader, items: iteration.parted(reader, items),
     "builtins.len": lambda reader, obj, /: calls.length(reader, obj),
     "builtins.float": _number(float),
     "builtins.int": _number(int),
@@ -74,6 +76,9 @@ def _print(reader: build.Reader, *args: Thing, **how: Thing) -> Thing:
 @handles("builtins.type")
 def _type(reader: build.Reader, obj: Thing, /) -> Thing:
     match obj:
+        case Const() | Value() if len(kinds(reader, obj)) > 1:
+            what = "the type of this number differs from path to path"
+            raise reader.problem("SG402", what)
         case Const() | Value() if obj.type.python:
             return Static(_PYTHON[obj.type.dtype])
         case Const() | Value():
@@ -82,10 +87,8 @@ def _type(reader: build.Reader, obj: Thing, /) -> Thing:
             return Static(list if v.list_axes(obj) else np.ndarray)
         case v.Tuple():
             return Static(obj.cls or tuple)
-        case v.Record():
-            return Static(obj.cls)
         case v.Cell():
-            return Static(list if isinstance(obj, v.ListCell) else dict)
+            return Static(obj.cls)
         case Static():
             return Static(type(obj.value))
     return Static(object)

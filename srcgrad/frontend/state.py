@@ -16,7 +16,7 @@ from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.frontend import lists
 from srcgrad.frontend import values as v
-from srcgrad.types import Array, Type, join
+from srcgrad.types import Array, join
 from srcgrad.walk import mapped, operands
 
 if TYPE_CHECKING:
@@ -63,11 +63,7 @@ def label(key: Key) -> str:
 
 
 def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
-    """Do something to the parts of things that have parts; return None for others.
-
-    Raises:
-        Unjoinable: The things have different parts.
-    """
+    """Do something to the parts of things; None for what has none, else Unjoinable."""
     first = things[0]
     if any(isinstance(t, v.Poison) for t in things):
         return v.Poison()
@@ -166,15 +162,20 @@ def loosened(build: Builder, type: Any, apart: list[Any]) -> Any:
     return replace(build.loosen(type, apart), contiguous=plain)
 
 
-def check_kinds(a: v.Ref, b: v.Ref) -> None:
-    """Require that one buffer can be either of two arrays or lists.
-
-    Raises:
-        Unjoinable: Their types differ in more than lengths and layout.
-    """
-    kinds = [(type(r.type), r.type.rank, r.type.dtype) for r in (a, b)]
+def check_kinds(a: Any, b: Any) -> None:
+    """Raise Unjoinable unless one owner can be either of two arrays or containers."""
+    cells = isinstance(a, v.Cell)
+    kinds = [
+        t.cls if cells else (type(t.type), t.type.rank, t.type.dtype) for t in (a, b)
+    ]
     if kinds[0] != kinds[1] or v.is_point(a):
         raise Unjoinable(a, b)
+
+
+def kinds(reader: Reader, *numbers: ir.Operand) -> frozenset[Any]:
+    """Return the types that numbers have on one path or another."""
+    known = (reader.kinds.get(x, {x.type}) for x in numbers)
+    return frozenset[Any]().union(*known)
 
 
 class Handing:
@@ -189,10 +190,7 @@ class Handing:
         self.given: list[tuple[v.Owner, Any]] = []
 
     def over(self, thing: v.Ref | v.Cell, owner: Any) -> Any:
-        """Return what a new owner gets: the version itself if nothing else reaches it.
-
-        Else that of a copy.
-        """
+        """Return what a new owner gets: a copy if something else reaches it."""
         old = thing if isinstance(thing, v.Cell) else thing.root
         self.given.append((old.memory, owner))
         if isinstance(thing, v.Cell):
@@ -239,23 +237,21 @@ class _Branch:
             self.reader.state = outer
         return done
 
-    def merge(self, a: ir.Operand, b: ir.Operand, type: Type, name: str) -> ir.Operand:
+    def merge(self, a: ir.Operand, b: ir.Operand, name: str, *types: Any) -> ir.Operand:
         """Return the value that is `a` after one arm and `b` after the other."""
-        if a is b or (isinstance(a, ir.Const) and a == b and repr(a) == repr(b)):
-            return a  # 0.0 == -0.0
+        same = isinstance(a, ir.Const) and a == b and repr(a) == repr(b)  # 0.0 == -0.0
+        if a is b or (same and len(types) == 1):
+            return a
         for m in self.merges:
             if m.then is a and m.orelse is b:
                 return m.out
-        out = ir.Value(name, type)
+        out = ir.Value(name, a.type)
+        self.reader.kinds[out] = frozenset(types)
         self.merges.append(ir.Merge(out, a, b))
         return out
 
     def join(self, key: Key, a: Any, b: Any) -> Any:
-        """Join what something means after either arm.
-
-        Raises:
-            Unjoinable: No common type describes both.
-        """
+        """Join what something means after either arm, or raise Unjoinable."""
         if a is b or (isinstance(a, v.Static | v.Unbound) and a == b):
             return a
         if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
@@ -274,11 +270,12 @@ class _Branch:
         for x in (a, b):
             if not v.is_operand(x) and not (v.is_point(x) and x.root not in self.kept):
                 raise Unjoinable(a, b)
-        joined, cast = join(a.type, b.type), self.build.cast
+        known, cast = kinds(self.reader, a, b), self.build.cast
+        joined = join(*known)
         one, other = self.at_ends(
             lambda x, _: cast(self.reader.operand(x), joined.dtype, joined.python), a, b
         )
-        return self.merge(one, other, joined, label(key))
+        return self.merge(one, other, label(key), *known)
 
     def owners(self, key: Key, *things: Any) -> Any:
         """Join two arrays or containers: they become one."""
@@ -286,10 +283,10 @@ class _Branch:
         pair = tuple(t if isinstance(t, v.Cell) else (t.root, t.path) for t in things)
         if pair in self.pairs:
             return self.pairs[pair]
+        check_kinds(a, b)
         if isinstance(a, v.Cell):
             joined: Any = replace(a)
         else:
-            check_kinds(a, b)
             joined = v.Root(label(key), a.root.type, min(map(v.list_axes, things)))
         over = [handing.over for handing in self.handings]
         ends = self.at_ends(lambda thing, arm: over[arm](thing, joined), a, b)
@@ -328,7 +325,7 @@ class _Branch:
         moved = set().union(*(handing.moved for handing in self.handings))
         for root, a in one.ver.items():
             if root in two.ver and root not in moved:
-                merged = self.merge(a, two.ver[root], root.type, root.name)
+                merged = self.merge(a, two.ver[root], root.name, root.type)
                 state.ver[root] = merged  # type: ignore[assignment]
         for handing in self.handings:
             for pair in handing.shared():

@@ -79,8 +79,9 @@ class Tuple:
 
 @dataclass(eq=False, slots=True)
 class Cell(Owner):
-    """A container that can change; `captured` is what a global holds, which cannot."""
+    """A container that can change, of class `cls`; `captured` is that of a global."""
 
+    cls: type = object
     captured: Any = field(default=None, kw_only=True)
 
 
@@ -88,24 +89,23 @@ class Cell(Owner):
 class ListCell(Cell):
     """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack."""
 
+    cls: type = list
+
 
 @dataclass(eq=False, slots=True)
 class DictCell(Cell):
-    """A dict with known keys."""
+    """A dict or OrderedDict with known keys."""
+
+    cls: type = dict
 
 
 @dataclass(eq=False, slots=True)
 class Record(Cell):
-    """An object taken apart into its fields; `cls` gives its class."""
-
-    cls: type = object
+    """An object taken apart into its fields."""
 
 
 class Gone(Exception):
-    """The contents of a cell, its argument, are not known.
-
-    What may be the same container was changed.
-    """
+    """What a cell, its argument, holds may have been changed by another name."""
 
 
 class Heap(dict[Cell, Any]):
@@ -159,10 +159,11 @@ class SliceValue:
 
 @dataclass(frozen=True, slots=True)
 class Iter:
-    """What a loop can run over: `make` makes a `Sequence` of the parts."""
+    """What a loop can run over; `left` is gone when what `zip` and the like give is."""
 
     make: Callable[..., Any]
     parts: tuple[Thing, ...]
+    left: Cell | None = None
 
 
 @dataclass(frozen=True, slots=True)

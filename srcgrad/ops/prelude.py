@@ -78,6 +78,10 @@ def is_one(x, axis):
     """Tell whether an axis has length one; it is found out where it is not known."""
 
 
+def turned(x, axes):
+    """Return an array with its axes in another order."""
+
+
 def same(n, m, what):
     """Raise ValueError unless two lengths are the same."""
 
@@ -86,12 +90,8 @@ def zipped(*iterables):
     """Return what `zip` does."""
 
 
-def nth(items, k):
-    """Return an item of what a loop can run over."""
-
-
-def but_first(items):
-    """Return what a loop runs over without the first item."""
+def parted(items):
+    """Return the first item, and what a loop runs over without it."""
 
 
 @fixed
@@ -294,7 +294,18 @@ def moved(rank, source, destination):
 
 @means("numpy.transpose")
 def transpose(a, axes=None):
-    return a if not np.ndim(a) else np.asarray(a).transpose(axes)
+    return turned(np.asarray(a), order_of(axes, np.ndim(a))) if np.ndim(a) else a
+
+
+@means(".transpose")
+def transpose_method(a, *axes):
+    return np.transpose(a, axes[0] if len(axes) == 1 else axes)
+
+
+@fixed
+def order_of(axes, rank):
+    """Return the order of axes that is meant; nothing turns them all around."""
+    return axes_of(axes, rank) if axes else tuple(reversed(range(rank)))
 
 
 @means("numpy.swapaxes", ".swapaxes")

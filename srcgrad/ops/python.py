@@ -7,11 +7,10 @@ import builtins
 from functools import reduce
 
 from srcgrad.ops.prelude import (
-    but_first,
     fixed,
     is_fixed,
     means,
-    nth,
+    parted,
     rows,
     same,
     zipped,
@@ -39,11 +38,6 @@ def to_dict(start=None, /, **items):
     return {**items} if start is None else {**start, **items}
 
 
-@means("builtins.enumerate")
-def enumerate_items(iterable, start=0):
-    return zipped(range(start, start + len(iterable)), iterable)
-
-
 @means("builtins.zip")
 def zip_items(*iterables, strict=False):
     for other in iterables[1:] if strict else ():
@@ -53,8 +47,8 @@ def zip_items(*iterables, strict=False):
 
 @means("functools.reduce")
 def reduce_items(function, iterable, *initial):
-    total = initial[0] if initial else nth(iterable, 0)
-    for x in iterable if initial else but_first(iterable):
+    total, rest = (initial[0], iterable) if initial else parted(iterable)
+    for x in rest:
         total = function(total, x)
     return total
 
@@ -157,6 +151,22 @@ def list_part(items, start, stop, step):
     if stop is not None:
         last = max(stop + n, low) if stop < 0 else min(stop, n + low)
     return [items[k] for k in range(first, last, by)]
+
+
+def stacked(values, below, top, count, index):
+    if count < -index:
+        raise IndexError
+    place = top
+    for _ in range(-index - 1):
+        place = below[place]
+    return values[place]
+
+
+def rest_of(items, before, after):
+    end = len(items) - after
+    if end < before:
+        raise ValueError
+    return [x for x in items[before:end]]
 
 
 def places_below(items):

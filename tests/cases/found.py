@@ -1,5 +1,6 @@
 """What random programs found: one function for each cause, cut down to it."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -527,3 +528,46 @@ def _product_or_sum(a, b, k):
 @case(lambda rng: (0.5 + rng.random(5),))
 def array_returned_from_a_loop(x):
     return (_product_or_sum(x, x * x, 3) ** 3).sum()
+
+
+# What decides `any` and `all` ends them: the rest is never looked at.
+@case(lambda rng: (0.5 + rng.random(4),))
+def any_and_all_stop_early(x):
+    y, seen = np.zeros(4), [0.0]
+
+    def looked_at(i):
+        y[i] = x[i] ** 2
+        return i < 1
+
+    def found(v):
+        seen[0] += v
+        return seen[0] > 0.6
+
+    more = any(found(a * b) for a, b in zip(x, x[::-1]) if a > 0.0)
+    less = all(looked_at(i) for i in range(4))
+    either = all(v > 0.0 for v in [x[0], x[1] - 9.0, 1.0 / x[2]])
+    return y.sum() * x[3] + seen[0] * (2.0 if more else 1.0) + less + either
+
+
+# `enumerate` runs over what the list holds by then; a power that no arm computes.
+@case(lambda rng: (0.5 + rng.random(3),))
+def evaluated_when_it_runs(x):
+    items = [x[0]]
+    numbered = enumerate(items, 1)
+    items.append(x[1])
+    s = 0.0
+    for k, v in numbered:
+        s += k * v * v
+    nothing = 0.0
+    return s if x[2] > 0.0 else s * nothing**-1 + 10.0**400
+
+
+def _weight(p):
+    return 2.0 if isinstance(p, OrderedDict) and type(p) is not dict else 3.0
+
+
+# An OrderedDict is one, and so is its gradient.
+@case(lambda rng: (OrderedDict(a=rng.random(3), b=0.5 + rng.random()),))
+def ordered_parameters(p):
+    q = p.copy()
+    return _weight(q) * p["b"] * (p["a"] ** 2).sum()
