@@ -7,6 +7,7 @@ expression that could go below zero stands for `max(0, expression)`, as slices d
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -190,7 +191,11 @@ def promote(*types: Type) -> str:
     >>> promote(Scalar("float32"), Scalar("int64"))
     'float64'
     """
-    given = (_WEAK[t.dtype] if t.python else t.dtype for t in types)
+    return _promoted(*(_WEAK[t.dtype] if t.python else t.dtype for t in types))
+
+
+@functools.lru_cache(typed=True)
+def _promoted(*given: Any) -> str:
     return str(np.result_type(*given))
 
 

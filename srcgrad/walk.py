@@ -55,33 +55,43 @@ def _gather(x: Any, role: str, found: list[Any]) -> list[Any]:
     return found
 
 
+def _held(node: Any, role: str) -> tuple[Any, ...]:
+    """Return all that a node holds in one role: it never changes, and remembers it."""
+    known = vars(node)
+    if role not in known:
+        known[role] = tuple(_gather(node, role[1:], []))
+    found: tuple[Any, ...] = known[role]
+    return found
+
+
 def operands(node: Stmt | Path) -> list[Operand]:
     """Return what a statement itself reads, or what stands in a path.
 
     The yields of carries and the sources of merges are `inner_operands`: they are read
     at the end of the inner block.
     """
-    return _gather(node, "reads", [])
+    path = isinstance(node, tuple)
+    return _gather(node, "reads", []) if path else list(_held(node, "_reads"))
 
 
 def inner_operands(stmt: Stmt) -> list[Operand]:
     """Return what is read at the end of inner blocks: yields, exits, merged values."""
-    return _gather(stmt, "ends", [])
+    return list(_held(stmt, "_ends"))
 
 
 def outs(stmt: Stmt) -> tuple[Value, ...]:
     """Return the values a statement defines for what follows it."""
-    return tuple(_gather(stmt, "makes", []))
+    return _held(stmt, "_makes")
 
 
 def inner_outs(stmt: Stmt) -> tuple[Value, ...]:
     """Return the values a statement defines inside its blocks."""
-    return tuple(_gather(stmt, "inner", []))
+    return _held(stmt, "_inner")
 
 
 def blocks(stmt: Stmt) -> tuple[Block, ...]:
     """Return the inner blocks in the order they run."""
-    return tuple(_gather(stmt, "blocks", []))
+    return _held(stmt, "_blocks")
 
 
 def handed(stmt: Stmt) -> list[tuple[Operand, Value]]:

@@ -1,6 +1,8 @@
 """A carried cotangent is multiplied once a turn, and is the same number."""
 
+import linecache
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,3 +72,21 @@ def test_underflow_does_not_slow_the_turns() -> None:
         return x
 
     assert srcgrad.grad(steps, backend="python")(0.3, 2000) == 0.0
+
+
+def test_a_number_used_twice_in_each_line_is_split_once() -> None:
+    """Forty lines took 2**40 steps, and what they wrote doubled from line to line."""
+
+    def made(lines: int) -> list[str]:
+        body = "        y = y + 0.1 * y * x\n" * lines
+        head = f"def doubled_{lines}(x):\n    for i in range(3):\n        y = x\n"
+        text, space = (
+            f"{head}{body}        x = 0.5 * y\n    return x\n",
+            dict[str, Any](),
+        )
+        linecache.cache[head] = (len(text), None, text.splitlines(True), head)
+        exec(compile(text, head, "exec"), space)
+        f = srcgrad.grad(space[f"doubled_{lines}"], backend="python")
+        return list(f.source(0.3).splitlines())
+
+    assert len(made(40)) <= 2.5 * len(made(20))

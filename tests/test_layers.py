@@ -31,11 +31,11 @@ LAYERS: list[list[set[str]]] = [
     [{"compile"}],
     [
         {"api", "specialise", "arguments", "options", "clone", "nested", "results"}
-        | {"differentiated", "embedded", "pickling", "plans", "rules"}
+        | {"differentiated", "pickling", "plans", "rules"}
     ],
     [
         {"check", "explain", "display", "graph", "monitor", "distributed"}
-        | {"nonfinite", "nn", "optim", "interop", "__main__"}
+        | {"embedded", "nonfinite", "nn", "optim", "interop", "__main__"}
     ],
     [{"__init__"}],
 ]

@@ -16,7 +16,7 @@ from srcgrad.builder import INT, Builder, const
 from srcgrad.errors import make_error
 from srcgrad.ir import Loop, Operand, Stmt, Update, Value, owned
 from srcgrad.types import Array, Dim, ListOf
-from srcgrad.walk import inner_outs, operands, outs
+from srcgrad.walk import blocks, inner_outs, operands, outs
 
 
 def unkept(name: str) -> Exception:
@@ -117,7 +117,8 @@ class Recorder:
 
     def prepare(self, stmt: Stmt) -> None:
         """Emit what must come before a statement: tapes, old elements, lengths."""
-        for tape in self.tapes.values():
+        tapes = self.tapes.values() if blocks(stmt) else ()
+        for tape in tapes:
             if tape.chain[0][0] is stmt:
                 tape.version = self.allocate(tape)
         if isinstance(stmt, ir.Write | ir.Accumulate) and stmt in self.plan.restores:
@@ -128,7 +129,7 @@ class Recorder:
             else:
                 self.build.emit(ir.Read(stmt.base, stmt.path, old, stmt.loc))
             self.keep(old)
-        for tape in self.tapes.values():
+        for tape in tapes:
             if isinstance(tape.type, ListOf) and tape.loops[-1] is stmt:
                 self.measure("first", stmt, tape.version)
                 break

@@ -6,8 +6,9 @@ them. What is linear in the carried number is gathered into one factor that does
 depend on it, so that only one multiplication stands between two turns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 
 from srcgrad.algebra import Algebra
 from srcgrad.ir import Block, Carry, Const, For, Function, Op, Operand, Stmt, Value
@@ -68,7 +69,9 @@ def _shortened(carry: Carry, made: Mapping[Value, Op], build: Algebra) -> Carry:
     assert isinstance(last, Value)
     build.loc = made[last].loc
     with build.block() as stmts:
-        found = _split(d, last, made, build)
+        # What is used twice in each line has 2**n ways to it: each is split once.
+        split = cache(lambda x: _split(d, x, made, build, split))
+        found = split(last)
         if found is None or found[0] < 2:
             return carry
         _, factor, rest = found
@@ -85,13 +88,14 @@ _Linear = tuple[int, Operand | None, Operand | None]
 
 
 def _split(
-    d: Value, x: Operand, made: Mapping[Value, Op], build: Algebra
-) -> _Linear | None:
+    d: Value, x: Operand, made: Mapping[Value, Op], build: Algebra,
+    split: Callable[[Operand], _Linear | None],
+) -> _Linear | None:  # fmt: skip
     """Return a number as a linear function of the carried one, if it is one."""
     if x is d:
         return 1, Const(1.0, Scalar(d.type.dtype)), None
     op = made.get(x) if isinstance(x, Value) else None
-    parts = [] if op is None else [_split(d, a, made, build) for a in op.args]
+    parts = [] if op is None else [split(a) for a in op.args]
     if op is None or all(p is not None and p[0] == 0 for p in parts):
         return 0, None, x
     if any(isinstance(a, Value) and a.type.dtype != d.type.dtype for a in op.args):
