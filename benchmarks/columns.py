@@ -40,6 +40,8 @@ class Column:
         prepare: From NumPy's arguments to its own, outside the clock.
         finish: From its result to NumPy's.
         text: Which of a rival's texts it is.
+        ready: From prepared arguments to a call of them that need not compile; None if
+            a call of any size compiles for all.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Column:
     prepare: Callable[[Arguments], Arguments] = copied
     finish: Callable[[Any], Any] = as_is
     text: str = ""
+    ready: Callable[..., Callable[[], Any]] | None = None
 
     def time(self, arguments: Arguments) -> tuple[float, Any]:
         """Return the CPU seconds of one call and its result."""

@@ -5,12 +5,15 @@ runs, then called in turn, and the least CPU time of each counts.
 """
 
 import argparse
+import ctypes
+import gc
 import json
 import math
 import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,20 +145,25 @@ class Measurement:
             record["compile_s"] = record["first_s"] - best[k]
 
 
-def growth(program: Program, name: str) -> float:
-    """Return by how many MB a full call raises the peak after a tiny one."""
+def growth(program: Program, chosen: str) -> float:
+    """Return by how many MB a full call raises the peak after a tiny one.
+
+    `chosen` is a column, or one of its texts as `jax:scan`.
+    """
+    name, _, text = chosen.partition(":")
     tiny, full = program.arguments(program.tiny), program.arguments(program.size)
     columns = [*own_columns(program), *hand_columns(program)]
     if name in RIVALS:
         columns = rival_columns(program, full, name)
-    column = next(c for c in columns if c.name == name)
+    column = next(c for c in columns if (c.name, c.text) == (name, text))
     column.time(tiny)
-    if name in RIVALS:
-        column.time(full)  # a rival compiles for each shape: its compiler is not meant
     own = column.prepare(full)
+    call = column.ready(*own) if column.ready else partial(column.call, *own)
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what a compiler left is no one's to reuse
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
     before = _status("VmRSS")
-    column.call(*own)
+    call()
     return max(0.0, _status("VmHWM") - before)
 
 

@@ -176,7 +176,8 @@ def bars(rows: list[Row]) -> list[str]:
 def with_memory(row: Row) -> Row:
     """Return a row with the peaks of its gradients."""
     names = [name for name in COMPILES if name in row["ms"]]
-    asked = {name: ask(row["name"], "--memory", name) for name in names}
+    texts = {name: f"{name}:{row['text'].get(name, '')}" for name in names}
+    asked = {name: ask(row["name"], "--memory", texts[name]) for name in names}
     return {**row, "mb": {n: a["mb"] for n, a in asked.items() if "mb" in a}}
 
 

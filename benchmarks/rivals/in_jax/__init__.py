@@ -46,8 +46,13 @@ def columns(
         def call(*own: Any, jitted: Callable[..., Any] = jitted) -> Any:
             return jax.block_until_ready(jitted(*own))
 
+        def ready(*own: Any, jitted: Any = jitted) -> Callable[[], Any]:
+            made = jitted.lower(*own).compile()
+            moving = [a for i, a in enumerate(own) if i not in fixed]
+            return lambda: jax.block_until_ready(made(*moving))
+
         wrap = getattr(text, "keywords", {}).get("wrap")
         kind = "plain" if wrap is None else "scan"
         kind = "checkpoint" if wrap is jax.checkpoint else kind
-        made.append(Column("jax", call, True, prepare, finish, kind))
+        made.append(Column("jax", call, True, prepare, finish, kind, ready))
     return made
