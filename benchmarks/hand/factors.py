@@ -122,3 +122,41 @@ def durbin(r):
         d_y, other = other, d_y
     d_r[0] -= d_y[0] + carried
     return square_sum(y), (d_r,)
+
+
+@by_hand
+def gramschmidt(a):
+    """Columns are rows here; what a step took off is put back on the way back."""
+    n, m = a.shape[1], a.shape[0]
+    rows, q, r = a.T.copy(), np.empty((n, m)), np.zeros((n, n))
+    for k in range(n):
+        length = np.sqrt(np.dot(rows[k], rows[k]))
+        r[k, k] = length
+        for x in range(m):
+            q[k, x] = rows[k, x] / length
+        for j in range(k + 1, n):
+            s = np.dot(q[k], rows[j])
+            r[k, j] = s
+            for x in range(m):
+                rows[j, x] -= q[k, x] * s
+    value = 0.0
+    for k in range(n):
+        for j in range(k, n):
+            value += r[k, j] * r[k, j] * r[k, j]
+        for x in range(m):
+            value += q[k, x]
+    d, d_q = np.zeros((n, m)), np.empty(m)
+    for k in range(n - 1, -1, -1):
+        d_q[:] = 1.0
+        for j in range(n - 1, k, -1):
+            s = r[k, j]
+            g = 3.0 * s * s - np.dot(q[k], d[j])
+            for x in range(m):
+                rows[j, x] += q[k, x] * s
+                d_q[x] += g * rows[j, x] - s * d[j, x]
+                d[j, x] += g * q[k, x]
+        length = r[k, k]
+        g = 3.0 * length * length - np.dot(d_q, q[k]) / length
+        for x in range(m):
+            d[k, x] = d_q[x] / length + g * q[k, x]
+    return value, (d.T.copy(),)

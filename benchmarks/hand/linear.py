@@ -113,3 +113,89 @@ def syrk(alpha, beta, c, a):
         for j in range(i + 1, n):
             value += c[i, j] * c[i, j]
     return value, (d_alpha, d_beta, d_c, d_a)
+
+
+@by_hand
+def bicg(a, p, r):
+    """The matrix's gradient is written once."""
+    s, q = np.dot(r, a), np.dot(a, p)
+    d_s, d_q = 2.0 * s, 2.0 * q
+    d_a = np.empty_like(a)
+    for i in range(a.shape[0]):
+        ri, qi = r[i], d_q[i]
+        for j in range(a.shape[1]):
+            d_a[i, j] = ri * d_s[j] + qi * p[j]
+    return square_sum(s) + square_sum(q), (d_a, np.dot(d_q, a), np.dot(a, d_s))
+
+
+@by_hand
+def gesummv(alpha, beta, a, b, x):
+    """Both matrices' gradients in one pass."""
+    ax, bx = np.dot(a, x), np.dot(b, x)
+    y = alpha * ax + beta * bx
+    g = 2.0 * y
+    d_a, d_b = np.empty_like(a), np.empty_like(b)
+    for i in range(a.shape[0]):
+        p, q = alpha * g[i], beta * g[i]
+        for j in range(a.shape[1]):
+            d_a[i, j] = p * x[j]
+            d_b[i, j] = q * x[j]
+    d_x = alpha * np.dot(g, a) + beta * np.dot(g, b)
+    return square_sum(y), (np.dot(g, ax), np.dot(g, bx), d_a, d_b, d_x)
+
+
+@by_hand
+def k2mm(alpha, beta, a, b, c, d):
+    """Four products in the backward sweep, transposes as flags."""
+    t = np.dot(a, b)
+    product = np.dot(t, c)
+    d_d = np.empty_like(d)
+    value = d_alpha = d_beta = 0.0
+    for i in range(d.shape[0]):
+        for j in range(d.shape[1]):
+            p = product[i, j]
+            out = alpha * p + beta * d[i, j]
+            g = 2.0 * out
+            value += out * out
+            d_alpha += g * p
+            d_beta += g * d[i, j]
+            d_d[i, j] = beta * g
+            product[i, j] = alpha * g
+    d_t, d_c = np.dot(product, c.T), np.dot(t.T, product)
+    d_a, d_b = np.dot(d_t, b.T), np.dot(a.T, d_t)
+    return value, (d_alpha, d_beta, d_a, d_b, d_c, d_d)
+
+
+@by_hand
+def k3mm(a, b, c, d):
+    """Six products in the backward sweep, transposes as flags."""
+    e, f = np.dot(a, b), np.dot(c, d)
+    g = np.dot(e, f)
+    value = square_sum(g.ravel())
+    g *= 2.0
+    d_e, d_f = np.dot(g, f.T), np.dot(e.T, g)
+    d_a, d_b = np.dot(d_e, b.T), np.dot(a.T, d_e)
+    d_c, d_d = np.dot(d_f, d.T), np.dot(c.T, d_f)
+    return value, (d_a, d_b, d_c, d_d)
+
+
+@by_hand
+def trmm(alpha, a, b):
+    """Rows against rows; a row reads only rows that are not changed yet."""
+    n, m = b.shape
+    out = b.copy()
+    for i in range(n):
+        for k in range(i + 1, n):
+            factor = a[k, i]
+            for j in range(m):
+                out[i, j] += factor * b[k, j]
+    square = square_sum(out.ravel())
+    out *= 2.0 * alpha * alpha
+    d_a, d_b = np.zeros_like(a), out.copy()
+    for i in range(n):
+        for k in range(i + 1, n):
+            factor = a[k, i]
+            d_a[k, i] = np.dot(out[i], b[k])
+            for j in range(m):
+                d_b[k, j] += factor * out[i, j]
+    return alpha * alpha * square, (2.0 * alpha * square, d_a, d_b)

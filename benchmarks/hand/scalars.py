@@ -392,3 +392,81 @@ def thomas(lower, diagonal, upper, right):
         d_lower[i] = g
         d_diagonal[i - 1] -= g * w[i]
     return total, (d_lower, d_diagonal, d_upper, d_right)
+
+
+@by_hand
+def _march(ways, spheres, radii, ts, nearests):
+    """Walk along a ray; return how many steps it took and where it ended."""
+    dx, dy, dz = ways
+    t = 0.0
+    nearest = 0
+    for step in range(60):
+        gap = 1e9
+        for s in range(radii.shape[0]):
+            ox = t * dx - spheres[s, 0]
+            oy = t * dy - spheres[s, 1]
+            oz = t * dz - spheres[s, 2]
+            away = math.sqrt(ox * ox + oy * oy + oz * oz) - radii[s]
+            if away < gap:
+                gap, nearest = away, s
+        ts[step], nearests[step] = t, nearest
+        t += gap
+        if gap < 1e-4 or t > 20.0:
+            return step + 1, t
+    return 60, t
+
+
+@by_hand
+def _march_back(ways, spheres, ts, nearests, steps, g, d_spheres, d_radii):
+    dx, dy, dz = ways
+    for step in range(steps - 1, -1, -1):
+        t, s = ts[step], nearests[step]
+        ox = t * dx - spheres[s, 0]
+        oy = t * dy - spheres[s, 1]
+        oz = t * dz - spheres[s, 2]
+        share = g / math.sqrt(ox * ox + oy * oy + oz * oz)
+        d_spheres[s, 0] -= share * ox
+        d_spheres[s, 1] -= share * oy
+        d_spheres[s, 2] -= share * oz
+        d_radii[s] -= g
+        g += share * (ox * dx + oy * dy + oz * dz)
+
+
+@by_hand
+def ray_march(spheres, radii, light, pixels):
+    """Each ray forwards, and backwards only if it brings light."""
+    ts, nearests = np.empty(60), np.empty(60, np.int64)
+    d_spheres, d_radii = np.zeros_like(spheres), np.zeros_like(radii)
+    d_light = np.zeros(3)
+    total = 0.0
+    count = pixels * pixels
+    for row in range(pixels):
+        for column in range(pixels):
+            dx, dy = column / pixels - 0.5, row / pixels - 0.5
+            length = math.sqrt(dx * dx + dy * dy + 1.0)
+            ways = dx / length, dy / length, 1.0 / length
+            dx, dy, dz = ways
+            steps, t = _march(ways, spheres, radii, ts, nearests)
+            if t >= 20.0:
+                continue
+            s = nearests[steps - 1]
+            r = radii[s]
+            nx = (t * dx - spheres[s, 0]) / r
+            ny = (t * dy - spheres[s, 1]) / r
+            nz = (t * dz - spheres[s, 2]) / r
+            shade = nx * light[0] + ny * light[1] + nz * light[2]
+            if shade <= 0.0:
+                continue
+            total += shade * shade
+            g = 2.0 * shade / count
+            d_light[0] += g * nx
+            d_light[1] += g * ny
+            d_light[2] += g * nz
+            gx, gy, gz = g * light[0] / r, g * light[1] / r, g * light[2] / r
+            d_spheres[s, 0] -= gx
+            d_spheres[s, 1] -= gy
+            d_spheres[s, 2] -= gz
+            d_radii[s] -= g * shade / r
+            g = gx * dx + gy * dy + gz * dz
+            _march_back(ways, spheres, ts, nearests, steps, g, d_spheres, d_radii)
+    return total / count, (d_spheres, d_radii, d_light)
