@@ -35,8 +35,9 @@ def grad(fun: Fun | None = None, argnums: Any = 0, **options: Any) -> Any:
         argnums: The position of the argument to differentiate with respect to, or a
             tuple of positions; negative ones count from the end.
         **options: `argnames` (names instead of positions), `has_aux` (the function
-            returns `(value, aux)`), `backend` ("auto", "numba" or "python"), `cache`,
-            `check_nan` (raise if the gradient is not finite).
+            returns `(value, aux)`), `backend` ("auto", "numba", "python", or "warm":
+            CPython until a compile in the background is done, and then the last bits
+            may change), `cache`, `check_nan` (raise if the gradient is not finite).
 
     Returns:
         A `Differentiated`: call it for the gradient, which has the structure, shapes

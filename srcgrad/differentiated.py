@@ -277,6 +277,8 @@ class Differentiated:
         for _ in range(_ATTEMPTS):
             made = self.find(call)
             program = self.program(kind, made, call)
+            if kind != "vjp":  # a pullback is not known yet
+                made = self._best(made, program, call)
             inputs = self._inputs(call, made, in_place)
             try:
                 return made, program, inputs, made.run(program, inputs)
@@ -289,6 +291,16 @@ class Differentiated:
                 if in_place:
                     raise PlainRun(result) from None
         raise internal_error("no lengths fit this call", function=self.__name__)
+
+    def _best(
+        self, made: Specialisation, program: Program, call: Call, wait: bool = False
+    ) -> Specialisation:
+        """Return who runs a program: with "warm" that depends on time."""
+        if self.backend != "warm":
+            return made
+        raw, best = made.raw(call.leaves), importlib.import_module("srcgrad.warm").best
+        found: Specialisation = best(made, program, raw, wait)
+        return found
 
     def _plain(self, values: Values, in_place: bool = False) -> Any:
         """Run the user's function on copies, or on the caller's own arrays."""
@@ -452,11 +464,9 @@ class Differentiated:
             call = self.bind(args, kwargs, names)
             made = self.find(call)
             program = self.program(kind, made, call)
-            code = made.code(program.function)
-            if self.backend == "numba":
-                given = [*made.ready(made.raw(call.leaves)), *program.extra]
-                kinds = map(code.dispatcher.typeof_pyval, given)
-                code.dispatcher.compile(tuple(kinds))
+            self._best(made, program, call, wait=True).compile(
+                program, made.raw(call.leaves)
+            )
         return self
 
     def show(self, *args: Any, **kwargs: Any) -> None:

@@ -64,9 +64,9 @@ def make_options(values: dict[str, Any]) -> Options:
         options = ", ".join(f"`{option}`" for option in sorted(_KNOWN))
         wrong = [f"there is no option `{name}`", *suggest(name, _KNOWN)]
         wrong.append(f"the options are {options}")
-    if values.get("backend", "auto") not in ("auto", "numba", "python"):
+    if values.get("backend", "auto") not in ("auto", "numba", "python", "warm"):
         wrong = [f"there is no backend {values['backend']!r}"]
-        wrong.append("backends are 'auto', 'numba' and 'python'")
+        wrong.append("backends are 'auto', 'numba', 'python' and 'warm'")
     if values.get("boundscheck") is False:
         wrong = ["`boundscheck=False` is not available yet"]
         wrong.append("leave it out: what is certain is checked once already")

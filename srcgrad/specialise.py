@@ -231,17 +231,26 @@ class Specialisation:
     @once
     def code(self, function: Function) -> Any:
         """Return a function of the IR as something to call."""
-        if self.options.runner == "python":
+        if self.options.runner != "numba":
             return plain.load(self.text(function), self.options.cache)
         flags = self.options.flags
         return numba.load(self.final(function), self.options.cache, **flags)
+
+    def compile(self, program: Program, raw: Sequence[Any]) -> None:
+        """Make the code of a program for numbers and arrays of these types."""
+        code = self.code(program.function)
+        if self.options.runner == "numba":
+            made, given = code.dispatcher, [*self.ready(raw), *program.extra]
+            types = tuple(map(made.typeof_pyval, given))
+            if types not in made.overloads:
+                made.compile(types)
 
     def converters(self, function: Function) -> list[Any]:
         """Return what makes NumPy's types of results; the last are gradients."""
         results, found = function.results, list[Any]()
         for k, result in enumerate(results, len(function.slopes) - len(results)):
             to: Any = None
-            if result.type.rank and k >= 0 and self.options.runner == "python":
+            if result.type.rank and k >= 0 and self.options.runner != "numba":
                 to = fit
             elif not result.type.rank and (k >= 0 or not result.type.python):
                 to = np.dtype(result.type.dtype).type

@@ -34,6 +34,7 @@ from srcgrad import (
     vjp,
 )
 from srcgrad import grad as named_grad
+from srcgrad.specialise import Specialisation
 
 Array = np.ndarray[Any, Any]
 Point = namedtuple("Point", "x y")
@@ -1133,6 +1134,88 @@ def test_auto_is_numba_where_it_is_installed() -> None:
     assert grad(square, **PYTHON).backend == "python"
 
 
+class Gate:
+    """Lets compiles of the backend "warm" begin when it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened, self.compiles = threading.Event(), 0
+        self.flaw: Exception | None = None
+        compile = Specialisation.compile
+
+        def gated(*args: Any) -> None:
+            self.compiles += threading.current_thread().name == "srcgrad warm"
+            assert self.opened.wait(60)
+            if self.flaw is not None:
+                raise self.flaw
+            compile(*args)
+
+        monkeypatch.setattr(Specialisation, "compile", gated)
+
+    def open(self) -> None:
+        """Let the compiles go on, and wait for them."""
+        self.opened.set()
+        for thread in threading.enumerate():
+            if thread.name == "srcgrad warm":
+                thread.join()
+
+
+def test_warm_computes_in_cpython_until_the_kernel_is_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("numba")
+    gate, f = Gate(monkeypatch), grad(energy, backend="warm")
+    p = {"c": 2.0}
+    plain = grad(energy, **PYTHON)(x3(), p).tolist()
+    for _ in range(3):
+        assert f(x3(), p).tolist() == plain
+    assert f.backend == "warm"
+    assert f._short == []
+    gate.open()
+    assert gate.compiles == 1
+    np.testing.assert_allclose(f(x3(), p), plain, rtol=1e-13)
+    assert is_short(f)(x3(), p).tolist() == f(x3(), p).tolist()
+    assert f.vjp(x3(), p)[0] == energy(x3(), p)
+    np.testing.assert_allclose(f.compile(x3(), p).value(x3(), p), energy(x3(), p))
+    assert is_short(f.value)(x3(), p) == f.value(x3(), p)
+
+
+def test_warm_warns_once_and_goes_on_if_the_compile_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("numba")
+    gate, f = Gate(monkeypatch), grad(square, backend="warm")
+    gate.flaw = MemoryError("no room")
+    assert f(3.0) == 6.0
+    gate.open()
+    with pytest.warns(RuntimeWarning, match="stays with CPython: no room") as caught:
+        assert f(3.0) == 6.0
+    assert Path(caught[0].filename) == Path(__file__)
+    assert [f(3.0), f(4.0)] == [6.0, 8.0]
+    assert gate.compiles == 1
+
+
+def test_warm_compiles_nothing_while_the_interpreter_shuts_down() -> None:
+    pytest.importorskip("numba")
+    code = """if True:
+        import linecache, threading, srcgrad, srcgrad.warm
+        text = "def f(x): return x * x"
+        linecache.cache["m"] = (len(text), None, [text], "m")
+        space = {}
+        exec(compile(text, "m", "exec"), space)
+        srcgrad.specialise.Specialisation.compile = lambda *args: print("compiled")
+        turn = srcgrad.warm._TURN
+        def late():
+            threading.main_thread().join()
+            turn.release()
+        turn.acquire()
+        threading.Thread(target=late).start()
+        print(srcgrad.grad(space["f"], backend="warm")(3.0))
+    """
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("6.0\n", "")
+
+
 def test_python_backend_never_imports_numba() -> None:
     code = (
         "import sys, srcgrad, textwrap, linecache\n"
@@ -1433,6 +1516,7 @@ def test_compile_makes_it_ahead() -> None:
     assert f.cache_info().specializations == 1
     compiled = grad(square, backend="numba").compile(3.0)
     assert (compiled.value(3.0), compiled(3.0)) == (9.0, 6.0)
+    assert compiled.compile(3.0)(3.0) == 6.0
 
 
 def test_a_method_is_a_door_too() -> None:

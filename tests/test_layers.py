@@ -35,7 +35,7 @@ LAYERS: list[list[set[str]]] = [
     ],
     [
         {"check", "explain", "display", "graph", "monitor", "distributed"}
-        | {"embedded", "nonfinite", "nn", "optim", "interop", "__main__"}
+        | {"embedded", "nonfinite", "nn", "optim", "interop", "warm", "__main__"}
     ],
     [{"__init__"}],
 ]
