@@ -116,8 +116,10 @@ def _pow_loop(op: Op) -> str:
         return "{x}" if known == 1 else f"{{x}} ** {int(known)}"
     if known == 0.5 and not out.python:
         return "math.sqrt({x})"
-    python = out.python and op.attrs.get("via") not in ("np", "math")
-    return "rt_python_power({x}, {y})" if python else "{x} ** {y}"
+    if not out.python:
+        return f"rt_power{'f' if out.dtype == 'float32' else ''}({{x}}, {{y}})"
+    via = op.attrs.get("via")
+    return "{x} ** {y}" if via in ("np", "math") else "rt_python_power({x}, {y})"
 
 
 def _pow_check(op: Op) -> str:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from srcgrad.ir import Op
-from srcgrad.ops.table import Attrs, Shapes, bools, dotted, elementwise, most_bits
+from srcgrad.ops.table import (
+    Attrs,
+    Loop,
+    Shapes,
+    bools,
+    dotted,
+    elementwise,
+    most_bits,
+)
 from srcgrad.types import Scalar, Type
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
@@ -20,7 +29,7 @@ def _in_math(error: str) -> Callable[[Op], str]:
 
 
 def _function(
-    signature: str, loop: str, math_name: str = "", error: str = "", **options: object
+    signature: str, loop: Loop, math_name: str = "", error: str = "", **options: object
 ) -> None:
     """Enter a ufunc that computes in floats; `math_name` also answers in `math`."""
     name = signature.split("(")[0]
@@ -36,6 +45,23 @@ def _function(
     )  # fmt: skip
 
 
+def _inlined(signature: str, number: str, *names: str, **options: Any) -> None:
+    """Enter a ufunc that `runtime/vmath.py` has.
+
+    Where one number waits for the other, some functions of C are quicker than ours;
+    such a text in `number` is how Python's own numbers are computed.
+    """
+    kernel = signature.split("(")[0]
+
+    def loop(op: Op) -> str:
+        if number and op.out.type.python:
+            return number
+        single = "f" if op.out.type.dtype == "float32" else ""
+        return f"rt_{kernel}{single}({{x}})"
+
+    _function(signature, loop, *names, **options)
+
+
 def _whole(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     """Python's own integer, whatever number it was made of."""
     return Scalar("int64", python=True)
@@ -48,30 +74,30 @@ def _too_large(op: Op) -> str:
     return "" if whole else large
 
 
-_function("exp(x)", "math.exp({x})", "exp", x="g * z", error=_OVERFLOW)
-_function("expm1(x)", "math.expm1({x})", "expm1", x="g * (z + 1)", error=_OVERFLOW)
-_function("exp2(x)", "math.pow(2.0, {x})", "exp2", x=f"g * z * {_LN2!r}")
-_function("log(x)", "math.log({x})", "log", x="g / x", error="ValueError if {x} <= 0.0")
-_function("log2(x)", "math.log2({x})", "log2", x=f"g / (x * {_LN2!r})",
+_inlined("exp(x)", "math.exp({x})", "exp", x="g * z", error=_OVERFLOW)
+_inlined("expm1(x)", "", "expm1", x="g * (z + 1)", error=_OVERFLOW)
+_inlined("exp2(x)", "math.pow(2.0, {x})", "exp2", x=f"g * z * {_LN2!r}")
+_inlined("log(x)", "math.log({x})", "log", x="g / x", error="ValueError if {x} <= 0.0")
+_inlined("log2(x)", "math.log2({x})", "log2", x=f"g / (x * {_LN2!r})",
           error="ValueError if {x} <= 0.0")  # fmt: skip
-_function("log10(x)", "math.log10({x})", "log10", x=f"g / (x * {_LN10!r})",
+_inlined("log10(x)", "math.log10({x})", "log10", x=f"g / (x * {_LN10!r})",
           error="ValueError if {x} <= 0.0")  # fmt: skip
-_function("log1p(x)", "math.log1p({x})", "log1p", x="g / (1 + x)",
+_inlined("log1p(x)", "", "log1p", x="g / (1 + x)",
           error="ValueError if {x} <= -1.0")  # fmt: skip
 _function("sqrt(x)", "math.sqrt({x})", "sqrt", x="0.5 * g / z",
           error="ValueError if {x} < 0.0", cost=1)  # fmt: skip
 _function("cbrt(x)", "rt_cbrt({x})", "cbrt", x="g / (3 * z * z)")
-_function("sin(x)", "math.sin({x})", "sin", x="g * cos(x)", error=_INFINITE)
-_function("cos(x)", "math.cos({x})", "cos", x="-g * sin(x)", error=_INFINITE)
-_function("tan(x)", "math.tan({x})", "tan", x="g * (1 + z * z)", error=_INFINITE)
+_inlined("sin(x)", "math.sin({x})", "sin", x="g * cos(x)", error=_INFINITE)
+_inlined("cos(x)", "math.cos({x})", "cos", x="-g * sin(x)", error=_INFINITE)
+_inlined("tan(x)", "", "tan", x="g * (1 + z * z)", error=_INFINITE)
 _function("arcsin(x)", "math.asin({x})", "asin", x="g / sqrt(1 - x * x)",
           domain=(-0.9, 0.9), error="ValueError if abs({x}) > 1.0")  # fmt: skip
 _function("arccos(x)", "math.acos({x})", "acos", x="-g / sqrt(1 - x * x)",
           domain=(-0.9, 0.9), error="ValueError if abs({x}) > 1.0")  # fmt: skip
-_function("arctan(x)", "math.atan({x})", "atan", x="g / (1 + x * x)")
-_function("sinh(x)", "math.sinh({x})", "sinh", x="g * cosh(x)", error=_OVERFLOW)
-_function("cosh(x)", "math.cosh({x})", "cosh", x="g * sinh(x)", error=_OVERFLOW)
-_function("tanh(x)", "math.tanh({x})", "tanh", x="g * (1 - z * z)")
+_inlined("arctan(x)", "", "atan", x="g / (1 + x * x)")
+_inlined("sinh(x)", "", "sinh", x="g * cosh(x)", error=_OVERFLOW)
+_inlined("cosh(x)", "", "cosh", x="g * sinh(x)", error=_OVERFLOW)
+_inlined("tanh(x)", "", "tanh", x="g * (1 - z * z)")
 _function("arcsinh(x)", "math.asinh({x})", "asinh", x="g / sqrt(x * x + 1)")
 _function("arccosh(x)", "math.acosh({x})", "acosh", x="g / sqrt(x * x - 1)",
           domain=(1.2, 3.0), error="ValueError if {x} < 1.0")  # fmt: skip
@@ -92,7 +118,7 @@ _function("radians(x)", "{x} * (math.pi / 180.0)", "radians", x="g * (pi / 180)"
 _function("sinc(x)", "rt_sinc({x})", x="g * sinc_slope(x)")
 _function("sinc_slope(x, order=1)", "rt_sinc_slope({x}, {order})", spell="sinc_slope",
           x="g * sinc_slope(x, order=order + 1)", domain=(0.2, 0.9))  # fmt: skip
-_function("erf(x)", "math.erf({x})", spell="math.erf", also=dotted("erf", "math"),
+_inlined("erf(x)", "", spell="math.erf", also=dotted("erf", "math"),
           x="g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip
 _function("erfc(x)", "math.erfc({x})", spell="math.erfc", also=dotted("erfc", "math"),
           x="-g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip

@@ -3,6 +3,7 @@
 Every file holds plain Python in Numba's subset, so all of it runs in CPython too.
 `compiled()` gives the same functions by name, compiled; nothing imports Numba before.
 
+The functions of a file that says `INLINED = True` become part of every caller.
 A file may name cores in `CORES`: its big functions, with their signatures for a dtype T
 (`intrinsics.py` tells why). A kernel that reaches cores is called by a name that ends
 in that dtype, `rt.sum3_float64`; taking the name loads the cores, so a module that
@@ -19,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from srcgrad.runtime.readable import (
     cofactor,
@@ -38,8 +41,11 @@ __all__ = [
 ]  # fmt: skip
 
 FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan",
-         "views")  # fmt: skip
-INTRINSICS = ("add", "empty", "flat", "full", "multiply", "subtract", "zeros")
+         "views", "vmath", "vmath32")  # fmt: skip
+INTRINSICS = (
+    "add", "bits", "empty", "flat", "fma", "full", "large_cos", "large_sin",
+    "large_tan", "multiply", "number", "polynomial", "select", "subtract", "zeros",
+)  # fmt: skip
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
     "uint16", "uint8", "bool",
@@ -69,6 +75,8 @@ class Compiled:
             else:
                 raise AttributeError(name)
             out = self._dispatcher(function)
+            if _inlined(function):
+                out = _intrinsics().inlined(function, out)
         setattr(self, name, out)
         return out
 
@@ -95,9 +103,12 @@ class Compiled:
         twin = FunctionType(function.__code__, own, function.__name__)
         twin.__defaults__, twin.__doc__ = function.__defaults__, function.__doc__
         twin.__module__ = function.__module__
-        private = function.__name__.startswith("_")
-        stamp = _stamp(function)
-        out = _intrinsics().compile_function(twin, stamp=stamp, private=private)
+        out = _intrinsics().compile_function(
+            twin,
+            stamp=_stamp(function),
+            private=function.__name__.startswith("_"),
+            inlined=_inlined(function),
+        )
         self._known[function] = out
         for helper in _callees(function):
             if helper.__name__ in _templates(helper):
@@ -125,6 +136,10 @@ def _callees(function: FunctionType) -> Iterator[FunctionType]:
         if isinstance(helper, FunctionType) and helper is not function:
             if helper.__module__ == function.__module__:
                 yield helper
+
+
+def _inlined(function: FunctionType) -> bool:
+    return bool(function.__globals__.get("INLINED"))
 
 
 def _templates(function: FunctionType) -> dict[str, str]:
@@ -155,7 +170,7 @@ def _stamp(function: FunctionType) -> str:
     numbers = [names.get(n) for n in code.co_names]
     parts: list[object] = [
         code.co_code, code.co_consts, code.co_names, code.co_varnames,
-        [n for n in numbers if isinstance(n, int | float | str)],
+        [n for n in numbers if isinstance(n, int | float | str | tuple | np.float32)],
         _templates(function).get(function.__name__),
         [_stamp(helper) for helper in _callees(function)], _glue(),
     ]  # fmt: skip

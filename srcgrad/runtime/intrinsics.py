@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
+from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, sigutils, types
 from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
@@ -24,8 +25,9 @@ from numba.np.arrayobj import get_itemsize, make_array, populate_array
 from srcgrad.runtime.shelf import Shelf
 
 __all__ = [
-    "add", "compile_function", "empty", "external", "flat", "full", "multiply",
-    "publish", "subtract", "zeros",
+    "add", "bits", "compile_function", "empty", "external", "flat", "fma", "full",
+    "inlined", "large_cos", "large_sin", "large_tan", "multiply", "number",
+    "polynomial", "publish", "select", "subtract", "zeros",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -164,16 +166,127 @@ def _checked(name: str) -> Any:
 add, subtract, multiply = map(_checked, ("add", "sub", "mul"))
 
 
-def compile_function(function: Any, *, stamp: str, private: bool) -> Any:
+@intrinsic
+def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
+    """Return `x * y + z` with one rounding, of the type of x.
+
+    It is asked for by name, not left to `contract`: an element then has one value in
+    the vector part of a loop and in what is left over.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        y, z = (
+            context.cast(builder, v, t, x) for v, t in zip(args[1:], kinds, strict=True)
+        )
+        return builder.fma(args[0], y, z)
+
+    kinds = (y, z)
+    return x(x, y, z), generate
+
+
+@intrinsic
+def polynomial(typing_context: Any, x: Any, coefficients: Any) -> Any:
+    """Return `c[0] + c[1] * x + c[2] * x**2 + ...` by Estrin's scheme."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        power, terms = args[0], cgutils.unpack_tuple(builder, args[1])
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            joined = [builder.fma(power, b, a) for a, b in pairs]
+            terms = joined + terms[2 * len(joined) :]
+            power = builder.fmul(power, power)
+        return terms[0]
+
+    return x(x, coefficients), generate
+
+
+@intrinsic
+def bits(typing_context: Any, x: Any) -> Any:
+    """Return the bits of a float as an int."""
+    whole = types.Integer.from_bitwidth(x.bitwidth, signed=True)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(whole))
+
+    return whole(x), generate
+
+
+@intrinsic
+def number(typing_context: Any, n: Any, kind: Any) -> Any:
+    """Return the float of the low bits of an int, of the type of `kind`."""
+    whole = types.Integer.from_bitwidth(kind.bitwidth, signed=True)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        held = context.cast(builder, args[0], n, whole)
+        return builder.bitcast(held, context.get_value_type(kind))
+
+    return kind(n, kind), generate
+
+
+@intrinsic
+def select(typing_context: Any, condition: Any, x: Any, y: Any) -> Any:
+    """Return x or y, both computed, of the type of y."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        chosen = context.cast(builder, args[1], x, y)
+        return builder.select(args[0], chosen, args[2])
+
+    return y(condition, x, y), generate
+
+
+def _rare(name: str) -> Any:
+    """Return a call of the C library that does not keep a loop from being vectorised.
+
+    LLVM vectorises a loop with a call behind a condition only where the function has a
+    masked vector form: then each lane tests the condition and calls for itself, if no
+    form has as many lanes as the loop. So one of 3 lanes is announced, which no loop
+    has; what it is said to be is never looked at.
+    """
+
+    def typed(typing_context: Any, x: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            module, own = builder.module, f"srcgrad.{name}"
+            double = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()])
+            if own not in module.globals:
+                _define_rare(module, double, own, name)
+            given = context.cast(builder, args[0], x, types.float64)
+            out = builder.call(module.globals[own], [given])
+            return context.cast(builder, out, types.float64, x)
+
+        return x(x), generate
+
+    return intrinsic(typed)
+
+
+def _define_rare(module: Any, type: Any, own: str, name: str) -> None:
+    # LLVM knows `sin` and would vectorise it, by calling it for every lane.
+    function = ir.Function(module, type, own)
+    function.linkage = "linkonce_odr"
+    form = f'"vector-function-abi-variant"="_ZGV_LLVM_M3v_{own}({name})"'
+    for attribute in ("noinline", "nounwind", "willreturn", "memory(none)", form):
+        # llvmlite lets only those pass that it knows.
+        set.add(function.attributes, attribute)
+    builder = ir.IRBuilder(function.append_basic_block())
+    library = cgutils.get_or_insert_function(module, type, name)
+    builder.ret(builder.call(library, function.args))
+
+
+large_sin, large_cos, large_tan = map(_rare, ("sin", "cos", "tan"))
+
+
+def compile_function(function: Any, *, stamp: str, private: bool, inlined: bool) -> Any:
     """Return the dispatcher of a function; `private` ones are not called from Python.
 
-    Its machine code is kept on disk under `stamp`.
+    Its machine code is kept on disk under `stamp`. An `inlined` one becomes part of
+    every caller, whatever its length.
 
     Literal numbers are forgotten at calls: Numba would otherwise compile
     `rt_sum3_float64(x, 1, n, 1, (n,))` anew for that 1.
     """
     flags: dict[str, Any] = {"error_model": "numpy", "nogil": True}
-    if private:
+    if inlined:
+        flags["forceinline"] = True
+    if private or inlined:
         flags |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     try:
         out = njit(cache=True, **flags)(function)
@@ -189,6 +302,32 @@ def compile_function(function: Any, *, stamp: str, private: bool) -> Any:
 
     out.get_call_template = resolve_plainly
     return out
+
+
+def inlined(function: Any, dispatcher: Any) -> Any:
+    """Return what stands for a function of `vmath` in compiled code.
+
+    LLVM takes vectors of 256 bits on many processors with 512: loops without arithmetic
+    to speak of are no faster with more. Those with exponentials are, so a caller says
+    which it prefers.
+    """
+    params = ", ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
+    kind = types.Dispatcher(dispatcher)
+
+    def typed(context: Any, *given: Any) -> Any:
+        signature = kind.get_call_type(context, given, {})
+
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            call = context.get_function(kind, signature)
+            context.add_linking_libs(call.libs)
+            # llvmlite lets only those pass that it knows.
+            set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+            return call(builder, values)
+
+        return signature, generate
+
+    source = f"lambda context, {params}: typed(context, {params})"
+    return intrinsic(eval(source, {"typed": typed}))
 
 
 def _signature(template: str, dtype: str) -> tuple[Any, Any]:
