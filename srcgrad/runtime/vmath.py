@@ -65,9 +65,8 @@ LOG2E, LOG2E_LOW = 1.4426950408889634, 2.0355273740931033e-17
 LOG10_2, LOG10_2_LOW = 0.3010299956640665, -8.532344317057107e-14  # times k exact
 LOG10E, LOG10E_LOW = 0.4342944819032518, 1.098319650216765e-17
 TWO_BY_PI = 0.6366197723675814
-PI2, PI2_LOW, PI2_LOWEST = (
-    1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33,
-)  # fmt: skip
+PI2, PI2_LOW = 1.5707963267948966, 6.123233995736766e-17
+PI2_MIDDLE, PI2_REST = 6.12323399538461e-17, 3.5215598651832e-27  # times k exact
 THIRD, THIRD_LOW = 0.3333333333333333, 1.850371707708594e-17
 DOUBLE_LOG2E, DOUBLE_LOG2E_LOW = 2.8853900817779268, 4.0710547481862066e-17
 PI4, PI4_LOW = 0.7853981633974483, 3.061616997868383e-17
@@ -298,10 +297,9 @@ def log2(x):
     given, less = _normal(x)
     e, f = _mantissa(given)
     k = _as_float(e) - less
-    high = f * LOG2E
-    low = fma(f, LOG2E, -high) + fma(f, LOG2E_LOW, _log_rest(f) * LOG2E)
-    y = k + high
-    return _log_edges(x, y + (low + ((k - y) + high)))
+    y = fma(f, LOG2E, k)
+    low = fma(f, LOG2E_LOW, fma(f, LOG2E, k - y))
+    return _log_edges(x, y + fma(_log_rest(f), LOG2E, low))
 
 
 def log10(x):
@@ -309,36 +307,30 @@ def log10(x):
     given, less = _normal(x)
     e, f = _mantissa(given)
     k = _as_float(e) - less
-    high, head = f * LOG10E, k * LOG10_2
-    low = fma(f, LOG10E, -high) + fma(f, LOG10E_LOW, _log_rest(f) * LOG10E)
+    head = k * LOG10_2  # exact
+    y = fma(f, LOG10E, head)
+    low = fma(f, LOG10E_LOW, fma(f, LOG10E, head - y))
     low = fma(k, LOG10_2_LOW, low)
-    y = head + high
-    return _log_edges(x, y + (low + ((head - y) + high)))
+    return _log_edges(x, y + fma(_log_rest(f), LOG10E, low))
 
 
 def _quarter(x):
     """Return n, r, low where x = n * pi / 2 + r + low, for abs(x) <= TRIG_HIGH."""
     shifted = fma(x, TWO_BY_PI, SHIFT)
     k = shifted - SHIFT
-    high, part = fma(k, -PI2, x), k * PI2_LOW
-    # Next to a multiple of pi / 2 the part is the larger one.
+    high, part = fma(k, -PI2, x), k * PI2_MIDDLE  # both exact
     r = high - part
-    back = high - r
-    low = (high - (r + back)) + (back - part)
-    low = low - fma(k, PI2_LOW, -part)
-    return bits(shifted), r, fma(k, -PI2_LOWEST, low)
+    return bits(shifted), r, fma(k, -PI2_REST, (high - r) - part)
 
 
 def _sine(r, low):
     z = r * r
-    return r + fma(r * z, polynomial(z, SIN), fma(low * z, -HALF, low))
+    return r + fma(r * z, polynomial(z, SIN), low)
 
 
 def _cosine(r, low):
     z = r * r
-    h = z * HALF
-    y = ONE - h
-    return y + (((ONE - y) - h) + fma(z * z, polynomial(z, COS), -r * low))
+    return ONE + fma(z, fma(z, polynomial(z, COS), -HALF), -r * low)
 
 
 def sin(x):
@@ -440,17 +432,15 @@ def _precise_log2(x):
     r_low = fma(-r, g_low, fma(-r, g, f)) * inverse
     # the series r + r * (z / 3 + ...), its rest apart
     z = r * r
-    z_low = fma(r, r, -z) + TWO * r * r_low
+    z_low = fma(r + r, r_low, fma(r, r, -z))
     u = z * THIRD
-    u_low = fma(z, THIRD, -u) + fma(z, THIRD_LOW, z_low * THIRD)
+    u_low = fma(z_low, THIRD, fma(z, THIRD_LOW, fma(z, THIRD, -u)))
     u_low = fma(z * z, polynomial(z, ARCTANH), u_low)
-    v = r * u
-    s = r + v
-    s_low = ((r - s) + v) + (fma(r, u, -v) + fma(r, u_low, fma(r_low, u, r_low)))
-    w = s * DOUBLE_LOG2E
-    w_low = fma(s, DOUBLE_LOG2E, -w) + fma(s, DOUBLE_LOG2E_LOW, s_low * DOUBLE_LOG2E)
-    y = k + w
-    low = ((k - y) + w) + w_low
+    s = fma(r, u, r)
+    s_low = fma(r, u_low, fma(r_low, u, r_low)) + fma(r, u, r - s)
+    y = fma(s, DOUBLE_LOG2E, k)
+    low = fma(s, DOUBLE_LOG2E_LOW, fma(s, DOUBLE_LOG2E, k - y))
+    low = fma(s_low, DOUBLE_LOG2E, low)
     return y + low, low - ((y + low) - y)
 
 
@@ -458,25 +448,22 @@ def power(x, y):
     """Return x**y."""
     size = abs(x)
     high, low = _precise_log2(size)
-    product = y * high
-    rest = fma(y, high, -product) + y * low
-    # Where a product is infinite, only its sign counts; nan must come through.
-    edge = ~((size > ZERO) & (size < INF) & (abs(y) < INF))
     high = select(size < INF, select(size == ZERO, -INF, high), size)
-    product = select(edge, y * high, product)
-    held = select(product > EXP2_HIGH, EXP2_HIGH, product)
+    product = y * high
+    rest = fma(y, low, fma(y, high, -product))
+    held = select((size == ONE) | (y == ZERO), ZERO, product)
+    held = select(held > EXP2_HIGH, EXP2_HIGH, held)
     held = select(held < EXP2_LOW, EXP2_LOW, held)
     rest = select(held == product, rest, ZERO)
     shifted = held + SHIFT
     r = (held - (shifted - SHIFT)) + rest
-    return _power_edges(x, y, _scaled(r * polynomial(r, EXP2), bits(shifted)))
+    return _signed_power(x, y, _scaled(r * polynomial(r, EXP2), bits(shifted)))
 
 
-def _power_edges(x, y, z):
-    """Return x**y where z is abs(x)**y but for 1**y and x**0."""
+def _signed_power(x, y, z):
+    """Return x**y where z is abs(x)**y."""
+    half = y * HALF
     whole = np.floor(y) == y
-    odd = whole & (np.floor(y * HALF) != y * HALF)
+    odd = whole & (np.floor(half) != half)
     z = select(odd, math.copysign(z, x), z)
-    z = select((x < ZERO) & (x > -INF) & ~whole, NAN, z)
-    one = (y == ZERO) | (x == ONE) | ((x == -ONE) & (abs(y) == INF))
-    return select(one, ONE, z)
+    return select((x < ZERO) & (x > -INF) & ~whole, NAN, z)

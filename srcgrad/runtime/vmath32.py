@@ -1,17 +1,17 @@
 """The functions of `vmath.py` over constants of float32; names as in C.
 
-`powerf` and `erff` compute in float64, which costs less than more precision.
+Their text finds here all that it names: what looks unused is not.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
-import math
+import math  # noqa: F401
 from types import FunctionType
 
 import numpy as np
 
 from srcgrad.runtime import vmath
-from srcgrad.runtime.floats import (  # noqa: F401  the text of `vmath` names them
+from srcgrad.runtime.floats import (  # noqa: F401
     bits,
     fma,
     large_cos,
@@ -57,7 +57,8 @@ WIDTH, BIAS = 23, 127
 SMALLEST, SCALE, SCALE_BITS = _floats(2.0**-126, 2.0**25, 25.0)
 ROOT_HALF_BITS = 0x3F3504F3
 EXP_LOW, EXP_HIGH, EXP2_LOW, EXP2_HIGH = _floats(-104.5, 89.0, -151.0, 129.0)
-SINH_HIGH, TANH_HIGH, ALIKE, TRIG_HIGH = _floats(89.5, 10.0, 20.0, 2.0**20)
+SINH_HIGH, TANH_HIGH, ALIKE, ERF_HIGH = _floats(89.5, 10.0, 20.0, 4.0)
+(TRIG_HIGH,) = _floats(2.0**20)
 (ROOT2_MORE,) = _floats(2.4142137)
 
 LN2, LN2_LOW = _floats(0.6931471824645996, -1.9046542121259336e-09)
@@ -68,6 +69,8 @@ LOG10E, LOG10E_LOW = _floats(0.4342944920063019, -1.0103049952192578e-08)
 PI2, PI2_LOW, PI2_LOWEST = _floats(
     1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15
 )
+THIRD, THIRD_LOW = _floats(0.3333333432674408, -9.934107758624577e-09)
+DOUBLE_LOG2E, DOUBLE_LOG2E_LOW = _floats(2.885390043258667, 3.851926067000022e-08)
 PI4, PI4_LOW = _floats(0.7853981852531433, -2.1855694143368964e-08)
 
 EXP = _floats(
@@ -94,27 +97,14 @@ COSH = _floats(
 ARCTAN = _floats(
     -0.33333236, 0.19994289, -0.14175722, 0.10163226, -0.05137585,
 )  # fmt: skip
-DOUBLE_SHIFT, DOUBLE_LOG2E = 1.5 * 2.0**52, 1.4426950408889634
-# Of float64: (log(1 + f) / f - 1) / f, (2**r - 1) / r, and those of erf in `vmath`.
-LOG_DOUBLE = (
-    -0.4999999999253256, 0.3333333340914684, -0.2500000227458964, 0.19999989789773429,
-    -0.1666647500639344, 0.14286087891412838, -0.12506939053222768,
-    0.1110850762606272, -0.09878563678170983, 0.09001582274021848,
-    -0.09304707025058535, 0.09286021725941926, -0.049776663427777874,
+ARCTANH = _floats(0.20000076, 0.14273544, 0.1170986)
+ERF = _floats(
+    0.12837916612625122, -0.3761262893676758, 0.11283618211746216, -0.026855119,
+    0.005190718, -0.0008030613, 7.919854e-05,
 )  # fmt: skip
-EXP2_DOUBLE = (
-    0.6931472065903157, 0.24022651193631098, 0.05550327367673022,
-    0.009618021953532098, 0.0013400388412879163, 0.0001547136519650041,
-)  # fmt: skip
-ERF_DOUBLE = (
-    0.12837916591346896, -0.37612627133919957, 0.11283600152251515,
-    -0.026854443563100145, 0.005189533348283606, -0.0008020823531891671,
-    7.889060236437023e-05,
-)  # fmt: skip
-ERFC_DOUBLE = (
-    -1.8496055100690931, -2.6389675146083573, -0.8431070802117157,
-    -0.04156348869708407, 0.010046469989493982, -0.002011985695944984,
-    0.00028953781215471813, -2.1688666809179453e-05,
+ERFC = _floats(
+    -1.8496055603027344, -2.638962984085083, -0.84316713, -0.04129183, 0.009516195,
+    -0.0015365375, 0.00010659986,
 )  # fmt: skip
 
 
@@ -138,14 +128,16 @@ _log_rest = _single(vmath._log_rest)
 _log_edges = _single(vmath._log_edges)
 _normal = _single(vmath._normal)
 _log_sum = _single(vmath._log_sum)
-_quarter = _single(vmath._quarter)
 _sine = _single(vmath._sine)
 _cosine = _single(vmath._cosine)
 _decay = _single(vmath._decay)
-_power_edges = _single(vmath._power_edges)
+_precise_log2 = _single(vmath._precise_log2)
+_signed_power = _single(vmath._signed_power)
 expf = _single(vmath.exp)
 exp2f = _single(vmath.exp2)
 expm1f = _single(vmath.expm1)
+powerf = _single(vmath.power)
+erff = _single(vmath.erf)
 tanhf = _single(vmath.tanh)
 sinhf = _single(vmath.sinh)
 coshf = _single(vmath.cosh)
@@ -161,34 +153,14 @@ sigmoidf = _single(vmath.sigmoid)
 softplusf = _single(vmath.softplus)
 
 
-def _double_exp2(x):
-    """Return 2**x as a float32 has it."""
-    x = select(x > 200.0, 200.0, x)
-    x = select(x < -200.0, -200.0, x)
-    shifted = x + DOUBLE_SHIFT
-    r = x - (shifted - DOUBLE_SHIFT)
-    return fma(r, polynomial(r, EXP2_DOUBLE), 1.0) * number(
-        (bits(shifted) + 1023) << 52, 1.0
-    )
-
-
-def powerf(x, y):
-    """Return x**y."""
-    size = np.float64(abs(x))
-    given = bits(size)
-    e = (given - 0x3FE6A09E667F3BCD) >> 52
-    f = number(given - (e << 52), size) - 1.0
-    k = number(e + 0x4338000000000000, size) - DOUBLE_SHIFT
-    log = fma(fma(f * f, polynomial(f, LOG_DOUBLE), f), DOUBLE_LOG2E, k)
-    log = select(size < np.inf, select(size == 0.0, -np.inf, log), size)
-    return _power_edges(x, y, np.float32(_double_exp2(np.float64(y) * log)))
-
-
-def erff(x):
-    """Return the error function."""
-    given = np.float64(x)
-    near = fma(given, polynomial(given * given, ERF_DOUBLE), given)
-    size = abs(given)
-    far = polynomial(select(size > 4.0, 4.0, size) - 1.0, ERFC_DOUBLE)
-    far = math.copysign(1.0 - _double_exp2(far * DOUBLE_LOG2E), given)
-    return np.float32(select(size < 1.0, near, far))
+def _quarter(x):
+    """Return n, r, low where x = n * pi / 2 + r + low, for abs(x) <= TRIG_HIGH."""
+    shifted = fma(x, TWO_BY_PI, SHIFT)
+    k = shifted - SHIFT
+    high, part = fma(k, -PI2, x), k * PI2_LOW
+    # Next to a multiple of pi / 2 the part is the larger one.
+    r = high - part
+    back = high - r
+    low = (high - (r + back)) + (back - part)
+    low = low - fma(k, PI2_LOW, -part)
+    return bits(shifted), r, fma(k, -PI2_LOWEST, low)
