@@ -25,6 +25,7 @@ import numpy as np
 from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, internal_error, make_error
+from srcgrad.ir import Assert
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, make_plan
 from srcgrad.results import direction, result_of, shown, touches, tree_copy
@@ -32,6 +33,7 @@ from srcgrad.source import read_source, unbound
 from srcgrad.specialise import NONE, Ones, Program, Specialisation, pair, specialise
 from srcgrad.text import print_function
 from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, spec_of
+from srcgrad.walk import every
 
 _KEPT = 64  # plans of one door, and variants of one kind of arguments
 _ATTEMPTS = 30
@@ -290,7 +292,12 @@ class Differentiated:
                     raise _failure(made, error) from error
                 if in_place:
                     raise PlainRun(result) from None
-        raise internal_error("no lengths fit this call", function=self.__name__)
+                failed = str(error)
+        checks = (s for s in every(made.reading.function.body) if isinstance(s, Assert))
+        loc = next(s.loc for s in checks if s.message == failed)
+        what = "lengths meet here that are equal in one turn, 1 and another in the next"
+        helps = ("write the turns apart, or the shorter array with its full length",)
+        raise make_error("SG402", what, loc, helps=helps, function=self.__name__)
 
     def _best(
         self, made: Specialisation, program: Program, call: Call, wait: bool = False

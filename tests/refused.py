@@ -318,6 +318,14 @@ REFUSED: dict[str, Refused] = {
         body("a, b, s = [1.0], [2.0], 0.0", "c = a if x[0] > 0.0 else b",
              "for v in x:", "    s += a[0] * v", "    c[0] = v", "return s"), (X,),
     ),
+    "SG402_lengths_of_one_in_some_turns": Refused(
+        body("s = 0.0", "for k in range(1, len(x) + 1, 3):",
+             "    s += (x[:k] * x).sum()", "return s"), (X,),
+    ),
+    "SG402_arrays_of_two_shapes_in_a_list": Refused(
+        body("rows = [x * 2.0]", "for k in range(n):", "    rows.append(x[k:])",
+             "return sum(r.sum() for r in rows)", args="x, n"), (X, 2),
+    ),
     "SG203_lists_joined": Refused(
         body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)
     ),

@@ -219,7 +219,10 @@ def _push(reader: Reader, cell: v.Cell, ref: v.Ref, value: v.Thing) -> None:
         operand = reader.build.cast(operand, item.dtype, item.python)
     else:
         for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
-            what = "a growing list holds arrays of one shape: keep others apart"
+            where = f"line {reader.build.loc.line}"
+            what = (
+                f"{where}: a growing list holds arrays of one shape: keep others apart"
+            )
             reader.build.same(mine, theirs, what, "NotImplementedError")
         operand = reader.build.op("copy", operand)
         if isinstance(value, v.Ref):  # Python's list sees a later write to the array

@@ -128,7 +128,7 @@ def _pow_check(op: Op) -> str:
         finite = "math.isfinite({x}) and math.isfinite({y})"
         return f"ValueError if not math.isfinite({{z}}) and {finite}"
     whole = not op.out.type.dtype.startswith("float")
-    what = "an int to a negative power is a float: make it one before"
+    what = f"line {op.loc.line}: an int to a negative power is a float: make it one"
     known = isinstance(op.args[1], Const)
     return f"NotImplementedError({what!r}) if {{y}} < 0" if whole and not known else ""
 
