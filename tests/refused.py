@@ -326,6 +326,11 @@ REFUSED: dict[str, Refused] = {
         body("rows = [x * 2.0]", "for k in range(n):", "    rows.append(x[k:])",
              "return sum(r.sum() for r in rows)", args="x, n"), (X, 2),
     ),
+    "SG403_lost_where_a_loop_asks_to_be_left": Refused(
+        body("a, b = [x[0]], [x[1]]", "c = a if x[0] > 1.5 else b", "c[0] = 2.0",
+             "for v in [x[2], x[3]]:", "    if v > a[0]:", "        break",
+             "return c[0] * x[0]"), (X,),
+    ),
     "SG203_lists_joined": Refused(
         body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)
     ),

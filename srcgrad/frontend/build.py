@@ -377,15 +377,15 @@ class Reader:
             try:
                 with self.stopping():
                     self.statement(stmt)
-            except v.Refused as refused:
+            except (v.Refused, v.Gone, Unsupported) as refused:
+                if isinstance(refused, v.Gone):
+                    self.gone(*refused.args)
+                if isinstance(refused, Unsupported):
+                    self.problem("SG205", str(refused), *refused.helps)
                 for name in assigned([stmt]):
                     # What is missing may yet be learned: the name stays what it is.
                     if not isinstance(refused, Missed) or name not in self.state.names:
                         self.state.names[name] = v.Poison()
-            except Unsupported as refusal:
-                self.problem("SG205", str(refusal), *refusal.helps)
-            except v.Gone as gone:
-                self.gone(*gone.args)
             self.node = around
             if self.frames[-1].site is None:
                 self.build.loc, self.build.met = outer, met
