@@ -25,14 +25,13 @@ import numpy as np
 from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, internal_error, make_error
-from srcgrad.ir import Assert
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, make_plan
 from srcgrad.results import direction, result_of, shown, touches, tree_copy
 from srcgrad.source import read_source, unbound
 from srcgrad.specialise import NONE, Ones, Program, Specialisation, pair, specialise
 from srcgrad.text import print_function
-from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, spec_of
+from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, repeats, spec_of
 from srcgrad.walk import every
 
 _KEPT = 64  # plans of one door, and variants of one kind of arguments
@@ -267,6 +266,11 @@ class Differentiated:
             what = f"`{one}` and `{two}` may share memory, and `{name}` writes to it"
             helps = (f"pass a copy: `{two}.copy()`",)
             raise make_error("SG403", what, helps=helps, function=name)
+        held = [*call.values.values(), *(c.place.fetch() for c in reading.captures)]
+        if reading.changed and repeats(held):
+            name, helps = made.source.name, ("pass a copy as the second",)
+            what = f"a container that `{name}` changes has two names"
+            raise make_error("SG403", what, helps=helps, function=name)
         return made.ready(raw)
 
     def _compute(self, kind: str, call: Call) -> Computed:
@@ -293,8 +297,8 @@ class Differentiated:
                 if in_place:
                     raise PlainRun(result) from None
                 failed = str(error)
-        checks = (s for s in every(made.reading.function.body) if isinstance(s, Assert))
-        loc = next(s.loc for s in checks if s.message == failed)
+        body = every(made.reading.function.body)
+        loc = next(s.loc for s in body if getattr(s, "message", "") == failed)
         what = "lengths meet here that are equal in one turn, 1 and another in the next"
         helps = ("write the turns apart, or the shorter array with its full length",)
         raise make_error("SG402", what, loc, helps=helps, function=self.__name__)

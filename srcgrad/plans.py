@@ -59,9 +59,9 @@ def make_plan(
     print, or are run by CPython.
     """
     reading = made.reading
-    if made.options.runner != "numba" or reading.effects or made.options.check_nan:
+    if made.options.runner != "numba" or made.options.check_nan:
         return None
-    if signature.starred:
+    if signature.starred or reading.effects or reading.changed:
         return None
     run = made.code(program.function).dispatcher
     run.disable_compile()  # other types take the long way

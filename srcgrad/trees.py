@@ -99,6 +99,16 @@ def closed(node: Node, like: Any = None) -> Any:
     return record
 
 
+def repeats(value: Any) -> bool:
+    """Tell whether a list, dict or object stands at two places of a value."""
+    todo, held = [value], list[int]()
+    for x in todo:
+        node = opened(x)
+        todo += node.items if node else ()
+        held += [id(x)] * (node is not None and node.kind != "tuple")
+    return len(set(held)) < len(held)
+
+
 def tree_map(function: Callable[[Any], Any], value: Any) -> Any:
     """Return a value of the same structure with `function` applied to its leaves."""
     node = opened(value)

@@ -46,6 +46,7 @@ def body(*lines: str, head: str = "import numpy as np\n\n\n", args: str = "x") -
 
 X = np.arange(1.0, 5.0)
 M = np.arange(1.0, 7.0).reshape(2, 3)
+ROW = [1.0, 2.0]
 WITH_LIST = "import numpy as np\n\ntable = np.ones(3)\n\n\n"
 POWER = """\
 def power(x, n):
@@ -330,6 +331,26 @@ REFUSED: dict[str, Refused] = {
         body("a, b = [x[0]], [x[1]]", "c = a if x[0] > 1.5 else b", "c[0] = 2.0",
              "for v in [x[2], x[3]]:", "    if v > a[0]:", "        break",
              "return c[0] * x[0]"), (X,),
+    ),
+    "SG107_generator_taken_twice": Refused(
+        body("return sum(v * v for v in x)", head="""\
+def sum(items):
+    total = 0.0
+    for v in items:
+        total += v
+    for v in items:
+        total += v
+    return total
+
+
+"""), (X,),
+    ),
+    "SG403_list_passed_twice": Refused(
+        body("y[0] = x * 5.0", "return z[0] * x", args="x, y, z"), (2.0, ROW, ROW)
+    ),
+    "SG403_list_passed_twice_in_a_dict": Refused(
+        body("d['y'].append(x)", "return d['z'][-1] * x", args="x, d"),
+        (2.0, {"y": ROW, "z": ROW}),
     ),
     "SG203_lists_joined": Refused(
         body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)

@@ -277,8 +277,9 @@ class Statements(Storage):
 
     def position(self, stmt: ir.Push) -> Any:
         """Return where in its list an item was put."""
-        pushes = self.regions.family_updates(stmt.base)
-        turn = self.open[-1].number
-        if len(pushes) == len(self.regions.site[stmt].chain) == 1 and turn is not None:
+        regions, turn = self.regions, self.open[-1].number
+        lasts = not regions.chain[regions.memory(stmt.base).first]
+        single = len(regions.family_updates(stmt.base)) == 1 and lasts
+        if single and len(regions.site[stmt].chain) == 1 and turn is not None:
             return turn  # the only push into an empty list, once a turn
-        return self.count("at", stmt.base, self.regions.chain[stmt.base])
+        return self.count("at", stmt.base, regions.chain[stmt.base])

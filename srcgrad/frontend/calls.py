@@ -148,6 +148,11 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
     match node.args:
         case [ast.GeneratorExp()] if callee in (Static(any), Static(all)):
             return comprehension(reader, node.args[0], callee == Static(any))
+        case [ast.GeneratorExp(), *_]:
+            own = getattr(getattr(callee, "value", None), "__module__", "")
+            if own not in ("builtins", "math"):
+                what = "a generator is taken by functions of Python's own only"
+                raise reader.problem("SG107", what, "write a list: [... for ...]")
     depth = len(reader.held)
     args = expressions.elements(reader, node.args)
     reader.held += args
@@ -250,13 +255,11 @@ def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
 def default_things(reader: build.Reader, source: Any) -> Kwargs:
     """Return default values: numbers as they are, what holds several is captured."""
     defaults, own = source.defaults, source.function.__kwdefaults__ or {}
+    places = {n: Place(own if n in own else defaults, n, False) for n in defaults}
+    plain = bool | int | float | str | None
     return {
-        name: captured(
-            reader, Place(own if name in own else defaults, name, False), name
-        )
-        if not isinstance(value, bool | int | float | str | None)
-        else lift(reader, value)
-        for name, value in defaults.items()
+        n: lift(reader, x) if isinstance(x, plain) else captured(reader, places[n], n)
+        for n, x in defaults.items()
     }
 
 

@@ -44,9 +44,9 @@ class Reading:
     `function` has one parameter for each leaf of the arguments and captures. `result`
     is the form of the result over the function's results. `written` are the parameters
     whose arrays the function changes; their final versions are the last results.
-    `lost` says that an argument is a container that was changed, or that its memory was
-    handed on to another name: which buffer it is in the end is not known while
-    compiling. `statics` are the captured values that are compiled in.
+    `changed` says that an argument is a container that was changed, `lost` that or that
+    its memory was handed on to another name: which buffer it is in the end is not known
+    while compiling. `statics` are the captured values that are compiled in.
     """
 
     function: ir.Function
@@ -56,6 +56,7 @@ class Reading:
     written: list[int]
     effects: bool
     results: int
+    changed: bool = False
     lost: bool = False
     statics: list[tuple[Place, Any]] = field(default_factory=list)
 
@@ -107,11 +108,12 @@ class _Entry(Reader):
             self.gone(*gone.args)
         self.give_up_if_refused()
         params, count = list(self.leaves), len(operands)
-        written, lost = [], False
+        written, changed = [], False
         for cell, before in containers.items():
             now = self.state.heap.get(cell)
             listlike = isinstance(now, v.Ref) and now.root.listlike > 0
-            lost |= now is not before and (self.wrote_list or not listlike)
+            changed |= now is not before and (self.wrote_list or not listlike)
+        lost = changed
         for root, param in self.arguments.items():
             final = self.state.ver.get(root)
             lost |= final is None
@@ -130,7 +132,7 @@ class _Entry(Reader):
                 value.type = put_lengths(value.type, known)
         return Reading(
             function, form, self.captures, list(self.leaves.values()), written,
-            self.effects, count, lost, self.statics,
+            self.effects, count, changed, lost, self.statics,
         )  # fmt: skip
 
     def give_up_if_refused(self) -> None:
@@ -221,7 +223,7 @@ def flatten(
         case v.ListCell() if isinstance(heap[thing], tuple):
             kind, parts = "list", dict(enumerate(heap[thing]))
         case v.DictCell() | v.Record():
-            kind = "dict" if isinstance(thing, v.DictCell) else "record"
+            kind = "record" if isinstance(thing, v.Record) else "dict"
             parts = heap[thing]
         case v.Static() | v.Poison():
             return ("static", Known(getattr(thing, "value", None)))

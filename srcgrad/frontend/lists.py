@@ -124,8 +124,7 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
     items = thing.items if isinstance(thing, v.Tuple) else reader.state.heap[thing]
     build = reader.build
     reads = ("__array__", "__iter__", "__len__", "__getitem__")
-    cls = getattr(thing, "cls", None)
-    if any(attributes.defined(reader, cls, name) for name in reads):
+    if any(attributes.defined(reader, getattr(thing, "cls", None), n) for n in reads):
         what = f"a {v.kind_of(thing)} of {thing.cls.__name__} is not read as an array"
         raise reader.problem("SG203", what, "name its fields: `[x.a, x.b]`")
     if isinstance(items, dict):

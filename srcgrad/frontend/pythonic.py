@@ -26,8 +26,7 @@ def _iterable(make: Callable[..., Any], once: bool = True) -> Handler:
     @functools.wraps(make)
     def noted(reader: build.Reader, *parts: Thing) -> Thing:
         left = v.Cell("") if once else None
-        if left is not None:
-            reader.state.heap[left] = ()
+        reader.state.heap.update({left: ()} if left else {})
         return v.Iter(make, parts, left)
 
     return noted

@@ -646,3 +646,17 @@ def augmented_through_objects(x):
     meter[2] *= x
     meter.kept += x[0]
     return (first * x + second).sum() + (meter.kept * x).sum() + meter.writes * x[1]
+
+
+# A list made in each turn has its item at its front, not at the number of the turn.
+@case(lambda rng: (np.array([0.5, 2.0, 0.3, 4.0]) + 0.1 * rng.random(4),))
+def stack_made_in_each_turn(x):
+    s = 0.0
+    for i in range(len(x)):
+        left = [x[i] * 2.0]
+        if x[i] > 1.0:
+            left.pop()
+        if left:
+            s += left[-1] ** 2
+        s += x[0] * len(left)
+    return s
