@@ -260,17 +260,17 @@ class Differentiated:
         written = [raw[k] for k in made.written if isinstance(raw[k], np.ndarray)]
         if reading.effects or not all(x.flags.writeable for x in written):
             self._plain(call.values)  # for what it prints, or raises
+        name, what = made.source.name, ""
+        held = [*call.values.values(), *(c.place.fetch() for c in reading.captures)]
         if clash:
             one, two = (reading.leaves[k] for k in clash[0])
-            name = made.source.name
             what = f"`{one}` and `{two}` may share memory, and `{name}` writes to it"
-            helps = (f"pass a copy: `{two}.copy()`",)
-            raise make_error("SG403", what, helps=helps, function=name)
-        held = [*call.values.values(), *(c.place.fetch() for c in reading.captures)]
-        if reading.changed and repeats(held):
-            name, helps = made.source.name, ("pass a copy as the second",)
+            help = f"pass a copy: `{two}.copy()`"
+        elif reading.changed and repeats(held):
             what = f"a container that `{name}` changes has two names"
-            raise make_error("SG403", what, helps=helps, function=name)
+            help = "pass a copy as the second"
+        if what:
+            raise make_error("SG403", what, helps=(help,), function=name)
         return made.ready(raw)
 
     def _compute(self, kind: str, call: Call) -> Computed:

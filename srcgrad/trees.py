@@ -28,6 +28,7 @@ from srcgrad.errors import make_error
 
 Tree = Any
 
+_PLAIN = int, float, dict, list, tuple
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
                "M": "dates", "m": "time spans"}  # fmt: skip
 
@@ -135,22 +136,20 @@ def spec_of(value: Any, name: str = "") -> Tree:
         return _array_leaf(_name_of(value.dtype), ones, value.flags.c_contiguous)
     if isinstance(value, bool | str):
         return ("static", Known(value))
-    if isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
-            helps = (f"pass `float({name})`",)
-            raise make_error("SG305", f"`{name}` exceeds 64 bits", helps=helps)
-        return ("scalar", "int64", True)
-    if isinstance(value, float):
-        return ("scalar", "float64", True)
     if isinstance(value, complex):
         raise _complex(name)
     node, kind = opened(value), type(value)
     if node is not None:
         return node._replace(items=tuple(spec_of(item, name) for item in node.items))
-    if isinstance(value, dict | list | tuple):
-        plain = next(c for c in kind.__mro__ if c in (dict, list, tuple)).__name__
-        what = f"`{name}` is a {kind.__name__}, which may be no ordinary {plain}"
-        raise make_error("SG305", what, helps=(f"pass `{plain}({name})`",))
+    plain = next((c for c in _PLAIN if isinstance(value, c)), object)
+    if plain in (dict, list, tuple) or _redefines(kind, plain):
+        what = f"`{name}` is a {kind.__name__}, which may be no plain {plain.__name__}"
+        raise make_error("SG305", what, helps=(f"pass `{plain.__name__}({name})`",))
+    if plain is int and not -(2**63) <= value < 2**63:
+        helps = (f"pass `float({name})`",)
+        raise make_error("SG305", f"`{name}` exceeds 64 bits", helps=helps)
+    if plain is not object:
+        return ("scalar", "int64" if plain is int else "float64", True)
     opaque = kind.__hash__ is None and not hasattr(value, "__dict__")
     if opaque and kind.__module__ in sys.stdlib_module_names:
         # It may change, and nothing would tell.
@@ -165,6 +164,13 @@ def _name_of(dtype: Any) -> str:
     return name
 
 
+def _redefines(kind: type, plain: type) -> bool:
+    """Tell whether numbers of a class are computed with in another way."""
+    ways = "__add__ __mul__ __rmul__ __array_ufunc__ __array_function__".split()
+    own = (getattr(kind, w, 0) is not getattr(plain, w, 0) for w in ways)
+    return kind is not plain is not object and any(own)
+
+
 def _check_array(value: Any, name: str) -> None:
     dtype, what = value.dtype, ""
     if dtype.kind == "c":
@@ -174,9 +180,8 @@ def _check_array(value: Any, name: str) -> None:
         help = "pass numbers; what only chooses a way can be a str or bool"
     elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
         what, help = f"has dtype {dtype}", f"pass `{name}.astype(float)`"
-    elif isinstance(value, np.ndarray) and type(value) is not np.ndarray:
-        if isinstance(value, np.ma.MaskedArray | np.matrix):  # np.ma is slow to load
-            what, help = f"is a {type(value).__name__}", f"pass `np.asarray({name})`"
+    elif isinstance(value, np.ndarray) and _redefines(type(value), np.ndarray):
+        what, help = f"is a {type(value).__name__}", f"pass `np.asarray({name})`"
     if what:
         raise make_error("SG305", f"`{name}` {what}", helps=(help,))
 

@@ -191,6 +191,14 @@ REFUSED: dict[str, Refused] = {
     "SG305_list_of_its_own": Refused(
         body("return x * d[0]", args="x, d"), (2.0, type("Mine", (list,), {})([1.0]))
     ),
+    "SG305_float_of_its_own": Refused(
+        body("return x * d", args="x, d"),
+        (2.0, type("Own", (float,), {"__mul__": lambda self, other: 7.0})(1.0)),
+    ),
+    "SG305_array_of_its_own": Refused(
+        body("return x * d[0]", args="x, d"),
+        (2.0, np.ones(2).view(type("Own", (np.ndarray,), {"__array_ufunc__": None}))),
+    ),
     "SG305_float16": Refused(body("return x.sum()"), (np.ones(2, "f2"),)),
     "SG306_option": Refused(body("return x"), options={"fast": True}),
     "SG306_backend": Refused(

@@ -245,8 +245,7 @@ class _Loop:
         if v.is_operand(thing):
             known = st.kinds(self.reader, thing) | self.plan.get(("type", key), set())
             type = join(*known)
-            cast = self.build.cast(thing, type.dtype, type.python)
-            inn = self.slot(key, cast, type)
+            inn = self.slot(key, self.build.cast(thing, type.dtype, type.python), type)
             self.reader.kinds |= {inn: known, self.slots[key].out: known}
             return inn
         if isinstance(thing, v.Ref) and not rebound and ("place", key) in self.plan:

@@ -76,8 +76,7 @@ def _print(reader: build.Reader, *args: Thing, **how: Thing) -> Thing:
 def _type(reader: build.Reader, obj: Thing, /) -> Thing:
     match obj:
         case Const() | Value() if len(kinds(reader, obj)) > 1:
-            what = "the type of this number differs from path to path"
-            raise reader.problem("SG402", what)
+            raise reader.problem("SG402", "the type of this number depends on the path")
         case Const() | Value() if obj.type.python:
             return Static(_PYTHON[obj.type.dtype])
         case Const() | Value():
