@@ -57,7 +57,7 @@ SMALLEST, SCALE, SCALE_BITS = 2.0**-1022, 2.0**54, 54.0
 ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 EXP_LOW, EXP_HIGH, EXP2_LOW, EXP2_HIGH = -746.0, 710.0, -1080.0, 1025.0
 SINH_HIGH, TANH_HIGH, ALIKE, ERF_HIGH = 710.6, 22.0, 40.0, 6.0
-TRIG_HIGH = 2.0**20
+TRIG_HIGH, TANH_NEAR = 2.0**20, 0.625
 ROOT2_MORE = 2.414213562373095  # tan(3 pi / 8)
 
 LN2, LN2_LOW = 0.6931471805599453, 2.3190468138462996e-17
@@ -110,6 +110,13 @@ ARCTAN = (
     -0.0909089632515204, 0.07692075027422567, -0.06663820687509779, 0.05858359059414107,
     -0.05122241024585021, 0.041870827074486916, -0.027443042503271932,
     0.010121749010702855,
+)  # fmt: skip
+# (tanh(r) / r - 1) / z
+TANH = (
+    -0.33333333333332876, 0.1333333333326469, -0.05396825393238387,
+    0.021869487599842433, -0.00886322129298231, 0.0035919913693132194,
+    -0.0014549694887601783, 0.0005863493816210838, -0.00022862719515517513,
+    7.721252630234364e-05, -1.6104386490850714e-05,
 )  # fmt: skip
 # (arctanh(r) / r - 1 - z / 3) / z**2
 ARCTANH = (
@@ -190,18 +197,16 @@ def _quotient(x, x_low, y, y_low):
 
 
 def tanh(x):
-    """Return the hyperbolic tangent: (e**2x - 1) / (e**2x + 1)."""
+    """Return the hyperbolic tangent, beyond 5/8 as 1 - 2 / (e**2x + 1)."""
     y = abs(x)
+    z = y * y
+    near = fma(y * z, polynomial(z, TANH), y)
     y = select(y > TANH_HIGH, TANH_HIGH, y)
-    n, r, low = _logarithm(y + y)
-    low = fma(r * r, polynomial(r, EXP), low)
-    scale = _two_to(n)
-    whole = scale - ONE
-    e = fma(scale, r, whole)
-    low = fma(scale, low, fma(scale, r, whole - e))
-    z = e + low
-    y = z + TWO
-    return math.copysign(_quotient(z, low - (z - e), y, z - (y - TWO)), x)
+    n, r, _ = _logarithm(y + y)
+    first = _two_to(n)
+    e = fma(first, fma(r * r, polynomial(r, EXP), r), first)
+    y = select(y < TANH_NEAR, near, ONE - TWO / (e + ONE))
+    return math.copysign(y, x)
 
 
 def _hyperbolic(x):
