@@ -107,9 +107,13 @@ class Builder:
         if not self.trusting:
             test = self.op("eq", self.length(a), self.length(b))
             self.emit(ir.Assert(test, error, what, self.loc))
+        # Less than zero stands for zero: only of a length that may not be does equality
+        # tell anything of what it is made of.
+        plain = [all(x >= 0 for x in (d.const, *(f for _, f in d.terms))) for d in (a, b)]
+        certain = all(plain) or (a.known or 0) > 0 or (b.known or 0) > 0
         # The newest value is written by older ones: the backward sweep must not put a
         # length of its own where one of the forward sweep stood.
-        for atom, factor in reversed((a - b).terms):
+        for atom, factor in reversed((a - b).terms if certain else ()):
             if abs(factor) == 1:
                 rest = (a - b).put({atom: Dim(0)})
                 self.equal[atom] = rest.scaled(-factor)
@@ -296,9 +300,12 @@ class Builder:
 
     def place(self, type: Type, path: Path) -> Type:
         """Return the type of the part of an array that a path names."""
-        if isinstance(type, ListOf):
+        if isinstance(type, ListOf) and not isinstance(path[0], ir.Through):
             return self.place(type.item, path[1:])
         for step in path:
+            if isinstance(step, ir.Through):
+                type = step.view.type
+                continue
             assert isinstance(type, Array)
             if isinstance(step, ir.Permute):
                 axes = tuple(range(type.rank))

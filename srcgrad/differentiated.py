@@ -466,7 +466,7 @@ class Differentiated:
         kind = "value" if stage == "forward" else "grad"
         function = self.program(kind, made, call).function
         if stage == "kernel":
-            return kernel_text(made.final(function), **made.options.flags)
+            return kernel_text(made.kernel(function), **made.options.flags)
         return print_function(function) if stage == "ir" else made.text(function).text
 
     def compile(self, *args: Any, **kwargs: Any) -> Differentiated:

@@ -16,7 +16,7 @@
              | Assert(cond, exception, message)        raise it unless cond holds
     Carry    = init, inn, yld, out                     a value handed from turn to turn
     Merge    = out, then, orelse                       a value of the arm that was run
-    Step     = Index(items) | Permute(axes) | Reshape(shape)
+    Step     = Index(items) | Permute(axes) | Reshape(shape) | Through(view)
     Item     = Operand | Slice(start?, stop?, step?) | None
 
 Arrays are values with versions. A version has one owner: it is consumed by Write,
@@ -97,9 +97,13 @@ Item = Operand | Slice | None
 
 
 class Index(Node, eq=True):
-    """Subscript with one item for each axis, and None for each new axis."""
+    """Subscript with one item for each axis, and None for each new axis.
+
+    What is `sure` is inside the array, and counts from the beginning.
+    """
 
     items: tuple[Item, ...]
+    sure: bool = False
 
 
 class Permute(Node, eq=True):
@@ -114,7 +118,13 @@ class Reshape(Node, eq=True):
     shape: tuple[Operand, ...]
 
 
-Step = Index | Permute | Reshape
+class Through(Node, eq=True):
+    """A view or an item of the base that was made before: what follows is its part."""
+
+    view: Operand
+
+
+Step = Index | Permute | Reshape | Through
 Path = tuple[Step, ...]
 
 

@@ -27,7 +27,7 @@ from srcgrad.frontend.build import NeedStatic
 from srcgrad.frontend.entry import Capture, Reading, read
 from srcgrad.ir import Function
 from srcgrad.options import Options
-from srcgrad.passes import FINAL, drop_entry_checks, run_passes
+from srcgrad.passes import FINAL, KERNEL, drop_entry_checks, run_passes
 from srcgrad.results import fit, ready
 from srcgrad.source import FunctionSource, location
 from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
@@ -229,12 +229,17 @@ class Specialisation:
         return run_passes(function, FINAL)
 
     @once
+    def kernel(self, function: Function) -> Function:
+        """Return a function as loops over elements."""
+        return run_passes(function, KERNEL)
+
+    @once
     def code(self, function: Function) -> Any:
         """Return a function of the IR as something to call."""
         if self.options.runner != "numba":
             return plain.load(self.text(function), self.options.cache)
         flags = self.options.flags
-        return numba.load(self.final(function), self.options.cache, **flags)
+        return numba.load(self.kernel(function), self.options.cache, **flags)
 
     def compile(self, program: Program, raw: Sequence[Any]) -> None:
         """Make the code of a program for numbers and arrays of these types."""

@@ -138,9 +138,11 @@ class _Checker:
         for stmt in block.stmts:
             self.at = stmt
             row = ROWS[stmt.row] if isinstance(stmt, ir.Op) else None
+            path = getattr(stmt, "path", ())
+            through = [s.view for s in path if isinstance(s, ir.Through)]
             for k, x in enumerate(operands(stmt)):
-                self.read(x, shape=row is not None and row.param(k) in row.shape_only
-                          and x.type.rank > 0)  # fmt: skip
+                shape = row is not None and row.param(k) in row.shape_only
+                self.read(x, shape=(shape and x.type.rank > 0) or x in through)
             for holds, message in _rules(stmt):
                 self.require(holds, message)
             match stmt:

@@ -169,9 +169,8 @@ def mapped(part: Any, other: Callable[[Operand], Any]) -> Any:
         return other(part)
     if isinstance(part, tuple):
         return tuple(mapped(x, other) for x in part)
-    names = _FIELDS.get(type(part), ())
-    new = [mapped(getattr(part, n), other) for n in names]
-    return type(part)(*new) if new else part
+    new = {n: mapped(getattr(part, n), other) for n in _FIELDS.get(type(part), ())}
+    return replace(part, **new) if new else part
 
 
 def substitute(node: Node, names: Names) -> Node:

@@ -24,6 +24,7 @@ from srcgrad.emit.python import emit_python
 from srcgrad.emit.writer import Line
 from srcgrad.ir import NOWHERE, Function
 from srcgrad.runtime import readable
+from srcgrad.passes import KERNEL, run_passes
 from srcgrad.specialise import Specialisation
 from tests.cases import CASES, Case
 
@@ -76,7 +77,7 @@ def as_readable(function: Function) -> Callable[..., Any]:
 
 
 def as_plain(function: Function) -> Callable[..., Any]:
-    lines = emit_kernel(function)
+    lines = emit_kernel(run_passes(function, KERNEL))
     names = {n: plain_runtime(n) for n in used_runtime(lines)}
     names["math"] = Lenient()
     return function_of(text_of(lines), f"{function.name}_kernel", names)
@@ -85,7 +86,7 @@ def as_plain(function: Function) -> Callable[..., Any]:
 def as_compiled(function: Function) -> Callable[..., Any]:
     from numba import njit
 
-    lines = emit_kernel(function)
+    lines = emit_kernel(run_passes(function, KERNEL))
     space = runtime.compiled()
     names = {n: getattr(space, n.removeprefix("rt_")) for n in used_runtime(lines)}
     made = function_of(text_of(lines), f"{function.name}_kernel", names)
@@ -293,7 +294,7 @@ def sliced_twice(x: Any, k: int) -> Any:
 def test_what_is_known_of_a_slice_ends_with_its_bound() -> None:
     case = Case("sliced_twice", sliced_twice, lambda rng: (rng.normal(size=8), 6))
     made, _, _ = special(case)
-    text = text_of(emit_kernel(made.final(made.primal)))
+    text = text_of(emit_kernel(made.kernel(made.primal)))
     assert text.count("min(k, x.shape[0])") > 1
     assert text.count("raise IndexError") == 2
 
@@ -335,7 +336,7 @@ def counted(a: Any, n: int) -> Any:
 def test_lengths_and_counts_are_not_checked() -> None:
     case = Case("counted", counted, lambda rng: (rng.normal(size=3), 2))
     made, _, names = special(case)
-    text = text_of(emit_kernel(made.final(made.adjoint(names, made.seeds))))
+    text = text_of(emit_kernel(made.kernel(made.adjoint(names, made.seeds))))
     assert not used_runtime([(text, NOWHERE)]) & {
         "rt_add",
         "rt_subtract",
@@ -370,7 +371,7 @@ def main(arguments: list[str]) -> None:
         if names:
             for function, _ in functions(*special(case)):
                 print(text_of(emit_python(function)))
-                print(text_of(emit_kernel(function)))
+                print(text_of(emit_kernel(run_passes(function, KERNEL))))
         found = list(problems(case, numba))
         counts["wrong" if found else "right"] += 1
         for where, message in found:

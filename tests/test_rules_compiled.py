@@ -15,7 +15,7 @@ from srcgrad.adjoint.reverse import differentiate
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.ir import Function, Operand, Value
 from srcgrad.ops import ROWS
-from srcgrad.passes import FINAL, run_passes
+from srcgrad.passes import KERNEL, run_passes
 from tests.maker import Maker, Program, copies, floats, make
 from tests.rule_samples import Sample, samples
 from tests.test_rules import compiled, directions, moving, told
@@ -55,7 +55,7 @@ def as_compiled(f: Function) -> Any:
     """Return the kernel of a function, compiled."""
     from numba import njit
 
-    lines = emit_kernel(run_passes(f, FINAL))
+    lines = emit_kernel(run_passes(f, KERNEL))
     space: dict[str, Any] = {"np": np, "math": __import__("math")}
     for name in used_runtime(lines):
         space[name] = getattr(runtime.compiled(), name.removeprefix("rt_"))

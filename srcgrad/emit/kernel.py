@@ -18,14 +18,16 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Regions
-from srcgrad.emit.kernel_bounds import Bounds
-from srcgrad.emit.kernel_places import Places
-from srcgrad.emit.kernel_scalars import is_sum
+from srcgrad.analyses.bounds import Bounds
+from srcgrad.builder import const
+from srcgrad.emit.kernel_scalars import Scalars, is_sum, total
 from srcgrad.emit.names import name_values
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import ATOM
+from srcgrad.emit.spelling import ATOM, Text, path_text
 from srcgrad.emit.writer import Line
-from srcgrad.types import Array, ListOf
+from srcgrad.ir import Operand, Value
+from srcgrad.ops.table import ROWS
+from srcgrad.types import Dim, ListOf
 from srcgrad.walk import every, outs
 
 
@@ -49,7 +51,7 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     with writer.inside():
         writer.block(function.body.stmts)
         writer.begin(ir.NOWHERE)
-        results = [writer.result(r) for r in function.results]
+        results = [writer.show(r).text for r in function.results]
         # Numba does not take a tuple display of more than thirty expressions.
         parts = [results[k : k + 30] for k in range(0, len(results), 30)] or [[]]
         shown = [f"({', '.join(p)}{',' * (len(p) == 1)})" for p in parts]
@@ -80,34 +82,33 @@ def used_runtime(lines: Iterable[Line]) -> set[str]:
     return {name for text, _ in lines for name in called.findall(text)}
 
 
-class _Kernel(Places):
-    def result(self, x: ir.Operand) -> str:
-        """Return a result as text: a number, or an array that is no view."""
-        if ir.owned(x.type) and (x in self.nest.folded or x not in self.regions.buffer):
-            return self.compute(x, self.regions.function.body.stmts[-1])
-        return self.show(x).text
+class _Kernel(Scalars):
+    """The statements of a kernel, which works on elements and calls."""
 
     def write(self, s: ir.Stmt) -> None:
         match s:
-            case ir.Op() | ir.View() if len(outs(s)) == 1 and outs(s)[0].type.rank > 0:
-                self.fresh_array(s, outs(s)[0])
+            case ir.Op(row="extents"):
+                pass  # it is written where it is used
             case ir.Op():
                 names = ", ".join(self.naming[o] for o in s.outs)
                 text = self.operation(s) if len(s.outs) == 1 else self.call(s)
                 self.line(f"{names} = {text.text}")
-            case ir.Read():
+            case ir.Read() | ir.View():
                 text = self.element(s.base, s.path, s)
                 self.line(f"{self.naming[s.out]} = {text.text}")
             case ir.Write() | ir.Accumulate():
-                self.store(s, "+=" if isinstance(s, ir.Accumulate) else "=")
+                place = self.element(s.base, s.path, s).text
+                sign = "+=" if isinstance(s, ir.Accumulate) else "="
+                text = self.shown_as(s.value, s.base.type.dtype)
+                self.line(f"{place} {sign} {text.text}")
             case ir.Take():
-                self.take(s)
+                dtype = s.base.type.dtype
+                zero = const(0.0 if dtype.startswith("float") else 0)
+                place = self.element(s.base, s.path, s).text
+                self.line(f"{self.naming[s.value]} = {place}")
+                self.line(f"{place} = {self.shown_as(zero, dtype).text}")
             case ir.Push():
-                assert isinstance(s.base.type, ListOf)
-                if s.base.type.item.rank:
-                    item = self.compute(s.value, s)
-                else:
-                    item = self.shown_as(s.value, s.base.type.dtype).text
+                item = self.shown_as(s.value, s.base.type.dtype).text
                 self.line(f"{self.naming[s.base]}.append({item})")
             case ir.Assert():
                 name = s.exception if hasattr(builtins, s.exception) else "ValueError"
@@ -117,40 +118,44 @@ class _Kernel(Places):
                     name = f"{name}({s.message!r})"
                 self.refuse(name, f"not {self.show(s.cond).at(ATOM)}")
 
-    def fresh_array(self, s: ir.Op | ir.View, out: ir.Value) -> None:
-        """Write `name = tree`, or the name of a part, for an array."""
-        name = self.naming[out]
-        self.nest.folded[out] = s  # so that it is written like any other tree
-        if isinstance(s, ir.View) and not ir.gathers(s.path):
-            spot = self.spot(out, (), s)
-            self.line(f"{name} = {spot.name if spot.whole else self.view(out, ())}")
-        else:
-            self.compute(out, s, name)
-        del self.nest.folded[out]
+    def element(self, base: Value, path: ir.Path, at: ir.Stmt) -> Text:
+        # Numba's lists check their subscripts themselves; views were checked before.
+        step, name = path[-1], Text(self.naming[base])
+        listed = isinstance(base.type, ListOf)
+        if isinstance(at, ir.View) or (listed and len(path) == 1):
+            return path_text(name.text, path, self.show)
+        assert isinstance(step, ir.Index)
+        if len(path) > 1:
+            name = path_text(name.text, path[:-1], self.show)
+        items = []
+        for axis, item in enumerate(step.items):
+            assert isinstance(item, Operand)
+            form = self.form(item)
+            if not step.sure:
+                form = self.subscript(item, self.extent(base, axis), at)
+            items.append(total(form))
+        return Text(f"{name.text}[{', '.join(items)}]")
 
-    def store(self, s: ir.Write | ir.Accumulate, sign: str) -> None:
-        """Write a statement that changes a part of an array."""
-        value: Any = s.value
-        if not isinstance(self.scratch.place(s.base.type, s.path), Array):
-            text = self.shown_as(value, s.base.type.dtype).text
-            self.line(f"{self.element(s.base, s.path, s).text} {sign} {text}")
-            return
-        if self.overlaps(value, s.base, s.path):
-            name, value = self.compute(value, s), ir.Value("z", value.type)
-            spots = {value: self.all_of(name, value.type)}
-        else:
-            spots = self.leaves(value, s)
-        target = self.spot(s.base, s.path, s)
-        with self.nest_over(target, spots) as index:
-            text = self.shown_as(value, target.dtype).text
-            self.line(f"{target.element(index)} {sign} {text}")
+    def extent(self, base: Value, axis: int) -> Dim:
+        """Return the length of an axis."""
+        dim = base.type.dims[axis]
+        text = f"{self.naming[base]}.shape[{axis}]"
+        return dim if dim.known is not None else self.named(text, base, dim)
 
-    def take(self, s: ir.Take) -> None:
-        """Write `value = x[path]; x[path] = 0`."""
-        name = self.naming[s.value]
-        if ir.owned(s.value.type):
-            self.copy(self.spot(s.base, s.path, s), name, clear=True)
-            return
-        place = self.element(s.base, s.path, s).text
-        self.line(f"{name} = {place}")
-        self.line(f"{place} = {self.zero(s.value.type.dtype)}")
+    def call(self, op: ir.Op) -> Text:
+        row = ROWS[op.row]
+        if op.row == "subscript":
+            k, n = op.args
+            return self.from_beginning(k, self.form(n), op)
+        if row.kernel is None:
+            raise NotImplementedError(f"{row.name} has no kernel")
+        names = []
+        for k, arg in enumerate(op.args):
+            made = self.regions.definition.get(arg)
+            if isinstance(made, ir.Op) and made.row == "extents":
+                names.append(self.call(made).text)
+            elif row.param(k) in row.shape_only and arg.type.rank > 0:
+                names.append(f"{self.show(arg).text}.shape")
+            else:
+                names.append(self.hoist(self.show(arg)).text)
+        return Text(row.kernel(names, [a.type for a in op.args], op.attrs))

@@ -20,10 +20,10 @@ from itertools import compress
 from typing import Any
 
 from srcgrad.builder import const
-from srcgrad.emit.kernel_bounds import Bounds
+from srcgrad.analyses.bounds import Bounds
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import COMPARE, SUM, TERM, UNARY, Text, fill, number
+from srcgrad.emit.spelling import COMPARE, SUM, TERM, TERNARY, UNARY, Text, fill, number
 from srcgrad.emit.writer import Writer
 from srcgrad.errors import Location
 from srcgrad.ir import Const, For, Op, Operand, Path, Stmt, Value, owned
@@ -272,12 +272,20 @@ class Scalars(Writer):
 
     # subscripts
 
-    def subscript(self, item: Operand, extent: Dim, at: Stmt, bare: bool) -> Dim:
+    def from_beginning(self, item: Operand, length: Dim, at: Stmt) -> Text:
+        """Return a subscript that counts from the beginning."""
+        k = self.subscript(item, length, at)
+        if isinstance(item, Const) or self.sure(k, at):
+            return Text(total(k), SUM)
+        name = self.hoist(Text(total(k), SUM), "k").text
+        return Text(f"{name} + {total(length)} if {name} < 0 else {name}", TERNARY)
+
+    def subscript(self, item: Operand, extent: Dim, at: Stmt) -> Dim:
         """Return a subscript; raise before the statement if it may be outside."""
         form = self.form(item)
         low, high = form + extent, extent - form - ONE
-        inside = bare or self.sure(form, at) or self.sure(low, at)
-        needed = (not inside, not (bare or self.sure(high, at)))
+        inside = self.sure(form, at) or self.sure(low, at)
+        needed = (not inside, not self.sure(high, at))
         if any(needed):
             if not self.before_loops(form, extent, at, needed):
                 form = self.simple(form, "k")

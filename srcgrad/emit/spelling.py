@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from srcgrad.ir import Index, Item, Operand, Path, Permute, Slice
+from srcgrad.ir import Index, Item, Operand, Path, Permute, Slice, Through
 from srcgrad.ops.table import Row, dtype_text
 from srcgrad.types import Type
 
@@ -112,6 +112,8 @@ def path_text(text: str, path: Path, show: Show) -> Text:
     for step in path:
         if isinstance(step, Index):
             text += f"[{', '.join(_item(i, show) for i in step.items)}]"
+        elif isinstance(step, Through):
+            text = show(step.view).text
         elif not isinstance(step, Permute):
             text += f".reshape({', '.join(show(s).text for s in step.shape)})"
         elif step.axes == tuple(reversed(range(len(step.axes)))):

@@ -222,3 +222,13 @@ constant("dim(x, axis=0)", _length, shape_only=frozenset({"x"}), cost=0,
          kernel=lambda n, t, a: f"{n[0]}[{a.get('axis', 0)}]")  # fmt: skip
 constant("slice_length(n, *parts, given=(False, False, False))", _length,
          spell=_slice_text, kernel=_slice_kernel, bits=length_bits)  # fmt: skip
+
+
+# what `passes/lower.py` writes: a subscript that is checked and counts from the
+# beginning, the first index of a slice, an array of which only the shape is read
+
+constant("subscript(k, n)", _length, spell="range({n})[{k}]", cost=0, bits=length_bits)
+constant("limit(k, n)", _length, spell="slice({k}, None).indices({n})[0]", cost=0,
+         kernel=lambda n, t, a: f"rt_limit({n[0]}, {n[1]})", bits=length_bits)  # fmt: skip
+constant("extents(*shape)", _filled, spell="np.empty({shape})",
+         kernel=lambda n, t, a: n[0] if len(n) == 1 else tuple_text(n))  # fmt: skip

@@ -91,6 +91,8 @@ class Bounds:
             return [own]
         if not isinstance(made, Op) or made.out.type.dtype != "int64":
             return []
+        if made.row == "subscript":
+            return [own, self.linear(made.args[1]) - own - _ONE]
         if ROWS[made.row].bits is length_bits:
             return [own]
         if made.row in ("max2", "min2"):
@@ -147,7 +149,7 @@ class Bounds:
     def overflows(self, op: Op) -> bool:
         """Tell whether an operation on Python ints may leave 64 bits."""
         python = op.out.type.python and op.out.type.dtype == "int64"
-        return python and self._result(op) >= ANY_BITS
+        return python and not op.attrs.get("sure") and self._result(op) >= ANY_BITS
 
     def bits(self, x: Operand) -> float:
         """Return the bits that the absolute value of a number can take."""

@@ -1,0 +1,250 @@
+"""Join loops that run over the same range, and hand on numbers instead of arrays.
+
+Two loops of one block become one if they turn equally often, one can be moved to the
+other past what stands between them, and memory that either changes is only touched by
+both at subscripts of which one is the loop variable plus the same number: then no turn
+of one needs anything of another turn of the other. Loops inside the joined loop are
+joined in turn. A number that a turn stores and reads again is handed on as it is, so
+an array that nothing else reads is never made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from srcgrad import ir
+from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.ir import Block, Carry, For, Function, Operand, Stmt, Value, owned
+from srcgrad.types import Dim
+from srcgrad.walk import consumed, every, free_values, operands, outs, rewrite
+
+# The subscripts of what is read or changed in a piece of memory: None is anywhere.
+Access = tuple[Buffer, bool, tuple[Dim, ...] | None]
+
+
+def fuse(function: Function) -> Function:
+    """Return the function with loops joined that run over the same range.
+
+    >>> from srcgrad.builder import Builder
+    >>> from srcgrad.passes.dead_code import remove_dead_code
+    >>> from srcgrad.passes.lower import lower
+    >>> from srcgrad.text import print_function
+    >>> from srcgrad.types import Array
+    >>> x, build = Value("x", Array("float64", (Dim(3),))), Builder()
+    >>> y = build.op("sin", build.op("mul", x, 2.0), name="y")
+    >>> before = lower(Function("f", (x,), build.close(), (y,)))
+    >>> print(print_function(remove_dead_code(fuse(before))), end="")
+    function f(x.0: float64[3])
+      y.0: float64[3] = empty(3)
+      for i.0 in 0, 3, 1
+        carry y.1: float64[3] = y.0
+        t.0: float64 = x.0[i.0]
+        t.1: float64 = mul(t.0, 2.0)
+        t.2: float64 = sin(t.1)
+        y.2: float64[3] = write y.1[i.0], t.2
+        yield y.2
+        out y.3: float64[3]
+      return y.3
+    """
+    joining = _Joining(function)
+    joined = replace(function, body=joining.block(function.body))
+    return rewrite(joined, {x: joining.given(x) for x in joining.names})
+
+
+class _Joining:
+    """The loops of a function, and the memory they touch."""
+
+    def __init__(self, function: Function) -> None:
+        self.regions = Regions(function)
+        self.same: dict[Value, Value] = {}  # the variable that a loop has now
+        self.touched: dict[Stmt, list[Access]] = {}
+        self.names: dict[Any, Operand] = {}  # what stands for a number read again
+
+    def given(self, x: Operand) -> Operand:
+        """Return what stands for a number."""
+        while x in self.names:
+            x = self.names[x]
+        return x
+
+    def block(self, block: Block) -> Block:
+        """Return a block with its loops joined, and those inside them."""
+        stmts: list[Stmt] = []
+        for stmt in block.stmts:
+            if isinstance(stmt, For) and _is_plain(stmt):
+                stmts = self.joined(stmts, stmt)
+            else:
+                stmts.append(stmt)
+        inner = (rewrite(s, block=self.block) for s in stmts)
+        return Block((*self.forwarded(inner),))
+
+    def joined(self, stmts: list[Stmt], loop: For) -> list[Stmt]:
+        """Return statements with one more loop, joined with an earlier one if it can."""
+        for k in range(len(stmts) - 1, -1, -1):
+            first = stmts[k]
+            if not isinstance(first, For) or not _is_plain(first):
+                continue
+            if not self.alike(first, loop) or not self.may_join(first, loop):
+                continue
+            between = stmts[k + 1 :]
+            if self.may_sink(first, between):
+                return [*stmts[:k], *between, self.one(first, loop)]
+            if self.may_rise(loop, between):
+                return [*stmts[:k], self.one(first, loop), *between]
+        return [*stmts, loop]
+
+    def alike(self, a: For, b: For) -> bool:
+        """Tell whether two loops run over the same range."""
+        linear = self.regions.linear
+        return all(
+            x == y or linear(x) == linear(y)
+            for x, y in ((a.start, b.start), (a.stop, b.stop), (a.step, b.step))
+        )
+
+    def family(self, x: Value) -> Buffer | None:
+        """Return the memory that an array, a view, or an item of a list is in."""
+        made = self.regions.definition.get(x)
+        while isinstance(made, ir.View | ir.Read) and not ir.gathers(made.path):
+            x = made.base
+            made = self.regions.definition.get(x)
+        return self.regions.buffer[x].family() if x in self.regions.buffer else None
+
+    def touches(self, stmt: Stmt) -> list[Access]:
+        """Return what a statement reads and changes, inner statements included."""
+        if stmt in self.touched:
+            return self.touched[stmt]
+        found: list[Access] = []
+        for s in every(Block((stmt,))):
+            if isinstance(s, ir.Read | ir.Write | ir.Accumulate | ir.Take):
+                found.append(self.access(s))
+                read: Sequence[Any] = ()
+            elif isinstance(s, ir.For | ir.While | ir.If):
+                read = ()
+            else:
+                read = operands(s)
+            for x in read:
+                family = self.family(x) if owned(x.type) else None
+                if family is not None:
+                    found.append((family, x in consumed(s), None))
+        self.touched[stmt] = found
+        return found
+
+    def access(self, s: Any) -> Access:
+        """Return what one read or update of an element touches."""
+        family, path = self.family(s.base), s.path
+        assert family is not None
+        made = self.regions.definition.get(s.base)
+        whole = not isinstance(made, ir.View | ir.Read) and len(path) == 1
+        items = path[0].items if whole and isinstance(path[0], ir.Index) else ()
+        numbers = all(isinstance(i, Operand) and not i.type.rank for i in items)
+        place = tuple(map(self.linear, items)) if items and numbers else None
+        return family, not isinstance(s, ir.Read), place
+
+    def linear(self, x: Any) -> Dim:
+        """Return a subscript as a sum, with the loop variables that there are now."""
+        form = self.regions.linear(x)
+        names = {a: Dim.of(self.now(a)) for a, _ in form.terms if a in self.same}
+        return form.put(names)
+
+    def now(self, var: Value) -> Value:
+        """Return the variable of a loop after it was joined."""
+        while var in self.same:
+            var = self.same[var]
+        return var
+
+    def may_join(self, first: For, second: For) -> bool:
+        """Tell whether turns of two loops touch the same elements, or none changes."""
+        one, other = self.touches(first), self.touches(second)
+        changed = {f for f, w, _ in (*one, *other) if w}
+        shared = {f for f, _, _ in one} & {f for f, _, _ in other} & changed
+        given = {self.now(second.var): Dim.of(self.now(first.var))}
+        var = self.now(first.var)
+        for family in shared:
+            places = [p for f, _, p in one if f is family]
+            places += [
+                p and tuple(d.put(given) for d in p) for f, _, p in other if f is family
+            ]
+            if any(p is None for p in places):
+                return False
+            rank = min(len(p or ()) for p in places)
+            columns = [{p[k] for p in places if p} for k in range(rank)]
+            if not any(
+                len(column) == 1 and next(iter(column)).factor(var) == 1
+                for column in columns
+            ):
+                return False
+        # What one adds up the other must not need.
+        made = {c.out for c in first.carries if not owned(c.out.type)}
+        return not made & {*free_values([second])}
+
+    def may_sink(self, first: For, between: Sequence[Stmt]) -> bool:
+        """Tell whether a loop can be moved behind what follows it."""
+        mine = {f for f, _, _ in self.touches(first)}
+        made, read = {*outs(first)}, free_values(between)
+        if made & {*read}:
+            return False
+        return not any(
+            f in mine and changes for s in between for f, changes, _ in self.touches(s)
+        )
+
+    def may_rise(self, loop: For, between: Sequence[Stmt]) -> bool:
+        """Tell whether a loop can be moved before what stands in front of it."""
+        mine = self.touches(loop)
+        read = free_values([loop])
+        for s in between:
+            if any(isinstance(x, ir.Assert) for x in every(Block((s,)))):
+                return False  # it may be what keeps the loop inside its arrays
+            if any(v in read for v in outs(s)):
+                return False
+            for family, changes, _ in self.touches(s):
+                if any(f is family and (changes or mine_too) for f, mine_too, _ in mine):
+                    return False
+        return True
+
+    def one(self, first: For, second: For) -> For:
+        """Return the loop that does what two did, turn by turn."""
+        made = {c.out: c for c in first.carries}
+        names: dict[Any, Operand] = {second.var: first.var}
+        before: dict[Any, Operand] = {}
+        carries = list(first.carries)
+        for c in second.carries:
+            mine = made.get(c.init)
+            if mine is None:
+                carries.append(c)
+                if owned(c.inn.type):
+                    before[c.init] = c.inn
+            else:
+                names[c.inn] = mine.yld
+                carries[carries.index(mine)] = Carry(mine.init, mine.inn, c.yld, c.out)
+        names |= {c.out: c.yld for c in first.carries}
+        self.same[second.var] = first.var
+        # A version that the second loop changes is read in the turn's own state.
+        before = {x: v for x, v in before.items() if x not in made}
+        head = [rewrite(s, before) for s in first.body.stmts]
+        tail = [rewrite(s, names) for s in second.body.stmts]
+        carries = [
+            replace(c, init=c.init, yld=names.get(c.yld, c.yld)) for c in carries
+        ]
+        joined = replace(first, carries=(*carries,), body=Block((*head, *tail)))
+        return joined
+
+    def forwarded(self, stmts: Iterable[Stmt]) -> Iterator[Stmt]:
+        """Yield statements but the reads of what has just been stored there."""
+        written: dict[Any, ir.Write] = {}
+        for stmt in stmts:
+            if isinstance(stmt, ir.Read) and stmt.base in written:
+                last = written[stmt.base]
+                place = self.access(stmt)[2]
+                same = last.value.type.dtype == stmt.out.type.dtype
+                if same and place is not None and place == self.access(last)[2]:
+                    self.names[stmt.out] = last.value
+                    continue
+            if isinstance(stmt, ir.Write):
+                written[stmt.out] = stmt
+            yield stmt
+
+
+def _is_plain(loop: For) -> bool:
+    """Tell whether a loop turns a number of times that is known before it."""
+    return loop.exit is None and loop.trips is None
