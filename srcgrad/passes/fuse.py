@@ -90,8 +90,9 @@ class _Joining:
             between = stmts[k + 1 :]
             if self.may_sink(first, between):
                 return [*stmts[:k], *between, self.one(first, loop)]
-            if self.may_rise(loop, between):
-                return [*stmts[:k], self.one(first, loop), *between]
+            early, late = self.sorted(first, between)
+            if self.may_rise(loop, late):
+                return [*stmts[:k], *early, self.one(first, loop), *late]
         return [*stmts, loop]
 
     def alike(self, a: For, b: For) -> bool:
@@ -187,6 +188,24 @@ class _Joining:
         return not any(
             f in mine and changes for s in between for f, changes, _ in self.touches(s)
         )
+
+    def sorted(
+        self, first: For, between: Sequence[Stmt]
+    ) -> tuple[list[Stmt], list[Stmt]]:
+        """Return what may stand before a loop as well as behind it, and the rest.
+
+        That is what depends on numbers alone; of checks the earlier are the better.
+        """
+        early, late, made = list[Stmt](), list[Stmt](), {*outs(first)}
+        for s in between:
+            read = operands(s)
+            numbers = not any(owned(x.type) for x in read)
+            if isinstance(s, ir.Op | ir.Assert) and numbers and not made & {*read}:
+                early.append(s)
+            else:
+                late.append(s)
+                made |= {*outs(s)}
+        return early, late
 
     def may_rise(self, loop: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved before what stands in front of it."""

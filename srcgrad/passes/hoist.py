@@ -1,0 +1,130 @@
+"""Make arrays, and integers that no turn changes, before the loop and not in each turn.
+
+An array that a turn makes anew and that does not outlive the turn is made once: the
+loop carries it from turn to turn, and every turn overwrites it. Fresh memory costs more
+than the arithmetic on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from srcgrad import ir, walk
+from srcgrad.analyses.bounds import Bounds
+from srcgrad.analyses.regions import Regions
+from srcgrad.ir import Block, Carry, Function, Op, Stmt, Value
+from srcgrad.ops import ROWS
+from srcgrad.types import Array
+from srcgrad.walk import consumed, handed, inner_outs, operands, outs, rewrite
+
+# Rows of integers that cost little and raise nothing.
+_NUMBERS = {"add", "sub", "mul", "neg", "max2", "min2", "slice_length", "range_length"}
+
+
+def hoist(function: Function) -> Function:
+    """Return the function with arrays of one turn, and integers, made before loops.
+
+    >>> from srcgrad.builder import INT, Builder, const
+    >>> from srcgrad.passes.dead_code import remove_dead_code
+    >>> from srcgrad.text import print_function
+    >>> n, i, build = Value("n", INT), Value("i", INT), Builder()
+    >>> with build.block() as body:
+    ...     z = build.op("empty", n, name="z")
+    ...     last = build.write(z, (ir.Index((const(0),)),), const(1.0))
+    >>> loop = ir.For(i, const(0), n, const(1), (), Block((*body,)))
+    >>> before = Function("f", (n,), Block((loop,)), (n,))
+    >>> print(print_function(hoist(before)), end="")
+    function f(n.0: py int64)
+      z.0: float64[n] = empty(n.0)
+      for i.0 in 0, n.0, 1
+        carry z.1: float64[n] = z.0
+        z.2: float64[n] = write z.1[0], 1.0
+        yield z.2
+        out z.3: float64[n]
+      return n.0
+    """
+    regions = Regions(function)
+    return replace(function, body=_Hoisting(regions).block(function.body))
+
+
+class _Hoisting:
+    """The loops of a function, from the inside out."""
+
+    def __init__(self, regions: Regions) -> None:
+        self.bounds = Bounds(regions)
+
+    def block(self, block: Block) -> Block:
+        """Return a block with the arrays of loops before them."""
+        stmts: list[Stmt] = []
+        for stmt in block.stmts:
+            stmt = rewrite(stmt, block=self.block)
+            if isinstance(stmt, ir.Loop):
+                stmts += self.taken_out(stmt)
+            stmts.append(stmt if not isinstance(stmt, ir.Loop) else stmts.pop())
+        return Block((*stmts,))
+
+    def taken_out(self, loop: ir.Loop) -> list[Stmt]:
+        """Return what is made before a loop, and the loop."""
+        inside: set[Any] = {*inner_outs(loop)}
+        inside |= {v for s in loop.body.stmts for v in outs(s)}
+        before: list[Stmt] = []
+        body: list[Stmt] = []
+        made: list[Op] = []
+        for s in loop.body.stmts:
+            settled = isinstance(s, Op) and not inside & {*operands(s)}
+            if settled and isinstance(s, Op) and s.row == "empty":
+                made.append(s)
+                body.append(s)
+            elif settled and isinstance(s, Op) and self.is_number(s):
+                before.append(s)
+                inside -= {*s.outs}
+            else:
+                body.append(s)
+        last = self.last_versions(loop, body, made)
+        carries, names = [*loop.carries], dict[Any, ir.Operand]()
+        for op in made:
+            if op.out not in last:
+                continue
+            own = op.out
+            first = Value(own.name, own.type, own.hint)
+            inn, end = (Value(own.name, own.type, own.hint) for _ in range(2))
+            before.append(replace(op, outs=(first,)))
+            body.remove(op)
+            names[own] = inn
+            yld = inn if last[own] is own else last[own]
+            carries.append(Carry(first, inn, yld, end))
+        new = tuple(rewrite(s, names) for s in body)
+        return [*before, replace(loop, body=Block(new), carries=(*carries,))]
+
+    def is_number(self, op: Op) -> bool:
+        """Tell whether an operation makes an integer and cannot raise."""
+        numbers = all(x.type.rank == 0 for x in op.args)
+        return numbers and op.row in _NUMBERS and not self.bounds.overflows(op)
+
+    def last_versions(
+        self, loop: ir.Loop, body: list[Stmt], made: list[Op]
+    ) -> dict[Value, Value]:
+        """Return, for arrays that do not leave the turn, the version at its end."""
+        last: dict[Any, Any] = {op.out: op.out for op in made}
+        home = {op.out: op.out for op in made}
+        for s in body:
+            used = {x for x in consumed(s) if x in home}
+            pairs = [(a, b) for a, b in handed(s) if a in home and b in outs(s)]
+            for source, target in pairs:
+                home[target] = home[source]
+                last[home[source]] = target
+            for x in used - {a for a, _ in pairs}:
+                last.pop(home[x], None)  # it became something else
+            if isinstance(s, ir.If):
+                for source, _ in handed(s):
+                    last.pop(home.get(source), None)
+        for s in walk.every(Block((*body,))):
+            # A list keeps what is appended; what may be a view may leave the turn.
+            alias = isinstance(s, Op) and ROWS[s.row].alias
+            for x in operands(s) if alias or isinstance(s, ir.Push) else ():
+                last.pop(home.get(x), None)
+        for c in loop.carries:
+            last.pop(home.get(c.yld), None)
+        types = (Array,)
+        return {v: x for v, x in last.items() if isinstance(v.type, types)}
