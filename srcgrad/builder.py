@@ -296,6 +296,27 @@ class Builder:
                 g = self.op("sum", g, axis=axes, keepdims=True)
         return self.cast(g, type.dtype)
 
+    def subscript(self, dim: Dim) -> Operand:
+        """Return a sum that is certain to be inside an array as an operand."""
+        total: Any = None
+        for atom, factor in sorted(dim.terms, key=lambda term: term[1] < 0):
+            if abs(factor) != 1:
+                atom = self.sure("mul", const(abs(factor)), atom)
+            if total is None:
+                total = atom if factor > 0 else self.sure("neg", atom)
+            else:
+                total = self.sure("add" if factor > 0 else "sub", total, atom)
+        if total is None or dim.const == 0:
+            return const(dim.const) if total is None else total
+        row = "add" if dim.const > 0 else "sub"
+        return self.sure(row, total, const(abs(dim.const)))
+
+    def sure(self, row: str, *args: Operand) -> Value:
+        """Apply a row to integers that no check is needed for."""
+        out = Value("", INT)
+        attrs: dict[str, object] = {"sure": True}
+        return self.emit(Op(row, args, (out,), attrs, self.loc)).out
+
     # buffers
 
     def place(self, type: Type, path: Path) -> Type:

@@ -16,6 +16,7 @@ from srcgrad.passes.elide_copies import elide_copies as elide_copies
 from srcgrad.passes.entry_checks import drop_entry_checks as drop_entry_checks
 from srcgrad.passes.factor_carries import factor_carries as factor_carries
 from srcgrad.passes.fuse import fuse as fuse
+from srcgrad.passes.gather import gather as gather
 from srcgrad.passes.hoist import hoist as hoist
 from srcgrad.passes.lower import lower as lower
 from srcgrad.verifier import verify as check
@@ -32,7 +33,7 @@ def keep_lengths(function: Function) -> Function:
 PIPELINE: list[Pass] = [factor_carries, keep_lengths, elide_copies]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
-KERNEL: list[Pass] = [drop_rules, lower, fuse, remove_dead_code, hoist]
+KERNEL: list[Pass] = [drop_rules, lower, gather, fuse, remove_dead_code, hoist]
 
 
 def run_passes(

@@ -1,27 +1,25 @@
 """Join loops that run over the same range, and hand on numbers instead of arrays.
 
-Two loops of one block become one if they turn equally often, one can be moved to the
+Two nests of one block become one if they turn equally often, one can be moved to the
 other past what stands between them, and memory that either changes is only touched by
-both at subscripts of which one is the loop variable plus the same number: then no turn
-of one needs anything of another turn of the other. Loops inside the joined loop are
-joined in turn. A number that a turn stores and reads again is handed on as it is, so
-an array that nothing else reads is never made.
+both at the same subscripts of the loop variables: then no turn of one needs anything of
+another turn of the other. A number that a turn stores and reads again is handed on as
+it is, so an array that nothing else reads is never made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.analyses.accesses import Accesses, Place
+from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim
-from srcgrad.walk import consumed, every, free_values, operands, outs, rewrite
+from srcgrad.walk import every, free_values, operands, outs, rewrite
 
-# The subscripts of what is read or changed in a piece of memory: None is anywhere.
-Access = tuple[Buffer, bool, tuple[Dim, ...] | None]
 
 
 def fuse(function: Function) -> Function:
@@ -58,8 +56,8 @@ class _Joining:
 
     def __init__(self, function: Function) -> None:
         self.regions = Regions(function)
+        self.memory = Accesses(self.regions)
         self.same: dict[Value, Value] = {}  # the variable that a loop has now
-        self.touched: dict[Stmt, list[Access]] = {}
         self.names: dict[Any, Operand] = {}  # what stands for a number read again
 
     def given(self, x: Operand) -> Operand:
@@ -85,7 +83,7 @@ class _Joining:
             first = stmts[k]
             if not isinstance(first, For) or not _is_plain(first):
                 continue
-            if not self.alike(first, loop) or not self.may_join(first, loop):
+            if not self.may_join(first, loop):
                 continue
             between = stmts[k + 1 :]
             if self.may_sink(first, between):
@@ -103,50 +101,17 @@ class _Joining:
             for x, y in ((a.start, b.start), (a.stop, b.stop), (a.step, b.step))
         )
 
-    def family(self, x: Value) -> Buffer | None:
-        """Return the memory that an array, a view, or an item of a list is in."""
-        made = self.regions.definition.get(x)
-        while isinstance(made, ir.View | ir.Read) and not ir.gathers(made.path):
-            x = made.base
-            made = self.regions.definition.get(x)
-        return self.regions.buffer[x].family() if x in self.regions.buffer else None
+    def place(self, stmt: Any) -> Place:
+        """Return the subscripts of an element with the loop variables there are now."""
+        return self.renamed(self.memory.of(stmt)[0][2])
 
-    def touches(self, stmt: Stmt) -> list[Access]:
-        """Return what a statement reads and changes, inner statements included."""
-        if stmt in self.touched:
-            return self.touched[stmt]
-        found: list[Access] = []
-        for s in every(Block((stmt,))):
-            if isinstance(s, ir.Read | ir.Write | ir.Accumulate | ir.Take):
-                found.append(self.access(s))
-                read: Sequence[Any] = ()
-            elif isinstance(s, ir.For | ir.While | ir.If):
-                read = ()
-            else:
-                read = operands(s)
-            for x in read:
-                family = self.family(x) if owned(x.type) else None
-                if family is not None:
-                    found.append((family, x in consumed(s), None))
-        self.touched[stmt] = found
-        return found
-
-    def access(self, s: Any) -> Access:
-        """Return what one read or update of an element touches."""
-        family, path = self.family(s.base), s.path
-        assert family is not None
-        made = self.regions.definition.get(s.base)
-        whole = not isinstance(made, ir.View | ir.Read) and len(path) == 1
-        items = path[0].items if whole and isinstance(path[0], ir.Index) else ()
-        numbers = all(isinstance(i, Operand) and not i.type.rank for i in items)
-        place = tuple(map(self.linear, items)) if items and numbers else None
-        return family, not isinstance(s, ir.Read), place
-
-    def linear(self, x: Any) -> Dim:
-        """Return a subscript as a sum, with the loop variables that there are now."""
-        form = self.regions.linear(x)
-        names = {a: Dim.of(self.now(a)) for a, _ in form.terms if a in self.same}
-        return form.put(names)
+    def renamed(self, place: Place, also: Mapping[Value, Dim] = {}) -> Place:
+        """Return subscripts with the loop variables there are now."""
+        if place is None:
+            return None
+        atoms = {a for d in place for a, _ in d.terms}
+        names = {a: Dim.of(self.now(a)) for a in atoms if a in self.same}
+        return tuple(d.put(names).put(also) for d in place)
 
     def now(self, var: Value) -> Value:
         """Return the variable of a loop after it was joined."""
@@ -155,25 +120,25 @@ class _Joining:
         return var
 
     def may_join(self, first: For, second: For) -> bool:
-        """Tell whether turns of two loops touch the same elements, or none changes."""
-        one, other = self.touches(first), self.touches(second)
+        """Tell whether turns of two nests touch the same elements, or none changes."""
+        ones, others = _nest(first), _nest(second)
+        if len(ones) != len(others) or not all(map(self.alike, ones, others)):
+            return False
+        one, other = self.memory.of(first), self.memory.of(second)
         changed = {f for f, w, _ in (*one, *other) if w}
         shared = {f for f, _, _ in one} & {f for f, _, _ in other} & changed
-        given = {self.now(second.var): Dim.of(self.now(first.var))}
-        var = self.now(first.var)
+        own = [self.now(a.var) for a in ones]
+        given = {self.now(b.var): Dim.of(a) for a, b in zip(own, others, strict=True)}
         for family in shared:
-            places = [p for f, _, p in one if f is family]
-            places += [
-                p and tuple(d.put(given) for d in p) for f, _, p in other if f is family
-            ]
-            if any(p is None for p in places):
+            places = [self.renamed(p) for f, _, p in one if f is family]
+            places += [self.renamed(p, given) for f, _, p in other if f is family]
+            known = [p for p in places if p is not None]
+            if len(known) < len(places):
                 return False
-            rank = min(len(p or ()) for p in places)
-            columns = [{p[k] for p in places if p} for k in range(rank)]
-            if not any(
-                len(column) == 1 and next(iter(column)).factor(var) == 1
-                for column in columns
-            ):
+            # The subscripts of an axis that all have in common.
+            axes = (set(axis) for axis in zip(*known, strict=False))
+            common = [axis.pop() for axis in axes if len(axis) == 1]
+            if not all(any(d.factor(v) == 1 for d in common) for v in own):
                 return False
         # What one adds up the other must not need.
         made = {c.out for c in first.carries if not owned(c.out.type)}
@@ -181,12 +146,12 @@ class _Joining:
 
     def may_sink(self, first: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved behind what follows it."""
-        mine = {f for f, _, _ in self.touches(first)}
+        mine = {f for f, _, _ in self.memory.of(first)}
         made, read = {*outs(first)}, free_values(between)
         if made & {*read}:
             return False
         return not any(
-            f in mine and changes for s in between for f, changes, _ in self.touches(s)
+            f in mine and changes for s in between for f, changes, _ in self.memory.of(s)
         )
 
     def sorted(
@@ -209,14 +174,14 @@ class _Joining:
 
     def may_rise(self, loop: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved before what stands in front of it."""
-        mine = self.touches(loop)
+        mine = self.memory.of(loop)
         read = free_values([loop])
         for s in between:
             if any(isinstance(x, ir.Assert) for x in every(Block((s,)))):
                 return False  # it may be what keeps the loop inside its arrays
             if any(v in read for v in outs(s)):
                 return False
-            for family, changes, _ in self.touches(s):
+            for family, changes, _ in self.memory.of(s):
                 if any(f is family and (changes or mine_too) for f, mine_too, _ in mine):
                     return False
         return True
@@ -245,8 +210,10 @@ class _Joining:
         carries = [
             replace(c, init=c.init, yld=names.get(c.yld, c.yld)) for c in carries
         ]
-        joined = replace(first, carries=(*carries,), body=Block((*head, *tail)))
-        return joined
+        body = [*head, *tail]
+        if len(_nest(first)) > 1:
+            body = [self.one(*body)]  # type: ignore[arg-type]
+        return replace(first, carries=(*carries,), body=Block((*body,)))
 
     def forwarded(self, stmts: Iterable[Stmt]) -> Iterator[Stmt]:
         """Yield statements but the reads of what has just been stored there."""
@@ -254,14 +221,23 @@ class _Joining:
         for stmt in stmts:
             if isinstance(stmt, ir.Read) and stmt.base in written:
                 last = written[stmt.base]
-                place = self.access(stmt)[2]
+                place = self.place(stmt)
                 same = last.value.type.dtype == stmt.out.type.dtype
-                if same and place is not None and place == self.access(last)[2]:
+                if same and place is not None and place == self.place(last):
                     self.names[stmt.out] = last.value
                     continue
             if isinstance(stmt, ir.Write):
                 written[stmt.out] = stmt
             yield stmt
+
+
+def _nest(loop: For) -> list[For]:
+    """Return a loop and those that are all there is inside the one before."""
+    found, inner = [loop], loop.body.stmts
+    while len(inner) == 1 and isinstance(inner[0], For):
+        found.append(inner[0])
+        inner = inner[0].body.stmts
+    return found
 
 
 def _is_plain(loop: For) -> bool:

@@ -360,7 +360,7 @@ class _Lowering:
 
     def store(self, z: Value, index: list[Dim], x: Operand) -> Value:
         """Write an element of a whole array."""
-        items = tuple(map(self.integer, index))
+        items = tuple(map(self.build.subscript, index))
         out = Value(z.name, z.type, z.hint)
         path = (Index(items, sure=True),)
         return self.build.emit(ir.Write(z, path, x, out, self.build.loc)).out
@@ -421,11 +421,11 @@ class _Lowering:
             k: Any = self.at(pick.source, index[part.first :])
             if len(pick.names) == 1 and not pick.mask:
                 size = self.build.length(pick.extents[0])
-                k = self.integer_op("subscript", k, size)
+                k = self.build.sure("subscript", k, size)
             for name, extent in zip(pick.names[:0:-1], pick.extents[:0:-1], strict=True):
                 size = self.build.length(extent)
-                self.picked[name] = Dim.of(self.integer_op("mod", k, size))
-                k = self.integer_op("floordiv", k, size)
+                self.picked[name] = Dim.of(self.build.sure("mod", k, size))
+                k = self.build.sure("floordiv", k, size)
             self.picked[pick.names[0]] = Dim.of(k)
 
     # elements
@@ -446,28 +446,7 @@ class _Lowering:
         own = index[len(index) - len(part.extents) :]
         pairs = zip(own, part.extents, strict=True)
         given = {_AXES[k]: _ZERO if e == _ONE else i for k, (i, e) in enumerate(pairs)}
-        return tuple(self.integer(p.put(given).put(self.picked)) for p in part.places)
-
-    def integer(self, dim: Dim) -> Operand:
-        """Return a sum that is certain to be inside an array as an operand."""
-        total: Any = None
-        for atom, factor in sorted(dim.terms, key=lambda term: term[1] < 0):
-            if abs(factor) != 1:
-                atom = self.integer_op("mul", const(abs(factor)), atom)
-            if total is None:
-                total = atom if factor > 0 else self.integer_op("neg", atom)
-            else:
-                total = self.integer_op("add" if factor > 0 else "sub", total, atom)
-        if total is None or dim.const == 0:
-            return const(dim.const) if total is None else total
-        row = "add" if dim.const > 0 else "sub"
-        return self.integer_op(row, total, const(abs(dim.const)))
-
-    def integer_op(self, row: str, *args: Operand) -> Value:
-        """Apply a row to integers that no check is needed for."""
-        out = Value("", INT)
-        attrs: dict[str, object] = {"sure": True}
-        return self.build.emit(Op(row, args, (out,), attrs, self.build.loc)).out
+        return tuple(self.build.subscript(p.put(given).put(self.picked)) for p in part.places)
 
     # lengths
 
@@ -583,7 +562,7 @@ class _Lowering:
             else:
                 place = self.subscript(item, part.extents[axis], at)
                 given[_AXES[axis]] = place
-                item = self.integer(place)
+                item = self.build.subscript(place)
             items.append(item)
         del items[len(step.items) :]
         pairs = zip(items, whole.items, strict=True)

@@ -1,0 +1,266 @@
+"""Add what several shifted loops add to an array in one loop over its elements.
+
+The adjoint of a stencil adds to `d_u[i]`, to `d_u[i + 1]` and to `d_u[i + 2]`, each in
+a nest of its own that reads and writes all of `d_u`. One loop over the elements, to
+each of which all nests add in their order, reads and writes it once. Near the ends some
+of them have nothing to add: there each is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from srcgrad import ir
+from srcgrad.analyses.regions import Regions
+from srcgrad.builder import INT, Builder, const
+from srcgrad.analyses.accesses import Accesses
+from srcgrad.ir import Accumulate, Block, Carry, For, Function, Operand, Stmt, Value
+from srcgrad.types import Dim
+from srcgrad.walk import free_values, outs, rewrite
+
+Names = dict[Value, Dim]
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """A nest that adds to one element a turn: `array[i + 1, j] += ...`.
+
+    `shifts` says for each loop which axis of the array it runs over, and what is added
+    to its variable there; `fixed` are the other subscripts.
+    """
+
+    loops: tuple[For, ...]
+    add: Accumulate
+    shifts: tuple[tuple[int, int], ...]
+    fixed: tuple[Dim | None, ...]
+
+    @property
+    def base(self) -> Operand:
+        """The version of the array before the nest."""
+        return self.loops[0].carries[0].init
+
+    @property
+    def out(self) -> Value:
+        """The version of the array after the nest."""
+        return self.loops[0].carries[0].out
+
+
+def gather(function: Function) -> Function:
+    """Return the function with one loop for what shifted loops add to an array."""
+    return replace(function, body=_Gathering(function).block(function.body))
+
+
+class _Gathering:
+    """The nests of a function that add to arrays."""
+
+    def __init__(self, function: Function) -> None:
+        self.regions = Regions(function)
+        self.memory = Accesses(self.regions)
+
+    def block(self, block: Block) -> Block:
+        """Return a block with what shifted nests add in one loop."""
+        stmts = [rewrite(s, block=self.block) for s in block.stmts]
+        k = 0
+        while k < len(stmts):
+            group = self.group(stmts, k)
+            if len(group) > 1:
+                nests = [n for _, n in group]
+                places, last = {p for p, _ in group}, group[-1][0]
+                others = [s for p, s in enumerate(stmts[: last + 1]) if p not in places]
+                stmts = [*others, *self.joined(nests), *stmts[last + 1 :]]
+            else:
+                k += 1
+        return Block((*stmts,))
+
+    def group(self, stmts: Sequence[Stmt], first: int) -> list[tuple[int, Nest]]:
+        """Return the nests from one on that can be moved to the last, if they shift."""
+        start = self.nest(stmts[first])
+        if start is None:
+            return []
+        group, family = [(first, start)], self.memory.family(start.add.base)
+        read = {f for f, _, _ in self.memory.of(stmts[first])}
+        for k in range(first + 1, len(stmts)):
+            nest = self.nest(stmts[k])
+            touched = self.memory.of(stmts[k])
+            if nest is not None and self.memory.family(nest.add.base) is family:
+                if not self.alike(start, nest):
+                    break
+                group.append((k, nest))
+                read |= {f for f, _, _ in touched}
+            elif any(f is family or (changes and f in read) for f, changes, _ in touched):
+                break
+            elif group[-1][1].out in free_values([stmts[k]]):
+                break
+        shifted = len({nest.shifts for _, nest in group}) > 1
+        return group if shifted else []
+
+    def alike(self, one: Nest, other: Nest) -> bool:
+        """Tell whether two nests run over the same range and the same axes."""
+        linear = self.regions.linear
+        axes = [[axis for axis, _ in n.shifts] for n in (one, other)]
+        stops = [[linear(s.stop) for s in n.loops] for n in (one, other)]
+        return axes[0] == axes[1] and stops[0] == stops[1] and one.fixed == other.fixed
+
+    def nest(self, stmt: Stmt) -> Nest | None:
+        """Return a statement as a nest that adds to elements, if it is one."""
+        loops: list[For] = []
+        while isinstance(stmt, For):
+            plain = stmt.exit is None and stmt.trips is None and len(stmt.carries) == 1
+            if not plain or (stmt.start, stmt.step) != (const(0), const(1)):
+                return None
+            loops.append(stmt)
+            *more, stmt = stmt.body.stmts
+            if isinstance(stmt, For) and more:
+                return None
+        if not loops or not isinstance(stmt, Accumulate):
+            return None
+        body = loops[-1].body.stmts[:-1]
+        pure = all(isinstance(s, ir.Op | ir.Read) for s in body)
+        families = [f for f, _, _ in self.memory.of(loops[0])]
+        (*read, (own, _, place)) = self.memory.of(loops[-1])
+        if not pure or place is None or families.count(own) != 1 or stmt.path != stmt.path:
+            return None
+        shifts, fixed = [], list[Dim | None](place)
+        for loop in loops:
+            axes = [k for k, d in enumerate(place) if d.factor(loop.var)]
+            rest = [place[k] - Dim.of(loop.var) for k in axes]
+            if len(axes) != 1 or rest[0].known is None:
+                return None
+            shifts.append((axes[0], rest[0].const))
+            fixed[axes[0]] = None
+        return Nest((*loops,), stmt, (*shifts,), (*fixed,))
+
+    def joined(self, nests: Sequence[Nest]) -> list[Stmt]:
+        """Return the loops over the elements that nests add to."""
+        writer = _Writer(self.regions)
+        writer.build.loc = nests[0].add.loc
+        base = nests[0].base
+        assert isinstance(base, Value)
+        last = writer.level(0, [(n, {}) for n in nests], base)
+        (stmts,) = writer.build.open
+        return [rewrite(s, makes={last: nests[-1].out}) for s in stmts]
+
+
+class _Writer:
+    """Writes loops over the elements of an array."""
+
+    def __init__(self, regions: Regions) -> None:
+        self.regions, self.build = regions, Builder(trusting=True)
+
+    def version(self, like: Value) -> Value:
+        """Return a new value in the place of another, in the same memory."""
+        new = Value(like.name, like.type, like.hint)
+        if like in self.regions.buffer:
+            self.regions.buffer[new] = self.regions.buffer[like]
+        return new
+
+    def level(self, depth: int, nests: list[tuple[Nest, Names]], base: Value) -> Value:
+        """Write the loop of one axis, and those inside it; return the last version."""
+        loops = nests[0][0].loops
+        if depth == len(loops):
+            for nest, names in nests:
+                base = self.added(nest, names, base)
+            return base
+        offsets = [n.shifts[depth][1] for n, _ in nests]
+        low, width = min(offsets), max(offsets) - min(offsets)
+        stop, var = loops[depth].stop, loops[depth].var
+
+        def own(i: Dim) -> list[tuple[Nest, Names]]:
+            """Return the nests, each with its variable, where the first has this."""
+            found = []
+            for (nest, names), c in zip(nests, offsets, strict=True):
+                mine = nest.loops[depth].var
+                found.append((nest, {**names, mine: i - Dim(c - low)}))
+            return found
+
+        def inside(i: Dim, base: Value) -> Value:
+            return self.level(depth + 1, own(i), base)
+
+        def near_end(i: Dim, base: Value) -> Value:
+            for (nest, names), c in zip(own(i), offsets, strict=True):
+                op, k, shift = self.build.op, self.build.subscript(i), c - low
+                end = self.build.sure("add", stop, const(shift)) if shift else stop
+                valid = op("lt", k, end)
+                if shift:
+                    valid = op("logical_and", op("le", const(shift), k), valid)
+                with self.build.block() as then:
+                    new = self.level(depth + 1, [(nest, names)], base)
+                base = self.either(valid, then, [], (new, base))
+            return base
+
+        if width == 0:
+            return self.loop(var, stop, base, inside)
+        if depth + 1 < len(loops):
+
+            def turn(i: Dim, base: Value) -> Value:
+                k, op = self.build.subscript(i), self.build.op
+                middle = op("logical_and", op("le", const(width), k), op("lt", k, stop))
+                with self.build.block() as then:
+                    one = inside(i, base)
+                with self.build.block() as orelse:
+                    other = near_end(i, base)
+                return self.either(middle, then, orelse, (one, other))
+
+            count = self.build.sure("add", stop, const(width))
+            return self.loop(var, count, base, turn)
+        # Branches would keep the innermost loop from being vectorised: it is split.
+        op, wide = self.build.op, Dim(width)
+        middle = op("max2", 0, op("sub", stop, width))
+        base = self.loop(var, middle, base, lambda i, b: inside(i + wide, b))
+
+        def edge(i: Dim, base: Value) -> Value:
+            k = self.build.subscript(i)
+            last = self.build.sure("add", k, middle)
+            k = op("where", op("lt", k, const(width)), k, last)
+            return near_end(self.build.dim(k), base)
+
+        count = self.build.sure("add", const(width), op("min2", width, stop))
+        return self.loop(var, count, base, edge)
+
+    def loop(self, like: Value, count: Operand, base: Value, body: Any) -> Value:
+        """Write a loop that changes an array; return its last version."""
+        var = Value(like.name, INT)
+        inn, out = (self.version(base) for _ in range(2))
+        with self.build.block() as stmts:
+            last = body(Dim.of(var), inn)
+        carry = Carry(base, inn, last, out)
+        block = Block((*stmts,))
+        loc = self.build.loc
+        self.build.emit(For(var, const(0), count, const(1), (carry,), block, loc=loc))
+        return out
+
+    def either(
+        self, cond: Operand, then: list[Stmt], orelse: list[Stmt],
+        ends: tuple[Value, Value],
+    ) -> Value:  # fmt: skip
+        """Write a branch that changes an array; return its last version."""
+        out = self.version(ends[0])
+        arms = Block((*then,)), Block((*orelse,))
+        merge = ir.Merge(out, *ends)
+        self.build.emit(ir.If(cond, *arms, (merge,), loc=self.build.loc))
+        return out
+
+    def added(self, nest: Nest, names: Names, base: Value) -> Value:
+        """Write what one nest adds to one element."""
+        self.build.loc = nest.add.loc
+        inner = nest.loops[-1]
+        given: dict[Any, Operand] = {}
+        for var, form in names.items():
+            given[var] = self.build.subscript(form)
+        made: dict[Value, Value | None] = {}
+        given[inner.carries[0].inn] = base
+        for stmt in inner.body.stmts:
+            new = {v: self.version(v) for v in outs(stmt)}
+            if isinstance(stmt, ir.Read | Accumulate):
+                (step,) = stmt.path
+                if isinstance(step, ir.Index) and step.sure:
+                    forms = (self.regions.linear(i).put(names) for i in step.items)  # type: ignore[arg-type]
+                    items = tuple(map(self.build.subscript, forms))
+                    stmt = replace(stmt, path=(ir.Index(items, sure=True),))
+            self.build.emit(rewrite(stmt, given, {**made, **new}))
+            given |= new
+        last = given[nest.add.out]
+        assert isinstance(last, Value)
+        return last
