@@ -109,7 +109,9 @@ class Builder:
             self.emit(ir.Assert(test, error, what, self.loc))
         # Less than zero stands for zero: only of a length that may not be does equality
         # tell anything of what it is made of.
-        plain = [all(x >= 0 for x in (d.const, *(f for _, f in d.terms))) for d in (a, b)]
+        plain = [
+            all(x >= 0 for x in (d.const, *(f for _, f in d.terms))) for d in (a, b)
+        ]
         certain = all(plain) or (a.known or 0) > 0 or (b.known or 0) > 0
         # The newest value is written by older ones: the backward sweep must not put a
         # length of its own where one of the forward sweep stood.

@@ -37,6 +37,7 @@ from srcgrad.ir import (
     Step,
     Stmt,
     Take,
+    Through,
     Value,
     View,
     While,
@@ -174,6 +175,8 @@ class _Machine:
             return data[self.items(step)[0]]
         if isinstance(step, Permute):
             return data.transpose(step.axes)
+        if isinstance(step, Through):
+            return self.get(step.view, shape_only=True)
         if isinstance(step, Reshape):
             view = data.view()
             view.shape = tuple(int(self.get(n)) for n in step.shape)

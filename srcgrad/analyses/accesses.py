@@ -60,5 +60,9 @@ class Accesses:
         whole = not isinstance(made, ir.View | ir.Read) and len(path) == 1
         items = path[0].items if whole and isinstance(path[0], ir.Index) else ()
         numbers = all(isinstance(i, Operand) and not i.type.rank for i in items)
-        place = tuple(map(self.regions.linear, items)) if items and numbers else None
+        place = (
+            tuple(self.regions.linear(i) for i in items if isinstance(i, Operand))
+            if items and numbers
+            else None
+        )
         return family, not isinstance(s, ir.Read), place

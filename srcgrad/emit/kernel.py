@@ -17,8 +17,8 @@ from itertools import compress
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Regions
 from srcgrad.analyses.bounds import Bounds
+from srcgrad.analyses.regions import Regions
 from srcgrad.builder import const
 from srcgrad.emit.kernel_scalars import Scalars, is_sum, total
 from srcgrad.emit.names import name_values
@@ -28,7 +28,7 @@ from srcgrad.emit.writer import Line
 from srcgrad.ir import Operand, Value
 from srcgrad.ops.table import ROWS
 from srcgrad.types import Dim, ListOf
-from srcgrad.walk import every, outs
+from srcgrad.walk import every
 
 
 def emit_kernel(function: ir.Function) -> list[Line]:
@@ -145,8 +145,7 @@ class _Kernel(Scalars):
     def call(self, op: ir.Op) -> Text:
         row = ROWS[op.row]
         if op.row == "subscript":
-            k, n = op.args
-            return self.from_beginning(k, self.form(n), op)
+            return self.from_beginning(op.args[0], self.form(op.args[1]), op)
         if row.kernel is None:
             raise NotImplementedError(f"{row.name} has no kernel")
         names = []

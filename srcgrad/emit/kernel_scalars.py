@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
-from srcgrad.builder import const
 from srcgrad.analyses.bounds import Bounds
+from srcgrad.builder import const
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import COMPARE, SUM, TERM, TERNARY, UNARY, Text, fill, number

@@ -71,7 +71,9 @@ def name_values(
     first = map(naming.find, function.params)
     for storage in dict.fromkeys([*first, *graph.order[::-1]]):
         used = {naming.names.get(other) for other in graph.edges[storage]}
-        kind = storage.type.__class__, storage.type.dtype, storage.type.rank
+        type = storage.type
+        straight = getattr(type, "contiguous", True)
+        kind = type.__class__, type.dtype, type.rank, straight
         for name in _candidates(nest, storage, wish):
             alike = not typed or kinds.get(name, kind) == kind
             if alike and name not in used and name not in taken:

@@ -228,7 +228,8 @@ constant("slice_length(n, *parts, given=(False, False, False))", _length,
 # beginning, the first index of a slice, an array of which only the shape is read
 
 constant("subscript(k, n)", _length, spell="range({n})[{k}]", cost=0, bits=length_bits)
-constant("limit(k, n)", _length, spell="slice({k}, None).indices({n})[0]", cost=0,
-         kernel=lambda n, t, a: f"rt_limit({n[0]}, {n[1]})", bits=length_bits)  # fmt: skip
+constant("limit(k, n)", _length, spell="slice({k}, None).indices({n})[0]",
+         kernel=lambda n, t, a: f"rt_limit({n[0]}, {n[1]})",
+         bits=length_bits)  # fmt: skip
 constant("extents(*shape)", _filled, spell="np.empty({shape})",
          kernel=lambda n, t, a: n[0] if len(n) == 1 else tuple_text(n))  # fmt: skip

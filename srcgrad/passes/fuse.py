@@ -21,7 +21,6 @@ from srcgrad.types import Dim
 from srcgrad.walk import every, free_values, operands, outs, rewrite
 
 
-
 def fuse(function: Function) -> Function:
     """Return the function with loops joined that run over the same range.
 
@@ -35,15 +34,14 @@ def fuse(function: Function) -> Function:
     >>> before = lower(Function("f", (x,), build.close(), (y,)))
     >>> print(print_function(remove_dead_code(fuse(before))), end="")
     function f(x.0: float64[3])
-      y.0: float64[3] = empty(3)
+      y.0: float64[3] = empty(3, dtype='float64')
       for i.0 in 0, 3, 1
         carry y.1: float64[3] = y.0
-        t.0: float64 = x.0[i.0]
+        t.0: float64 = read x.0[i.0]
         t.1: float64 = mul(t.0, 2.0)
         t.2: float64 = sin(t.1)
-        y.2: float64[3] = write y.1[i.0], t.2
-        yield y.2
-        out y.3: float64[3]
+        y.2 = write y.1[i.0], t.2
+        yield y.1 = y.2 -> y.3
       return y.3
     """
     joining = _Joining(function)
@@ -78,7 +76,7 @@ class _Joining:
         return Block((*self.forwarded(inner),))
 
     def joined(self, stmts: list[Stmt], loop: For) -> list[Stmt]:
-        """Return statements with one more loop, joined with an earlier one if it can."""
+        """Return statements with one more loop, joined to an earlier one if legal."""
         for k in range(len(stmts) - 1, -1, -1):
             first = stmts[k]
             if not isinstance(first, For) or not _is_plain(first):
@@ -151,7 +149,9 @@ class _Joining:
         if made & {*read}:
             return False
         return not any(
-            f in mine and changes for s in between for f, changes, _ in self.memory.of(s)
+            f in mine and changes
+            for s in between
+            for f, changes, _ in self.memory.of(s)
         )
 
     def sorted(
@@ -182,7 +182,9 @@ class _Joining:
             if any(v in read for v in outs(s)):
                 return False
             for family, changes, _ in self.memory.of(s):
-                if any(f is family and (changes or mine_too) for f, mine_too, _ in mine):
+                if any(
+                    f is family and (changes or mine_too) for f, mine_too, _ in mine
+                ):
                     return False
         return True
 
@@ -193,7 +195,7 @@ class _Joining:
         before: dict[Any, Operand] = {}
         carries = list(first.carries)
         for c in second.carries:
-            mine = made.get(c.init)
+            mine = made.get(c.init)  # type: ignore[arg-type]
             if mine is None:
                 carries.append(c)
                 if owned(c.inn.type):

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from srcgrad import ir
+from srcgrad.analyses.accesses import Accesses
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, Builder, const
-from srcgrad.analyses.accesses import Accesses
 from srcgrad.ir import Accumulate, Block, Carry, For, Function, Operand, Stmt, Value
+from srcgrad.ops import ROWS
 from srcgrad.types import Dim
 from srcgrad.walk import free_values, outs, rewrite
 
 Names = dict[Value, Dim]
+_WEIGHT = 8  # operations that are done again rather than kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,32 @@ class Nest:
 
 
 def gather(function: Function) -> Function:
-    """Return the function with one loop for what shifted loops add to an array."""
+    """Return the function with one loop for what shifted loops add to an array.
+
+    >>> from srcgrad.passes.lower import lower
+    >>> from srcgrad.text import print_function
+    >>> from srcgrad.types import Array
+    >>> build, vector = Builder(), (Array("float64", (Dim(k),)) for k in (9, 8))
+    >>> x, y = map(Value, "xy", vector)
+    >>> for part in (ir.Slice(None, const(-1), None), ir.Slice(const(1), None, None)):
+    ...     x = build.accumulate(x, (ir.Index((part,)),), y)
+    >>> start = build.open[0][0].base
+    >>> before = lower(Function("f", (start, y), build.close(), (x,)))
+    >>> text = print_function(gather(before))
+    >>> text.count("for i"), text.count("accumulate"), text.count("if ")
+    (2, 4, 2)
+    """
     return replace(function, body=_Gathering(function).block(function.body))
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A nest that makes an array, element by element, from little arithmetic."""
+
+    stmt: Stmt
+    loops: tuple[For, ...]
+    value: Operand
+    weight: int
 
 
 class _Gathering:
@@ -69,7 +95,9 @@ class _Gathering:
                 nests = [n for _, n in group]
                 places, last = {p for p, _ in group}, group[-1][0]
                 others = [s for p, s in enumerate(stmts[: last + 1]) if p not in places]
-                stmts = [*others, *self.joined(nests), *stmts[last + 1 :]]
+                family = self.memory.family(nests[0].add.base)
+                new = self.joined(nests, self.fills(others, {family}))
+                stmts = [*others, *new, *stmts[last + 1 :]]
             else:
                 k += 1
         return Block((*stmts,))
@@ -89,12 +117,47 @@ class _Gathering:
                     break
                 group.append((k, nest))
                 read |= {f for f, _, _ in touched}
-            elif any(f is family or (changes and f in read) for f, changes, _ in touched):
+            elif any(
+                f is family or (changes and f in read) for f, changes, _ in touched
+            ):
                 break
             elif group[-1][1].out in free_values([stmts[k]]):
                 break
         shifted = len({nest.shifts for _, nest in group}) > 1
         return group if shifted else []
+
+    def fills(self, stmts: Sequence[Stmt], changed: set[Any]) -> dict[Value, Fill]:
+        """Return what arrays of one block can be computed again at its end."""
+        found: dict[Value, Fill] = {}
+        for stmt in reversed(stmts):
+            touched = self.memory.of(stmt)
+            fill = self.fill(stmt)
+            if fill is not None:
+                changes = {f for f, w, _ in touched if w}
+                if not changed & {f for f, w, _ in touched if f not in changes}:
+                    out = fill.loops[0].carries[0].out
+                    if not changes & changed:
+                        found[out] = fill
+            changed |= {f for f, w, _ in touched if w}
+        return found
+
+    def fill(self, stmt: Stmt) -> Fill | None:
+        """Return a statement as a nest that makes an array, if it is a cheap one."""
+        loops = _loops(stmt)
+        if not loops or not isinstance(write := loops[-1].body.stmts[-1], ir.Write):
+            return None
+        *body, _ = loops[-1].body.stmts
+        family, _, place = self.memory.of(write)[0]
+        whole = place == tuple(Dim.of(loop.var) for loop in loops)
+        ops = [s for s in body if isinstance(s, ir.Op)]
+        pure = all(isinstance(s, ir.Op | ir.Read) for s in body)
+        if not whole or not pure or any(ROWS[s.row].cost > 1 for s in ops):
+            return None
+        if any(f is family for s in body for f, _, _ in self.memory.of(s)):
+            return None
+        if write.value.type.dtype != write.base.type.dtype:
+            return None
+        return Fill(stmt, loops, write.value, len(ops))
 
     def alike(self, one: Nest, other: Nest) -> bool:
         """Tell whether two nests run over the same range and the same axes."""
@@ -105,22 +168,14 @@ class _Gathering:
 
     def nest(self, stmt: Stmt) -> Nest | None:
         """Return a statement as a nest that adds to elements, if it is one."""
-        loops: list[For] = []
-        while isinstance(stmt, For):
-            plain = stmt.exit is None and stmt.trips is None and len(stmt.carries) == 1
-            if not plain or (stmt.start, stmt.step) != (const(0), const(1)):
-                return None
-            loops.append(stmt)
-            *more, stmt = stmt.body.stmts
-            if isinstance(stmt, For) and more:
-                return None
-        if not loops or not isinstance(stmt, Accumulate):
+        loops = _loops(stmt)
+        if not loops or not isinstance(add := loops[-1].body.stmts[-1], Accumulate):
             return None
         body = loops[-1].body.stmts[:-1]
         pure = all(isinstance(s, ir.Op | ir.Read) for s in body)
         families = [f for f, _, _ in self.memory.of(loops[0])]
-        (*read, (own, _, place)) = self.memory.of(loops[-1])
-        if not pure or place is None or families.count(own) != 1 or stmt.path != stmt.path:
+        own, _, place = self.memory.of(loops[-1])[-1]
+        if not pure or place is None or families.count(own) != 1:
             return None
         shifts, fixed = [], list[Dim | None](place)
         for loop in loops:
@@ -130,11 +185,11 @@ class _Gathering:
                 return None
             shifts.append((axes[0], rest[0].const))
             fixed[axes[0]] = None
-        return Nest((*loops,), stmt, (*shifts,), (*fixed,))
+        return Nest(loops, add, (*shifts,), (*fixed,))
 
-    def joined(self, nests: Sequence[Nest]) -> list[Stmt]:
+    def joined(self, nests: Sequence[Nest], fills: dict[Value, Fill]) -> list[Stmt]:
         """Return the loops over the elements that nests add to."""
-        writer = _Writer(self.regions)
+        writer = _Writer(self.regions, fills)
         writer.build.loc = nests[0].add.loc
         base = nests[0].base
         assert isinstance(base, Value)
@@ -143,11 +198,38 @@ class _Gathering:
         return [rewrite(s, makes={last: nests[-1].out}) for s in stmts]
 
 
+def _loops(stmt: Stmt) -> tuple[For, ...]:
+    """Return the loops of a nest that changes one array in its innermost turn."""
+    loops: list[For] = []
+    while isinstance(stmt, For):
+        plain = stmt.exit is None and stmt.trips is None and len(stmt.carries) == 1
+        ends = (stmt.start, stmt.step) == (const(0), const(1))
+        if not plain or not ends or not ir.owned(stmt.carries[0].inn.type):
+            return ()
+        loops.append(stmt)
+        *more, stmt = stmt.body.stmts
+        if isinstance(stmt, For) and more:
+            return ()
+    return (*loops,)
+
+
+Placed = tuple[Nest, Names]  # a nest, and its variables in those of the new loops
+
+
+def _shifted(depth: int, nests: list[Placed], i: Dim) -> list[Placed]:
+    """Return nests with the variable of one axis, so that all add to one element."""
+    low = min(n.shifts[depth][1] for n, _ in nests)
+    own = [i - Dim(n.shifts[depth][1] - low) for n, _ in nests]
+    pairs = zip(nests, own, strict=True)
+    return [(n, {**names, n.loops[depth].var: k}) for (n, names), k in pairs]
+
+
 class _Writer:
     """Writes loops over the elements of an array."""
 
-    def __init__(self, regions: Regions) -> None:
-        self.regions, self.build = regions, Builder(trusting=True)
+    def __init__(self, regions: Regions, fills: dict[Value, Fill]) -> None:
+        self.regions, self.fills = regions, fills
+        self.build = Builder(trusting=True)
 
     def version(self, like: Value) -> Value:
         """Return a new value in the place of another, in the same memory."""
@@ -156,7 +238,7 @@ class _Writer:
             self.regions.buffer[new] = self.regions.buffer[like]
         return new
 
-    def level(self, depth: int, nests: list[tuple[Nest, Names]], base: Value) -> Value:
+    def level(self, depth: int, nests: list[Placed], base: Value) -> Value:
         """Write the loop of one axis, and those inside it; return the last version."""
         loops = nests[0][0].loops
         if depth == len(loops):
@@ -164,60 +246,54 @@ class _Writer:
                 base = self.added(nest, names, base)
             return base
         offsets = [n.shifts[depth][1] for n, _ in nests]
-        low, width = min(offsets), max(offsets) - min(offsets)
-        stop, var = loops[depth].stop, loops[depth].var
-
-        def own(i: Dim) -> list[tuple[Nest, Names]]:
-            """Return the nests, each with its variable, where the first has this."""
-            found = []
-            for (nest, names), c in zip(nests, offsets, strict=True):
-                mine = nest.loops[depth].var
-                found.append((nest, {**names, mine: i - Dim(c - low)}))
-            return found
+        width = max(offsets) - min(offsets)
+        stop, var, op = loops[depth].stop, loops[depth].var, self.build.op
 
         def inside(i: Dim, base: Value) -> Value:
-            return self.level(depth + 1, own(i), base)
+            return self.level(depth + 1, _shifted(depth, nests, i), base)
 
-        def near_end(i: Dim, base: Value) -> Value:
-            for (nest, names), c in zip(own(i), offsets, strict=True):
-                op, k, shift = self.build.op, self.build.subscript(i), c - low
-                end = self.build.sure("add", stop, const(shift)) if shift else stop
-                valid = op("lt", k, end)
-                if shift:
-                    valid = op("logical_and", op("le", const(shift), k), valid)
-                with self.build.block() as then:
-                    new = self.level(depth + 1, [(nest, names)], base)
-                base = self.either(valid, then, [], (new, base))
-            return base
+        def turn(i: Dim, base: Value) -> Value:
+            k = self.build.subscript(i)
+            middle = op("logical_and", op("le", const(width), k), op("lt", k, stop))
+            with self.build.block() as then:
+                one = inside(i, base)
+            with self.build.block() as orelse:
+                other = self.near_end(depth, nests, i, base)
+            return self.either(middle, then, orelse, (one, other))
 
         if width == 0:
             return self.loop(var, stop, base, inside)
         if depth + 1 < len(loops):
-
-            def turn(i: Dim, base: Value) -> Value:
-                k, op = self.build.subscript(i), self.build.op
-                middle = op("logical_and", op("le", const(width), k), op("lt", k, stop))
-                with self.build.block() as then:
-                    one = inside(i, base)
-                with self.build.block() as orelse:
-                    other = near_end(i, base)
-                return self.either(middle, then, orelse, (one, other))
-
             count = self.build.sure("add", stop, const(width))
             return self.loop(var, count, base, turn)
         # Branches would keep the innermost loop from being vectorised: it is split.
-        op, wide = self.build.op, Dim(width)
         middle = op("max2", 0, op("sub", stop, width))
-        base = self.loop(var, middle, base, lambda i, b: inside(i + wide, b))
+        base = self.loop(var, middle, base, lambda i, b: inside(i + Dim(width), b))
 
         def edge(i: Dim, base: Value) -> Value:
             k = self.build.subscript(i)
             last = self.build.sure("add", k, middle)
             k = op("where", op("lt", k, const(width)), k, last)
-            return near_end(self.build.dim(k), base)
+            return self.near_end(depth, nests, self.build.dim(k), base)
 
         count = self.build.sure("add", const(width), op("min2", width, stop))
         return self.loop(var, count, base, edge)
+
+    def near_end(self, depth: int, nests: list[Placed], i: Dim, base: Value) -> Value:
+        """Write one turn of an axis where not all nests have something to add."""
+        stop, op = nests[0][0].loops[depth].stop, self.build.op
+        low = min(n.shifts[depth][1] for n, _ in nests)
+        for placed in _shifted(depth, nests, i):
+            shift = placed[0].shifts[depth][1] - low
+            k = self.build.subscript(i)
+            end = self.build.sure("add", stop, const(shift)) if shift else stop
+            valid = op("lt", k, end)
+            if shift:
+                valid = op("logical_and", op("le", const(shift), k), valid)
+            with self.build.block() as then:
+                new = self.level(depth + 1, [placed], base)
+            base = self.either(valid, then, [], (new, base))
+        return base
 
     def loop(self, like: Value, count: Operand, base: Value, body: Any) -> Value:
         """Write a loop that changes an array; return its last version."""
@@ -245,22 +321,37 @@ class _Writer:
     def added(self, nest: Nest, names: Names, base: Value) -> Value:
         """Write what one nest adds to one element."""
         self.build.loc = nest.add.loc
-        inner = nest.loops[-1]
+        last = self.body(nest.loops, names, base, _WEIGHT)[nest.add.out]
+        assert isinstance(last, Value)
+        return last
+
+    def body(
+        self, loops: tuple[For, ...], names: Names, base: Value | None, weight: int
+    ) -> dict[Any, Operand]:
+        """Write the innermost turn of a nest; without an array what it is made of."""
         given: dict[Any, Operand] = {}
         for var, form in names.items():
             given[var] = self.build.subscript(form)
-        made: dict[Value, Value | None] = {}
-        given[inner.carries[0].inn] = base
-        for stmt in inner.body.stmts:
-            new = {v: self.version(v) for v in outs(stmt)}
+        stmts = loops[-1].body.stmts
+        if base is None:
+            stmts = stmts[:-1]
+        else:
+            given[loops[-1].carries[0].inn] = base
+        for stmt in stmts:
             if isinstance(stmt, ir.Read | Accumulate):
                 (step,) = stmt.path
+                forms = None
                 if isinstance(step, ir.Index) and step.sure:
-                    forms = (self.regions.linear(i).put(names) for i in step.items)  # type: ignore[arg-type]
+                    forms = [self.regions.linear(i).put(names) for i in step.items]  # type: ignore[arg-type]
                     items = tuple(map(self.build.subscript, forms))
                     stmt = replace(stmt, path=(ir.Index(items, sure=True),))
-            self.build.emit(rewrite(stmt, given, {**made, **new}))
+                fill = self.fills.get(stmt.base) if isinstance(stmt, ir.Read) else None
+                if fill is not None and forms is not None and fill.weight <= weight:
+                    own = {s.var: f for s, f in zip(fill.loops, forms, strict=True)}
+                    inner = self.body(fill.loops, own, None, weight - fill.weight)
+                    given[stmt.out] = inner.get(fill.value, fill.value)
+                    continue
+            new = {v: self.version(v) for v in outs(stmt)}
+            self.build.emit(rewrite(stmt, given, {**new}))
             given |= new
-        last = given[nest.add.out]
-        assert isinstance(last, Value)
-        return last
+        return given

@@ -15,7 +15,6 @@ from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, Function, Op, Stmt, Value
 from srcgrad.ops import ROWS
-from srcgrad.types import Array
 from srcgrad.walk import consumed, handed, inner_outs, operands, outs, rewrite
 
 # Rows of integers that cost little and raise nothing.
@@ -36,12 +35,11 @@ def hoist(function: Function) -> Function:
     >>> before = Function("f", (n,), Block((loop,)), (n,))
     >>> print(print_function(hoist(before)), end="")
     function f(n.0: py int64)
-      z.0: float64[n] = empty(n.0)
+      z.0: float64[n.0] = empty(n.0)
       for i.0 in 0, n.0, 1
-        carry z.1: float64[n] = z.0
-        z.2: float64[n] = write z.1[0], 1.0
-        yield z.2
-        out z.3: float64[n]
+        carry z.1: float64[n.0] = z.0
+        z.2 = write z.1[0], 1.0
+        yield z.1 = z.2 -> z.3
       return n.0
     """
     regions = Regions(function)
@@ -107,7 +105,7 @@ class _Hoisting:
     ) -> dict[Value, Value]:
         """Return, for arrays that do not leave the turn, the version at its end."""
         last: dict[Any, Any] = {op.out: op.out for op in made}
-        home = {op.out: op.out for op in made}
+        home: dict[Any, Any] = {op.out: op.out for op in made}
         for s in body:
             used = {x for x in consumed(s) if x in home}
             pairs = [(a, b) for a, b in handed(s) if a in home and b in outs(s)]
@@ -126,5 +124,4 @@ class _Hoisting:
                 last.pop(home.get(x), None)
         for c in loop.carries:
             last.pop(home.get(c.yld), None)
-        types = (Array,)
-        return {v: x for v, x in last.items() if isinstance(v.type, types)}
+        return last

@@ -1,68 +1,29 @@
 """Write array statements as loops over elements.
 
 An operation on arrays becomes a nest of loops that reads elements, applies the row to
-numbers and stores the result: into a new array, or into the part that is written. A
-view is a `Part`: the array itself, and for each of its axes the subscript in terms of
-an index of the view; so elements are always those of arrays themselves, and what is
-left of a view is what calls take.
+numbers and stores the result: into a new array, or into the part that is written. What
+is left of a view is what calls take; its elements are those of the array (`parts.py`).
 
-Subscripts of the user's are checked where the view is made, by the row `subscript`;
-those of the loops made here are marked `sure`. No loop is merged and no array is left
-out here: that is what `fuse` does.
+The subscripts written here are marked `sure`. No loop is joined and no array is left
+out: that is what `fuse` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Buffer, Regions
-from srcgrad.builder import INT, Builder, const
+from srcgrad.builder import INT, const
 from srcgrad.ir import Const, For, Function, Index, Op, Operand, Slice, Stmt, Value
 from srcgrad.ops import ROWS
+from srcgrad.passes.parts import AXES, ONE, ZERO, Part, Parts, widest
 from srcgrad.types import Array, Dim, ListOf, Scalar
-from srcgrad.walk import blocks, inner_outs, mapped, outs, rewrite
+from srcgrad.walk import blocks, inner_outs, outs, rewrite
 
-_ALL, _ZERO, _ONE = Slice(None, None, None), Dim(0), Dim(1)
-# What stands for the index of a part in the subscripts of its array.
-_AXES = [Value(f"axis{k}", INT) for k in range(64)]
 _NAMES = "ijklmnpq"
-
-
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """A subscript that the loops read: from where, and what is made of it."""
-
-    names: tuple[Value, ...]
-    source: Part
-    extents: tuple[Dim, ...]
-    mask: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of an array; `extents` are the lengths of its axes.
-
-    The `picks` run over the `count` axes of the part that begin with `first`.
-    """
-
-    root: Value
-    places: tuple[Dim, ...]
-    extents: tuple[Dim, ...]
-    picks: tuple[Pick, ...] = ()
-    first: int = 0
-    count: int = 0
-
-    def put(self, given: dict[Value, Dim], extents: Sequence[Dim]) -> Part:
-        """Return a part with other axes, in which those of this one are given."""
-        places = tuple(p.put(given) for p in self.places)
-        return replace(self, places=places, extents=tuple(extents))
-
-
 Item = Callable[[list[Dim]], Operand]
 Body = Callable[[list[Value], list[Dim]], list[Value]]
 
@@ -70,45 +31,34 @@ Body = Callable[[list[Value], list[Dim]], list[Value]]
 def lower(function: Function) -> Function:
     """Return the function with loops in place of operations on whole arrays.
 
+    >>> from srcgrad.builder import Builder
     >>> from srcgrad.text import print_function
     >>> x, build = Value("x", Array("float64", (Dim(3),))), Builder()
     >>> y = build.op("mul", x, 2.0, name="y")
     >>> before = Function("double", (x,), build.close(), (y,))
     >>> print(print_function(lower(before)), end="")
     function double(x.0: float64[3])
-      y.0: float64[3] = empty(3)
+      y.0: float64[3] = empty(3, dtype='float64')
       for i.0 in 0, 3, 1
         carry y.1: float64[3] = y.0
-        t.0: float64 = x.0[i.0]
+        t.0: float64 = read x.0[i.0]
         t.1: float64 = mul(t.0, 2.0)
-        y.2: float64[3] = write y.1[i.0], t.1
-        yield y.2
-        out y.3: float64[3]
+        y.2 = write y.1[i.0], t.1
+        yield y.1 = y.2 -> y.3
       return y.3
     """
     return _Lowering(function).run()
 
 
-class _Lowering:
+class _Lowering(Parts):
     """A function that is written anew, statement by statement."""
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.regions = Regions(function)
-        self.bounds = Bounds(self.regions)
-        self.build = Builder()
-        self.build.available = self.is_there
-        # What stands for a value, the parts that views are, the lengths that are known.
-        self.names: dict[Any, Operand] = {}
-        self.parts: dict[Value, Part] = {}
-        self.there: set[Any] = {*function.params}
+        super().__init__(function)
         # Versions inside the nest that is written, the numbers its picks were read as.
         self.current: dict[Value, Value] = {}
         self.picked: dict[Value, Dim] = {}
-        self.bare = False  # whether the path that is walked needs no checks
-        self.origin: dict[Value, Value] = {}  # an item of a list -> the list
-        once = [u for u in self.regions.updates if isinstance(u, ir.Write) and u.once]
-        self.tapes = {self.regions.buffer[u.base].family() for u in once}
 
     def run(self) -> Function:
         """Return the new function."""
@@ -193,12 +143,6 @@ class _Lowering:
                 return self.regions.linear(inner)
         return self.regions.linear(x)
 
-    def now(self, x: Any) -> Any:
-        """Return what stands for an operand."""
-        while x in self.names:
-            x = self.names[x]
-        return x
-
     def elementwise(self, op: Op) -> None:
         """Write an operation as a nest that fills a new array."""
         args = [self.now(a) for a in op.args]
@@ -211,7 +155,7 @@ class _Lowering:
             out = Value("", dtype)
             return self.build.emit(replace(op, args=given, outs=(out,))).out
 
-        self.names[op.out] = self.fill(op.out, extents, item)
+        self.stand(op.out, self.fill(op.out, extents, item))
 
     def call(self, op: Op) -> None:
         """Write a row that is a call: its arrays are contiguous, or but their shape."""
@@ -241,10 +185,10 @@ class _Lowering:
 
     def contiguous(self, x: Value, turned: bool) -> Value:
         """Return a value that a call can take: an array, or a view that is as good."""
-        if x not in self.parts:
-            return x
         made = self.build.views.get(x)
         path = made.path if made is not None else ()
+        if x not in self.parts and (not path or isinstance(path[-1], ir.Reshape)):
+            return x
         if turned and path == (ir.Permute((1, 0)),):
             return x
         if len(path) == 1 and isinstance(path[0], Index):
@@ -262,18 +206,19 @@ class _Lowering:
         sizes = tuple(e if d.known is None else d for d, e in pairs)
         part = replace(part, extents=sizes)
         if ir.gathers(view.path):
-            out = self.fill(view.out, part.extents, lambda index: self.at(part, index), part)
-            self.names[view.out] = out
+            items = self.fill(view.out, part.extents, lambda i: self.at(part, i), part)
+            self.stand(view.out, items)
         elif path:
             self.build.emit(replace(view, base=base, path=path))
             self.parts[view.out] = part
         else:
-            self.names[view.out] = base
+            self.stand(view.out, base)
 
     def read(self, read: ir.Read) -> None:
         """Write the read of one element, or of an item of a list."""
         base, path = self.now(read.base), read.path
-        if isinstance(base.type, ListOf) and len(path) == 1 or self.is_plain(base, path):
+        item = isinstance(base.type, ListOf) and len(path) == 1
+        if item or self.is_plain(base, path):
             path = self.sure(base, self.path_now(path))
             self.build.emit(replace(read, base=base, path=path))
             return
@@ -288,8 +233,7 @@ class _Lowering:
 
     def sure(self, base: Value, path: ir.Path) -> ir.Path:
         """Return the path of an element; what the plan itself wrote needs no checks."""
-        buffer = self.regions.buffer.get(base)
-        if buffer is None or buffer.family() not in self.tapes:
+        if self.family(base) not in self.tapes:
             return path
         return tuple(replace(s, sure=True) if isinstance(s, Index) else s for s in path)
 
@@ -301,7 +245,8 @@ class _Lowering:
         path = self.sure(base, self.path_now(stmt.path))
         item = isinstance(base.type, ListOf) and len(path) == 1
         if not value.type.rank and (item or self.is_plain(base, path)):
-            self.build.emit(replace(stmt, base=base, path=path, value=value))
+            made: Any = replace(stmt, base=base, path=path, value=value)  # type: ignore[arg-type]
+            self.build.emit(made)
             return
         part = self.walk(stmt.base, stmt.path, stmt)[0]
         if isinstance(stmt, ir.Take):
@@ -311,10 +256,10 @@ class _Lowering:
                 place = self.place(stmt, part, [])
                 self.build.emit(replace(stmt, base=base, path=place))
             return
-        if value in self.parts:
-            source = self.parts[value]
+        if isinstance(value, Value) and value.type.rank:
+            source = self.part(value)
             same = self.family(source.root) is self.family(base)
-            if same and source.places != part.places:
+            if same and (source.root, source.places) != (part.root, part.places):
                 value = self.copied(value)
 
         def body(bases: list[Value], index: list[Dim]) -> list[Value]:
@@ -324,10 +269,10 @@ class _Lowering:
             self.build.emit(type(stmt)(bases[0], place, x, out, stmt.loc))
             return [out]
 
-        (self.names[stmt.out],) = self.nest([base], part, body)
+        self.stand(stmt.out, *self.nest([base], part, body))
 
     def take(self, stmt: ir.Take, base: Value, part: Part) -> None:
-        """Write `value = x[path]; x[path] = 0`: of equal subscripts the last gets it."""
+        """Write `value = x[path]; x[path] = 0`: the last of equal subscripts has it."""
         zero = Const(0.0, Scalar(base.type.dtype))
 
         def body(bases: list[Value], index: list[Dim]) -> list[Value]:
@@ -338,8 +283,9 @@ class _Lowering:
             return [out, *(self.store(z, index, found.out) for z in more)]
 
         new = self.new(stmt.value, part.extents)
-        out = self.nest([base, new], part, body, backward=True)
-        self.names[stmt.out], self.names[stmt.value] = out
+        out, taken = self.nest([base, new], part, body, backward=True)
+        self.stand(stmt.out, out)
+        self.stand(stmt.value, taken)
 
     def place(self, stmt: Any, part: Part, index: list[Dim]) -> ir.Path:
         """Return the path of an element of the part that a statement changes."""
@@ -377,10 +323,10 @@ class _Lowering:
         part = part or Part(new, (), tuple(extents))
         return self.nest([new], part, body)[0]
 
-    def copied(self, x: Value, extents: Sequence[Dim] | None = None) -> Value:
+    def copied(self, x: Value) -> Value:
         """Return a new array with the elements of another."""
-        extents = self.part(x).extents if extents is None else extents
-        return self.fill(x, extents, lambda index: self.element(x, index))
+        part = self.part(x)
+        return self.fill(x, part.extents, lambda index: self.at(part, index))
 
     def nest(
         self, bases: list[Value], part: Part, body: Body, *, backward: bool = False
@@ -395,8 +341,8 @@ class _Lowering:
             if axis == len(part.extents):
                 self.current.update(zip(bases, now, strict=True))
                 return body(now, index)
-            if part.extents[axis] == _ONE:
-                return level(axis + 1, now, [*index, _ZERO])
+            if part.extents[axis] == ONE:
+                return level(axis + 1, now, [*index, ZERO])
             var = Value(_NAMES[axis], INT)
             inns = [Value(v.name, v.type, v.hint) for v in now]
             last = [Value(v.name, v.type, v.hint) for v in now]
@@ -422,7 +368,8 @@ class _Lowering:
             if len(pick.names) == 1 and not pick.mask:
                 size = self.build.length(pick.extents[0])
                 k = self.build.sure("subscript", k, size)
-            for name, extent in zip(pick.names[:0:-1], pick.extents[:0:-1], strict=True):
+            columns = zip(pick.names[:0:-1], pick.extents[:0:-1], strict=True)
+            for name, extent in columns:
                 size = self.build.length(extent)
                 self.picked[name] = Dim.of(self.build.sure("mod", k, size))
                 k = self.build.sure("floordiv", k, size)
@@ -431,8 +378,10 @@ class _Lowering:
     # elements
 
     def element(self, x: Operand, index: list[Dim]) -> Operand:
-        """Return a number, or the element of an array by an index it is broadcast to."""
-        return self.at(self.part(x), index) if isinstance(x.type, Array) else x  # type: ignore[arg-type]
+        """Return a number, or the element of an array that is broadcast."""
+        if isinstance(x, Value) and isinstance(x.type, Array):
+            return self.at(self.part(x), index)
+        return x
 
     def at(self, part: Part, index: list[Dim], name: str = "") -> Value:
         """Read an element of a part."""
@@ -445,38 +394,10 @@ class _Lowering:
         """Return the subscripts of an element."""
         own = index[len(index) - len(part.extents) :]
         pairs = zip(own, part.extents, strict=True)
-        given = {_AXES[k]: _ZERO if e == _ONE else i for k, (i, e) in enumerate(pairs)}
-        return tuple(self.build.subscript(p.put(given).put(self.picked)) for p in part.places)
-
-    # lengths
-
-    def is_there(self, atom: Any) -> bool:
-        """Tell whether an integer is known here."""
-        return atom in self.there
-
-    def length_of(self, dim: Dim) -> Dim | None:
-        """Return a length in terms of what is known here."""
-        dim = self.build.resolve(self.dim_now(dim))
-        known = all(map(self.is_there, (atom for atom, _ in dim.terms)))
-        return dim if known else None
-
-    def dim_now(self, dim: Dim) -> Dim:
-        """Return a sum in terms of what stands for its integers."""
-        given = {a: self.build.dim(self.now(a)) for a, _ in dim.terms if a in self.names}
-        return dim.put(given)
-
-    def extents(self, x: Value) -> list[Dim]:
-        """Return the lengths of an array; one that is not known is asked of it."""
-        out = []
-        for axis, dim in enumerate(x.type.dims):
-            found = self.length_of(dim)
-            if found is None:
-                size = Value("", INT)
-                self.build.emit(Op("dim", (x,), (size,), {"axis": axis}, self.build.loc))
-                self.there.add(size)
-                found = self.build.equal[dim] = Dim.of(size)
-            out.append(found)
-        return out
+        given = {AXES[k]: ZERO if e == ONE else i for k, (i, e) in enumerate(pairs)}
+        return tuple(
+            self.build.subscript(p.put(given).put(self.picked)) for p in part.places
+        )
 
     def broadcast(self, out: Value, parts: list[Part]) -> list[Dim]:
         """Return the lengths of what parts broadcast to."""
@@ -484,158 +405,6 @@ class _Lowering:
         for axis, dim in enumerate(out.type.dims, -out.type.rank):
             size = self.length_of(dim)
             if size is None:
-                wide = [p.extents[axis] for p in parts if len(p.extents) >= -axis]
-                size = next((e for e in wide if e != _ONE), _ONE)
+                size = widest(parts, axis)
             found.append(size)
         return found
-
-    # parts of arrays
-
-    def part(self, x: Value) -> Part:
-        """Return what an array is a part of."""
-        if x not in self.parts:
-            places = tuple(map(Dim.of, _AXES[: x.type.rank]))
-            return Part(x, places, tuple(self.extents(x)))
-        return self.parts[x]
-
-    def family(self, x: Value) -> Buffer | None:
-        """Return what memory an array may lie in."""
-        return self.regions.family(self.origin.get(x, x))
-
-    def path_now(self, path: ir.Path) -> ir.Path:
-        """Return a path with what stands for its operands."""
-        found: ir.Path = mapped(path, self.now)
-        return found
-
-    def walk(
-        self, base: Value, path: ir.Path, at: Stmt
-    ) -> tuple[Part, Value, ir.Path]:
-        """Return a part of an array, and how NumPy reaches it: a base and a path."""
-        base, path = self.now(base), self.path_now(path)
-        if isinstance(base.type, ListOf):
-            item = Value("", base.type.item)
-            self.build.emit(ir.Read(base, path[:1], item, at.loc))
-            self.origin[item] = base
-            base, path = item, path[1:]
-        part, steps = self.part(base), list[ir.Step]()
-        buffer = self.regions.buffer.get(base)
-        self.bare = buffer is not None and buffer.family() in self.tapes
-        for step in path:
-            if isinstance(step, ir.Permute):
-                turned = {_AXES[a]: Dim.of(_AXES[k]) for k, a in enumerate(step.axes)}
-                part = part.put(turned, [part.extents[a] for a in step.axes])
-                steps.append(step)
-                continue
-            odd = isinstance(step, ir.Reshape)
-            if isinstance(step, Index):
-                odd = any(map(_is_odd, step.items))
-                rest = Index(tuple(_ALL if _is_odd(i) else i for i in step.items))
-                part, step = self.indexed(part, step if not odd else rest, step, at)
-            steps.append(step)
-            if odd:
-                type = self.build.place(base.type, (*steps,))
-                base, steps = self.build.view(base, (*steps,), type=type), []
-                part = self.part(base)
-        return part, base, (*steps,)
-
-    def indexed(
-        self, part: Part, step: Index, whole: Index, at: Stmt
-    ) -> tuple[Part, Index]:
-        """Return what a subscript names, and the subscript with checked numbers."""
-        given: dict[Value, Dim] = {}
-        extents, picks, items = list[Dim](), list[Pick](), list[ir.Item]()
-        for item in (*step.items, *(_ALL for _ in part.extents)):
-            axis = len(given)
-            if item is None:
-                extents.append(_ONE)
-            elif axis == len(part.extents):
-                break
-            elif isinstance(item, Slice):
-                own, n = Dim.of(_AXES[len(extents)]), part.extents[axis]
-                start, stride = self.start(item, n, at)
-                given[_AXES[axis]] = start + own.scaled(stride)
-                extents.append(self.build.resolve(self.build.slice_dim(n, item)))
-            elif isinstance(item, Value) and item.type.rank:
-                pick = self.pick(item, part, axis, at)
-                picks.append(pick)
-                given |= zip(_AXES[axis:], map(Dim.of, pick.names), strict=False)
-            else:
-                place = self.subscript(item, part.extents[axis], at)
-                given[_AXES[axis]] = place
-                item = self.build.subscript(place)
-            items.append(item)
-        del items[len(step.items) :]
-        pairs = zip(items, whole.items, strict=True)
-        step = Index(tuple(i if isinstance(i, Operand) else w for i, w in pairs))
-        part = part.put(given, extents)
-        if not picks:
-            return part, step
-        # The axes of the index arrays go among those of the slices.
-        first, rank = ir.gathered_at(step.items), max(len(p.source.extents) for p in picks)
-        shared = []
-        for k in range(-rank, 0):
-            wide = [p.source.extents[k] for p in picks if len(p.source.extents) >= -k]
-            shared.append(next((e for e in wide if e != _ONE), _ONE))
-        later = range(first, len(extents))
-        moved = {_AXES[k]: Dim.of(_AXES[k + rank]) for k in later}
-        part = part.put(moved, [*extents[:first], *shared, *extents[first:]])
-        return replace(part, picks=tuple(picks), first=first, count=rank), step
-
-    def subscript(self, k: Operand, length: Dim, at: Stmt) -> Dim:
-        """Return a subscript that counts from the beginning, checked if need be."""
-        form = self.regions.linear(k)
-        if form.known is not None and form.known < 0:
-            form = length + form
-        inside = (form, length - form - _ONE)
-        if self.bare or all(self.bounds.holds(d, at) for d in inside):
-            return self.dim_now(form)
-        out = Value("", INT)
-        args = k, self.build.length(length)
-        self.build.emit(Op("subscript", args, (out,), loc=at.loc))
-        self.there.add(out)
-        return Dim.of(out)
-
-    def start(self, item: Slice, length: Dim, at: Stmt) -> tuple[Dim, int]:
-        """Return the first index of a slice, and its stride."""
-        stride = 1 if item.step is None else int(item.step.value)  # type: ignore[union-attr]
-        if stride < 0:
-            return length - _ONE, stride
-        first = item.start
-        if first is None:
-            return _ZERO, stride
-        form = self.build.dim(first)
-        if form.known is not None and form.known < 0:
-            form = length + form
-        if form.known is not None:
-            return Dim(max(form.known, 0)), stride
-        if self.bounds.holds(form, at):
-            return form, stride
-        out = self.build.op("limit", first, self.build.length(length))
-        self.there.add(out)
-        return Dim.of(out), stride
-
-    def pick(self, item: Value, part: Part, axis: int, at: Stmt) -> Pick:
-        """Return what reads an index array, or the true places of a mask."""
-        mask = item.type.dtype == "bool"
-        rank = item.type.rank if mask else 1
-        names = tuple(Value("k", INT) for _ in range(rank))
-        extents = part.extents[axis : axis + rank]
-        if mask:
-            for k, (size, extent) in enumerate(zip(self.part(item).extents, extents, strict=True)):
-                if size != extent:
-                    sizes = self.build.length(size), self.build.length(extent)
-                    same = self.build.op("eq", *sizes)
-                    self.build.emit(ir.Assert(same, "IndexError", "", at.loc))
-            item = self.build.op("flatnonzero", self.contiguous(item, False))
-            item = item
-        elif isinstance(at, ir.Update) and self.family(self.part(item).root) is self.family(part.root):
-            item = self.copied(item)
-        return Pick(names, self.part(item), extents, mask)
-
-
-def _is_odd(item: ir.Item) -> bool:
-    """Tell whether a slice is left to NumPy: a step that is no plain number."""
-    if not isinstance(item, Slice) or item.step is None:
-        return False
-    turned = item.start is None and item.stop is None and item.step == const(-1)
-    return not isinstance(item.step, Const) or (item.step.value <= 0 and not turned)
