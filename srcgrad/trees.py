@@ -29,6 +29,7 @@ from srcgrad.errors import make_error
 Tree = Any
 
 _PLAIN = int, float, dict, list, tuple
+_WAYS = "__add__", "__mul__", "__rmul__", "__array_ufunc__", "__array_function__"
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
                "M": "dates", "m": "time spans"}  # fmt: skip
 
@@ -138,16 +139,15 @@ def spec_of(value: Any, name: str = "") -> Tree:
         return ("static", Known(value))
     if isinstance(value, complex):
         raise _complex(name)
-    node, kind = opened(value), type(value)
-    if node is not None:
+    kind = type(value)
+    plain = next((c for c in kind.__mro__ if c in _PLAIN), object)
+    if plain not in (int, float) and (node := opened(value)) is not None:
         return node._replace(items=tuple(spec_of(item, name) for item in node.items))
-    plain = next((c for c in _PLAIN if isinstance(value, c)), object)
     if plain in (dict, list, tuple) or _redefines(kind, plain):
         what = f"`{name}` is a {kind.__name__}, which may be no plain {plain.__name__}"
         raise make_error("SG305", what, helps=(f"pass `{plain.__name__}({name})`",))
     if plain is int and not -(2**63) <= value < 2**63:
-        helps = (f"pass `float({name})`",)
-        raise make_error("SG305", f"`{name}` exceeds 64 bits", helps=helps)
+        raise make_error("SG305", f"`{name}` exceeds 64 bits", helps=("pass a float",))
     if plain is not object:
         return ("scalar", "int64" if plain is int else "float64", True)
     opaque = kind.__hash__ is None and not hasattr(value, "__dict__")
@@ -166,9 +166,9 @@ def _name_of(dtype: Any) -> str:
 
 def _redefines(kind: type, plain: type) -> bool:
     """Tell whether numbers of a class are computed with in another way."""
-    ways = "__add__ __mul__ __rmul__ __array_ufunc__ __array_function__".split()
-    own = (getattr(kind, w, 0) is not getattr(plain, w, 0) for w in ways)
-    return kind is not plain is not object and any(own)
+    if kind is plain or plain is object:
+        return False
+    return any(getattr(kind, w, 0) is not getattr(plain, w, 0) for w in _WAYS)
 
 
 def _check_array(value: Any, name: str) -> None:
