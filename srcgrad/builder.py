@@ -87,7 +87,10 @@ class Builder:
 
     def resolve(self, dim: Dim) -> Dim:
         """Rewrite a dim by the equalities that are known here."""
-        for known, value in self.equal.items():
+        equal = self.equal
+        if dim not in equal and not any(atom in equal for atom, _ in dim.terms):
+            return dim
+        for known, value in equal.items():
             dim = value if dim == known else dim.put({known: value})
         return dim
 

@@ -57,10 +57,9 @@ def _gather(x: Any, role: str, found: list[Any]) -> list[Any]:
 
 def _held(node: Any, role: str) -> tuple[Any, ...]:
     """Return all that a node holds in one role: it never changes, and remembers it."""
-    known = vars(node)
-    if role not in known:
-        known[role] = tuple(_gather(node, role[1:], []))
-    found: tuple[Any, ...] = known[role]
+    found: tuple[Any, ...] | None = node.__dict__.get(role)
+    if found is None:
+        found = node.__dict__[role] = tuple(_gather(node, role[1:], []))
     return found
 
 
@@ -135,14 +134,15 @@ def rewrite(
     What does not change is the same node as before, but with `lengths`: then every
     statement is new, and the types among its attributes have other lengths.
     """
+    used: Any = reads or {}
     known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
 
     def field(x: Any, role: str) -> Any:
         if isinstance(x, Value):
-            return known.get(role, reads or {}).get(x, x)
+            return known.get(role, used).get(x, x)
         if isinstance(x, tuple):
             kept = [y for y in x if y not in gone] if role == "parts" else x
-            new = tuple(field(y, role) for y in kept)
+            new = tuple([field(y, role) for y in kept])
             return x if len(new) == len(x) and all(map(is_, new, x)) else new
         return block(x) if block and role == "blocks" else whole(x)
 

@@ -99,7 +99,7 @@ def _live(function: Function, lengths: bool) -> set[Any]:
         depth = len(around)
         for stmt in block.stmts:
             parts = {f: () for f in ("carries", "merges") if hasattr(stmt, f)}
-            alone = replace(stmt, **parts)  # type: ignore[arg-type]
+            alone = replace(stmt, **parts) if parts else stmt  # type: ignore[arg-type]
             reads = (*walk.operands(alone), *walk.inner_operands(alone))
             needs[stmt] += [*around[-1:], *reads]
             if isinstance(stmt, ir.Update):
