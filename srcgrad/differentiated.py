@@ -309,8 +309,8 @@ class Differentiated:
         """Return who runs a program: with "warm" that depends on time."""
         if self.backend != "warm":
             return made
-        raw, best = made.raw(call.leaves), importlib.import_module("srcgrad.warm").best
-        found: Specialisation = best(made, program, raw, wait)
+        best: Any = importlib.import_module("srcgrad.warm").best
+        found: Specialisation = best(made, program, made.raw(call.leaves), wait)
         return found
 
     def _plain(self, values: Values, in_place: bool = False) -> Any:
@@ -475,9 +475,8 @@ class Differentiated:
             call = self.bind(args, kwargs, names)
             made = self.find(call)
             program = self.program(kind, made, call)
-            self._best(made, program, call, wait=True).compile(
-                program, made.raw(call.leaves)
-            )
+            best = self._best(made, program, call, wait=True)
+            best.compile(program, made.raw(call.leaves))
         return self
 
     def show(self, *args: Any, **kwargs: Any) -> None:
@@ -517,9 +516,8 @@ class Differentiated:
     def clear_cache(self) -> None:
         """Forget everything that was made; files on disk stay."""
         with self._lock:
-            kept: list[Any] = [self._made, self._last, *self._plans.values()]
-            for each in kept:
-                each.clear()
+            for kept in [self._made, self._last, *self._plans.values()]:
+                kept.clear()  # type: ignore[attr-defined]
 
     def with_options(self, **options: Any) -> Differentiated:
         """Return the same function with other options."""

@@ -72,19 +72,15 @@ def make_plan(
     given = dict(zip(signature.kinds, write.unpack(len(args), "a"), strict=False))
     if kwargs:
         given |= zip(kwargs, write.unpack(len(kwargs), "k.values()"), strict=True)
-    found = [
-        part
-        for name, spec in made.specs.items()
-        for part in write.leaves(
-            spec, given.get(name) or write.name(values[name]), values[name]
-        )
-    ]
+    found: list[tuple[str, Any]] = []
+    for name, spec in made.specs.items():
+        path = given.get(name) or write.name(values[name])
+        found += write.leaves(spec, path, values[name])
     for capture in reading.captures:
         value = capture.place.fetch()
         (path,) = write.unpack(1, f"({write.fetch(capture.place, value)},)")
         found += write.leaves(capture.spec, path, value)
-    leaves = list(zip(reading.leaves, found, strict=True))
-    for name, (path, _) in leaves:
+    for name, (path, _) in zip(reading.leaves, found, strict=True):
         if name in made.fixed:
             write.refuse(f"{path} != {write.name(made.fixed[name])}")
     for k in made.written:
@@ -100,8 +96,7 @@ def make_plan(
     write.lines.append(f"r = run({', '.join([*takes, *map(write.name, extra)])})")
     for at, k in enumerate(reading.written if in_place else (), reading.results):
         write.lines.append(f"{found[k][0]}[...] = r[{at}]")
-    text = _TEXT.format("\n        ".join(write.lines), write.form(form))
-    exec(text, write.space)
+    exec(_TEXT.format("\n        ".join(write.lines), write.form(form)), write.space)
     plan: Plan = write.space["plan"]
     return plan
 
