@@ -134,6 +134,8 @@ def bars(rows: list[Row]) -> list[str]:
         found = sorted((r for r in rows if r[key] > limit), key=lambda r: -r[key])
         return [f"{r['name']} {r[key]:.2f}" for r in found]
 
+    silent = [row["name"] for row in rows if "gradient" not in row["ms"]]
+    bar("each has a gradient, compiled within a minute", not silent, silent)
     own = [row for row in rows if "to_primal" in row]
     if own:
         median = statistics.median(row["to_primal"] for row in own)
