@@ -80,15 +80,15 @@ _inlined("exp2(x)", "math.pow(2.0, {x})", "exp2", x=f"g * z * {_LN2!r}")
 _inlined("log(x)", "math.log({x})", "log", x="g / x", error="ValueError if {x} <= 0.0")
 _inlined("log2(x)", "math.log2({x})", "log2", x=f"g / (x * {_LN2!r})",
           error="ValueError if {x} <= 0.0")  # fmt: skip
-_inlined("log10(x)", "math.log10({x})", "log10", x=f"g / (x * {_LN10!r})",
+_inlined("log10(x)", "", "log10", x=f"g / (x * {_LN10!r})",
           error="ValueError if {x} <= 0.0")  # fmt: skip
 _inlined("log1p(x)", "", "log1p", x="g / (1 + x)",
           error="ValueError if {x} <= -1.0")  # fmt: skip
 _function("sqrt(x)", "math.sqrt({x})", "sqrt", x="0.5 * g / z",
           error="ValueError if {x} < 0.0", cost=1)  # fmt: skip
 _function("cbrt(x)", "rt_cbrt({x})", "cbrt", x="g / (3 * z * z)")
-_inlined("sin(x)", "math.sin({x})", "sin", x="g * cos(x)", error=_INFINITE)
-_inlined("cos(x)", "math.cos({x})", "cos", x="-g * sin(x)", error=_INFINITE)
+_inlined("sin(x)", "", "sin", x="g * cos(x)", error=_INFINITE)
+_inlined("cos(x)", "", "cos", x="-g * sin(x)", error=_INFINITE)
 _inlined("tan(x)", "", "tan", x="g * (1 + z * z)", error=_INFINITE)
 _function("arcsin(x)", "math.asin({x})", "asin", x="g / sqrt(1 - x * x)",
           domain=(-0.9, 0.9), error="ValueError if abs({x}) > 1.0")  # fmt: skip
