@@ -360,6 +360,12 @@ def sum(items):
         body("d['y'].append(x)", "return d['z'][-1] * x", args="x, d"),
         (2.0, {"y": ROW, "z": ROW}),
     ),
+    "SG402_same_argument_twice": Refused(
+        body("return x.sum() if x is y else 2.0 * x.sum()", args="x, y"), (X, X)
+    ),
+    "SG402_same_list_twice": Refused(
+        body("return x * y[0] if y is z else x", args="x, y, z"), (2.0, ROW, ROW)
+    ),
     "SG203_lists_joined": Refused(
         body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)
     ),

@@ -95,6 +95,7 @@ class Reader:
         self.writing = frozenset(writing)
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
+        self.given: list[Any] = []  # the arrays and containers among the arguments
         self.kinds: dict[Any, frozenset[Any]] = {}  # of numbers that have several types
         self.missed: dict[str, Any] = {}
         self.node: ast.AST | None = None  # what is being read

@@ -98,6 +98,7 @@ class _Entry(Reader):
         self.specs = specs
         things = {n: thing_of(self, spec, self.leaf, n) for n, spec in specs.items()}
         containers = dict(self.state.heap)
+        self.given = [*self.arguments, *containers]
         watch_function(self, self.source.function)
         result = self.function(self.source, things)
         self.give_up_if_refused()

@@ -404,7 +404,12 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
             return _same_number(reader, left, right)
         case ast.Is():
             named = isinstance(left, Ref) and not left.path  # a subscript makes a view
-            return const(left is right or (named and left == right))
+            same = left is right or (named and left == right)
+            whole = [x for x in (left, right) if not getattr(x, "path", ())]
+            if not same and sum(_from_outside(reader, x) for x in whole) == 2:
+                what = "whether two arguments are the same object is not known here"
+                raise reader.problem("SG402", what, "pass a flag that says so")
+            return const(same)
         case ast.In() if isinstance(right, v.DictCell):
             return const(calls.static(reader, left) in reader.state.heap[right])
         case ast.In() if len(known) == 2:
@@ -422,6 +427,13 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
         raise reader.problem("SG402", what)
     a, b = reader.operand(left), reader.operand(right)
     return reader.thing(reader.build.op(_ROWS[type(op)], a, b))
+
+
+def _from_outside(reader: Reader, thing: Any) -> bool:
+    """Tell what is an argument, or a captured value, as a whole."""
+    owner = thing.root if isinstance(thing, Ref) else thing
+    captured = getattr(owner, "captured", None) is not None
+    return captured or any(owner is other for other in reader.given)
 
 
 def _same_number(reader: Reader, left: Operand, right: Operand) -> Thing:
