@@ -115,8 +115,9 @@ class _Hoisting:
             for x in used - {a for a, _ in pairs}:
                 last.pop(home[x], None)  # it became something else
             if isinstance(s, ir.If):
-                for source, _ in handed(s):
-                    last.pop(home.get(source), None)
+                for inner in walk.every(Block((s,))):
+                    for x in consumed(inner):
+                        last.pop(home.get(x), None)
         for s in walk.every(Block((*body,))):
             # A list keeps what is appended; what may be a view may leave the turn.
             alias = isinstance(s, Op) and ROWS[s.row].alias
