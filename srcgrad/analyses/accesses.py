@@ -9,7 +9,7 @@ from srcgrad import ir
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.ir import Block, Operand, Stmt, Value, owned
 from srcgrad.types import Dim
-from srcgrad.walk import consumed, every, operands
+from srcgrad.walk import consumed, every, handed, operands
 
 # The subscripts of an element as sums of integers; None may be anywhere.
 Place = tuple[Dim, ...] | None
@@ -42,7 +42,8 @@ class Accesses:
                 found.append(self.access(s))
                 read: Sequence[Any] = ()
             elif isinstance(s, ir.For | ir.While | ir.If):
-                read = ()
+                # What changes places is no longer where it was.
+                read = [x for x, out in handed(s) if self.moves(x, out)]
             else:
                 read = operands(s)
             for x in read:
@@ -51,6 +52,13 @@ class Accesses:
                     found.append((family, x in consumed(s), None))
         self.touched[stmt] = found
         return found
+
+    def moves(self, x: Any, out: Value) -> bool:
+        """Tell whether an array is handed on as another one."""
+        buffer = self.regions.buffer
+        if not owned(out.type) or x not in buffer or out not in buffer:
+            return False
+        return buffer[x].memory() is not buffer[out].memory()
 
     def access(self, s: Any) -> Access:
         """Return what one read or update of an element touches."""
