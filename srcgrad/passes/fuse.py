@@ -9,7 +9,8 @@ it is, so an array that nothing else reads is never made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +18,8 @@ from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses, Place
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, For, Function, Operand, Stmt, Value, owned
-from srcgrad.types import Dim
-from srcgrad.walk import every, free_values, operands, outs, rewrite
+from srcgrad.types import Dim, Scalar
+from srcgrad.walk import every, free_values, operands, outs, reads, rewrite
 
 
 def fuse(function: Function) -> Function:
@@ -73,7 +74,7 @@ class _Joining:
             else:
                 stmts.append(stmt)
         inner = (rewrite(s, block=self.block) for s in stmts)
-        return Block((*self.forwarded(inner),))
+        return Block((*self.forwarded([*inner]),))
 
     def joined(self, stmts: list[Stmt], loop: For) -> list[Stmt]:
         """Return statements with one more loop, joined to an earlier one if legal."""
@@ -217,20 +218,57 @@ class _Joining:
             body = [self.one(*body)]  # type: ignore[arg-type]
         return replace(first, carries=(*carries,), body=Block((*body,)))
 
-    def forwarded(self, stmts: Iterable[Stmt]) -> Iterator[Stmt]:
-        """Yield statements but the reads of what has just been stored there."""
-        written: dict[Any, ir.Write] = {}
+    def forwarded(self, stmts: Sequence[Stmt]) -> list[Stmt]:
+        """Return statements that use a number as it is where it has just been stored.
+
+        What is added to it there is added before it is stored.
+        """
+        count = Counter(reads(stmts))
+        written: dict[Any, ir.Write | ir.Accumulate] = {}
+        out: list[Stmt] = []
         for stmt in stmts:
-            if isinstance(stmt, ir.Read) and stmt.base in written:
-                last = written[stmt.base]
-                place = self.place(stmt)
-                same = last.value.type.dtype == stmt.out.type.dtype
-                if same and place is not None and place == self.place(last):
-                    self.names[stmt.out] = last.value
-                    continue
-            if isinstance(stmt, ir.Write):
+            base = getattr(stmt, "base", None)
+            last = written.get(base) if isinstance(base, Value) else None
+            if last is not None and not self.same_place(last, stmt):
+                last = None
+            if isinstance(stmt, ir.Read) and isinstance(last, ir.Write):
+                self.names[stmt.out] = last.value
+                continue
+            if isinstance(stmt, ir.Accumulate) and last is not None:
+                if count[stmt.base] == 1:
+                    out.remove(last)
+                    stmt = self.summed(last, stmt, out)
+            if isinstance(stmt, ir.Write | ir.Accumulate):
                 written[stmt.out] = stmt
-            yield stmt
+            out.append(stmt)
+        return out
+
+    def same_place(self, last: ir.Write | ir.Accumulate, stmt: Any) -> bool:
+        """Tell whether a statement is about the element that was stored last."""
+        if not isinstance(stmt, ir.Read | ir.Accumulate):
+            return False
+        value = stmt.out if isinstance(stmt, ir.Read) else stmt.value
+        dtypes = {x.type.dtype for x in (last.value, value, last.base)}
+        if len(dtypes) > 1 or value.type.rank > 0:
+            return False
+        place = self.place(stmt)
+        return place is not None and place == self.place(last)
+
+    def summed(
+        self, last: ir.Write | ir.Accumulate, stmt: ir.Accumulate, out: list[Stmt]
+    ) -> ir.Write:
+        """Write two updates of one element as one store of the sum."""
+        number = Scalar(stmt.base.type.dtype)
+        total = last.value
+        if isinstance(last, ir.Accumulate):
+            held, total = Value("", number), Value("", number)
+            out.append(ir.Read(last.base, last.path, held, last.loc))
+            out.append(ir.Op("add", (held, last.value), (total,), loc=last.loc))
+        both = Value("", number)
+        out.append(ir.Op("add", (total, stmt.value), (both,), loc=stmt.loc))
+        new = ir.Write(last.base, last.path, both, stmt.out, stmt.loc)
+        self.memory.touched[new] = self.memory.of(last)
+        return new
 
 
 def _nest(loop: For) -> list[For]:

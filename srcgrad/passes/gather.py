@@ -113,7 +113,8 @@ class _Gathering:
             nest = self.nest(stmts[k])
             touched = self.memory.of(stmts[k])
             if nest is not None and self.memory.family(nest.add.base) is family:
-                if not self.alike(start, nest):
+                # Of one family may also be what changes places with the array.
+                if nest.base is not group[-1][1].out or not self.alike(start, nest):
                     break
                 group.append((k, nest))
                 read |= {f for f, _, _ in touched}
