@@ -280,20 +280,41 @@ class _Writer:
         count = self.build.sure("add", const(width), op("min2", width, stop))
         return self.loop(var, count, base, edge)
 
-    def near_end(self, depth: int, nests: list[Placed], i: Dim, base: Value) -> Value:
-        """Write one turn of an axis where not all nests have something to add."""
-        stop, op = nests[0][0].loops[depth].stop, self.build.op
-        low = min(n.shifts[depth][1] for n, _ in nests)
-        for placed in _shifted(depth, nests, i):
-            shift = placed[0].shifts[depth][1] - low
-            k = self.build.subscript(i)
+    def near_end(
+        self, depth: int, nests: list[Placed], i: Dim, base: Value,
+        valid: Sequence[Operand] = (),
+    ) -> Value:  # fmt: skip
+        """Write a turn of an axis where not all nests have something to add.
+
+        There are few such turns: one nest for all, whose turns test each of them.
+        """
+        loops, op = nests[0][0].loops, self.build.op
+        shifts = [n.shifts[depth][1] for n, _ in nests]
+        low, stop, tests = min(shifts), loops[depth].stop, list[Operand]()
+        k = self.build.subscript(i)
+        for shift in (s - low for s in shifts if max(shifts) > low):
             end = self.build.sure("add", stop, const(shift)) if shift else stop
-            valid = op("lt", k, end)
-            if shift:
-                valid = op("logical_and", op("le", const(shift), k), valid)
+            test = op("lt", k, end)
+            first = op("le", const(shift), k) if shift else test
+            tests.append(op("logical_and", first, test) if shift else test)
+        if valid and tests:
+            tests = [
+                op("logical_and", *pair) for pair in zip(valid, tests, strict=True)
+            ]
+        tests, placed = tests or list(valid), _shifted(depth, nests, i)
+        if depth + 1 < len(loops):
+            wide = [n.shifts[depth + 1][1] for n, _ in nests]
+            var, count = loops[depth + 1].var, loops[depth + 1].stop
+            width = const(max(wide) - min(wide))
+            count = self.build.sure("add", count, width) if width.value else count
+            return self.loop(
+                var, count, base,
+                lambda i, b: self.near_end(depth + 1, placed, i, b, tests),
+            )  # fmt: skip
+        for (nest, names), test in zip(placed, tests, strict=True):
             with self.build.block() as then:
-                new = self.level(depth + 1, [placed], base)
-            base = self.either(valid, then, [], (new, base))
+                new = self.added(nest, names, base)
+            base = self.either(test, then, [], (new, base))
         return base
 
     def loop(self, like: Value, count: Operand, base: Value, body: Any) -> Value:
