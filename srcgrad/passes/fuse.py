@@ -19,7 +19,7 @@ from srcgrad.analyses.accesses import Accesses, Place
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, Scalar
-from srcgrad.walk import every, free_values, operands, outs, reads, rewrite
+from srcgrad.walk import every, free_values, operands, outs, reads, rewrite, uses
 
 
 def fuse(function: Function) -> Function:
@@ -55,7 +55,7 @@ class _Joining:
 
     def __init__(self, function: Function) -> None:
         self.regions = Regions(function)
-        self.memory = Accesses(self.regions)
+        self.memory, self.count = Accesses(self.regions), uses(function)
         self.same: dict[Value, Value] = {}  # the variable that a loop has now
         self.names: dict[Any, Operand] = {}  # what stands for a number read again
 
@@ -67,20 +67,25 @@ class _Joining:
 
     def block(self, block: Block) -> Block:
         """Return a block with its loops joined, and those inside them."""
-        stmts: list[Stmt] = []
-        for stmt in block.stmts:
-            if isinstance(stmt, For) and _is_plain(stmt):
-                stmts = self.joined(stmts, stmt)
-            else:
-                stmts.append(stmt)
+        stmts: list[Stmt] = [*block.stmts]
+        # What only one nest reads is best made there; then what else can be one.
+        for feeding in (True, False):
+            todo, stmts = stmts, []
+            for stmt in todo:
+                if isinstance(stmt, For) and _is_plain(stmt):
+                    stmts = self.joined(stmts, stmt, feeding)
+                else:
+                    stmts.append(stmt)
         inner = (rewrite(s, block=self.block) for s in stmts)
         return Block((*self.forwarded([*inner]),))
 
-    def joined(self, stmts: list[Stmt], loop: For) -> list[Stmt]:
+    def joined(self, stmts: list[Stmt], loop: For, feeding: bool) -> list[Stmt]:
         """Return statements with one more loop, joined to an earlier one if legal."""
         for k in range(len(stmts) - 1, -1, -1):
             first = stmts[k]
             if not isinstance(first, For) or not _is_plain(first):
+                continue
+            if feeding and not self.feeds(first, loop):
                 continue
             if not self.may_join(first, loop):
                 continue
@@ -117,6 +122,12 @@ class _Joining:
         while var in self.same:
             var = self.same[var]
         return var
+
+    def feeds(self, first: For, loop: For) -> bool:
+        """Tell whether a nest alone reads what another one makes."""
+        count = Counter(reads([loop]))
+        read = [out for out in outs(first) if out in count]
+        return bool(read) and all(self.count[out] == count[out] for out in read)
 
     def may_join(self, first: For, second: For) -> bool:
         """Tell whether turns of two nests touch the same elements, or none changes."""

@@ -72,7 +72,6 @@ def gather(function: Function) -> Function:
 class Fill:
     """A nest that makes an array, element by element, from little arithmetic."""
 
-    stmt: Stmt
     loops: tuple[For, ...]
     value: Operand
     weight: int
@@ -158,7 +157,7 @@ class _Gathering:
             return None
         if write.value.type.dtype != write.base.type.dtype:
             return None
-        return Fill(stmt, loops, write.value, len(ops))
+        return Fill(loops, write.value, len(ops))
 
     def alike(self, one: Nest, other: Nest) -> bool:
         """Tell whether two nests run over the same range and the same axes."""
