@@ -182,6 +182,8 @@ class _Lowering(Parts):
                     arg = self.contiguous(arg, row.transposed)
             args.append(arg)
         self.build.emit(replace(op, args=tuple(args)))
+        if op.row == "reshape":
+            self.measured(op.out, op.args[1:], op)
 
     def contiguous(self, x: Value, turned: bool) -> Value:
         """Return a value that a call can take: an array, or a view that is as good."""

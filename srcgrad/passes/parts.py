@@ -173,8 +173,21 @@ class Parts:
                 type = self.build.place(base.type, (*steps,))
                 view = self.build.view(base, (*steps,), type=type)
                 self.origin[view] = self.origin.get(base, base)
+                if isinstance(step, ir.Reshape):
+                    self.measured(view, step.shape, at)
                 base, steps, part = view, [], self.part(view)
         return part, base, (*steps,)
+
+    def measured(self, x: Value, shape: Sequence[Operand], at: Stmt) -> None:
+        """Ask an array for its lengths where the shape it was given may hold a -1."""
+        for axis, size in enumerate(shape):
+            form = self.regions.linear(size)
+            if not self.bounds.holds(form, at):
+                found = Value("", INT)
+                attrs: dict[str, object] = {"axis": axis}
+                self.build.emit(Op("dim", (x,), (found,), attrs, at.loc))
+                self.there.add(found)
+                self.build.equal[self.build.resolve(form)] = Dim.of(found)
 
     def indexed(
         self, part: Part, step: Index, whole: Index, at: Stmt
