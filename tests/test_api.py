@@ -1092,7 +1092,8 @@ def test_a_method_has_short_ways_of_its_own() -> None:
 
 
 def test_numba_is_called_from_compiled_code() -> None:
-    numba = pytest.importorskip("numba")
+    import numba
+
     f = value_and_grad(lambda x, k: np.sum(x * x) * k, argnums=(0, 1))
     slopes = f.numba(x3(), 2.0)
 
@@ -1162,7 +1163,6 @@ class Gate:
 def test_warm_computes_in_cpython_until_the_kernel_is_compiled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("numba")
     gate, f = Gate(monkeypatch), grad(energy, backend="warm")
     p = {"c": 2.0}
     plain = grad(energy, **PYTHON)(x3(), p).tolist()
@@ -1182,7 +1182,6 @@ def test_warm_computes_in_cpython_until_the_kernel_is_compiled(
 def test_warm_warns_once_and_goes_on_if_the_compile_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("numba")
     gate, f = Gate(monkeypatch), grad(square, backend="warm")
     gate.flaw = MemoryError("no room")
     assert f(3.0) == 6.0
@@ -1195,7 +1194,6 @@ def test_warm_warns_once_and_goes_on_if_the_compile_fails(
 
 
 def test_warm_compiles_nothing_while_the_interpreter_shuts_down() -> None:
-    pytest.importorskip("numba")
     code = """if True:
         import linecache, threading, srcgrad, srcgrad.warm
         text = "def f(x): return x * x"
