@@ -4,6 +4,7 @@
 prints their texts too.
 """
 
+import importlib
 import inspect
 import math
 import re
@@ -63,6 +64,12 @@ def plain_runtime(name: str) -> Any:
     if short in kernels:
         return kernels[short]
     return kernels[short.rpartition("_")[0]]
+
+
+# In the package the name of a pass is that of its function.
+fuse, gather = (
+    importlib.import_module(f"srcgrad.passes.{name}") for name in ("fuse", "gather")
+)
 
 
 def text_of(lines: list[Line]) -> str:
@@ -199,6 +206,38 @@ SMOOTH = [
 def test_plain_run_of_the_kernel(case: Case) -> None:
     for where, message in problems(case):
         pytest.fail(f"{where}: {message}")
+
+
+def same_ranges(self: Any, first: Any, second: Any) -> bool:
+    """Join nests by their ranges alone, whatever memory they touch."""
+    ones, others = (fuse._nest(loop) for loop in (first, second))
+    return len(ones) == len(others) and all(map(self.alike, ones, others))
+
+
+def unshifted(depth: int, nests: Any, i: Any) -> Any:
+    """Let all nests add with one index, whichever elements they add to."""
+    return [(n, {**names, n.loops[depth].var: i}) for n, names in nests]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "attribute", "broken", "noticed"),
+    [
+        ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),
+        ("burgers", fuse._Joining, "may_join", same_ranges, "not"),
+        ("burgers", gather, "_shifted", unshifted, "IndexError: index"),
+    ],
+)
+def test_broken_pass_is_noticed(
+    name: str, target: Any, attribute: str, broken: Any, noticed: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (case,) = (c for c in SMOOTH if c.name == name)
+    assert not list(problems(case))
+    monkeypatch.setattr(target, attribute, broken)
+    messages = [message for _, message in problems(case)]
+    assert any(noticed in message for message in messages)
+    # An error of the pass itself would tell nothing of its check.
+    assert noticed != "not" or not any("Traceback" in m for m in messages)
 
 
 @pytest.mark.parametrize("case", [c for c in SMOOTH if c.sample], ids=lambda c: c.name)
