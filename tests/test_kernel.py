@@ -27,6 +27,7 @@ from srcgrad.ir import NOWHERE, Function
 from srcgrad.passes import KERNEL, run_passes
 from srcgrad.runtime import readable, vmath, vmath32
 from srcgrad.specialise import Specialisation
+from srcgrad.types import Dim
 from tests.cases import CASES, Case
 
 
@@ -67,8 +68,9 @@ def plain_runtime(name: str) -> Any:
 
 
 # In the package the name of a pass is that of its function.
-fuse, gather = (
-    importlib.import_module(f"srcgrad.passes.{name}") for name in ("fuse", "gather")
+fuse, gather, settle_lengths = (
+    importlib.import_module(f"srcgrad.passes.{name}")
+    for name in ("fuse", "gather", "settle_lengths")
 )
 
 
@@ -219,9 +221,32 @@ def unshifted(depth: int, nests: Any, i: Any) -> Any:
     return [(n, {**names, n.loops[depth].var: i}) for n, names in nests]
 
 
+def always_inside(self: Any, k: Any, n: Any, at: Any) -> Any:
+    """Take all slices to end where they say."""
+    return k if k.known is None or k.known >= 0 else n + k
+
+
+def wherever(self: Any, fact: Any) -> None:
+    """Take what was checked in one loop to hold in any other."""
+    around = [*self.around, *self.around]
+    given = {t.var: Dim.of(a.var) for t, a in zip(fact.turns, around, strict=False)}
+    row, attrs, forms = fact.key
+    key = row, attrs, tuple(d.put(given) for d in forms)
+    self.known[key] = fact.result.put(given)
+
+
 @pytest.mark.parametrize(
     ("name", "target", "attribute", "broken", "noticed"),
     [
+        (
+            "cut_off_at_the_end",
+            settle_lengths._Settling,
+            "end",
+            always_inside,
+            "bounds",
+        ),
+        ("checked_over_less", settle_lengths._Settling, "recall", wherever, "bounds"),
+        ("checked_for_pairs", settle_lengths._Settling, "recall", wherever, "bounds"),
         ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),
         ("burgers", fuse._Joining, "may_join", same_ranges, "not"),
         ("burgers", gather, "_shifted", unshifted, "IndexError: index"),

@@ -19,6 +19,7 @@ from srcgrad.passes.fuse import fuse as fuse
 from srcgrad.passes.gather import gather as gather
 from srcgrad.passes.hoist import hoist as hoist
 from srcgrad.passes.lower import lower as lower
+from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.verifier import verify as check
 
 Pass = Callable[[Function], Function]
@@ -33,7 +34,9 @@ def keep_lengths(function: Function) -> Function:
 PIPELINE: list[Pass] = [factor_carries, keep_lengths, elide_copies]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
-KERNEL: list[Pass] = [drop_rules, lower, gather, fuse, remove_dead_code, hoist]
+KERNEL: list[Pass] = [
+    drop_rules, lower, settle_lengths, gather, fuse, remove_dead_code, hoist
+]  # fmt: skip
 
 
 def run_passes(

@@ -171,13 +171,17 @@ class _Joining:
     ) -> tuple[list[Stmt], list[Stmt]]:
         """Return what may stand before a loop as well as behind it, and the rest.
 
-        That is what depends on numbers alone; of checks the earlier are the better.
+        That is what depends on numbers alone; of checks the earlier are the better. An
+        element of a version that is there before the loop is not changed by it.
         """
         early, late, made = list[Stmt](), list[Stmt](), {*outs(first)}
         for s in between:
             read = operands(s)
             numbers = not any(owned(x.type) for x in read)
-            if isinstance(s, ir.Op | ir.Assert) and numbers and not made & {*read}:
+            if isinstance(s, ir.Read):  # no check keeps it inside its array
+                numbers = not any(isinstance(x, ir.Assert) for x in late)
+            kinds = ir.Op | ir.Assert | ir.Read
+            if isinstance(s, kinds) and numbers and not made & {*read}:
                 early.append(s)
             else:
                 late.append(s)

@@ -205,7 +205,9 @@ class Parts:
                 own, n = Dim.of(AXES[len(extents)]), part.extents[axis]
                 start, stride = self.start(item, n, at)
                 given[AXES[axis]] = start + own.scaled(stride)
-                extents.append(self.build.resolve(self.build.slice_dim(n, item)))
+                size = self.build.resolve(self.build.slice_dim(n, item))
+                self.there.update(atom for atom, _ in size.terms)
+                extents.append(size)
             elif isinstance(item, Value) and item.type.rank:
                 pick = self.pick(item, part, axis, at)
                 picks.append(pick)
@@ -251,13 +253,13 @@ class Parts:
         first = item.start
         if first is None:
             return ZERO, stride
-        form = self.build.dim(first)
+        form = self.regions.linear(first)
         if form.known is not None and form.known < 0:
             form = length + form
         if form.known is not None:
             return Dim(max(form.known, 0)), stride
         if self.bounds.holds(form, at):
-            return form, stride
+            return self.dim_now(form), stride
         out = self.build.op("limit", first, self.build.length(length))
         self.there.add(out)
         return Dim.of(out), stride

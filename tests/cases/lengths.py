@@ -1,0 +1,106 @@
+"""Slices whose lengths are known, or look as if they were."""
+
+import numpy as np
+
+from tests.cases import case
+
+
+# A row of a triangle and a column: one check tells that both have one length.
+@case(
+    lambda rng: (rng.normal(size=(4, 4)), rng.normal(size=(4, 3))),
+    argnums=(0, 1),
+)
+def triangle_by_columns(c, a):
+    for i in range(a.shape[0]):
+        c[i, : i + 1] *= 0.5
+        for k in range(a.shape[1]):
+            c[i, : i + 1] += a[i, k] * a[: i + 1, k]
+    return np.sum(c * c)
+
+
+# Slices that end behind their arrays are shorter than their subscripts say.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=4)), argnums=(0, 1))
+def cut_off_at_the_end(x, y):
+    s = 0.0
+    for i in range(len(x)):
+        s += np.sum(x[: i + 2] * y[: i + 2]) + np.sum(x[i + 2 :]) * x[i]
+    return s
+
+
+# A slice that ends before it begins is empty.
+@case(lambda rng: (rng.normal(size=5),))
+def ends_before_it_begins(x):
+    s = 0.0
+    for i in range(5):
+        s += np.sum(x[i : 4 - i] * x[i]) + np.sum(x[: i - 2]) * x[i]
+    return s
+
+
+# What is checked on one path tells nothing of the other.
+@case(
+    lambda rng: (np.array([1.0, 2.0, -1.0, -2.0]), rng.normal(size=2)),
+    argnums=(0, 1),
+)
+def checked_on_one_path(x, y):
+    s = 0.0
+    for i in range(len(x)):
+        if x[i] > 0:
+            s += np.sum(x[: i + 1] * y[: i + 1])
+    for i in range(len(x)):
+        s += np.sum(np.sin(y[: i + 1])) * x[i]
+    return s
+
+
+# What is checked until a loop is left tells nothing of the turns after.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=2)), argnums=(0, 1))
+def checked_until_left(x, y):
+    s = 0.0
+    for i in range(len(x)):
+        if i == 2:
+            break
+        s += np.sum(x[: i + 1] * y[: i + 1])
+    for i in range(len(x)):
+        s += np.sum(np.sin(y[: i + 1])) * x[i]
+    return s
+
+
+# What is checked over one range tells nothing of a longer one.
+@case(
+    lambda rng: (rng.normal(size=2), rng.normal(size=2), rng.normal(size=4)),
+    argnums=(0, 1, 2),
+)
+def checked_over_less(x, y, z):
+    s = 0.0
+    for i in range(len(x)):
+        s += np.sum(x[: i + 1] * y[: i + 1])
+    for i in range(len(z)):
+        s += np.sum(np.sin(y[: i + 1])) * z[i]
+    return s
+
+
+# A loop without turns checks nothing.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=2), 0), argnums=(0, 1))
+def checked_in_no_turn(x, y, m):
+    s = 0.0
+    for i in range(len(x)):
+        for _ in range(m):
+            s += np.sum(x[: i + 1] * y[: i + 1])
+    for i in range(len(x)):
+        s += np.sum(np.sin(y[: i + 1])) * x[i]
+    return s
+
+
+# What is checked for pairs holds for all of these alone.
+@case(
+    lambda rng: (rng.normal(size=2), rng.normal(size=2), rng.normal(size=3)),
+    argnums=(0, 1, 2),
+)
+def checked_for_pairs(x, y, z):
+    s = 0.0
+    for i in range(len(x)):
+        for k in range(len(z)):
+            s += np.sum(x[: i + 1] * y[: i + 1]) * z[k]
+    for i in range(len(z)):
+        for k in range(len(x)):
+            s += np.sum(np.sin(y[: i + 1])) * z[i] * x[k]
+    return s
