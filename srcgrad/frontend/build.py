@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from srcgrad import ir
 from srcgrad.builder import Builder, const
@@ -28,6 +28,9 @@ from srcgrad.ops import python
 from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar
+
+
+C = TypeVar("C", bound=v.Cell)
 
 
 class Missed(v.Refused):
@@ -228,6 +231,12 @@ class Reader:
         root = v.Root(name or value.name, value.type)
         self.state.ver[root] = value
         return v.Ref(root, (), value.type)
+
+    def container(self, cell: C, contents: Any) -> C:
+        """Give a new container what it holds; a list holds a tuple of its items."""
+        held = tuple(contents) if isinstance(contents, list) else contents
+        self.state.heap[cell] = held
+        return cell
 
     def remade(self, of: v.Ref, remake: Callable[[ir.Operand], ir.Operand]) -> v.Ref:
         """Return a read-only view as NumPy gives it."""
@@ -473,7 +482,7 @@ class Reader:
             items = calls.items_of(self, value, None if starred else count)
             if starred:
                 rest = slice(before, len(items) - after)
-                items[rest] = [expressions.new_list(self, items[rest])]
+                items[rest] = [self.container(v.ListCell(""), items[rest])]
         if len(items) != count:
             raise self.problem("SG402", f"{count} names, but {len(items)} values")
         for k, (part, item) in enumerate(zip(target.elts, items, strict=True), 1):

@@ -363,10 +363,9 @@ def named(reader: build.Reader, call: inspect.BoundArguments) -> Kwargs:
     """Return what the parameters are bound to."""
     names: Kwargs = {}
     for key, value in call.arguments.items():
-        names[key] = Tuple(value) if isinstance(value, tuple) else value
         if isinstance(value, dict):
-            names[key] = cell = v.DictCell(key)
-            reader.state.heap[cell] = value
+            value = reader.container(v.DictCell(key), value)
+        names[key] = Tuple(value) if isinstance(value, tuple) else value
     return names
 
 
@@ -397,8 +396,7 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
         made_anew = f.default_factory is not dataclasses.MISSING
         if made_anew and isinstance(values.get(f.name), Static):
             del values[f.name]
-    cell = v.Record("", cls)
-    reader.state.heap[cell] = values
+    cell = reader.container(v.Record("", cls), values)
     if watched(reader, Place(cls, "__post_init__", True)) is not NOTHING:
         inline(reader, cls.__post_init__, [cell], {})
     return cell

@@ -249,9 +249,8 @@ def thing_of(
     if tree.kind == "tuple":
         return v.Tuple(items, tree.cls)
     makers: Any = {"list": v.ListCell, "dict": v.DictCell, "record": v.Record}
-    cell: v.Cell = makers[tree.kind](shown, tree.cls)
-    reader.state.heap[cell] = items if tree.kind == "list" else parts
-    return cell  # type: ignore[return-value]
+    held = items if tree.kind == "list" else parts
+    return reader.container(makers[tree.kind](shown, tree.cls), held)
 
 
 def identifier(name: str) -> str:

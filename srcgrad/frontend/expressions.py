@@ -72,7 +72,7 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.Tuple(parts):
             return Tuple(tuple(elements(reader, parts)))
         case ast.List(parts):
-            return new_list(reader, elements(reader, parts))
+            return reader.container(v.ListCell(""), elements(reader, parts))
         case ast.Dict():
             return _dict(reader, node)
         case ast.Lambda() | ast.FunctionDef():
@@ -125,13 +125,6 @@ def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
     return items
 
 
-def new_list(reader: Reader, items: list[Thing]) -> v.ListCell:
-    """Return a new list with these items."""
-    cell = v.ListCell("")
-    reader.state.heap[cell] = tuple(items)
-    return cell
-
-
 def _dict(reader: Reader, node: ast.Dict) -> Thing:
     contents: dict[Any, Thing] = {}
     for key, value in zip(node.keys, node.values, strict=True):
@@ -142,9 +135,7 @@ def _dict(reader: Reader, node: ast.Dict) -> Thing:
             with reader.at(key):
                 known = calls.static(reader, reader.expression(key))
             contents[known] = reader.expression(value)
-    cell = v.DictCell("")
-    reader.state.heap[cell] = contents
-    return cell
+    return reader.container(v.DictCell(""), contents)
 
 
 def binary(
@@ -215,7 +206,7 @@ def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing 
         with contextlib.suppress(TypeError):
             made = getattr(operator, row)(*held)
             if isinstance(made, list):
-                return new_list(reader, made)
+                return reader.container(v.ListCell(""), made)
             return Tuple(made) if isinstance(made, tuple) else Static(made)
     lists = [x for x in both if isinstance(x, v.ListCell) or v.list_axes(x)]
     counts = [x for x in both if v.is_operand(x) and x.type.dtype != "float64"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, build, calls, containers, expressions, lists
+from srcgrad.frontend import attributes, build, calls, expressions, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
@@ -88,7 +88,8 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         if not isinstance(index, SliceValue):
             return found  # type: ignore[no-any-return]
         listed = isinstance(owner, v.ListCell)
-        return expressions.new_list(reader, [*found]) if listed else Tuple(found)
+        made = reader.container(v.ListCell(""), found) if listed else Tuple(found)
+        return made
     if isinstance(held, Ref):
         if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
             given = [owner, index.start, index.stop, index.step]
@@ -120,7 +121,7 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
         held = lists.make_array(reader, owner) if isinstance(held, tuple) else held
     if isinstance(owner, v.Cell) and isinstance(held, dict | tuple):
-        containers.method(reader, owner, "__setitem__", [index, value], {})
+        lists.method(reader, owner, "__setitem__", [index, value], {})
         return
     if isinstance(index, SliceValue) and v.kind_of(held) == "list":
         what, fix = "a slice of a list that grows cannot be written", "write its items"

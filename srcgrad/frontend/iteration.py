@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, indexing, lists
+from srcgrad.frontend import attributes, calls, expressions, indexing, lists
 from srcgrad.frontend import values as v
-from srcgrad.frontend.expressions import condition, truth
 from srcgrad.frontend.loops import Header, read_loop
 from srcgrad.frontend.names import assigned
 from srcgrad.frontend.normalize.jumps import exit_name
@@ -65,7 +64,7 @@ def read_for(reader: Reader, stmt: ast.For) -> None:
         body()
         left: Operand = const(False)
         if left_early:
-            left = truth(reader, reader.state.names[left_early])
+            left = expressions.truth(reader, reader.state.names[left_early])
         if not isinstance(left, Const):
             branch(reader, left, lambda: None, lambda: turns(k + 1), live)
         elif not left.value:
@@ -104,7 +103,7 @@ def read_while(reader: Reader, stmt: ast.While) -> None:
 
     def test() -> Operand:
         before = reader.state.copy()
-        cond = condition(reader, stmt.test)
+        cond = expressions.condition(reader, stmt.test)
         state = reader.state
         kept = all(state.ver.get(r) is x for r, x in before.ver.items())
         if not kept or any(state.heap[c] is not x for c, x in before.heap.items()):

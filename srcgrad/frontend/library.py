@@ -19,7 +19,7 @@ from typing import Any
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import build, calls, containers, lists
+from srcgrad.frontend import build, calls, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Value
@@ -214,7 +214,7 @@ def method(
 ) -> Thing:
     """Call a method."""
     if isinstance(owner, v.Tuple | v.Cell):
-        return containers.method(reader, owner, name, args, kwargs)
+        return lists.method(reader, owner, name, args, kwargs)
     meaning = _meanings().get(f".{name}")
     if isinstance(meaning, Row) and isinstance(owner, Const | Value | Ref):
         return apply_row(reader, meaning, [owner, *args], kwargs, "method")

@@ -1,4 +1,4 @@
-"""Lists: of known length, growing, kept as arrays, and stacks.
+"""Lists: of known length, growing, kept as arrays, and stacks; methods of containers.
 
 A list of known length is a tuple of its items. What its length is at run time only is a
 list that grows, an array if data index it, and a stack if it is popped. Nothing is ever
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, indexing, state
+from srcgrad.frontend import attributes, calls, indexing, iteration, state
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, Scalar, join, promote
@@ -273,3 +273,58 @@ def unordered(reader: Reader) -> Exception:
         "SG203", "a list that is popped in a loop is read from its end only",
         "keep a count of the items, and read by index",
     )  # fmt: skip
+
+
+# Methods that put items in and take them out, without asking what is equal to what;
+# those that change nothing, and those whose first argument is a place.
+_LIST = {"pop", "insert", "reverse", "clear", "copy", "__setitem__"}
+_READS = {"get", "copy", "items", "keys", "values"}
+_DICT = {"pop", "setdefault", "update", "clear", "__setitem__", *_READS}
+_PLACE = {"pop", "insert", "get", "setdefault", "__setitem__"}
+
+
+def method(
+    reader: Reader, owner: Any, name: str, args: list[Any], kwargs: dict[str, v.Thing]
+) -> v.Thing:
+    """Call a method of a container."""
+    heap: Any = reader.state.heap
+    cls = owner.cls
+    if isinstance(owner, v.Tuple) and cls is not None:
+        if name == "_replace":
+            items = dict(zip(cls._fields, owner.items, strict=True)) | kwargs
+            return v.Tuple(tuple(items.values()), cls)
+        return calls.inline(reader, getattr(cls, name), [owner, *args], kwargs)
+    contents = heap[owner] if isinstance(owner, v.Cell) else None
+    listed = isinstance(contents, tuple)
+    if isinstance(owner, v.ListCell):
+        if name in ("append", "extend"):
+            (append if name == "append" else extend)(reader, owner, args[0])
+            return v.Static(None)
+        if name == "pop" and not args and not listed:
+            return pop(reader, owner)
+    known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
+    pairs = name == "update" and not all(isinstance(a, v.DictCell) for a in args)
+    if name not in known or kwargs or pairs:
+        what = f"method `.{name}()` of a {v.kind_of(owner)} is not known"
+        raise reader.problem("SG203", what)
+    held = list(contents) if listed else dict(contents)
+    given = [heap[a] for a in args] if name == "update" else args
+    if name in _PLACE and args:
+        given = [calls.static(reader, args[0]), *args[1:]]
+    if name in ("get", "setdefault") and len(args) == 1:
+        given.append(v.Static(None))
+    try:
+        result = getattr(held, name)(*given)
+    except (IndexError, KeyError) as error:
+        return reader.raises(type(error).__name__)
+    if name not in _READS:
+        changed(reader, owner, len(held) != len(contents))
+        heap[owner] = tuple(held) if listed else held
+    match name:
+        case "copy":
+            return reader.container(type(owner)("", cls), result)
+        case "values" | "items":  # they show what the dict holds later
+            return v.Iter(iteration.entries, (owner, v.Static(name)))
+        case "keys":
+            return v.Iter(iteration.sequence, (owner,))
+    return v.Static(None) if result is None else result
