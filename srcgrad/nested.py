@@ -1,27 +1,39 @@
 """Gradients of gradients: a gradient is a function of the IR like any other.
 
 `derived` reads the gradient that a `Differentiated` stands for as if it were a plain
-function; `splice_call` writes it where it is called, into the function being read.
+function; `splice_call` writes it where it is called, into the function being read:
+its statements once more, with values of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from srcgrad.arguments import Specs
-from srcgrad.builder import const
-from srcgrad.clone import splice
+from srcgrad.builder import Builder, const
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
 from srcgrad.frontend.entry import Reading, flatten, thing_of
 from srcgrad.frontend.values import Ref, Thing
-from srcgrad.ir import Block, Const, Index, Operand, Read, Stmt, Value
+from srcgrad.ir import (
+    Block,
+    Const,
+    Function,
+    Index,
+    Op,
+    Operand,
+    Read,
+    Stmt,
+    Value,
+    View,
+)
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import Known, Tree, leaves, relabel, type_of_leaf
-from srcgrad.types import Array, Scalar
+from srcgrad.types import Array, Dim, Scalar, put_lengths
+from srcgrad.walk import every, inner_outs, outs, rewrite
 
 
 def derived(
@@ -72,6 +84,39 @@ def gradient_reading(
 
 
 # inside another function
+
+
+def splice(
+    build: Builder, function: Function, args: Sequence[Operand]
+) -> list[Operand]:
+    """Write a function's statements through a builder, arguments put in place."""
+    parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
+    args = [build.op("copy", a) if a in parts else a for a in args]
+    given: dict[Any, Any] = dict(zip(function.params, args, strict=True))
+    names, dims = dict[Any, Operand](given), dict[Any, Dim]()
+    kept: list[Stmt] = []
+    for stmt in function.body.stmts:
+        if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in given:
+            dim = build.resolve(given[stmt.args[0]].type.dims[stmt.attrs["axis"]])
+            if not any(atom in build.unmeasured for atom, _ in dim.terms):
+                names[stmt.out], dims[stmt.out] = build.length(dim), dim
+                continue
+        kept.append(stmt)
+    block = Block(tuple(kept))
+    made = (v for stmt in every(block) for v in (*outs(stmt), *inner_outs(stmt)))
+    fresh = {value: Value(value.name, value.type) for value in made}
+    dims |= {value: Dim.of(new) for value, new in fresh.items()}
+    for new in fresh.values():
+        new.type = put_lengths(new.type, dims)
+    names |= fresh
+    build.open[-1] += rewrite(block, names, fresh, lengths=dims).stmts
+    found: list[Operand] = []
+    for result in function.results:
+        operand = names.get(result, result)
+        if operand.type.rank and operand in (*args, *found):
+            operand = build.op("copy", operand)
+        found.append(operand)
+    return found
 
 
 class Call:

@@ -13,14 +13,13 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from srcgrad.clone import splice
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.frontend import calls
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
-from srcgrad.nested import Call
+from srcgrad.nested import Call, splice
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.ops.terms import Term
 from srcgrad.options import Options

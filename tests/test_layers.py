@@ -30,7 +30,7 @@ LAYERS: list[list[set[str]]] = [
     [{"runtime"}],  # a leaf: it knows none of the others, see ALLOWED
     [{"compile"}],
     [
-        {"api", "specialise", "arguments", "options", "clone", "nested", "results"}
+        {"api", "specialise", "arguments", "options", "nested", "results"}
         | {"differentiated", "pickling", "plans", "rules"}
     ],
     [

@@ -29,7 +29,6 @@ from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.types import Array, Dim, ListOf, Scalar
 
-
 C = TypeVar("C", bound=v.Cell)
 
 
@@ -425,7 +424,7 @@ class Reader:
             case ast.While():
                 iteration.read_while(self, stmt)
             case ast.Return():
-                value = self.expression(stmt.value) if stmt.value else v.Static(None)
+                value = self.expression(stmt.value) if stmt.value else v.NONE
                 self.frames[-1].result = value
             case ast.FunctionDef():
                 self.bind(stmt.name, calls.closure(self, stmt))
@@ -536,7 +535,7 @@ class Reader:
             raise Dead
         if self.frames and frame.result is None and len(self.problems) > found:
             return v.Poison()
-        return frame.result if frame.result is not None else v.Static(None)
+        return frame.result if frame.result is not None else v.NONE
 
 
 @functools.lru_cache(maxsize=256)

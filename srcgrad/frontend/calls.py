@@ -341,7 +341,7 @@ def bound(
 
     They are called without what they do not know, where it says nothing.
     """
-    params, neutral = signature.parameters, (Static(None), Static("C"))
+    params, neutral = signature.parameters, (v.NONE, Static("C"))
     if not name:
         kwargs = {k: a for k, a in kwargs.items() if k in params or a not in neutral}
     try:

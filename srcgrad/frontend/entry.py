@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import srcgrad.frontend.arrays
-import srcgrad.frontend.pythonic  # noqa: F401 - registers the handlers
 from srcgrad import ir
 from srcgrad.builder import INT, const
 from srcgrad.errors import error_of
@@ -249,8 +247,9 @@ def thing_of(
     if tree.kind == "tuple":
         return v.Tuple(items, tree.cls)
     makers: Any = {"list": v.ListCell, "dict": v.DictCell, "record": v.Record}
-    held = items if tree.kind == "list" else parts
-    return reader.container(makers[tree.kind](shown, tree.cls), held)
+    cell: v.Thing = makers[tree.kind](shown, tree.cls)
+    reader.state.heap[cell] = items if tree.kind == "list" else parts  # type: ignore[index]
+    return cell
 
 
 def identifier(name: str) -> str:

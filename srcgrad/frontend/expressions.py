@@ -67,7 +67,7 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
             return located(reader, node)[1]()
         case ast.Slice():
             ends = (node.lower, node.upper, node.step)
-            given = (reader.expression(x) if x else Static(None) for x in ends)
+            given = (reader.expression(x) if x else v.NONE for x in ends)
             return v.SliceValue(*given)
         case ast.Tuple(parts):
             return Tuple(tuple(elements(reader, parts)))

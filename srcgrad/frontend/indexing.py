@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, build, calls, expressions, lists
+from srcgrad.frontend import attributes, build, calls, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
@@ -14,7 +14,7 @@ from srcgrad.ops import python
 from srcgrad.types import Array, Dim, ListOf, Scalar, promote
 
 _FULL = Slice(None, None, None)
-_NONE, _ELLIPSIS = Static(None), Static(Ellipsis)
+_ELLIPSIS = Static(Ellipsis)
 
 
 def single(reader: build.Reader, thing: Thing, *refusal: str) -> Thing:
@@ -87,9 +87,9 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
             return reader.raises(type(error).__name__)
         if not isinstance(index, SliceValue):
             return found  # type: ignore[no-any-return]
-        listed = isinstance(owner, v.ListCell)
-        made = reader.container(v.ListCell(""), found) if listed else Tuple(found)
-        return made
+        if isinstance(owner, v.ListCell):
+            return reader.container(v.ListCell(""), found)
+        return Tuple(found)
     if isinstance(held, Ref):
         if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
             given = [owner, index.start, index.stop, index.step]
@@ -184,7 +184,7 @@ def _items(reader: build.Reader, type: Array, index: Thing) -> tuple[Item, ...]:
     used = 0
     for part in parts:
         mask = isinstance(part, Ref) and part.type.dtype == "bool"
-        used += part.type.rank if mask else part not in (_NONE, _ELLIPSIS)  # type: ignore[union-attr]
+        used += part.type.rank if mask else part not in (v.NONE, _ELLIPSIS)  # type: ignore[union-attr]
     if used > type.rank:
         what = f"{used} subscripts for an array of rank {type.rank}"
         raise reader.problem("SG402", what)
@@ -215,11 +215,11 @@ def _broadcast(
 
 
 def _item(reader: build.Reader, part: Thing) -> Item:
-    if part == _NONE:
+    if part == v.NONE:
         return None
     if isinstance(part, SliceValue):
         bounds = (part.start, part.stop, part.step)
-        return Slice(*(None if b == _NONE else reader.operand(b) for b in bounds))
+        return Slice(*(None if b == v.NONE else reader.operand(b) for b in bounds))
     operand = reader.operand(part)
     if any(t.dtype == "bool" and not t.rank for t in kinds(reader, operand)):
         what = "one truth value as a subscript adds an axis to an array"

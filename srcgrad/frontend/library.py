@@ -15,17 +15,23 @@ import inspect
 import linecache
 import pkgutil
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import build, calls, lists
+from srcgrad.frontend import attributes, calls, expressions, indexing, iteration, lists
 from srcgrad.frontend import values as v
+from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
-from srcgrad.ir import Const, Value
+from srcgrad.ir import Const, Index, Operand, Permute, Reshape, Value
 from srcgrad.ops import ROWS, Row, prelude, python
 from srcgrad.source import FunctionSource
-from srcgrad.types import Array, Dim
+from srcgrad.types import Array, Dim, Scalar
+
+if TYPE_CHECKING:
+    from srcgrad.frontend.build import Reader
 
 Args = list[Thing]
 Kwargs = dict[str, Thing]
@@ -80,9 +86,7 @@ def known_names() -> list[str]:
     return [name for _, name, _ in _by_identity().values()]
 
 
-def known(
-    reader: build.Reader, function: Any, args: Args, kwargs: Kwargs
-) -> Thing | None:
+def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | None:
     """Apply a function of the library; None if it is not one."""
     if isinstance(function, Row):
         return apply_row(reader, function, args, kwargs)
@@ -105,7 +109,7 @@ def known(
     return _apply(reader, meaning, args, kwargs) if ours else None
 
 
-def _apply(reader: build.Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thing:
+def _apply(reader: Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thing:
     """Apply a definition of the prelude, or what the frontend reads itself."""
     if meaning in prelude.FIXED:
         given = [calls.static(reader, a) for a in args]
@@ -122,7 +126,7 @@ def _apply(reader: build.Reader, meaning: Handler, args: Args, kwargs: Kwargs) -
     return result
 
 
-def _computed(reader: build.Reader, function: Any, *args: Any, **kwargs: Any) -> Any:
+def _computed(reader: Reader, function: Any, *args: Any, **kwargs: Any) -> Any:
     """Run a function of the prelude while compiling."""
     try:
         return function(*args, **kwargs)
@@ -167,7 +171,7 @@ def _row_signature(name: str, outside: bool) -> inspect.Signature:
 
 
 def apply_row(
-    reader: build.Reader, row: Row, args: Args, kwargs: Kwargs, via: str = ""
+    reader: Reader, row: Row, args: Args, kwargs: Kwargs, via: str = ""
 ) -> Thing:
     """Apply a row to arguments bound as its signature says; `via` says who calls it."""
     signature = _row_signature(row.name, bool(via))
@@ -175,7 +179,7 @@ def apply_row(
     if via and params and "a" in kwargs:
         kwargs = {params[0] if k == "a" else k: x for k, x in kwargs.items()}
     bound = calls.bound(reader, signature, args, kwargs).arguments
-    if bound.get("out") not in (None, Static(None)):
+    if bound.get("out") not in (None, v.NONE):
         raise reader.problem("SG202", f"`out` of `{row.name}` is not known")
     things = [bound[p] for p in row.params if p[0] != "*"]
     things += bound[params[len(things)]] if row.starred else ()
@@ -186,7 +190,7 @@ def apply_row(
              for k in (*row.attrs, "via") if bound.get(k) is not None}  # fmt: skip
     if via:
         attrs["via"] = via
-        dtype = dtype_of(reader, bound.get("dtype") or Static(None))
+        dtype = dtype_of(reader, bound.get("dtype") or v.NONE)
         if dtype is not None and "dtype" not in row.attrs:
             operands[0] = reader.build.cast(operands[0], dtype, False)
         if not operands[0].type.rank and row.kind != "elementwise":
@@ -203,14 +207,14 @@ def apply_row(
     return reader.thing(reader.build.op(row.name, *operands, **attrs))
 
 
-def dtype_of(reader: build.Reader, thing: Thing) -> str | None:
+def dtype_of(reader: Reader, thing: Thing) -> str | None:
     """Return the name of a dtype argument, None if there is none."""
     name: str | None = prelude.name_of(calls.static(reader, thing))
     return name
 
 
 def method(
-    reader: build.Reader, owner: Thing, name: str, args: Args, kwargs: Kwargs
+    reader: Reader, owner: Thing, name: str, args: Args, kwargs: Kwargs
 ) -> Thing:
     """Call a method."""
     if isinstance(owner, v.Tuple | v.Cell):
@@ -225,7 +229,7 @@ def method(
     raise reader.problem("SG203", what, *(suggest(name, methods) or (OTHERWISE,)))
 
 
-def array_ref(reader: build.Reader, thing: Thing) -> Ref:
+def array_ref(reader: Reader, thing: Thing) -> Ref:
     """Return a thing as an array, lists packed."""
     if isinstance(thing, v.Tuple | v.ListCell):
         thing = lists.pack(reader, thing)
@@ -241,7 +245,7 @@ _PRELUDE = "srcgrad.ops.prelude"
 
 
 @handles(f"{_PRELUDE}.typed")
-def _typed(reader: build.Reader, x: Thing, dtype: Any, python: Any = False) -> Thing:
+def _typed(reader: Reader, x: Thing, dtype: Any, python: Any = False) -> Thing:
     operand = reader.operand(x)
     name = dtype_of(reader, dtype) or operand.type.dtype
     made = reader.build.cast(operand, name, calls.static(reader, python))
@@ -250,7 +254,7 @@ def _typed(reader: build.Reader, x: Thing, dtype: Any, python: Any = False) -> T
 
 @handles(f"{_PRELUDE}.viewed")
 def _viewed(
-    reader: build.Reader, row: Thing, x: Thing, *args: Thing, **attrs: Thing
+    reader: Reader, row: Thing, x: Thing, *args: Thing, **attrs: Thing
 ) -> Thing:
     given = [reader.operand(a) for a in args]
     known = {k: calls.static(reader, a) for k, a in attrs.items()}
@@ -262,7 +266,7 @@ def _viewed(
 
 
 @handles(f"{_PRELUDE}.is_one")
-def _is_one(reader: build.Reader, x: Thing, axis: Thing) -> Thing:
+def _is_one(reader: Reader, x: Thing, axis: Thing) -> Thing:
     dims = array_ref(reader, x).type.dims
     dim = reader.build.resolve(dims[calls.static(reader, axis)])
     if any(dim == Dim.of(atom) for atom in reader.outer_atoms):
@@ -271,10 +275,10 @@ def _is_one(reader: build.Reader, x: Thing, axis: Thing) -> Thing:
 
 
 @handles(f"{_PRELUDE}.same")
-def _same(reader: build.Reader, one: Thing, other: Thing, what: Thing) -> Thing:
+def _same(reader: Reader, one: Thing, other: Thing, what: Thing) -> Thing:
     n, m = (reader.build.dim(reader.operand(x)) for x in (one, other))
     reader.build.same(n, m, calls.static(reader, what))
-    return Static(None)
+    return v.NONE
 
 
 HANDLERS |= {
@@ -282,4 +286,188 @@ HANDLERS |= {
     f"{_PRELUDE}.is_python": lambda reader, x: const(reader.operand(x).type.python),
     f"{_PRELUDE}.is_point": lambda reader, x: const(v.is_point(x)),
     f"{_PRELUDE}.is_fixed": lambda reader, x: const(isinstance(x, Const | Static)),
+    f"{_PRELUDE}.turned": lambda reader, a, axes: attributes.transpose(
+        reader, array_ref(reader, a), calls.static(reader, axes)
+    ),
+    "numpy.ndim": lambda reader, a: const(
+        (a if isinstance(a, Const | Value | Ref) else array_ref(reader, a)).type.rank
+    ),
 }
+
+
+# arrays: lists become some, and another shape is a view where that can be told
+
+
+@handles(".reshape")
+def _reshape(reader: Reader, a: Thing, *sizes: Thing, order: Any = None) -> Thing:
+    if order not in (v.NONE, Static("C")):
+        raise reader.problem("SG202", "`reshape` is known in C order only")
+    whole = len(sizes) == 1 and isinstance(sizes[0], v.Tuple | v.ListCell)
+    given = calls.items_of(reader, sizes[0]) if whole else sizes
+    wanted = [reader.operand(x) for x in given]
+    if v.is_operand(a) or v.is_point(a):
+        ref = reader.allocate(reader.build.op("full", reader.operand(a), const(1)))
+        if v.is_point(a):
+            reader.share(ref.root, a.root)
+    else:
+        ref = array_ref(reader, a)
+    lengths = attributes.shape(reader, ref)
+    if not wanted:
+        for d in ref.type.dims:
+            what = "cannot reshape an array of several items into shape ()"
+            reader.build.same(d, Dim(1), what)
+        first = Index((const(0),) * ref.type.rank)
+        return Ref(ref.root, (*ref.path, first), Scalar(ref.type.dtype))
+    known = [x for x in wanted if x != const(-1)]
+    wanted = [_missing(reader, lengths, known) if x == const(-1) else x for x in wanted]
+    if wanted == lengths and (len(wanted) > 1 or _in_order(ref)):
+        return ref  # of a strided vector `reshape` gives a view, and `ravel` a copy
+    if _in_order(ref):
+        return indexing.read(reader, ref, (*ref.path, Reshape(tuple(wanted))))
+    out = reader.allocate(reader.build.op("reshape", reader.operand(ref), *wanted))
+    if len(wanted) > 1 or not _surely_turned(reader, ref):
+        # Whether NumPy gives a view or a copy here depends on the strides.
+        reader.share(out.root, ref.root)
+    return out
+
+
+def _in_order(ref: Ref) -> bool:
+    """Tell an array that is in C order; a view that no path describes may not be."""
+    return getattr(ref.type, "contiguous", True) and ref.root.of is None
+
+
+def _surely_turned(reader: Reader, ref: Ref) -> bool:
+    """Tell an array that is not in C order: the transpose of one, no axis of one."""
+    if not ref.path or not isinstance(ref.path[-1], Permute):
+        return False
+    base = reader.build.place(ref.root.type, ref.path[:-1])
+    assert isinstance(base, Array)
+    return base.contiguous and all(
+        d.const > 1 if d.known is not None
+        else all(a in reader.outer_atoms and c > 0 for a, c in d.terms) and d.const >= 0
+        for d in base.dims
+    )  # fmt: skip
+
+
+def _missing(reader: Reader, lengths: list[Operand], known: list[Operand]) -> Operand:
+    """Return the length that -1 stands for."""
+    rest, left = list(lengths), []
+    for k in known:
+        dims = [reader.build.dim(x) for x in rest]
+        if reader.build.dim(k) in dims:
+            del rest[dims.index(reader.build.dim(k))]
+        elif k != const(1):
+            left.append(k)
+    total = attributes.product(reader, rest)
+    return functools.reduce(lambda x, k: reader.build.op("floordiv", x, k), left, total)
+
+
+@handles("numpy.ascontiguousarray")
+def _in_c_order(reader: Reader, a: Thing, dtype: Any = None) -> Thing:
+    made = _asarray(reader, a, dtype)
+    if v.is_point(made):
+        return _reshape(reader, made, const(1), order=v.NONE)
+    ref = array_ref(reader, made)
+    if ref is not a or _in_order(ref):
+        return ref
+    out = reader.allocate(reader.build.op("copy", reader.operand(ref), via="method"))
+    if not _surely_turned(reader, ref):
+        reader.share(out.root, ref.root)  # a copy only where it is not in C order
+    return out
+
+
+@handles("numpy.asarray")
+def _asarray(reader: Reader, a: Thing, dtype: Any = None) -> Thing:
+    name = dtype_of(reader, dtype)
+    thing = lists.pack(reader, a) if isinstance(a, v.Tuple | v.ListCell) else a
+    if isinstance(thing, Ref) and name in (None, thing.type.dtype):
+        if v.list_axes(thing):
+            return reader.thing(reader.build.op("copy", reader.operand(thing)))
+        return thing
+    operand = reader.operand(thing)
+    made = reader.build.cast(operand, name or operand.type.dtype)
+    return reader.thing(made) if operand.type.rank else reader.point(made)
+
+
+# Python's own: numbers, iterables, types
+
+
+_PYTHON = {"float64": float, "int64": int, "bool": bool}
+
+
+def _iterable(make: Callable[..., Any], once: bool = True) -> Handler:
+    """Return what notes that a function is called whose result is looped over."""
+
+    @functools.wraps(make)
+    def noted(reader: Reader, *parts: Thing) -> Thing:
+        left = v.Cell("") if once else None
+        reader.state.heap.update({left: ()} if left else {})
+        return v.Iter(make, parts, left)
+
+    return noted
+
+
+def _number(kind: type) -> Handler:
+    """Return what makes a number of Python's own of a number or a text."""
+
+    def made(reader: Reader, x: Any = 0, /) -> Thing:
+        if isinstance(x, Static) and isinstance(x.value, str):
+            return const(kind(x.value))
+        what = "only an array of one element is a number"
+        operand = reader.operand(indexing.single(reader, x, what))
+        if kind is int and operand.type.dtype.startswith("float"):
+            return reader.thing(reader.build.op("to_int", operand))
+        return reader.build.cast(operand, f"{kind.__name__}64", True)
+
+    return made
+
+
+def _bool(reader: Reader, x: Thing, python: bool) -> Thing:
+    """Return a truth value of Python's own, or of NumPy's: they differ in a sum."""
+    return reader.build.cast(expressions.truth(reader, x), "bool", python)
+
+
+HANDLERS |= {
+    "builtins.range": _iterable(iteration.numbers, once=False),
+    "builtins.reversed": _iterable(iteration.backward),
+    "builtins.enumerate": _iterable(iteration.counted),
+    "srcgrad.ops.prelude.zipped": _iterable(iteration.side_by_side),
+    "srcgrad.ops.prelude.parted": lambda reader, items: iteration.parted(reader, items),
+    "builtins.len": lambda reader, obj, /: calls.length(reader, obj),
+    "builtins.float": _number(float),
+    "builtins.int": _number(int),
+    "builtins.bool": lambda reader, x, /: _bool(reader, x, True),
+    "numpy.bool_": lambda reader, x, /: _bool(reader, x, False),
+}
+
+
+@handles("builtins.print")
+def _print(reader: Reader, *args: Thing, **how: Thing) -> Thing:
+    reader.effects = True
+    return v.NONE
+
+
+@handles("builtins.type")
+def _type(reader: Reader, obj: Thing, /) -> Thing:
+    match obj:
+        case Const() | Value() if len(kinds(reader, obj)) > 1:
+            raise reader.problem("SG402", "the type of this number depends on the path")
+        case Const() | Value() if obj.type.python:
+            return Static(_PYTHON[obj.type.dtype])
+        case Const() | Value():
+            return Static(np.dtype(obj.type.dtype).type)
+        case Ref():
+            return Static(list if v.list_axes(obj) else np.ndarray)
+        case v.Tuple():
+            return Static(obj.cls or tuple)
+        case v.Cell():
+            return Static(obj.cls)
+        case Static():
+            return Static(type(obj.value))
+    return Static(object)
+
+
+@handles("builtins.slice")
+def _slice(reader: Reader, *parts: Thing) -> Thing:
+    start, stop, *step = parts if len(parts) > 1 else (v.NONE, *parts)
+    return v.SliceValue(start, stop, *(step or (v.NONE,)))

@@ -294,12 +294,12 @@ def method(
             items = dict(zip(cls._fields, owner.items, strict=True)) | kwargs
             return v.Tuple(tuple(items.values()), cls)
         return calls.inline(reader, getattr(cls, name), [owner, *args], kwargs)
-    contents = heap[owner] if isinstance(owner, v.Cell) else None
+    contents: Any = heap[owner] if isinstance(owner, v.Cell) else None
     listed = isinstance(contents, tuple)
     if isinstance(owner, v.ListCell):
         if name in ("append", "extend"):
             (append if name == "append" else extend)(reader, owner, args[0])
-            return v.Static(None)
+            return v.NONE
         if name == "pop" and not args and not listed:
             return pop(reader, owner)
     known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
@@ -312,7 +312,7 @@ def method(
     if name in _PLACE and args:
         given = [calls.static(reader, args[0]), *args[1:]]
     if name in ("get", "setdefault") and len(args) == 1:
-        given.append(v.Static(None))
+        given.append(v.NONE)
     try:
         result = getattr(held, name)(*given)
     except (IndexError, KeyError) as error:
@@ -322,9 +322,10 @@ def method(
         heap[owner] = tuple(held) if listed else held
     match name:
         case "copy":
-            return reader.container(type(owner)("", cls), result)
+            owner = type(owner)("", cls)
+            return reader.container(owner, result)  # type: ignore[no-any-return]
         case "values" | "items":  # they show what the dict holds later
             return v.Iter(iteration.entries, (owner, v.Static(name)))
         case "keys":
             return v.Iter(iteration.sequence, (owner,))
-    return v.Static(None) if result is None else result
+    return v.NONE if result is None else result

@@ -129,6 +129,9 @@ class Static:
     value: Any
 
 
+NONE = Static(None)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Closure:
     """A function defined inside the function that is being read."""
