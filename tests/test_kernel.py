@@ -20,6 +20,7 @@ import pytest
 
 import srcgrad
 import srcgrad.runtime as runtime
+from srcgrad import ir
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.emit.python import emit_python
 from srcgrad.emit.writer import Line
@@ -235,6 +236,11 @@ def wherever(self: Any, fact: Any) -> None:
     self.known[key] = fact.result.put(given)
 
 
+def any_place(self: Any, last: Any, stmt: Any) -> bool:
+    """Take what was stored last, or read, to be what any statement is about."""
+    return isinstance(stmt, ir.Read)
+
+
 @pytest.mark.parametrize(
     ("name", "target", "attribute", "broken", "noticed"),
     [
@@ -247,6 +253,7 @@ def wherever(self: Any, fact: Any) -> None:
         ),
         ("checked_over_less", settle_lengths._Settling, "recall", wherever, "bounds"),
         ("checked_for_pairs", settle_lengths._Settling, "recall", wherever, "bounds"),
+        ("running_sums_in_place", fuse._Joining, "same_place", any_place, "not"),
         ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),
         ("burgers", fuse._Joining, "may_join", same_ranges, "not"),
         ("burgers", gather, "_shifted", unshifted, "IndexError: index"),
@@ -269,6 +276,21 @@ def test_broken_pass_is_noticed(
 def test_compiled_kernel(case: Case) -> None:
     for where, message in problems(case, numba=True):
         pytest.fail(f"{where}: {message}")
+
+
+def added_in_turns(c: Any, a: Any) -> Any:
+    for k in range(len(a)):
+        c[:] += a[k]
+    return np.sum(c * c)
+
+
+def test_what_an_element_holds_is_not_stored_again() -> None:
+    call = srcgrad.differentiable(added_in_turns, argnums=(0, 1))
+    text = call.source(np.ones(3), np.ones(2), stage="kernel")
+    last = text[text.index("range(n_a - 1, -1, -1)") :]
+    assert "d_a[k] +=" in last
+    assert "d_c[i]" in last
+    assert "d_c[i] =" not in last
 
 
 # Python's ints have no end; a kernel says where 64 bits do not do.

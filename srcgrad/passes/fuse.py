@@ -9,7 +9,7 @@ it is, so an array that nothing else reads is never made.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses, Place
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import Block, Carry, For, Function, Operand, Stmt, Value, owned
+from srcgrad.ir import Block, Carry, Const, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, Scalar
 from srcgrad.walk import every, free_values, operands, outs, reads, rewrite, uses
 
@@ -236,23 +236,34 @@ class _Joining:
     def forwarded(self, stmts: Sequence[Stmt]) -> list[Stmt]:
         """Return statements that use a number as it is where it has just been stored.
 
-        What is added to it there is added before it is stored.
+        What is added to it there is added before it is stored; what an element holds is
+        not stored in it again.
         """
         count = Counter(reads(stmts))
         written: dict[Any, ir.Write | ir.Accumulate] = {}
+        read: dict[Any, list[ir.Read]] = defaultdict(list)
         out: list[Stmt] = []
         for stmt in stmts:
-            base = getattr(stmt, "base", None)
-            last = written.get(base) if isinstance(base, Value) else None
+            base = self.given(getattr(stmt, "base", None))  # type: ignore[arg-type]
+            last = written.get(base)
             if last is not None and not self.same_place(last, stmt):
                 last = None
-            if isinstance(stmt, ir.Read) and isinstance(last, ir.Write):
-                self.names[stmt.out] = last.value
-                continue
+            if isinstance(stmt, ir.Read):
+                if isinstance(last, ir.Write):
+                    self.names[stmt.out] = last.value
+                    continue
+                read[base].append(stmt)
             if isinstance(stmt, ir.Accumulate) and last is not None:
-                if count[stmt.base] == 1:
+                if count[base] == 1:
                     out.remove(last)
                     stmt = self.summed(last, stmt, out)
+            if isinstance(stmt, ir.Write):
+                base = self.given(stmt.base)
+                found = [r for r in read[base] if r.out is self.given(stmt.value)]
+                if found and self.same_place(stmt, found[0]):
+                    self.names[stmt.out] = base
+                    count[base] += count[stmt.out] - 1
+                    continue
             if isinstance(stmt, ir.Write | ir.Accumulate):
                 written[stmt.out] = stmt
             out.append(stmt)
@@ -279,8 +290,10 @@ class _Joining:
             held, total = Value("", number), Value("", number)
             out.append(ir.Read(last.base, last.path, held, last.loc))
             out.append(ir.Op("add", (held, last.value), (total,), loc=last.loc))
-        both = Value("", number)
-        out.append(ir.Op("add", (total, stmt.value), (both,), loc=stmt.loc))
+        both: Operand = stmt.value
+        if not (isinstance(total, Const) and total.value == 0):
+            both = Value("", number)
+            out.append(ir.Op("add", (total, stmt.value), (both,), loc=stmt.loc))
         new = ir.Write(last.base, last.path, both, stmt.out, stmt.loc)
         self.memory.touched[new] = self.memory.of(last)
         return new

@@ -247,6 +247,9 @@ class _Lowering(Parts):
         path = self.sure(base, self.path_now(stmt.path))
         item = isinstance(base.type, ListOf) and len(path) == 1
         if not value.type.rank and (item or self.is_plain(base, path)):
+            if isinstance(stmt, ir.Take) and not item:
+                self.cleared(stmt, base, path)
+                return
             made: Any = replace(stmt, base=base, path=path, value=value)  # type: ignore[arg-type]
             self.build.emit(made)
             return
@@ -255,8 +258,7 @@ class _Lowering(Parts):
             if part.extents:
                 self.take(stmt, base, part)
             else:
-                place = self.place(stmt, part, [])
-                self.build.emit(replace(stmt, base=base, path=place))
+                self.cleared(stmt, base, self.place(stmt, part, []))
             return
         if isinstance(value, Value) and value.type.rank:
             source = self.part(value)
@@ -275,19 +277,24 @@ class _Lowering(Parts):
 
     def take(self, stmt: ir.Take, base: Value, part: Part) -> None:
         """Write `value = x[path]; x[path] = 0`: the last of equal subscripts has it."""
-        zero = Const(0.0, Scalar(base.type.dtype))
 
         def body(bases: list[Value], index: list[Dim]) -> list[Value]:
             x, *more = bases
-            place, out = self.place(stmt, part, index), Value(base.name, base.type)
-            found = self.build.emit(ir.Read(x, place, Value("", zero.type), stmt.loc))
-            self.build.emit(ir.Write(x, place, zero, out, stmt.loc))
-            return [out, *(self.store(z, index, found.out) for z in more)]
+            value = Value("", Scalar(base.type.dtype))
+            one = replace(stmt, value=value, out=Value(base.name, base.type))
+            self.cleared(one, x, self.place(stmt, part, index))
+            return [one.out, *(self.store(z, index, value) for z in more)]
 
         new = self.new(stmt.value, part.extents)
         out, taken = self.nest([base, new], part, body, backward=True)
         self.stand(stmt.out, out)
         self.stand(stmt.value, taken)
+
+    def cleared(self, take: ir.Take, base: Value, path: ir.Path) -> None:
+        """Read an element and clear it."""
+        zero = Const(0.0, Scalar(base.type.dtype))
+        self.build.emit(ir.Read(base, path, take.value, take.loc))
+        self.build.emit(ir.Write(base, path, zero, take.out, take.loc))
 
     def place(self, stmt: Any, part: Part, index: list[Dim]) -> ir.Path:
         """Return the path of an element of the part that a statement changes."""

@@ -104,3 +104,13 @@ def checked_for_pairs(x, y, z):
         for k in range(len(x)):
             s += np.sum(np.sin(y[: i + 1])) * z[i] * x[k]
     return s
+
+
+# What was read is stored at another place.
+@case(lambda rng: (rng.normal(size=5),))
+def running_sums_in_place(x):
+    for i in range(1, 5):
+        last = x[i - 1]
+        x[i] += last * x[0]
+        x[0] = last
+    return np.sum(x * x)
