@@ -25,7 +25,7 @@ from srcgrad.ops.terms import Term
 from srcgrad.options import Options
 from srcgrad.source import Place, read_source
 from srcgrad.trees import Node, type_of_leaf
-from srcgrad.walk import free_values
+from srcgrad.walk import uses
 
 _COUNT = itertools.count()
 _RULES: dict[int, CustomVjp] = {}
@@ -161,7 +161,7 @@ def _row(name: str, rule: Function, places: list[int | None]) -> str:
     where the cotangent of each argument is among the rule's results.
     """
     row = f"custom_{name if name.isidentifier() else 'function'}_{next(_COUNT)}"
-    used = free_values(rule.body.stmts, rule.results)
+    used = uses(rule)
 
     def pull(g: Term, z: Term, x: Sequence[Term]) -> list[Term | None]:
         pairs = zip(rule.params, (g, z, *x), strict=True)

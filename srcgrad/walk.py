@@ -6,14 +6,14 @@ know the grammar.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from itertools import product
 from operator import is_
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from srcgrad import ir
-from srcgrad.ir import Block, Const, Function, Operand, Path, Stmt, Value
+from srcgrad.ir import Block, Const, Function, Op, Operand, Path, Stmt, Value
 from srcgrad.types import Dim, put_lengths
 
 Node = TypeVar("Node")
@@ -40,17 +40,19 @@ _NAMES = {
     for kind, held in _FIELDS.items()
     for role in ("reads", "makes", "inner", "ends", "blocks")
 }
+_WHOLE = {Value, Const, Block}
+_PLAIN = {Op, ir.View, ir.Read, *get_args(ir.Update), ir.Assert}  # without blocks
 
 
 def _gather(x: Any, role: str, found: list[Any]) -> list[Any]:
     """Add all that a node or a field holds in one role."""
-    if isinstance(x, Value | Const | Block):
+    if x.__class__ in _WHOLE:
         found.append(x)
-    elif isinstance(x, tuple):
+    elif x.__class__ is tuple:
         for item in x:
             _gather(item, role, found)
     else:
-        for name in _NAMES.get((type(x), role), ()):
+        for name in _NAMES.get((x.__class__, role), ()):
             _gather(getattr(x, name), role, found)
     return found
 
@@ -63,34 +65,34 @@ def _held(node: Any, role: str) -> tuple[Any, ...]:
     return found
 
 
-def operands(node: Stmt | Path) -> list[Operand]:
+def operands(node: Stmt | Function | Path) -> tuple[Operand, ...]:
     """Return what a statement itself reads, or what stands in a path.
 
     The yields of carries and the sources of merges are `inner_operands`: they are read
     at the end of the inner block.
     """
     path = isinstance(node, tuple)
-    return _gather(node, "reads", []) if path else list(_held(node, "_reads"))
+    return (*_gather(node, "reads", []),) if path else _held(node, "_reads")
 
 
-def inner_operands(stmt: Stmt) -> list[Operand]:
+def inner_operands(stmt: Stmt | Function) -> tuple[Operand, ...]:
     """Return what is read at the end of inner blocks: yields, exits, merged values."""
-    return list(_held(stmt, "_ends"))
+    return _held(stmt, "_ends")
 
 
-def outs(stmt: Stmt) -> tuple[Value, ...]:
+def outs(stmt: Stmt | Function) -> tuple[Value, ...]:
     """Return the values a statement defines for what follows it."""
     return _held(stmt, "_makes")
 
 
-def inner_outs(stmt: Stmt) -> tuple[Value, ...]:
+def inner_outs(stmt: Stmt | Function) -> tuple[Value, ...]:
     """Return the values a statement defines inside its blocks."""
     return _held(stmt, "_inner")
 
 
-def blocks(stmt: Stmt) -> tuple[Block, ...]:
+def blocks(stmt: Stmt | Function) -> tuple[Block, ...]:
     """Return the inner blocks in the order they run."""
-    return _held(stmt, "_blocks")
+    return () if stmt.__class__ in _PLAIN else _held(stmt, "_blocks")
 
 
 def handed(stmt: Stmt) -> list[tuple[Operand, Value]]:
@@ -110,12 +112,14 @@ def consumed(stmt: Stmt) -> list[Any]:
     return [source for source, _ in handed(stmt) if ir.owned(source.type)]
 
 
-def every(block: Block) -> Iterator[Stmt]:
-    """Yield all statements, outer ones before those inside them."""
+def every(block: Block) -> list[Stmt]:
+    """Return all statements, outer ones before those inside them."""
+    found: list[Stmt] = []
     for stmt in block.stmts:
-        yield stmt
+        found.append(stmt)
         for inner in blocks(stmt):
-            yield from every(inner)
+            found += every(inner)
+    return found
 
 
 def rewrite(
@@ -136,6 +140,7 @@ def rewrite(
     """
     used: Any = reads or {}
     known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
+    names = {*used, *known["makes"]}
 
     def field(x: Any, role: str) -> Any:
         if isinstance(x, Value):
@@ -147,10 +152,13 @@ def rewrite(
         return block(x) if block and role == "blocks" else whole(x)
 
     def whole(x: Any) -> Any:
+        if x.__class__ in _PLAIN and lengths is None:
+            if names.isdisjoint((*operands(x), *outs(x))):
+                return x
         changed = {}
-        for name, role in _FIELDS.get(type(x), {}).items():
-            new = field(getattr(x, name), role)
-            if new is not getattr(x, name):
+        for name, role in _FIELDS.get(x.__class__, {}).items():
+            new = field(old := getattr(x, name), role)
+            if new is not old:
                 changed[name] = new
         if isinstance(x, ir.Function) and x.cut is not None and "body" in changed:
             changed["cut"] = sum(s not in gone for s in x.body.stmts[: x.cut])
@@ -178,23 +186,26 @@ def substitute(node: Node, names: Names) -> Node:
     return rewrite(node, names) if names else node
 
 
-def reads(stmts: Iterable[Stmt]) -> Iterator[Operand]:
-    """Yield all operands of statements in the order of the text."""
+def reads(stmts: Iterable[Stmt]) -> list[Operand]:
+    """Return all operands of statements in the order of the text."""
+    found: list[Operand] = []
     for stmt in stmts:
-        yield from operands(stmt)
-        for block in blocks(stmt):
-            yield from reads(block.stmts)
-        yield from inner_operands(stmt)
+        inner = (x for block in blocks(stmt) for x in reads(block.stmts))
+        found += (*operands(stmt), *inner, *inner_operands(stmt))
+    return found
 
 
-def free_values(
-    stmts: Sequence[Stmt], also: Iterable[Operand] = ()
-) -> dict[Value, None]:
-    """Return, in order of first use, the values read here and defined outside."""
-    inside = every(Block(tuple(stmts)))
-    defined = {v for stmt in inside for v in (*inner_outs(stmt), *outs(stmt))}
-    used = (x for x in (*reads(stmts), *also) if isinstance(x, Value))
-    return dict.fromkeys(x for x in used if x not in defined)
+def free(node: Stmt | Function) -> dict[Value, None]:
+    """Return, in order of first use, the values read in a node and made outside."""
+    found: dict[Value, None] | None = node.__dict__.get("_free")
+    if found is None:
+        inside = [s for block in blocks(node) for s in block.stmts]
+        read = (*operands(node), *(x for s in inside for x in free(s)))
+        made = {*inner_outs(node), *(v for s in inside for v in outs(s))}
+        values = (x for x in (*read, *inner_operands(node)) if isinstance(x, Value))
+        found = dict.fromkeys(x for x in values if x not in made)
+        node.__dict__["_free"] = found
+    return found
 
 
 def uses(function: Function) -> Counter[Any]:

@@ -17,7 +17,7 @@ from srcgrad.adjoint.tapes import number
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
 from srcgrad.types import Type
-from srcgrad.walk import free_values, handed, outs, substitute
+from srcgrad.walk import free, handed, outs, substitute
 
 _TABLES = ("plain", "buffers", "content", "current")
 Known = dict[str, dict[Any, Any]]
@@ -63,7 +63,7 @@ class Control(Statements):
         """Return the active values of the outside that a region only reads."""
         of, pairs, found = self.regions.buffer, handed(stmt), dict[Any, Value]()
         passed = {x for x, out in pairs if owned(out.type) and of[x] is not of[out]}
-        for x in free_values([stmt]):
+        for x in free(stmt):
             while owned(x.type) and x not in of:
                 view = self.regions.definition[x]
                 assert isinstance(view, ir.View | ir.Read)

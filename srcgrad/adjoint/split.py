@@ -10,7 +10,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.builder import Builder
 from srcgrad.ir import Block, Function, Op, Stmt, Value, View, gathers, owned
 from srcgrad.types import ListOf
-from srcgrad.walk import consumed, every, free_values, outs, substitute
+from srcgrad.walk import consumed, every, free, outs, substitute
 
 
 def split(
@@ -35,7 +35,8 @@ def split(
     made = (*adjoint.params, *(v for s in head for v in outs(s)))
     last = {buffer[v]: v for v in made if v in buffer}
     while True:
-        kept = [v for v in free_values(tail, gradients) if v not in seeds]
+        backward = Function("", (), Block(tail), gradients)
+        kept = [v for v in free(backward) if v not in seeds]
         # Of a version that was changed only the shape is read: the last one has it.
         stale = {v: last[buffer[v]] for v in kept if v in gone}
         parts = [views[v] for v in kept if v in views]

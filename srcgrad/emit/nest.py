@@ -7,7 +7,7 @@ readable text and the kernel use the very same trees.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -103,14 +103,14 @@ class Nest:
         return out.type == INT and not out.name and self.weight[out] <= 2
 
 
-def block_ends(stmt: Stmt) -> list[list[Operand]]:
+def block_ends(stmt: Stmt) -> list[Sequence[Operand]]:
     """Return, for each inner block, what is read at its end."""
     match stmt:
         case ir.For():
             return [inner_operands(stmt)]
         case ir.While():
             read = (x for x in inner_operands(stmt) if x is not stmt.cond)
-            return [[stmt.cond], list(read)]
+            return [[stmt.cond], [*read]]
         case ir.If():
             return [[m.then for m in stmt.merges], [m.orelse for m in stmt.merges]]
     return []

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses, Place
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, Const, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, Scalar
-from srcgrad.walk import every, free_values, operands, outs, reads, rewrite, uses
+from srcgrad.walk import every, free, operands, outs, reads, rewrite, uses
 
 
 def fuse(function: Function) -> Function:
@@ -72,38 +72,38 @@ class _Joining:
         for feeding in (True, False):
             todo, stmts = stmts, []
             for stmt in todo:
-                if isinstance(stmt, For) and _is_plain(stmt):
-                    stmts = self.joined(stmts, stmt, feeding)
-                else:
-                    stmts.append(stmt)
+                stmts = self.joined(stmts, stmt, feeding)
         inner = (rewrite(s, block=self.block) for s in stmts)
         return Block((*self.forwarded([*inner]),))
 
-    def joined(self, stmts: list[Stmt], loop: For, feeding: bool) -> list[Stmt]:
-        """Return statements with one more loop, joined to an earlier one if legal."""
+    def joined(self, stmts: list[Stmt], loop: Stmt, feeding: bool) -> list[Stmt]:
+        """Return statements with one more, a loop joined to an earlier one if legal."""
+        stuck = False
+        if not _is_plain(loop):
+            return [*stmts, loop]
         for k in range(len(stmts) - 1, -1, -1):
             first = stmts[k]
-            if not isinstance(first, For) or not _is_plain(first):
-                continue
-            if feeding and not self.feeds(first, loop):
-                continue
-            if not self.may_join(first, loop):
-                continue
-            between = stmts[k + 1 :]
-            if self.may_sink(first, between):
-                return [*stmts[:k], *between, self.one(first, loop)]
-            early, late = self.sorted(first, between)
-            if self.may_rise(loop, late):
-                return [*stmts[:k], *early, self.one(first, loop), *late]
+            fits = not feeding or self.feeds(first, loop)
+            if fits and _is_plain(first) and self.may_join(first, loop):
+                between = stmts[k + 1 :]
+                if self.may_sink(first, between):
+                    return [*stmts[:k], *between, self.one(first, loop)]
+                early, late = ([], []) if stuck else self.sorted(first, between)
+                if not stuck and self.may_rise(loop, late):
+                    return [*stmts[:k], *early, self.one(first, loop), *late]
+            # What is in the way here is so for whatever stands before it.
+            stuck = stuck or not (_is_light(first) or self.may_rise(loop, [first]))
         return [*stmts, loop]
 
-    def alike(self, a: For, b: For) -> bool:
-        """Tell whether two loops run over the same range."""
-        linear = self.regions.linear
-        return all(
-            x == y or linear(x) == linear(y)
-            for x, y in ((a.start, b.start), (a.stop, b.stop), (a.step, b.step))
-        )
+    def feeds(self, first: Stmt, loop: For) -> bool:
+        """Tell whether a nest alone reads what another one makes."""
+        read = [out for out in outs(first) if out in free(loop)]
+        count = Counter(reads([loop]) if read else ())
+        return bool(read) and all(self.count[out] == count[out] for out in read)
+
+    def range(self, loop: For) -> list[Dim]:
+        """Return what a loop runs over."""
+        return [*map(self.regions.linear, (loop.start, loop.stop, loop.step))]
 
     def place(self, stmt: Any) -> Place:
         """Return the subscripts of an element with the loop variables there are now."""
@@ -123,16 +123,10 @@ class _Joining:
             var = self.same[var]
         return var
 
-    def feeds(self, first: For, loop: For) -> bool:
-        """Tell whether a nest alone reads what another one makes."""
-        count = Counter(reads([loop]))
-        read = [out for out in outs(first) if out in count]
-        return bool(read) and all(self.count[out] == count[out] for out in read)
-
     def may_join(self, first: For, second: For) -> bool:
         """Tell whether turns of two nests touch the same elements, or none changes."""
         ones, others = _nest(first), _nest(second)
-        if len(ones) != len(others) or not all(map(self.alike, ones, others)):
+        if [*map(self.range, ones)] != [*map(self.range, others)]:
             return False
         one, other = self.memory.of(first), self.memory.of(second)
         changed = {f for f, w, _ in (*one, *other) if w}
@@ -152,19 +146,15 @@ class _Joining:
                 return False
         # What one adds up the other must not need.
         made = {c.out for c in first.carries if not owned(c.out.type)}
-        return not made & {*free_values([second])}
+        return made.isdisjoint(free(second))
 
     def may_sink(self, first: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved behind what follows it."""
-        mine = {f for f, _, _ in self.memory.of(first)}
-        made, read = {*outs(first)}, free_values(between)
-        if made & {*read}:
+        made, mine = {*outs(first)}, {f for f, _, _ in self.memory.of(first)}
+        if not all(made.isdisjoint(free(s)) for s in between):
             return False
-        return not any(
-            f in mine and changes
-            for s in between
-            for f, changes, _ in self.memory.of(s)
-        )
+        touched = (access for s in between for access in self.memory.of(s))
+        return not any(f in mine and changes for f, changes, _ in touched)
 
     def sorted(
         self, first: For, between: Sequence[Stmt]
@@ -176,12 +166,10 @@ class _Joining:
         """
         early, late, made = list[Stmt](), list[Stmt](), {*outs(first)}
         for s in between:
-            read = operands(s)
-            numbers = not any(owned(x.type) for x in read)
+            light = _is_light(s)
             if isinstance(s, ir.Read):  # no check keeps it inside its array
-                numbers = not any(isinstance(x, ir.Assert) for x in late)
-            kinds = ir.Op | ir.Assert | ir.Read
-            if isinstance(s, kinds) and numbers and not made & {*read}:
+                light = not any(isinstance(x, ir.Assert) for x in late)
+            if light and made.isdisjoint(operands(s)):
                 early.append(s)
             else:
                 late.append(s)
@@ -190,11 +178,8 @@ class _Joining:
 
     def may_rise(self, loop: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved before what stands in front of it."""
-        mine = self.memory.of(loop)
-        read = free_values([loop])
+        mine, read = self.memory.of(loop), free(loop)
         for s in between:
-            if any(isinstance(x, ir.Assert) for x in every(Block((s,)))):
-                return False  # it may be what keeps the loop inside its arrays
             if any(v in read for v in outs(s)):
                 return False
             for family, changes, _ in self.memory.of(s):
@@ -202,6 +187,8 @@ class _Joining:
                     f is family and (changes or mine_too) for f, mine_too, _ in mine
                 ):
                     return False
+            if any(isinstance(x, ir.Assert) for x in every(Block((s,)))):
+                return False  # it may be what keeps the loop inside its arrays
         return True
 
     def one(self, first: For, second: For) -> For:
@@ -308,6 +295,12 @@ def _nest(loop: For) -> list[For]:
     return found
 
 
-def _is_plain(loop: For) -> bool:
+def _is_plain(stmt: Stmt) -> TypeGuard[For]:
     """Tell whether a loop turns a number of times that is known before it."""
-    return loop.exit is None and loop.trips is None
+    return isinstance(stmt, For) and stmt.exit is None and stmt.trips is None
+
+
+def _is_light(s: Stmt) -> bool:
+    """Tell whether a statement depends on numbers alone, or reads one."""
+    numbers = not any(owned(x.type) for x in operands(s))
+    return isinstance(s, ir.Read) or (numbers and isinstance(s, ir.Op | ir.Assert))

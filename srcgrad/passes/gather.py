@@ -19,7 +19,7 @@ from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Accumulate, Block, Carry, For, Function, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Dim
-from srcgrad.walk import free_values, outs, rewrite
+from srcgrad.walk import free, outs, rewrite
 
 Names = dict[Value, Dim]
 _WEIGHT = 8  # operations that are done again rather than kept
@@ -121,7 +121,7 @@ class _Gathering:
                 f is family or (changes and f in read) for f, changes, _ in touched
             ):
                 break
-            elif group[-1][1].out in free_values([stmts[k]]):
+            elif group[-1][1].out in free(stmts[k]):
                 break
         shifted = len({nest.shifts for _, nest in group}) > 1
         return group if shifted else []
