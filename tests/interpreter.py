@@ -391,7 +391,7 @@ def apply_row(
 
 
 _SYMBOLS: dict[str, Callable[..., Any]] = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul,
+    "add": operator.add, "plus": operator.add, "sub": operator.sub, "mul": operator.mul,
     "div": operator.truediv, "floordiv": operator.floordiv, "mod": operator.mod,
     "pow": operator.pow, "neg": operator.neg, "pos": operator.pos, "lt": operator.lt,
     "le": operator.le, "gt": operator.gt, "ge": operator.ge, "eq": operator.eq,

@@ -69,9 +69,9 @@ def plain_runtime(name: str) -> Any:
 
 
 # In the package the name of a pass is that of its function.
-fuse, gather, settle_lengths = (
+fuse, gather, settle_lengths, sum_rows = (
     importlib.import_module(f"srcgrad.passes.{name}")
-    for name in ("fuse", "gather", "settle_lengths")
+    for name in ("fuse", "gather", "settle_lengths", "sum_rows")
 )
 
 
@@ -451,6 +451,61 @@ def test_kernel_prints_what_the_plain_run_prints(
     printed = capsys.readouterr().out
     assert srcgrad.value_and_grad(told, backend="numba")(1.5) == (due, 27.0)
     assert capsys.readouterr().out == printed
+
+
+# Sums that a loop makes while it makes their items.
+
+
+def square_sum(x: Any) -> Any:
+    return np.sum(x * x)
+
+
+def row_means(x: Any) -> Any:
+    return np.mean(x * x, axis=-1)
+
+
+def column_sums(x: Any) -> Any:
+    return np.sum(x * x, axis=0)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_in_loops_are_as_exact_as_numpys(dtype: str) -> None:
+    call = srcgrad.differentiable(square_sum, backend="numba")
+    for n in (0, 1, 100, 255, 256, 257, 5_000, 300_000):
+        x = np.full(n, 0.1, dtype)
+        exact = math.fsum(map(float, x * x))
+        additions = 19 + max(0.0, math.log2(max(n, 1) / 128))
+        found = call(x)
+        assert abs(found - exact) <= additions * np.finfo(dtype).eps * exact
+        assert found.dtype == dtype
+
+
+def test_sums_in_loops_along_axes() -> None:
+    x = np.random.default_rng(0).normal(size=(7, 3, 600))
+    for function in (square_sum, row_means, column_sums):
+        call = srcgrad.differentiable(function, backend="numba")
+        for part in (x, x[:, :, :0], x[:0]):
+            with np.errstate(invalid="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                due = function(part)
+            np.testing.assert_allclose(call(part), due, rtol=1e-14)
+
+
+@pytest.mark.parametrize("item", [math.inf, -math.inf, math.nan, 1e200])
+def test_sums_in_loops_keep_what_is_not_finite(item: float) -> None:
+    call = srcgrad.differentiable(square_sum, backend="numba")
+    for place in (0, 300, 599):
+        x = np.ones(600)
+        x[place] = item
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(call(x), np.sum(x * x))
+
+
+def test_sums_are_made_in_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test above notices sums of long rows."""
+    monkeypatch.setattr(sum_rows, "ROW", 10**6)
+    with pytest.raises(AssertionError):
+        test_sums_in_loops_are_as_exact_as_numpys("float32")
 
 
 def main(arguments: list[str]) -> None:

@@ -66,6 +66,9 @@ elementwise("x + y", name="add", x="g", y="g", infer=_number,
             loop=bools("{x} | {y}", "{x} + {y}"),
             exact="rt_add({x}, {y}, {line})", callables=dotted("add"),
             bits=_sum_bits, cost=0)  # fmt: skip
+# A sum of many terms, in whatever order is quick.
+elementwise("plus(x, y)", x="g", y="g", spell="{x} + {y}", floats=True,
+            loop="rt_plus({x}, {y})", cost=0)  # fmt: skip
 elementwise("x - y", name="sub", x="g", y="-g", infer=_number,
             exact="rt_subtract({x}, {y}, {line})", callables=dotted("subtract"),
             bits=_sum_bits, cost=0)  # fmt: skip

@@ -20,6 +20,7 @@ from srcgrad.ops.layout import (
 from srcgrad.ops.reductions import real, shared, spread
 from srcgrad.ops.table import (
     Attrs,
+    Fold,
     ShapeError,
     Shapes,
     Unsupported,
@@ -144,9 +145,17 @@ def _batched(given: Names, names: Names, types: Types, dtype: str) -> str:
     )
 
 
+def _product_fold(types: Types, attrs: Attrs) -> Fold | None:
+    """Write products with a vector as loops; those of matrices are BLAS's."""
+    ranks = types[0].rank, types[1].rank
+    axes = {(1, 1): "a,a->", (2, 1): "ab,b->a", (1, 2): "a,ab->b"}.get(ranks)
+    step = "plus" if promote(*types).startswith("float") else "add"
+    return Fold(axes, "mul", step) if axes else None
+
+
 bilinear("x @ y", _product, name="matmul", x=_product_left, y=_product_right,
          callables=dotted("matmul dot"), kernel=_product_kernel, transposed=True,
-         cost=10)  # fmt: skip
+         fold=_product_fold, cost=10)  # fmt: skip
 
 
 # other products
@@ -203,6 +212,7 @@ def _outer_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 
 bilinear("outer(x, y)", _outer, x="g @ y", y="g.T @ x", kernel=_outer_kernel,
+         fold=lambda types, attrs: Fold("a,b->ab", "mul"),
          callables=dotted("outer"), cost=3)  # fmt: skip
 
 

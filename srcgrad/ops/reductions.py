@@ -22,6 +22,7 @@ from srcgrad.ops.layout import (
 )
 from srcgrad.ops.table import (
     Attrs,
+    Fold,
     Infer,
     ShapeError,
     Shapes,
@@ -218,6 +219,20 @@ def _reduction(kernel: str, join: Any, dtype: Callable[[str], str], *more: str) 
     return text
 
 
+def _fold(dtype: Callable[[str], str], item: str = "", finish: str = "") -> Any:
+    """Return how a sum of items is written as loops."""
+
+    def fold(types: Types, attrs: Attrs) -> Fold:
+        (t,) = types
+        letters, axes = "abcdefgh"[: t.rank], axes_of(attrs.get("axis"), t.rank)
+        one = "1" if attrs.get("keepdims") else ""
+        kept = "".join(one if k in axes else c for k, c in enumerate(letters))
+        step = "plus" if dtype(t.dtype).startswith("float") else "add"
+        return Fold(f"{letters}->{kept}", item, step, finish=finish)
+
+    return fold
+
+
 def _sum_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     """Sum integers as int64: the first run widens them, later ones add int64."""
     (t,) = types
@@ -246,10 +261,11 @@ _OUT: Any = {"behind_axis": ("out",)}
 _NO_ITEMS = "zero-size array to reduction operation {} which has no identity"
 
 linear(f"sum(x, {_AXES})", _reduced(wide), x=_sum, kernel=_sum_kernel,
-       callables=dotted("sum"), methods=("sum",), many_axes=True,
+       callables=dotted("sum"), methods=("sum",), many_axes=True, fold=_fold(wide),
        of_number=itself, **_DTYPE)  # fmt: skip
 linear(f"mean(x, {_AXES})", _reduced(real), x=_mean, callables=dotted("mean"),
        kernel=_reduction("mean", nested, real), methods=("mean",),
+       fold=_fold(real, finish="div"),
        many_axes=True, of_number=itself, **_DTYPE)  # fmt: skip
 rule(f"prod(x, {_AXES})", _reduced(wide), x=_prod, callables=dotted("prod"),
      kernel=_reduction("prod", nested, wide), methods=("prod",),
@@ -276,6 +292,7 @@ for _name in ("any", "all"):
              of_number=_truth, **_OUT)  # fmt: skip
 constant(f"count_nonzero(x, {_AXES})", _reduced(lambda _: "int64"),
          kernel=_reduction("count", apart, same_dtype),
+         fold=_fold(wide, "truth"),
          callables=dotted("count_nonzero"), many_axes=True)  # fmt: skip
 linear("cumsum(x, axis=None)", _along(wide), x=_cumsum, kernel=_scan("cumsum3"),
        callables=dotted("cumsum"), methods=("cumsum",), **_DTYPE)  # fmt: skip

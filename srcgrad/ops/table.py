@@ -21,6 +21,7 @@ from srcgrad.types import Array, Dim, ListOf, Scalar, Type, promote
 
 __all__ = [
     "ROWS",
+    "Fold",
     "Row",
     "ShapeError",
     "Shapes",
@@ -73,6 +74,23 @@ class Shapes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """An operation as loops over items, each of which is taken into a total.
+
+    `axes` are letters for the axes of the operands and of the result, as `"ij,j->i"`;
+    1 is an axis of that length. What is not in the result is folded: from `start`, by
+    the row `step` of a total and an item. The row `item` makes an item of the elements,
+    and `finish` the result of a total and of how many items there were.
+    """
+
+    axes: str
+    item: str = ""
+    step: str = ""
+    start: float = 0
+    finish: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One operation.
 
@@ -96,7 +114,8 @@ class Row:
     Without `loop`, `kernel` makes the Numba text of the result from the names of locals
     that hold numbers or contiguous arrays (of `shape_only` operands, from the tuple of
     their lengths), their types and the attributes; with `transposed` a matrix may lie
-    in Fortran order too.
+    in Fortran order too. `fold` tells how it is written as loops where that spares an
+    array, from types and attributes.
 
     `bits` are those that the absolute value of an integer result can take, by those of
     its operands.
@@ -116,6 +135,7 @@ class Row:
     check: Callable[[Op], str] | None = None
     kernel: Kernel | None = None
     transposed: bool = False
+    fold: Callable[[Sequence[Type], Attrs], Fold | None] | None = None
     bits: Bits = lambda args, op: ANY_BITS
     alias: bool = False
     sequence: bool = False

@@ -58,6 +58,8 @@ class _Joining:
         self.memory, self.count = Accesses(self.regions), uses(function)
         self.same: dict[Value, Value] = {}  # the variable that a loop has now
         self.names: dict[Any, Operand] = {}  # what stands for a number read again
+        # What made a version: where that is in scope, so is the number it stored.
+        self.written: dict[Any, ir.Write | ir.Accumulate] = {}
 
     def given(self, x: Operand) -> Operand:
         """Return what stands for a number."""
@@ -73,8 +75,7 @@ class _Joining:
             todo, stmts = stmts, []
             for stmt in todo:
                 stmts = self.joined(stmts, stmt, feeding)
-        inner = (rewrite(s, block=self.block) for s in stmts)
-        return Block((*self.forwarded([*inner]),))
+        return Block((*self.forwarded(stmts),))
 
     def joined(self, stmts: list[Stmt], loop: Stmt, feeding: bool) -> list[Stmt]:
         """Return statements with one more, a loop joined to an earlier one if legal."""
@@ -125,8 +126,8 @@ class _Joining:
 
     def may_join(self, first: For, second: For) -> bool:
         """Tell whether turns of two nests touch the same elements, or none changes."""
-        ones, others = _nest(first), _nest(second)
-        if [*map(self.range, ones)] != [*map(self.range, others)]:
+        ones, others = _common(first, second)
+        if not ones or [*map(self.range, ones)] != [*map(self.range, others)]:
             return False
         one, other = self.memory.of(first), self.memory.of(second)
         changed = {f for f, w, _ in (*one, *other) if w}
@@ -216,7 +217,7 @@ class _Joining:
             replace(c, init=c.init, yld=names.get(c.yld, c.yld)) for c in carries
         ]
         body = [*head, *tail]
-        if len(_nest(first)) > 1:
+        if len(_common(first, second)[0]) > 1:
             body = [self.one(*body)]  # type: ignore[arg-type]
         return replace(first, carries=(*carries,), body=Block((*body,)))
 
@@ -227,12 +228,12 @@ class _Joining:
         not stored in it again.
         """
         count = Counter(reads(stmts))
-        written: dict[Any, ir.Write | ir.Accumulate] = {}
         read: dict[Any, list[ir.Read]] = defaultdict(list)
         out: list[Stmt] = []
         for stmt in stmts:
+            stmt = rewrite(stmt, block=self.block)
             base = self.given(getattr(stmt, "base", None))  # type: ignore[arg-type]
-            last = written.get(base)
+            last = self.written.get(base)
             if last is not None and not self.same_place(last, stmt):
                 last = None
             if isinstance(stmt, ir.Read):
@@ -241,7 +242,7 @@ class _Joining:
                     continue
                 read[base].append(stmt)
             if isinstance(stmt, ir.Accumulate) and last is not None:
-                if count[base] == 1:
+                if count[base] == 1 and last in out:
                     out.remove(last)
                     stmt = self.summed(last, stmt, out)
             if isinstance(stmt, ir.Write):
@@ -252,7 +253,7 @@ class _Joining:
                     count[base] += count[stmt.out] - 1
                     continue
             if isinstance(stmt, ir.Write | ir.Accumulate):
-                written[stmt.out] = stmt
+                self.written[stmt.out] = stmt
             out.append(stmt)
         return out
 
@@ -293,6 +294,20 @@ def _nest(loop: For) -> list[For]:
         found.append(inner[0])
         inner = inner[0].body.stmts
     return found
+
+
+def _common(first: For, second: For) -> tuple[list[For], list[For]]:
+    """Return the loops of two nests that could be joined, the outermost ones first.
+
+    Those are all, or all but what one adds up in each of its turns.
+    """
+    ones, others = _nest(first), _nest(second)
+    depth = min(len(ones), len(others))
+    if len(ones) != len(others):
+        short = ones if len(ones) == depth else others
+        if not any(isinstance(s, For) for s in short[-1].body.stmts):
+            return [], []
+    return ones[:depth], others[:depth]
 
 
 def _is_plain(stmt: Stmt) -> TypeGuard[For]:

@@ -19,6 +19,7 @@ from srcgrad import ir
 from srcgrad.builder import INT, const
 from srcgrad.ir import Const, For, Function, Index, Op, Operand, Slice, Stmt, Value
 from srcgrad.ops import ROWS
+from srcgrad.ops.table import Fold
 from srcgrad.passes.parts import AXES, ONE, ZERO, Part, Parts, widest
 from srcgrad.types import Array, Dim, ListOf, Scalar
 from srcgrad.walk import blocks, inner_outs, outs, rewrite
@@ -57,8 +58,10 @@ class _Lowering(Parts):
         self.function = function
         super().__init__(function)
         # Versions inside the nest that is written, the numbers its picks were read as.
-        self.current: dict[Value, Value] = {}
+        self.current: dict[Any, Value] = {}
         self.picked: dict[Value, Dim] = {}
+        # What the open block itself has computed element by element.
+        self.fresh: set[Value] = set()
 
     def run(self) -> Function:
         """Return the new function."""
@@ -81,11 +84,12 @@ class _Lowering(Parts):
 
     def block(self, stmt: Stmt, block: ir.Block) -> ir.Block:
         """Return an inner block; what is made in it is not there afterwards."""
-        loc = self.build.loc
+        loc, fresh = self.build.loc, self.fresh
+        self.fresh = set()
         with self.scope() as made:
             self.there.update(inner_outs(stmt))
             self.stmts(block)
-        self.build.loc = loc
+        self.build.loc, self.fresh = loc, fresh
         return ir.Block((*made,))
 
     @contextmanager
@@ -102,13 +106,14 @@ class _Lowering(Parts):
     def stmt(self, stmt: Stmt) -> None:
         """Write one statement."""
         match stmt:
-            case Op() if len(stmt.outs) == 1 and isinstance(stmt.out.type, Array):
-                if ROWS[stmt.row].loop is None:
+            case Op():
+                fold = self.folding(stmt)
+                if fold is not None:
+                    self.folded(stmt, fold)
+                elif ROWS[stmt.row].loop is None or not stmt.out.type.rank:
                     self.call(stmt)
                 else:
                     self.elementwise(stmt)
-            case Op():
-                self.call(stmt)
             case ir.View():
                 self.view(stmt)
             case ir.Read():
@@ -155,7 +160,88 @@ class _Lowering(Parts):
             out = Value("", dtype)
             return self.build.emit(replace(op, args=given, outs=(out,))).out
 
-        self.stand(op.out, self.fill(op.out, extents, item))
+        new = self.fill(op.out, extents, item)
+        self.fresh.add(new)
+        self.stand(op.out, new)
+
+    def folding(self, op: Op) -> Fold | None:
+        """Return how an operation is folded in loops, if that spares an array."""
+        row = ROWS[op.row]
+        fold = row.fold(_types(op), op.attrs) if row.fold is not None else None
+        if fold is None or not fold.step:
+            return fold
+        rank = max(a.type.rank for a in op.args)
+        for x in map(self.now, op.args):
+            if x.type.rank == rank and rank > 0:
+                made = self.part(x).root in self.fresh
+                if made or not self.is_straight(x, row.transposed):
+                    return fold
+        return None
+
+    def folded(self, op: Op, fold: Fold) -> None:
+        """Write an operation as loops over items, the axes in the order of memory."""
+        spaces, _, kept = fold.axes.partition("->")
+        pairs = [*zip(spaces.split(","), map(self.now, op.args), strict=True)]
+        parts = [(letters, self.part(x)) for letters, x in pairs]
+        sizes = {c: e for s, p in parts for c, e in zip(s, p.extents, strict=True)}
+        sizes["1"] = ONE
+        ranked = sorted(parts, key=lambda pair: -pair[1].rank)
+        order = "".join(dict.fromkeys(c for s, p in ranked for c in _in_memory(s, p)))
+        inner = "".join(c for c in order if c not in kept)
+        extents, dtype = [sizes[c] for c in kept], Scalar(op.out.type.dtype)
+
+        def item(at: dict[str, Dim]) -> Operand:
+            found = [self.element(x, [at[c] for c in s]) for s, x in pairs]
+            return self.apply(fold.item, *found, type=dtype) if fold.item else found[0]
+
+        def result(total: Operand) -> Operand:
+            if not fold.finish:
+                return total
+            items, *more = [self.build.length(sizes[c]) for c in inner or "1"]
+            for size in more:
+                items = self.build.sure("mul", items, size)
+            return self.apply(fold.finish, total, items, type=dtype)
+
+        def total(at: dict[str, Dim]) -> Operand:
+            def body(totals: list[Value], index: list[Dim]) -> list[Value]:
+                x = item({**at, **dict(zip(inner, index, strict=True))})
+                return [self.apply(fold.step, totals[0], x, type=dtype)]
+
+            whole = Part(op.out, (), tuple(sizes[c] for c in inner))
+            start, name = Const(fold.start, dtype), Value(op.out.name * (not at), dtype)
+            return result(self.nest([start], whole, body, name=name, first=len(at))[0])
+
+        def added(bases: list[Value], index: list[Dim]) -> list[Value]:
+            at = {"1": ZERO, **dict(zip(order, index, strict=True))}
+            place = tuple(self.build.subscript(at[c]) for c in kept)
+            path, out = (Index(place, sure=True),), Value(op.out.name, bases[0].type)
+            add = ir.Accumulate(bases[0], path, item(at), out, self.build.loc)
+            return [self.build.emit(add).out]
+
+        def each(index: list[Dim]) -> Operand:
+            at = dict(zip(kept, index, strict=True))
+            return total(at) if fold.step else item(at)
+
+        if not kept:
+            self.names[op.out] = total({})
+            return
+        if order.endswith(inner):
+            new = self.fill(op.out, extents, each)
+        else:
+            new = self.new(op.out, extents, "zeros")
+            whole = Part(new, (), tuple(sizes[c] for c in order))
+            (new,) = self.nest([new], whole, added)
+            if fold.finish:
+                sums = self.part(new)
+                new = self.fill(op.out, extents, lambda i: result(self.at(sums, i)))
+        if not fold.step:
+            self.fresh.add(new)
+        self.stand(op.out, new)
+
+    def apply(self, row: str, *args: Operand, type: Scalar) -> Value:
+        """Apply a row to numbers."""
+        op = Op(row, args, (Value("", type),), loc=self.build.loc)
+        return self.build.emit(op).out
 
     def call(self, op: Op) -> None:
         """Write a row that is a call: its arrays are contiguous, or but their shape."""
@@ -187,19 +273,24 @@ class _Lowering(Parts):
 
     def contiguous(self, x: Value, turned: bool) -> Value:
         """Return a value that a call can take: an array, or a view that is as good."""
+        return x if self.is_straight(x, turned) else self.copied(x)
+
+    def is_straight(self, x: Value, turned: bool) -> bool:
+        """Tell whether a call can take an array or a view as it is."""
         made = self.build.views.get(x)
         path = made.path if made is not None else ()
         if x not in self.parts and (not path or isinstance(path[-1], ir.Reshape)):
-            return x
+            return True
         if turned and path == (ir.Permute((1, 0)),):
-            return x
+            return True
         if len(path) == 1 and isinstance(path[0], Index):
             # Numba, too, knows that a row of a contiguous array is contiguous.
             *most, last = path[0].items
             whole = not isinstance(last, Slice) or not last.step
-            if whole and last is not None and all(isinstance(i, Operand) for i in most):
-                return x
-        return self.copied(x)
+            return (
+                whole and last is not None and all(isinstance(i, Operand) for i in most)
+            )
+        return False
 
     def view(self, view: ir.View) -> None:
         """Note what a view is a part of; make an array of what is gathered."""
@@ -304,13 +395,13 @@ class _Lowering(Parts):
 
     # nests
 
-    def new(self, like: Value, extents: Sequence[Dim]) -> Value:
-        """Make an array that is not filled."""
+    def new(self, like: Value, extents: Sequence[Dim], row: str = "empty") -> Value:
+        """Make an array that is not filled, or one of zeros."""
         type = Array(like.type.dtype, tuple(extents))
         out = Value(like.name, type, like.hint or "z")
         attrs: dict[str, object] = {"dtype": type.dtype}
         sizes = tuple(map(self.build.length, extents))
-        self.build.emit(Op("empty", sizes, (out,), attrs, self.build.loc))
+        self.build.emit(Op(row, sizes, (out,), attrs, self.build.loc))
         return out
 
     def store(self, z: Value, index: list[Dim], x: Operand) -> Value:
@@ -338,9 +429,14 @@ class _Lowering(Parts):
         return self.fill(x, part.extents, lambda index: self.at(part, index))
 
     def nest(
-        self, bases: list[Value], part: Part, body: Body, *, backward: bool = False
-    ) -> list[Value]:
-        """Write a loop for each axis of a part; return the last versions of arrays."""
+        self, bases: Sequence[Any], part: Part, body: Body, *, backward: bool = False,
+        name: Value | None = None, first: int = 0,
+    ) -> list[Value]:  # fmt: skip
+        """Write a loop for each axis of a part; return the last versions of arrays.
+
+        A number among what the loops change is called by `name`; they stand in as
+        many loops as `first` says.
+        """
         loc, stop = self.build.loc, part.first + part.count
         sizes = [self.build.length(extent) for extent in part.extents]
 
@@ -352,9 +448,10 @@ class _Lowering(Parts):
                 return body(now, index)
             if part.extents[axis] == ONE:
                 return level(axis + 1, now, [*index, ZERO])
-            var = Value(_NAMES[axis], INT)
-            inns = [Value(v.name, v.type, v.hint) for v in now]
-            last = [Value(v.name, v.type, v.hint) for v in now]
+            var = Value(_NAMES[first + axis], INT)
+            like = [v if isinstance(v, Value) else name or v for v in bases]
+            inns = [Value(v.name, v.type, v.hint) for v in like]
+            last = [Value(v.name, v.type, v.hint) for v in like]
             ends = const(0), sizes[axis], const(1)
             if backward and part.first <= axis < stop:
                 ends = self.build.op("sub", sizes[axis], 1), const(-1), const(-1)
@@ -365,7 +462,7 @@ class _Lowering(Parts):
             self.build.emit(For(var, *ends, (*carries,), ir.Block((*made,)), loc=loc))
             return last
 
-        out = level(0, bases, [])
+        out = level(0, [*bases], [])
         for base in bases:
             del self.current[base]
         return out
@@ -417,3 +514,14 @@ class _Lowering(Parts):
                 size = widest(parts, axis)
             found.append(size)
         return found
+
+
+def _types(op: Op) -> list[Any]:
+    return [a.type for a in op.args]
+
+
+def _in_memory(letters: str, part: Part) -> list[str]:
+    """Return the letters of a part's axes in the order in which its array has them."""
+    names = dict(zip(AXES, letters, strict=False))
+    there = [names[a] for p in part.places for a, _ in p.terms if a in names]
+    return [*(c for c in letters if c not in there), *there]

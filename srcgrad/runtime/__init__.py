@@ -44,7 +44,8 @@ FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "sc
          "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "empty", "flat", "fma", "full", "large_cos", "large_sin",
-    "large_tan", "multiply", "number", "polynomial", "select", "subtract", "zeros",
+    "large_tan", "multiply", "number", "plus", "polynomial", "select", "subtract",
+    "zeros",
 )  # fmt: skip
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",

@@ -26,7 +26,7 @@ from srcgrad.runtime.shelf import Shelf
 
 __all__ = [
     "add", "bits", "compile_function", "empty", "external", "flat", "fma", "full",
-    "inlined", "large_cos", "large_sin", "large_tan", "multiply", "number",
+    "inlined", "large_cos", "large_sin", "large_tan", "multiply", "number", "plus",
     "polynomial", "publish", "select", "subtract", "zeros",
 ]  # fmt: skip
 
@@ -164,6 +164,21 @@ def _checked(name: str) -> Any:
 
 
 add, subtract, multiply = map(_checked, ("add", "sub", "mul"))
+
+
+@intrinsic
+def plus(typing_context: Any, x: Any, y: Any) -> Any:
+    """Return one more partial sum, of the type of x.
+
+    That this one addition may be done in another order lets LLVM sum in vectors. All
+    other arithmetic of the loop is done as it is written.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        other = context.cast(builder, args[1], y, x)
+        return builder.fadd(args[0], other, flags=("reassoc",))
+
+    return x(x, y), generate
 
 
 @intrinsic
