@@ -445,22 +445,23 @@ class Builder:
         self, base: Value, path: Path, value: Operand, *, once: bool = False
     ) -> Value:
         """Store into a buffer and return its new version."""
-        out = Value(base.name, base.type)
-        return self.emit(ir.Write(base, path, value, out, self.loc, once)).out
+        return self.update(ir.Write, base, path, value, once=once)
 
     def accumulate(self, base: Value, path: Path, value: Operand) -> Value:
         """Add into a buffer and return its new version."""
-        out = Value(base.name, base.type)
-        return self.emit(ir.Accumulate(base, path, value, out, self.loc)).out
+        return self.update(ir.Accumulate, base, path, value)
 
     def take(self, base: Value, path: Path, name: str = "") -> tuple[Value, Value]:
         """Read a part and clear it; return the part and the new version."""
         value = Value(name, self.place(base.type, path))
-        out = Value(base.name, base.type)
-        self.emit(ir.Take(base, path, value, out, self.loc))
-        return value, out
+        return value, self.update(ir.Take, base, path, value)
 
     def push(self, base: Value, value: Operand) -> Value:
         """Append to a list and return its new version."""
+        return self.update(ir.Push, base, value)
+
+    def update(self, kind: Any, base: Value, *parts: Any, **how: Any) -> Value:
+        """Change a buffer and return its new version."""
         out = Value(base.name, base.type)
-        return self.emit(ir.Push(base, value, out, self.loc)).out
+        self.emit(kind(base, *parts, out, self.loc, **how))
+        return out

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 Said = Sequence[str]
+Found = tuple[ast.AST, Said]
+Places = frozenset[str]
 
 _TAKES_GENERATOR = {"sum", "min", "max", "any", "all", "list", "tuple"}
 _LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
@@ -69,104 +72,89 @@ _BLOCKS = {"body", "orelse", "finalbody", "handlers", "cases"}
 _ASIDE = {"annotation", "returns", "decorator_list", "format_spec"}
 
 
-def outside(function: ast.FunctionDef | ast.Lambda) -> Iterator[tuple[ast.AST, Said]]:
+def outside(function: ast.FunctionDef | ast.Lambda) -> Iterator[Found]:
     """Yield each piece of syntax outside the language, and what is said about it.
 
     >>> (stmt,) = ast.parse("def f(x): del x").body
     >>> [said[1] for _, said in outside(stmt)]
     ['`del` is outside the language']
     """
-    checker = _Checker()
-    checker.owner.update(dict.fromkeys(ast.walk(function), function))
     body = function.body
     for part in [body] if isinstance(body, ast.expr) else body:
-        for node in _running(part):
-            yield from checker.check(node)
+        yield from _check(part, frozenset(), function)
 
 
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
+def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
+    """Check a node and what runs in it.
+
+    `owner` is the innermost function around it, `places` say where it stands: in a
+    "message" (of `raise` or `assert`: only CPython ever evaluates it), "shown" (printed
+    or logged), "repeated" (in comprehensions and lambdas, run any number of times), or
+    "taken" (a generator that a function takes).
+    """
+    kind, inside, marked = type(node).__name__, places - {"taken"}, dict[Any, str]()
+    bad = kind in _REFUSED and kind not in _SOMEWHERE
+    match node:
+        case ast.FunctionDef():
+            owner = node
+            for decorator in node.decorator_list[:1]:
+                yield decorator, _REFUSED["decorator"]
+        case ast.Global() | ast.Nonlocal():
+            yield from _outer_names(node, owner)
+        case ast.Raise():
+            inside |= {"message"}
+            bad = node.exc is None
+        case ast.Assert():
+            marked = {node.msg: "message"}
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
+            inside |= {"shown"}
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))) if name in _LOGS:
+            inside |= {"shown"}
+        case ast.Call(func=ast.Name(id=name)) if name in _TAKES_GENERATOR:
+            marked = dict.fromkeys(node.args, "taken")
+        case ast.Starred(value=ast.GeneratorExp() as inner):
+            marked = {inner: "taken"}
+            bad = "message" not in places
+        case ast.Lambda():
+            inside |= {"repeated"}
+        case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
+            inside |= {"repeated"}
+            if any(g.is_async for g in node.generators):
+                yield node, _REFUSED["AsyncFor"]
+            bad = kind == "GeneratorExp" and places.isdisjoint({"taken", "message"})
+        case ast.NamedExpr():
+            bad = "repeated" in places
+        case ast.JoinedStr():
+            bad = places.isdisjoint({"shown", "message"})
+        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=function))]):
+            name = getattr(function, "attr", getattr(function, "id", ""))
+            kind = "errstate" if name == "errstate" else kind
+        case ast.Set() | ast.SetComp():
+            bad = "message" not in places
+    if bad:
+        yield node, _REFUSED[kind]
+    for part in _parts(node):
+        yield from _check(part, inside | {marked.get(part, "")}, owner)
+
+
+def _parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of a node that run when it does."""
     if isinstance(node, ast.AsyncFunctionDef | ast.ClassDef):
         return
     for name, value in ast.iter_fields(node):
         if name not in _ASIDE and (name in _BLOCKS or not isinstance(node, _COMPOUND)):
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST):
-                    yield from _running(child)
+            found = value if isinstance(value, list) else [value]
+            yield from (part for part in found if isinstance(part, ast.AST))
 
 
-class _Checker:
-    """Collect problems; the sets hold the nodes that stand in places of a kind.
-
-    Attributes:
-        message: in `raise` or after `assert`, which only CPython ever evaluates.
-        shown: printed or logged.
-        repeated: in comprehensions and lambdas, run any number of times.
-        taken: generators that a function takes.
-        owner: the innermost function around a node.
-    """
-
-    def __init__(self) -> None:
-        self.message: set[ast.AST] = set()
-        self.shown: set[ast.AST] = set()
-        self.repeated: set[ast.AST] = set()
-        self.taken: set[ast.AST] = set()
-        self.owner: dict[ast.AST, ast.AST] = {}
-
-    def check(self, node: ast.AST) -> Iterator[tuple[ast.AST, Said]]:
-        """Check a node, and note what kind of place it makes."""
-        kind, walked = type(node).__name__, ast.walk(node)
-        bad = kind in _REFUSED and kind not in _SOMEWHERE
-        match node:
-            case ast.FunctionDef():
-                self.owner.update(dict.fromkeys(walked, node))
-                for decorator in node.decorator_list[:1]:
-                    yield decorator, _REFUSED["decorator"]
-            case ast.Global() | ast.Nonlocal():
-                yield from self.outer_names(node)
-            case ast.Raise():
-                self.message.update(walked)
-                bad = node.exc is None
-            case ast.Assert(msg=ast.expr() as message):
-                self.message.update(ast.walk(message))
-            case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
-                self.shown.update(walked)
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))):
-                self.shown.update(walked if name in _LOGS else ())
-            case ast.Call(func=ast.Name(id=name)) if name in _TAKES_GENERATOR:
-                self.taken.update(node.args)
-            case ast.Starred(value=ast.GeneratorExp() as inner):
-                self.taken.add(inner)
-                bad = node not in self.message
-            case ast.Lambda():
-                self.repeated.update(walked)
-            case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
-                self.repeated.update(walked)
-                if any(g.is_async for g in node.generators):
-                    yield node, _REFUSED["AsyncFor"]
-                bad = kind == "GeneratorExp" and node not in self.taken | self.message
-            case ast.NamedExpr():
-                bad = node in self.repeated
-            case ast.JoinedStr():
-                bad = node not in self.shown | self.message
-            case ast.With(items=[ast.withitem(context_expr=ast.Call(func=function))]):
-                name = getattr(function, "attr", getattr(function, "id", ""))
-                kind = "errstate" if name == "errstate" else kind
-            case ast.Set() | ast.SetComp():
-                bad = node not in self.message
-        if bad:
-            yield node, _REFUSED[kind]
-
-    def outer_names(
-        self, stmt: ast.Global | ast.Nonlocal
-    ) -> Iterator[tuple[ast.AST, Said]]:
-        """Refuse `global` and `nonlocal` of names that are then written."""
-        written = {
-            node.id
-            for node in ast.walk(self.owner[stmt])
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-        }
-        names = ", ".join(f"`{name}`" for name in stmt.names if name in written)
-        if names:
-            word, (code, what, *rest) = type(stmt).__name__.lower(), _REFUSED["outer"]
-            yield stmt, (code, what.format(word, names), *rest)
+def _outer_names(stmt: ast.Global | ast.Nonlocal, owner: ast.AST) -> Iterator[Found]:
+    """Refuse `global` and `nonlocal` of names that are then written."""
+    written = {
+        node.id
+        for node in ast.walk(owner)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+    names = ", ".join(f"`{name}`" for name in stmt.names if name in written)
+    if names:
+        word, (code, what, *rest) = type(stmt).__name__.lower(), _REFUSED["outer"]
+        yield stmt, (code, what.format(word, names), *rest)

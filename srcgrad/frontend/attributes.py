@@ -6,7 +6,7 @@ import inspect
 import math
 import sys
 from collections import OrderedDict
-from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -124,10 +124,7 @@ def _static(reader: build.Reader, value: Any, name: str) -> Thing:
     member = getattr(value, name)
     if fixed or reader.frames[-1].site:
         return calls.lift(reader, member)
-    place = Place(value, name, True)
-    if isinstance(member, MethodType):
-        return calls.lift(reader, calls.watched(reader, place))
-    return calls.captured(reader, place, name)
+    return calls.captured(reader, Place(value, name, True), name)
 
 
 def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
@@ -177,9 +177,8 @@ def numbers(reader: Reader, *args: v.Thing) -> Sequence:
         count = build.op("range_length", start, stop, step)
     else:
         plain = start == const(0) and build.dim(stop) == build.resolve(build.dim(stop))
-        count = build.op(
-            "max2", const(0), stop if plain else build.op("sub", stop, start)
-        )
+        whole = stop if plain else build.op("sub", stop, start)
+        count = build.op("max2", const(0), whole)
         if isinstance(count, Value):
             build.linear[count] = build.dim(stop) - build.dim(start)
     return Sequence(count, number, (start, stop, step))
@@ -203,13 +202,12 @@ def side_by_side(reader: Reader, *iterables: v.Thing) -> Sequence:
 
 def counted(reader: Reader, iterable: v.Thing, start: Any = 0) -> Sequence:
     """Return what `enumerate` gives."""
-    build, inner, first = (
-        reader.build,
-        sequence(reader, iterable),
-        reader.operand(start),
-    )
-    items = lambda k: v.Tuple((build.op("add", first, k), inner.item(k)))  # noqa: E731
-    return Sequence(inner.count, items, fixed=inner.fixed)
+    inner, first = sequence(reader, iterable), reader.operand(start)
+
+    def pair(k: Operand) -> v.Thing:
+        return v.Tuple((reader.build.op("add", first, k), inner.item(k)))
+
+    return replace(inner, item=pair, bounds=None)
 
 
 def backward(reader: Reader, items: v.Thing, /) -> Sequence:
@@ -218,17 +216,18 @@ def backward(reader: Reader, items: v.Thing, /) -> Sequence:
     if inner.bounds is not None and inner.bounds[2] in (const(1), const(-1)):
         start, stop, step = inner.bounds
         ends = (build.op("sub", stop, step), build.op("sub", start, step))
-        return Sequence(inner.count, inner.item, (*ends, build.op("neg", step)))
+        return replace(inner, bounds=(*ends, build.op("neg", step)))
     last = build.op("sub", inner.count, const(1))
     turned = lambda k: inner.item(build.op("sub", last, k))  # noqa: E731
-    return Sequence(inner.count, turned, fixed=inner.fixed)
+    return replace(inner, item=turned, bounds=None)
 
 
 def parted(reader: Reader, items: v.Thing) -> v.Thing:
     """Return the first item, and what a loop runs over without it."""
     build, inner = reader.build, sequence(reader, items)
     later = lambda k: inner.item(build.op("add", k, const(1)))  # noqa: E731
-    rest = Sequence(build.op("sub", inner.count, const(1)), later, fixed=inner.fixed)
+    count = build.op("sub", inner.count, const(1))
+    rest = replace(inner, count=count, item=later, bounds=None)
     return v.Tuple((inner.item(const(0)), v.Iter(lambda _, items: rest, (items,))))
 
 
