@@ -32,7 +32,7 @@ from itertools import count
 from typing import Any, ClassVar, dataclass_transform
 
 from srcgrad.errors import Location as Loc
-from srcgrad.types import ListOf, Scalar, Type
+from srcgrad.types import Scalar, Type
 
 NOWHERE = Loc("", 0, 0, 0, 0)
 
@@ -270,7 +270,7 @@ class Function(Node):
 
 def owned(type: Type) -> bool:
     """Tell whether values of this type are buffers with versions."""
-    return isinstance(type, ListOf) or type.rank > 0
+    return type.rank != 0  # that of a list is below zero
 
 
 def gathers(path: Path) -> bool:

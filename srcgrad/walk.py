@@ -71,23 +71,25 @@ def operands(node: Stmt | Function | Path) -> tuple[Operand, ...]:
     The yields of carries and the sources of merges are `inner_operands`: they are read
     at the end of the inner block.
     """
+    if isinstance(node, Op):  # most are: no need to look around
+        return node.args
     path = isinstance(node, tuple)
     return (*_gather(node, "reads", []),) if path else _held(node, "_reads")
 
 
 def inner_operands(stmt: Stmt | Function) -> tuple[Operand, ...]:
     """Return what is read at the end of inner blocks: yields, exits, merged values."""
-    return _held(stmt, "_ends")
+    return () if stmt.__class__ in _PLAIN else _held(stmt, "_ends")
 
 
 def outs(stmt: Stmt | Function) -> tuple[Value, ...]:
     """Return the values a statement defines for what follows it."""
-    return _held(stmt, "_makes")
+    return stmt.outs if isinstance(stmt, Op) else _held(stmt, "_makes")
 
 
 def inner_outs(stmt: Stmt | Function) -> tuple[Value, ...]:
     """Return the values a statement defines inside its blocks."""
-    return _held(stmt, "_inner")
+    return () if stmt.__class__ in _PLAIN else _held(stmt, "_inner")
 
 
 def blocks(stmt: Stmt | Function) -> tuple[Block, ...]:
@@ -97,8 +99,8 @@ def blocks(stmt: Stmt | Function) -> tuple[Block, ...]:
 
 def handed(stmt: Stmt) -> list[tuple[Operand, Value]]:
     """Return what goes on as what: as a new version, through carries and merges."""
-    if isinstance(stmt, ir.Update):
-        return [(stmt.base, stmt.out)]
+    if stmt.__class__ in _PLAIN:
+        return [(stmt.base, stmt.out)] if isinstance(stmt, ir.Update) else []
     pairs = [
         (x, m.out) for m in getattr(stmt, "merges", ()) for x in (m.then, m.orelse)
     ]
@@ -138,6 +140,8 @@ def rewrite(
     What does not change is the same node as before, but with `lengths`: then every
     statement is new, and the types among its attributes have other lengths.
     """
+    if node.__class__ in _PLAIN and not reads and not makes and lengths is None:
+        return node
     used: Any = reads or {}
     known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
     names = {*used, *known["makes"]}

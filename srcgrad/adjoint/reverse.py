@@ -12,6 +12,7 @@ from typing import Any
 from srcgrad.adjoint.control import Control
 from srcgrad.adjoint.tapes import Plan
 from srcgrad.analyses.activity import active_values
+from srcgrad.analyses.masks import masks
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT
 from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value
@@ -41,10 +42,10 @@ def differentiate(
     inputs = [function.params[k] for k in wrt]
     active = active_values(function, inputs, [function.results[k] for k in seeds])
     active.update(inputs)
-    own = frozenset(regions.chain)
+    own, masked = frozenset(regions.chain), masks(function)
     for _ in range(_RUNS):
         saves = list(plan.saves)
-        sweep = _Sweep(regions, plan, active)
+        sweep = _Sweep(regions, plan, active, masked)
         result = sweep.run(inputs, seeds, name or f"{function.name}_grad", unit)
         plan.saves = dict(sweep.used)
         if not sweep.new and saves == list(plan.saves):

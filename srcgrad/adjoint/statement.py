@@ -16,7 +16,7 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.adjoint.storage import Storage
 from srcgrad.adjoint.tapes import Plan, unkept
-from srcgrad.analyses.masks import Mask, masks
+from srcgrad.analyses.masks import Mask
 from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, const
 from srcgrad.ir import Const, Op, Operand, Path, Stmt, Value, View, owned
@@ -39,9 +39,11 @@ class Statements(Storage):
     `plain` holds the cotangents that are values, `buffers` those that may be added to.
     """
 
-    def __init__(self, regions: Regions, plan: Plan, active: set[Value]) -> None:
+    def __init__(
+        self, regions: Regions, plan: Plan, active: set[Value], masks: dict[Any, Mask]
+    ) -> None:
         super().__init__(regions, plan)
-        self.active, self.masks = active, masks(regions.function)
+        self.active, self.masks = active, masks
         self.plain: dict[Value | Buffer, Operand] = {}
         self.buffers: dict[Value | Buffer, Value] = {}
 

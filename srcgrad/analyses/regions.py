@@ -63,28 +63,30 @@ class Regions:
         self.chain[value] = chain
         if stmt is not None:
             self.definition[value] = stmt
-        alias = isinstance(stmt, ir.View | ir.Read) and not ir.gathers(stmt.path)
-        if ir.owned(value.type) and not alias:
-            self.buffer[value] = Buffer(value.name, value)
+        if ir.owned(value.type):
+            alias = isinstance(stmt, ir.View | ir.Read) and not ir.gathers(stmt.path)
+            if not alias:
+                self.buffer[value] = Buffer(value.name, value)
 
     def _block(self, block: Block, chain: Chain) -> None:
         for stmt in block.stmts:
             self.site[stmt] = Site(chain, len(self.site))
-            arms = [(*chain, (stmt, arm)) for arm in range(len(blocks(stmt)))]
+            last = (*chain, (stmt, len(blocks(stmt)) - 1))
             for value in inner_outs(stmt):
-                self.define(value, stmt, arms[-1])
-            for inner, arm in zip(blocks(stmt), arms, strict=True):
-                self._block(inner, arm)
+                self.define(value, stmt, last)
+            for arm, inner in enumerate(blocks(stmt)):
+                self._block(inner, (*chain, (stmt, arm)))
             for value in outs(stmt):
                 self.define(value, stmt, chain)
-            self._hand_on(stmt)
+            if isinstance(stmt, Update):
+                self.buffer[stmt.out] = self.buffer[stmt.base]
+                self.updates.append(stmt)
+            elif blocks(stmt):
+                self._hand_on(stmt)
 
     def _hand_on(self, stmt: Stmt) -> None:
-        """Note what shares memory with the versions that a statement makes."""
+        """Note what shares memory with the versions that a loop or branch makes."""
         buffer = self.buffer
-        if isinstance(stmt, Update):
-            buffer[stmt.out] = buffer[stmt.base]
-            self.updates.append(stmt)
         for c in getattr(stmt, "carries", ()):
             if c.out in buffer:
                 made, inn, init = buffer[c.out], buffer[c.inn], buffer[c.init]

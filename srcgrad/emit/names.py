@@ -20,7 +20,7 @@ from srcgrad.emit.nest import Nest, block_ends
 from srcgrad.ir import Function, Operand, Value, owned
 from srcgrad.walk import blocks, every, handed, operands, outs, uses
 
-Storages = frozenset[Value]
+Storages = int  # a set, with a bit for each
 
 
 class Naming:
@@ -64,21 +64,24 @@ def name_values(
     live = graph.block(function.body, graph.read(function.results))
     params = graph.storages(function.params)
     graph.define(function.params, live | params)
+    bearers, near = defaultdict[str, int](int), defaultdict[str, int](int)
     # `_` is among the builtins where an interpreter has shown a result.
     taken = {*reserved, *keyword.kwlist, *dir(builtins)} - {"_"}
     kinds: dict[str, Any] = {}
     wish = _wishes(naming, graph.order, function)
     first = map(naming.find, function.params)
     for storage in dict.fromkeys([*first, *graph.order[::-1]]):
-        used = {naming.names.get(other) for other in graph.edges[storage]}
-        type = storage.type
+        mine, edges, type = graph.bit[storage], graph.edges[storage], storage.type
         straight = getattr(type, "contiguous", True)
         kind = type.__class__, type.dtype, type.rank, straight
         for name in _candidates(nest, storage, wish):
             alike = not typed or kinds.get(name, kind) == kind
-            if alike and name not in used and name not in taken:
+            used = edges & bearers[name] or mine & near[name]
+            if alike and not used and name not in taken:
                 break
         naming.names[storage] = name
+        bearers[name] |= mine
+        near[name] |= edges
         kinds.setdefault(name, kind)
     return naming
 
@@ -106,11 +109,15 @@ class _Interference:
 
     def __init__(self, naming: Naming, nest: Nest) -> None:
         self.naming, self.nest = naming, nest
-        self.edges: dict[Value, set[Value]] = defaultdict(set)
+        self.bit: dict[Value, int] = defaultdict(lambda: 1 << len(self.bit))
+        self.edges: dict[Value, Storages] = defaultdict(int)
         self.order: list[Value] = []
 
     def storages(self, xs: Iterable[Value]) -> Storages:
-        return frozenset(map(self.naming.find, xs))
+        found = 0
+        for x in xs:
+            found |= self.bit[self.naming.find(x)]
+        return found
 
     def read(self, xs: Iterable[Operand | None]) -> Storages:
         """Return the storages that operands read, folded ones written out."""
@@ -123,10 +130,7 @@ class _Interference:
             if value not in self.nest.folded:
                 mine = self.naming.find(value)
                 self.order.append(mine)
-                for other in after:
-                    if other is not mine:
-                        self.edges[mine].add(other)
-                        self.edges[other].add(mine)
+                self.edges[mine] |= after
 
     def block(self, block: ir.Block, live: Storages) -> Storages:
         """Walk a block backward; return what is alive before it."""
@@ -138,7 +142,7 @@ class _Interference:
                 read = self.read(operands(stmt))
                 # A Take names its place twice: its value is none of the subscripts.
                 self.define(made, live | read if isinstance(stmt, ir.Take) else live)
-                rest = live - self.storages(made)
+                rest = live & ~self.storages(made)
                 live = read if isinstance(stmt, ir.If) else rest | read
                 for arm, ends in zip(blocks(stmt), block_ends(stmt), strict=True):
                     self.define(made, rest)
@@ -158,19 +162,19 @@ class _Interference:
                 # The exit is read after the carries have been set.
                 flag = self.read([stmt.exit] if c.yld is not stmt.exit else [])
                 self.define([c.inn], head | flag)
-            body = self.block(stmt.body, (head - self.storages(inns)) | last)
-            grown = head | (body - self.storages(var))
+            body = self.block(stmt.body, (head & ~self.storages(inns)) | last)
+            grown = head | (body & ~self.storages(var))
             if isinstance(stmt, ir.While):
                 grown |= self.block(stmt.test, grown | self.read([stmt.cond]))
             if grown == head:
                 break
             head = grown
         self.define(var, head)
-        head -= self.storages(var)
+        head &= ~self.storages(var)
         # The bounds are read after the first values of the carries are set.
         bounds = [stmt.start, stmt.stop, stmt.step] if isinstance(stmt, ir.For) else []
         self.define(counted, head | self.read(bounds))
-        before = (head - made) | (after - self.storages(outs(stmt)) - made)
+        before = (head | (after & ~self.storages(outs(stmt)))) & ~made
         return before | self.read(operands(stmt))
 
 

@@ -10,12 +10,13 @@ read or not. Else nobody could tell what the buffer holds afterwards.
 """
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 from srcgrad import ir, walk
 from srcgrad.analyses.activity import reach
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
+
+_OWN = "start", "stop", "step", "cond", "exit"  # what loops and branches read
 
 
 def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
@@ -98,10 +99,10 @@ def _live(function: Function, lengths: bool) -> set[Any]:
     def index(block: Block, around: tuple[Stmt, ...]) -> None:
         depth = len(around)
         for stmt in block.stmts:
-            parts = {f: () for f in ("carries", "merges") if hasattr(stmt, f)}
-            alone = replace(stmt, **parts) if parts else stmt  # type: ignore[arg-type]
-            reads = (*walk.operands(alone), *walk.inner_operands(alone))
-            needs[stmt] += [*around[-1:], *reads]
+            # What carries and merges read is needed only if they are.
+            own = (getattr(stmt, f, None) for f in _OWN)
+            reads = own if walk.blocks(stmt) else walk.operands(stmt)
+            needs[stmt] += (*around[-1:], *reads)
             if isinstance(stmt, ir.Update):
                 needs[stmt].append(stmt.out)
             arrays = [c for c in getattr(stmt, "carries", ()) if owned(c.inn.type)]
