@@ -69,9 +69,9 @@ def plain_runtime(name: str) -> Any:
 
 
 # In the package the name of a pass is that of its function.
-fuse, gather, settle_lengths, sum_rows = (
+fuse, gather, settle_lengths, sum_rows, transpose = (
     importlib.import_module(f"srcgrad.passes.{name}")
-    for name in ("fuse", "gather", "settle_lengths", "sum_rows")
+    for name in ("fuse", "gather", "settle_lengths", "sum_rows", "transpose")
 )
 
 
@@ -213,8 +213,8 @@ def test_plain_run_of_the_kernel(case: Case) -> None:
 
 def same_ranges(self: Any, first: Any, second: Any) -> bool:
     """Join nests by their ranges alone, whatever memory they touch."""
-    ones, others = (fuse._nest(loop) for loop in (first, second))
-    return len(ones) == len(others) and all(map(self.alike, ones, others))
+    ones, others = fuse._common(first, second)
+    return bool(ones) and [*map(self.range, ones)] == [*map(self.range, others)]
 
 
 def unshifted(depth: int, nests: Any, i: Any) -> Any:
@@ -241,6 +241,16 @@ def any_place(self: Any, last: Any, stmt: Any) -> bool:
     return isinstance(stmt, ir.Read)
 
 
+def untransposed(self: Any, x: Any) -> Any:
+    """Take what is transposed for the matrix itself."""
+    return self.made.get(x, x)
+
+
+def always(self: Any, family: Any) -> bool:
+    """Transpose whatever is walked down."""
+    return True
+
+
 @pytest.mark.parametrize(
     ("name", "target", "attribute", "broken", "noticed"),
     [
@@ -254,6 +264,8 @@ def any_place(self: Any, last: Any, stmt: Any) -> bool:
         ("checked_over_less", settle_lengths._Settling, "recall", wherever, "bounds"),
         ("checked_for_pairs", settle_lengths._Settling, "recall", wherever, "bounds"),
         ("running_sums_in_place", fuse._Joining, "same_place", any_place, "not"),
+        ("columns_carried_on", transpose._Transposing, "plain", untransposed, "shape"),
+        ("taken_as_a_whole", transpose._Layout, "is_made", always, "shape"),
         ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),
         ("burgers", fuse._Joining, "may_join", same_ranges, "not"),
         ("burgers", gather, "_shifted", unshifted, "IndexError: index"),
@@ -291,6 +303,26 @@ def test_what_an_element_holds_is_not_stored_again() -> None:
     assert "d_a[k] +=" in last
     assert "d_c[i]" in last
     assert "d_c[i] =" not in last
+
+
+@pytest.mark.parametrize(
+    ("name", "transposed"),
+    [
+        ("columns_made_orthogonal", {"a", "q", "d_a", "d_q"}),
+        ("columns_carried_on", {"a", "b", "d_a", "d_b"}),
+        ("columns_change_places", {"a", "old", "new", "d_a", "d_old", "d_new"}),
+        ("walked_both_ways", set()),
+        ("taken_as_a_whole", {"a", "d_a"}),
+    ],
+)
+def test_matrices_that_loops_walk_down_are_transposed(
+    name: str, transposed: set[str]
+) -> None:
+    (case,) = (c for c in SMOOTH if c.name == name)
+    texts = (text_of(emit_kernel(run_passes(f, KERNEL)))
+             for f, _ in functions(*special(case)))  # fmt: skip
+    found = {n for text in texts for n in re.findall(r"(\w+)_t\b(?=\[)", text)}
+    assert found == transposed
 
 
 # Python's ints have no end; a kernel says where 64 bits do not do.

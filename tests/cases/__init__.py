@@ -109,6 +109,7 @@ from tests.cases import (  # noqa: E402, F401
     indexing,
     kinks,
     later,
+    layouts,
     lengths,
     linalg,
     loops,

@@ -1,0 +1,63 @@
+"""Matrices that loops walk down, and such as are also walked along."""
+
+import numpy as np
+
+from tests.cases import case
+
+
+# Columns made orthogonal: all matrices are walked down.
+@case(lambda rng: (rng.normal(size=(4, 3)),))
+def columns_made_orthogonal(a):
+    q, r = np.zeros_like(a), np.zeros((3, 3))
+    for k in range(3):
+        r[k, k] = np.sqrt(np.dot(a[:, k], a[:, k]))
+        q[:, k] = a[:, k] / r[k, k]
+        for j in range(k + 1, 3):
+            r[k, j] = np.dot(q[:, k], a[:, j])
+            a[:, j] -= q[:, k] * r[k, j]
+    return np.sum(r * r * r) + np.sum(q * np.arange(12.0).reshape(4, 3))
+
+
+# A matrix that is walked down in the innermost loops, another as a whole at the end.
+@case(lambda rng: (rng.normal(size=(4, 3)), 3), argnums=0)
+def columns_carried_on(a, n):
+    b = np.zeros_like(a)
+    for k in range(n):
+        for j in range(3):
+            for i in range(4):
+                b[i, j] = b[i, j] * a[i, j] + a[i, k] * b[i, j - 1] + 0.5
+    return np.sum(b * b) + np.sum(b @ a.T)
+
+
+# Two matrices that change places, both walked down.
+@case(lambda rng: (rng.normal(size=(4, 3)), 3), argnums=0)
+def columns_change_places(a, n):
+    old, new = a.copy(), np.zeros((4, 3))
+    for k in range(n):
+        for j in range(3):
+            for i in range(4):
+                new[i, j] = old[i, j] * a[i, k] - old[i - 1, j]
+        old, new = new, old
+    return np.sum(old * old * a)
+
+
+# A matrix walked along and down in one loop stays as it is.
+@case(lambda rng: (rng.normal(size=(4, 4)), 2), argnums=0)
+def walked_both_ways(a, n):
+    for k in range(n):
+        for i in range(4):
+            for j in range(4):
+                a[i, j] += a[j, i] * a[i, k]
+    return np.sum(a * a)
+
+
+# A matrix that a loop takes as a whole stays as it is.
+@case(lambda rng: (rng.normal(size=(3, 4)), 2), argnums=0)
+def taken_as_a_whole(a, n):
+    b, s = a.copy(), 0.0
+    for k in range(n):
+        for j in range(4):
+            for i in range(3):
+                b[i, j] = b[i, j] * a[i, k]
+        s += np.sum(np.linalg.norm(b[1])) + np.sum(b @ a.T)
+    return s
