@@ -7,9 +7,9 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Buffer, Regions
-from srcgrad.ir import Block, Operand, Stmt, Value, owned
+from srcgrad.ir import Operand, Stmt, Value, owned
 from srcgrad.types import Dim
-from srcgrad.walk import consumed, every, handed, operands
+from srcgrad.walk import blocks, consumed, handed, operands
 
 # The subscripts of an element as sums of integers; None may be anywhere.
 Place = tuple[Dim, ...] | None
@@ -37,19 +37,19 @@ class Accesses:
         if stmt in self.touched:
             return self.touched[stmt]
         found: list[Access] = []
-        for s in every(Block((stmt,))):
-            if isinstance(s, ir.Read | ir.Write | ir.Accumulate | ir.Take):
-                found.append(self.access(s))
-                read: Sequence[Any] = ()
-            elif isinstance(s, ir.For | ir.While | ir.If):
-                # What changes places is no longer where it was.
-                read = [x for x, out in handed(s) if self.moves(x, out)]
-            else:
-                read = operands(s)
-            for x in read:
-                family = self.family(x) if owned(x.type) else None
-                if family is not None:
-                    found.append((family, x in consumed(s), None))
+        read: Sequence[Any] = ()
+        if isinstance(stmt, ir.Read | ir.Write | ir.Accumulate | ir.Take):
+            found.append(self.access(stmt))
+        elif inner := blocks(stmt):
+            found += [a for b in inner for s in b.stmts for a in self.of(s)]
+            # What changes places is no longer where it was.
+            read = [x for x, out in handed(stmt) if self.moves(x, out)]
+        else:
+            read = operands(stmt)
+        for x in read:
+            family = self.family(x) if owned(x.type) else None
+            if family is not None:
+                found.append((family, x in consumed(stmt), None))
         self.touched[stmt] = found
         return found
 

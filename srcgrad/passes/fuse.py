@@ -19,7 +19,7 @@ from srcgrad.analyses.accesses import Accesses, Place
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, Const, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, Scalar
-from srcgrad.walk import every, free, operands, outs, reads, rewrite, uses
+from srcgrad.walk import blocks, every, free, operands, outs, reads, rewrite, uses
 
 
 def fuse(function: Function) -> Function:
@@ -79,28 +79,30 @@ class _Joining:
 
     def joined(self, stmts: list[Stmt], loop: Stmt, feeding: bool) -> list[Stmt]:
         """Return statements with one more, a loop joined to an earlier one if legal."""
-        stuck = False
         if not _is_plain(loop):
             return [*stmts, loop]
         for k in range(len(stmts) - 1, -1, -1):
             first = stmts[k]
-            fits = not feeding or self.feeds(first, loop)
-            if fits and _is_plain(first) and self.may_join(first, loop):
+            if not _is_plain(first) or (feeding and not self.feeds(first, loop)):
+                continue
+            if self.may_join(first, loop):
                 between = stmts[k + 1 :]
                 if self.may_sink(first, between):
                     return [*stmts[:k], *between, self.one(first, loop)]
-                early, late = ([], []) if stuck else self.sorted(first, between)
-                if not stuck and self.may_rise(loop, late):
-                    return [*stmts[:k], *early, self.one(first, loop), *late]
-            # What is in the way here is so for whatever stands before it.
-            stuck = stuck or not (_is_light(first) or self.may_rise(loop, [first]))
+                # Most often another loop is in the way.
+                if self.may_rise(loop, [s for s in between if blocks(s)]):
+                    early, late = self.sorted(first, between)
+                    if self.may_rise(loop, late):
+                        return [*stmts[:k], *early, self.one(first, loop), *late]
         return [*stmts, loop]
 
-    def feeds(self, first: Stmt, loop: For) -> bool:
+    def feeds(self, first: For, loop: For) -> bool:
         """Tell whether a nest alone reads what another one makes."""
         read = [out for out in outs(first) if out in free(loop)]
-        count = Counter(reads([loop]) if read else ())
-        return bool(read) and all(self.count[out] == count[out] for out in read)
+        if not read:
+            return False
+        count = Counter(reads([loop]))
+        return all(self.count[out] == count[out] for out in read)
 
     def range(self, loop: For) -> list[Dim]:
         """Return what a loop runs over."""
@@ -167,7 +169,8 @@ class _Joining:
         """
         early, late, made = list[Stmt](), list[Stmt](), {*outs(first)}
         for s in between:
-            light = _is_light(s)
+            light = not any(owned(x.type) for x in operands(s))
+            light = light and isinstance(s, ir.Op | ir.Assert)
             if isinstance(s, ir.Read):  # no check keeps it inside its array
                 light = not any(isinstance(x, ir.Assert) for x in late)
             if light and made.isdisjoint(operands(s)):
@@ -179,15 +182,13 @@ class _Joining:
 
     def may_rise(self, loop: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved before what stands in front of it."""
-        mine, read = self.memory.of(loop), free(loop)
-        for s in between:
+        read, mine = free(loop), self.memory.of(loop)
+        touched, changed = {f for f, _, _ in mine}, {f for f, w, _ in mine if w}
+        for s in reversed(between):  # what it needs stands near it
             if any(v in read for v in outs(s)):
                 return False
-            for family, changes, _ in self.memory.of(s):
-                if any(
-                    f is family and (changes or mine_too) for f, mine_too, _ in mine
-                ):
-                    return False
+            if any(f in (touched if w else changed) for f, w, _ in self.memory.of(s)):
+                return False
             if any(isinstance(x, ir.Assert) for x in every(Block((s,)))):
                 return False  # it may be what keeps the loop inside its arrays
         return True
@@ -313,9 +314,3 @@ def _common(first: For, second: For) -> tuple[list[For], list[For]]:
 def _is_plain(stmt: Stmt) -> TypeGuard[For]:
     """Tell whether a loop turns a number of times that is known before it."""
     return isinstance(stmt, For) and stmt.exit is None and stmt.trips is None
-
-
-def _is_light(s: Stmt) -> bool:
-    """Tell whether a statement depends on numbers alone, or reads one."""
-    numbers = not any(owned(x.type) for x in operands(s))
-    return isinstance(s, ir.Read) or (numbers and isinstance(s, ir.Op | ir.Assert))
