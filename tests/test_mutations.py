@@ -143,8 +143,8 @@ MUTATIONS = (
         ("masked_sqrt_at_zero",),
     ),
     Mutation(
-        "last element", storage.Storage, "element",
-        "is_final(self.regions, base, path, stmt)", "True",
+        "last element", storage.Storage, "lying",
+        "self.lasts(base, stmt.path, stmt)", "True",
         ("closure_writes_captured_array",),
     ),
     Mutation(

@@ -6,20 +6,20 @@ forward sweep. What is not kept yet is noted in the plan, and the backward sweep
 built again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.adjoint.tapes import Plan, Recorder
+from srcgrad.adjoint.tapes import Plan, Recorder, Tape
 from srcgrad.algebra import Algebra
-from srcgrad.analyses.finality import is_final
+from srcgrad.analyses.finality import may_change
 from srcgrad.analyses.regions import Buffer, Chain, Regions
 from srcgrad.builder import INT
 from srcgrad.ir import Const, Loop, Op, Operand, Path, Stmt, Update, Value, View, owned
 from srcgrad.ops import ROWS
-from srcgrad.types import Array, ListOf
+from srcgrad.types import Array, Dim, ListOf, Type
 from srcgrad.walk import mapped, operands
 
 # How to have a forward value without keeping more.
@@ -88,30 +88,37 @@ class Storage:
         tape = self.taped.place[value]
         if isinstance(tape, Value):
             return tape
+        if tape.cut is not None:
+            # Where it ends is worked out here.
+            self.open[-1].cache[value] = out = self.part_of_tape(tape, value)
+            return out
         # At the head of the innermost loop, before what is there already.
         around = self.open[: len(self.regions.chain[value]) + 1]
         region = next(r for r in reversed(around) if isinstance(r.stmt, Loop))
         stmts: list[Stmt] = []
         build, opened, loc = self.build, self.build.open, self.build.loc
         build.open, build.loc = [*opened[: region.depth + 1], stmts], region.stmt.loc
-        turns = {r.stmt: r.number for r in self.open}
-        index = [turns[loop] for loop in tape.loops]
-        if isinstance(tape.type, ListOf):
-            if len(index) > 1:
-                site = self.regions.site[tape.loops[-1]]
-                first = self.count("first", tape.loops[-1], site.chain)
-                index[-1] = build.op("add", first, index[-1])
-            index = index[-1:]
-        path = (ir.Index(tuple(index)),)
-        if owned(value.type):
-            out = build.view(tape.version, path, value.name, value.type)
-        else:
-            out = build.read(tape.version, path, value.name)
+        region.cache[value] = out = self.part_of_tape(tape, value)
         build.open, build.loc = opened, loc
         opened[region.depth][region.head : region.head] = stmts
         region.head += len(stmts)
-        region.cache[value] = out
         return out
+
+    def part_of_tape(self, tape: Tape, value: Value) -> Value:
+        """Read what a tape keeps of a value for the turns that are open."""
+        build, turns = self.build, {r.stmt: r.number for r in self.open}
+        if isinstance(tape.type, ListOf):
+            index = turns[tape.loops[-1]]
+            if len(tape.loops) > 1:
+                site = self.regions.site[tape.loops[-1]]
+                first = self.count("first", tape.loops[-1], site.chain)
+                index = build.op("add", first, index)
+            path: Path = (ir.Index((index,)),)
+        else:
+            path = tape.rows(turns, build)
+        if owned(value.type):
+            return build.view(tape.version, path, value.name, value.type)
+        return build.read(tape.version, path, value.name)
 
     # values
 
@@ -121,13 +128,13 @@ class Storage:
         if way is not None:
             return way()
         assert isinstance(x, Value)
+        changes = self.changes(x)
+        if changes and self.undoing_pays(x, changes) and self.restore(changes):
+            return Value(x.name, x.type)
         stmt = self.regions.definition.get(x)
-        if isinstance(stmt, View) and x not in self.regions.buffer:
+        if isinstance(stmt, View) and changes is None:
             if not isinstance(stmt.base.type, ListOf):
                 return self.part_of(stmt)
-        bases = [x] if self.restorable(x) else self.bases(x)
-        if bases and any([self.restore(b) for b in bases]):
-            return Value(x.name, x.type)
         return self.ask(x)
 
     def need_path(self, path: Path) -> Path:
@@ -157,16 +164,36 @@ class Storage:
         stmt = self.regions.definition.get(x)
         if isinstance(stmt, ir.Read):
             return self.element(stmt, depth)
+        if isinstance(stmt, Loop):
+            return self.counted(stmt, x)
         if not isinstance(stmt, Op):
             return None
         row = ROWS[stmt.row]
-        cheap = row.kind == "elementwise" and (row.cost == 0 or x.type.dtype == "int64")
+        whole = x.type.dtype == "int64" and not any(owned(a.type) for a in stmt.args)
+        cheap = (row.kind == "elementwise" and row.cost == 0) or whole
         if not cheap and (stored := self.stored(x)):
             return stored
         # A quotient costs what an array of them does, and half of what a list does.
         cheap |= row.kind == "elementwise" and row.cost == 1
         free = cheap and all(self.way(a, depth + 1) for a in stmt.args)
         return partial(self.redo, stmt) if free else None
+
+    def counted(self, loop: Loop, x: Value) -> Way | None:
+        """Return how to compute an integer that each turn adds the same number to."""
+        number = next((r.number for r in self.open if r.stmt is loop), None)
+        init = next((c.init for c in loop.carries if c.inn is x), None)
+        if number is None or init is None or x.type.dtype != "int64":
+            return None
+        (yld,) = (c.yld for c in loop.carries if c.inn is x)
+        step = (self.regions.linear(yld) - Dim.of(x)).known
+
+        def way() -> Any:
+            gone = self.build.op("mul", step or 0, number)
+            made = self.build.op("add", self.need(init), gone, name=x.name)
+            self.open[-1].cache[x] = made
+            return made
+
+        return way if step is not None else None
 
     def redo(self, stmt: Op) -> Any:
         """Compute the result of a statement again."""
@@ -187,17 +214,34 @@ class Storage:
 
     def element(self, stmt: ir.Read, depth: int) -> Way | None:
         """Return how to read an element again, if it is still where it was read."""
-        base, path = stmt.base, stmt.path
+        base, path, made = stmt.base, stmt.path, self.regions.definition.get(stmt.base)
         if base not in self.regions.buffer or not self.paved(path, depth):
             return None
-        memory = self.regions.memory(base)
+        if self.lying(stmt):
+            return partial(self.reread, base, path, stmt.out)
+        if isinstance(made, ir.Write) and made.path == path:
+            if made.base.type.dtype == made.value.type.dtype:
+                return self.way(made.value, depth + 1)
+        return None
+
+    def lying(self, stmt: ir.Read | View) -> Value | None:
+        """Return the version in which a part lies as it was read, if it still does."""
+        base, regions = stmt.base, self.regions
         if isinstance(base.type, ListOf):
-            there = self.grown(base) is not None
-        else:
-            there = self.content.get(memory) is base or (
-                memory in self.current and is_final(self.regions, base, path, stmt)
-            )
-        return partial(self.reread, base, path, stmt.out) if there else None
+            return self.grown(base)
+        if base not in regions.buffer:
+            return None
+        version = self.current.get(regions.memory(base))
+        there = self.content.get(regions.memory(base)) is base
+        if version and (there or self.lasts(base, stmt.path, stmt)):
+            return version
+        return None
+
+    def lasts(self, base: Value, path: Path, reader: Stmt) -> bool:
+        """Tell whether all that changes a part after it was read has been undone."""
+        regions, undone = self.regions, self.plan.restores
+        updates = [u for u in regions.family_updates(base) if u not in undone]
+        return not any(may_change(regions, u, base, path, reader) for u in updates)
 
     def stored(self, x: Value) -> Way | None:
         """Return how to read a number where it was stored, if it is still there."""
@@ -211,8 +255,8 @@ class Storage:
                 and regions.memory(update.base) in self.current
                 and update.base.type.dtype == x.type.dtype
                 and regions.site[update].chain == regions.chain[x]
-                and is_final(regions, update.base, update.path, update, update)
                 and self.paved(update.path)
+                and self.lasts(update.base, update.path, update)
             ):
                 return partial(self.reread, update.base, update.path, x)
         return None
@@ -240,7 +284,7 @@ class Storage:
             return partial(self.current.get, memory)
         if isinstance(stmt, View):
             in_list = isinstance(stmt.base.type, ListOf)
-            there = self.grown(stmt.base) if in_list else self.way(stmt.base)
+            there = self.lying(stmt) or (not in_list and self.way(stmt.base))
             paved = self.paved(stmt.path)
             return partial(self.part_of, stmt) if there and paved else None
         if x in self.taped.place or not isinstance(stmt, Op) or not is_cheap(stmt):
@@ -249,50 +293,67 @@ class Storage:
 
     def part_of(self, stmt: View) -> Any:
         """Return a view like one of the forward sweep."""
-        base = self.grown(stmt.base) or self.need(stmt.base)
+        base = self.lying(stmt) or self.need(stmt.base)
         return self.build.view(base, self.need_path(stmt.path), type=stmt.out.type)
 
     # restoring
 
-    def bases(self, x: Operand) -> list[Value] | None:
-        """Return the versions to restore for a value; None if that is not enough."""
+    def changes(self, x: Operand) -> list[Update] | None:
+        """Return the updates to undo for a value; None if that is not enough."""
         if self.way(x):
             return []
-        if not isinstance(x, Value) or not owned(x.type):
+        if not isinstance(x, Value):
             return None
-        stmt, buffer = self.regions.definition.get(x), self.regions.buffer.get(x)
-        if isinstance(stmt, View) and self.paved(stmt.path):
-            return self.bases(stmt.base)
-        if buffer is not None and buffer.outer is not None and self.restorable(x):
-            return [x]
-        if isinstance(stmt, Op) and is_cheap(stmt):
-            found = [self.bases(a) for a in stmt.args]
-            if None not in found:
-                return [b for part in found for b in part or ()]
+        stmt = self.regions.definition.get(x)
+        if x in self.regions.buffer:
+            found = self.later(x, (), stmt)
+            if found:
+                return found
+        elif isinstance(stmt, View | ir.Read) and self.paved(stmt.path):
+            if stmt.base in self.regions.buffer:
+                return self.later(stmt.base, stmt.path, stmt)
+            return self.changes(stmt.base) if isinstance(stmt, View) else None
+        if isinstance(stmt, Op) and owned(x.type) and is_cheap(stmt):
+            parts = [self.changes(a) for a in stmt.args]
+            if None not in parts:
+                return [u for part in parts for u in part or ()]
         return None
 
-    def restorable(self, x: Value) -> bool:
-        """Tell whether undoing later writes brings a version back."""
-        mine = x in self.regions.buffer and self.regions.memory(x) in self.steady
-        return mine and not isinstance(x.type, ListOf) and bool(self.later_updates(x))
-
-    def later_updates(self, x: Value) -> list[Update]:
-        """Return the updates that may change a version's memory after it was made."""
-        site, stmt = self.regions.site, self.regions.definition.get(x)
-        order = site[stmt].order if stmt in site else -1
-        around = nest(self.regions.chain[x])
-        return [
+    def later(
+        self, base: Value, path: Path, reader: Stmt | None
+    ) -> list[Update] | None:
+        """Return the updates that may change a part of a version after it was read."""
+        regions = self.regions
+        if regions.memory(base) not in self.steady or isinstance(base.type, ListOf):
+            return None
+        updates = [
             u
-            for u in self.regions.family_updates(x)
-            if not isinstance(u, ir.Push)
-            and not (isinstance(u, ir.Write) and u.once)
-            and (site[u].order > order or nest(site[u].chain) is around is not None)
+            for u in regions.family_updates(base)
+            if not (isinstance(u, ir.Write) and u.once)
+            and (reader is None or may_change(regions, u, base, path, reader))
         ]
+        return updates or None
 
-    def restore(self, x: Value) -> bool:
-        """Ask that the writes after a version be undone; tell if the next run will."""
-        later = self.later_updates(x)
-        for update in later:
+    def undoing_pays(self, x: Value, changes: Sequence[Update]) -> bool:
+        """Tell whether keeping what was replaced costs no more than keeping a value.
+
+        What counts is the number of loops, the rank of a part being as many of them.
+        """
+
+        def cost(chain: Chain, type: Type) -> int:
+            return max(type.rank, 0) + sum(isinstance(s, Loop) for s, _ in chain)
+
+        regions, dearest = self.regions, 0
+        for update in changes:
+            if update not in self.plan.restores and not isinstance(update, ir.Push):
+                part = self.build.place(update.base.type, update.path)
+                dearest = max(dearest, cost(regions.site[update].chain, part))
+        kept = cost(regions.chain[x], x.type)
+        return dearest < kept or (dearest == kept and owned(x.type))
+
+    def restore(self, changes: Sequence[Update]) -> bool:
+        """Ask that updates be undone; tell whether the next run will."""
+        for update in changes:
             if update in self.plan.restores:
                 continue
             self.new = True
@@ -303,10 +364,13 @@ class Storage:
             assert not isinstance(update, ir.Push)
             part = self.build.place(update.base.type, update.path)
             if isinstance(part, Array):
-                part = Array(part.dtype, part.dims)
+                # What is written there tells more of its lengths than slices do.
+                same = update.value.type.rank == part.rank
+                dims = update.value.type.dims if same else part.dims
+                part = Array(part.dtype, dims)
             old = self.plan.restores[update] = Value(f"{update.base.name}_old", part)
-            self.regions.define(old, None, self.regions.site[update].chain)
-        return not self.undone_next.isdisjoint(later)
+            self.regions.define(old, update, self.regions.site[update].chain)
+        return not self.undone_next.isdisjoint(changes)
 
 
 def is_cheap(stmt: Op) -> bool:

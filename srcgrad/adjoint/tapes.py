@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from srcgrad import ir
+from srcgrad.analyses.finality import most
 from srcgrad.analyses.regions import Chain, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.errors import make_error
 from srcgrad.ir import Loop, Operand, Stmt, Update, Value, owned
-from srcgrad.types import Array, Dim, ListOf
+from srcgrad.types import Array, Dim, ListOf, Scalar
 from srcgrad.walk import blocks, inner_outs, operands, outs
 
 
@@ -41,16 +42,28 @@ class Plan:
 
 @dataclass(eq=False, slots=True)
 class Tape:
-    """One buffer that keeps one value for each turn of its loops."""
+    """One buffer that keeps one value for each turn of its loops.
+
+    `loops` are those in whose turns the value may be another one, from the outside in.
+    `most` tells how many turns of a loop there are at most, where that is all that is
+    known before them; `cut` is where what is kept ends, if the tape goes on.
+    """
 
     type: Array | ListOf
     chain: Chain
     version: Value
+    loops: tuple[Loop, ...]
+    most: dict[Loop, Dim] = field(default_factory=dict)
+    cut: Dim | Operand | None = None
 
-    @property
-    def loops(self) -> tuple[Loop, ...]:
-        """The loops around what is kept, from the outside in."""
-        return tuple(s for s, _ in self.chain if isinstance(s, Loop))
+    def rows(self, numbers: Mapping[Any, Operand], build: Builder) -> ir.Path:
+        """Return where an array keeps what belongs to the turns of these numbers."""
+        items: list[ir.Item] = [numbers[loop] for loop in self.loops]
+        if self.cut is not None:
+            cut: Any = self.cut
+            end = build.length(cut) if isinstance(cut, Dim) else build.fetch(cut)
+            items.append(ir.Slice(None, end, None))
+        return (ir.Index(tuple(items)),)
 
     def renew(self) -> Value:
         """Make a new version the present one."""
@@ -87,16 +100,55 @@ class Recorder:
         item, type = home.type, ListOf(home.type)  # type: ignore[arg-type]
         if isinstance(item, ListOf):
             raise unkept(value.name)
-        tape = Tape(type, chain, Value(f"{value.name or 't'}_saved", type))
-        fixed = all(isinstance(s, ir.For) and s.exit is None for s in tape.loops)
-        bounds = [x for s in tape.loops for x in operands(replace(s, carries=()))]
-        fixed = fixed and not any(self.regions.chain.get(x) for x in bounds)
-        # Where all turns are counted before the outermost loop, an array is enough.
-        if fixed and self.regions.settled(item.dims):
-            counts = tuple(Dim.of(Value("n", INT)) for _ in tape.loops)
-            tape.type = tape.version.type = Array(item.dtype, (*counts, *item.dims))
+        loops = tuple(s for s, _ in chain if isinstance(s, Loop))
+        tape = Tape(type, chain, Value(f"{self.title(value)}_saved", type), loops)
         self.tapes[home] = tape
+        self.lay_out(tape, item, value)
         return tape
+
+    def title(self, value: Value) -> str:
+        """Return the name of what is kept: that of the whole for a part."""
+        made = self.regions.definition.get(value)
+        return (
+            value.name or (made.base.name if isinstance(made, ir.View) else "") or "t"
+        )
+
+    def lay_out(self, tape: Tape, item: Scalar | Array, value: Value) -> None:
+        """Make a tape an array if it is known beforehand how long it may become.
+
+        It has an axis for each loop that the value depends on: other loops come upon
+        the same values again.
+        """
+        regions, dims = self.regions, item.dims
+        behind = set[Loop]() if value in regions.definition else {*tape.loops}
+        arms = (s.cond for s, _ in regions.chain[value] if isinstance(s, ir.If))
+        behind = behind.union(*map(regions.loops_behind, (value, *arms)))
+        loops = tuple(s for s in tape.loops if s in behind) or tape.loops[-1:]
+        if any(not isinstance(s, ir.For) or s.exit is not None for s in loops):
+            return
+        open_loops = [s for s in loops if any(map(regions.chain.get, bounds(s)))]
+        limits = [most_turns(regions, s) for s in open_loops]
+        if not regions.settled(dims):
+            limits.append(most(regions, dims[0], tape.chain))
+        # Where lengths differ from turn to turn, such a tape is up to twice as long as
+        # what is kept, and more with two of them.
+        known = [limit for limit in limits if limit is not None]
+        if len(known) < len(limits) or len(limits) > 1 or not regions.settled(dims[1:]):
+            return
+        if not regions.settled(dims):
+            tape.cut, dims = self.end(dims[0]), (*known, *dims[1:])
+        tape.loops, tape.most = loops, dict(zip(open_loops, known, strict=False))
+        counts = tuple(Dim.of(Value("n", INT)) for _ in loops)
+        tape.type = tape.version.type = Array(item.dtype, (*counts, *dims))
+
+    def end(self, length: Dim) -> Dim | Operand:
+        """Return where a part ends: of `x[:k]` that is k, in a row as long as `x`."""
+        (atom, _), *_ = length.terms
+        made = self.regions.definition.get(atom)
+        if length == Dim.of(atom) and isinstance(made, ir.Op):
+            if made.attrs.get("given") == (False, True, False):
+                return made.args[1]
+        return length
 
     def block(self, block: ir.Block, given: Sequence[Value] = ()) -> list[Stmt]:
         """Return the statements of a block with what is kept in it."""
@@ -138,7 +190,7 @@ class Recorder:
         build, name, made = self.build, tape.version.name, self.regions.definition
         if isinstance(tape.type, ListOf):
             return build.op("new_list", item=tape.type.item, name=name)
-        counts = [trip_count(build, loop, made) for loop in tape.loops]
+        counts = [trip_count(build, s, made, tape.most.get(s)) for s in tape.loops]
         counts += [build.length(d) for d in tape.type.dims[len(counts) :]]
         return build.op("empty", *counts, dtype=tape.type.dtype, name=name)
 
@@ -159,11 +211,14 @@ class Recorder:
         if tape is None:
             return
         if isinstance(tape.type, ListOf):
-            item = self.build.op("copy", value) if owned(value.type) else value
+            made = owned(value.type) and value not in self.plan.restores.values()
+            item = self.build.op("copy", value) if made else value
             tape.version = self.build.push(tape.version, item)
         else:
-            path = (ir.Index(tuple(self.numbers[loop] for loop in tape.loops)),)
-            tape.version = self.build.write(tape.version, path, value, once=True)
+            # Where a loop is left out its turns write the same again.
+            once = len(tape.loops) == sum(isinstance(s, Loop) for s, _ in tape.chain)
+            path = tape.rows(self.numbers, self.build)
+            tape.version = self.build.write(tape.version, path, value, once=once)
 
     def through(self, stmt: Stmt) -> list[Tape]:
         """Return the tapes that are written inside a region."""
@@ -205,6 +260,21 @@ class Recorder:
         return replace(stmt, then=then, orelse=orelse, merges=tuple(merges))
 
 
+def bounds(loop: Loop) -> list[Operand]:
+    """Return what a loop asks before its first turn."""
+    return [*operands(replace(loop, carries=()))]
+
+
+def most_turns(regions: Regions, loop: Loop) -> Dim | None:
+    """Return how often a loop runs at most, as known before the outermost loop."""
+    assert isinstance(loop, ir.For)
+    if loop.step not in (const(1), const(-1)):
+        return None
+    span = regions.linear(loop.stop) - regions.linear(loop.start)
+    span = span if loop.step == const(1) else span.scaled(-1)
+    return most(regions, span, regions.site[loop].chain)
+
+
 def number(
     build: Builder, loop: ir.For, var: Value,
     need: Callable[[Operand], Operand] = lambda x: x,
@@ -218,15 +288,22 @@ def number(
     return made
 
 
-def trip_count(build: Builder, loop: Loop, known: Mapping[Any, Stmt]) -> Any:
-    """Return how often a loop runs that nothing leaves."""
+def trip_count(
+    build: Builder, loop: Loop, known: Mapping[Any, Stmt], most: Dim | None = None
+) -> Any:
+    """Return how often a loop runs that nothing leaves, or that it runs at most."""
     assert isinstance(loop, ir.For)
     start, stop, step = bounds = (loop.start, loop.stop, loop.step)
     if step not in (const(1), const(-1)):
         return build.op("range_length", *bounds)
-    span = build.op("sub", *((stop, start) if step == const(1) else (start, stop)))
+    if most is not None:
+        span = build.length(most)
+    else:
+        span = build.op("sub", *((stop, start) if step == const(1) else (start, stop)))
     made = known.get(span)
-    if isinstance(made, ir.Op) and made.row in _LENGTHS:
+    certain = isinstance(made, ir.Op) and made.row in _LENGTHS
+    cut = most and (most.const < 0 or any(factor < 0 for _, factor in most.terms))
+    if certain or cut:
         return span
     return build.op("max2", const(0), span)
 

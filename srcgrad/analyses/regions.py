@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from srcgrad import ir
-from srcgrad.ir import Block, Function, Operand, Stmt, Update, Value
+from srcgrad.ir import Block, Function, Loop, Operand, Stmt, Update, Value
 from srcgrad.types import Dim, combine
-from srcgrad.walk import blocks, consumed, every, handed, inner_outs, outs
+from srcgrad.walk import blocks, consumed, every, handed, inner_outs, operands, outs
 
 Chain = tuple[tuple[Stmt, int], ...]
 
@@ -54,6 +54,7 @@ class Regions:
         self.definition: dict[Any, Stmt] = {}
         self.buffer: dict[Any, Buffer] = {}
         self.updates: list[Update] = []
+        self._behind: dict[Operand, set[Loop]] = {}
         for param in function.params:
             self.define(param, None, ())
         self._block(function.body, ())
@@ -136,6 +137,37 @@ class Regions:
     def settled(self, dims: Sequence[Dim]) -> bool:
         """Tell whether lengths are known before the outermost loop or branch."""
         return all(self.chain.get(a) == () for dim in dims for a, _ in dim.terms)
+
+    def loops_behind(self, x: Operand) -> set[Loop]:
+        """Return the loops in whose turns a value may be another one."""
+        if x not in self._behind:
+            found, seen, left = set[Loop](), {x}, [x]
+            while left:
+                value = left.pop()
+                made = self.definition.get(value)
+                if isinstance(made, Loop):
+                    found.add(made)
+                more = set(self._sources(value, made)) - seen
+                seen |= more
+                left += more
+            self._behind[x] = found
+        return self._behind[x]
+
+    def _sources(self, x: Operand, made: Stmt | None) -> list[Any]:
+        """Return what a value is made from, one step back."""
+        if made is None:
+            return []
+        if not blocks(made):
+            return [*operands(made)]
+        found: list[Any] = [a for a, out in handed(made) if out is x]
+        if isinstance(made, ir.If):
+            return [*found, made.cond]
+        if isinstance(made, ir.For):
+            found += [made.start, made.step]
+        if x in outs(made):
+            ends = (getattr(made, n, None) for n in ("stop", "cond", "exit"))
+            found += [x for x in ends if x is not None]
+        return found
 
     def linear(self, x: Operand) -> Dim:
         """Return an integer as a linear expression of other integers."""
