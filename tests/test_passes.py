@@ -15,7 +15,7 @@ from srcgrad import ir, passes
 from srcgrad.builder import INT, const
 from srcgrad.errors import BackendError
 from srcgrad.ir import Block, Carry, Function, Index, Merge, Value
-from srcgrad.passes import elide_copies, remove_dead_code, run_passes
+from srcgrad.passes import elide_copies, remove_dead_code, run_passes, write_over
 from srcgrad.text import print_function
 from srcgrad.types import Array, Dim, ListOf
 from srcgrad.verifier import verify
@@ -538,6 +538,59 @@ def test_copies_do_not_chain_past_a_write() -> None:
     ]
 
 
+# writing over
+
+
+def written_over(function: Function) -> list[str]:
+    """Return what is left with one write for clearing and adding, verified."""
+    after = write_over(function)
+    verify(after)
+    return text(after)
+
+
+def test_cleared_and_added_is_written() -> None:
+    """Write what is added to a place that was cleared, past other places."""
+    m = Made()
+    t, u = m.build.take(m.u, at(0), "t")
+    u = m.build.accumulate(u, at(1), t)
+    u = m.build.accumulate(u, at(0), m.build.op("mul", t, m.s))
+    assert written_over(m.function(u)) == [
+        "t.0: float64 = read u.0[0]",
+        "u.1 = accumulate u.0[1], t.0",
+        "t.1: float64 = mul(t.0, s.0)",
+        "u.2 = write u.1[0], t.1",
+        "return u.2",
+    ]
+
+
+def test_what_comes_back_is_not_written() -> None:
+    """Leave a place as it is that gets back what was taken."""
+    m = Made()
+    t, u = m.build.take(m.u, TAIL, "t")
+    u = m.build.accumulate(u, TAIL, t)
+    assert written_over(m.function(u, t))[-1] == "return u.0, t.1"
+
+
+def test_what_looks_at_a_cleared_place_sees_zero() -> None:
+    """Clear a place that is read, or may be, before something is added."""
+    m = Made()
+    t, u = m.build.take(m.u, at(0), "t")
+    seen = m.build.read(u, at(m.build.op("sub", 1, 1)))
+    f = m.function(m.build.accumulate(u, at(0), m.s), seen, t)
+    assert write_over(f) is f
+    for between in (TAIL, ALL):
+        m = Made()
+        t, u = m.build.take(m.u, TAIL, "t")
+        seen = m.build.op("copy", m.build.view(u, between))
+        f = m.function(m.build.accumulate(u, TAIL, m.s), seen, t)
+        assert write_over(f) is f
+    m = Made()
+    t, u = m.build.take(m.u, TAIL, "t")
+    u = m.build.accumulate(u, at(2), m.s)  # it lies in the tail
+    f = m.function(m.build.accumulate(u, TAIL, t))
+    assert write_over(f) is f
+
+
 # the driver
 
 
@@ -555,8 +608,8 @@ def test_driver_runs_all_passes_in_order() -> None:
     left = ["z.0: float64[4] = mul(u.0, 2.0)", "return z.0"]
     assert text(run_passes(f)) == text(run_passes(f, verify=True)) == left
     assert run_passes(f, []) is f
-    order = [passes.factor_carries, passes.keep_lengths, elide_copies]
-    assert passes.PIPELINE == order
+    order = [passes.factor_carries, passes.keep_lengths, write_over, elide_copies]
+    assert order == passes.PIPELINE
     assert text(run_passes(f, passes.FINAL)) == live(f)
 
 

@@ -124,6 +124,7 @@ class Storage:
 
     def need(self, x: Operand) -> Any:
         """Return a forward value as an operand of the backward sweep."""
+        x = self.regions.same(x)
         way = self.way(x)
         if way is not None:
             return way()

@@ -61,6 +61,19 @@ def may_change(
     return False
 
 
+def are_apart(
+    regions: Regions, base: Value, one: Path, other: Path, chain: Chain
+) -> bool:
+    """Tell whether two parts have nothing in common in one and the same turn."""
+    loops = _counted(chain)
+    parts = (_place(regions, base, path, loops) for path in (one, other))
+    still = dict.fromkeys(loops or (), 0)
+    return loops is not None and any(
+        _is_apart(regions, a, b, loops, loops, still)
+        for a, b in zip(*parts, strict=True)
+    )
+
+
 def _is_apart(
     regions: Regions, wanted: Span, place: Span,
     around: list[For], nest: list[For], further: dict[For, int],

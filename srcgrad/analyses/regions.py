@@ -54,6 +54,7 @@ class Regions:
         self.definition: dict[Any, Stmt] = {}
         self.buffer: dict[Any, Buffer] = {}
         self.updates: list[Update] = []
+        self._same: dict[Any, Value] = {}
         self._behind: dict[Operand, set[Loop]] = {}
         for param in function.params:
             self.define(param, None, ())
@@ -168,6 +169,13 @@ class Regions:
             ends = (getattr(made, n, None) for n in ("stop", "cond", "exit"))
             found += [x for x in ends if x is not None]
         return found
+
+    def same(self, x: Operand) -> Operand:
+        """Return one value for all reads of one element in a block."""
+        made = self.definition.get(x)
+        if not isinstance(made, ir.Read):
+            return x
+        return self._same.setdefault((made.base, made.path, self.chain[x]), made.out)
 
     def linear(self, x: Operand) -> Dim:
         """Return an integer as a linear expression of other integers."""

@@ -22,6 +22,7 @@ from srcgrad.passes.lower import lower as lower
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
 from srcgrad.passes.transpose import transpose as transpose
+from srcgrad.passes.write_over import write_over as write_over
 from srcgrad.verifier import verify as check
 
 Pass = Callable[[Function], Function]
@@ -33,7 +34,7 @@ def keep_lengths(function: Function) -> Function:
 
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
-PIPELINE: list[Pass] = [factor_carries, keep_lengths, elide_copies]
+PIPELINE: list[Pass] = [factor_carries, keep_lengths, write_over, elide_copies]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [

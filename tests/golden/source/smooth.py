@@ -14,8 +14,7 @@ def smooth_grad(u, c, n, d_smooth=1.0):
     for _ in range(n - 1, -1, -1):  # 43: for _ in range(n):
         for i in range(n_u - 2, 0, -1):  # 44: for i in range(1, len(u) - 1):
             t = d_u[i]  # 45: u[i] = c * u[i - 1] + (1 - 2 * c) * u[i] + c * u[i + 1]
-            d_u[i] = 0.0
             d_u[i + 1] += t * c
-            d_u[i] += t * (1 - 2 * c)
+            d_u[i] = t * (1 - 2 * c)
             d_u[i - 1] += t * c
     return np.sum(u * u), (d_u,)

@@ -17,8 +17,7 @@ def weighted_grad(A, s, d_weighted=1.0):
     d_s = np.zeros_like(s)
     for i in range(n - 1, -1, -1):  # 57: for i in range(A.shape[0]):
         d_a = d_A[i].copy()  # 58: A[i] *= s[i]
-        d_A[i] = 0.0
         A[i] = A_old_saved[i]
-        d_A[i] += d_a * s[i]
+        d_A[i] = d_a * s[i]
         d_s[i] += np.sum(d_a * A[i])
     return t, (d_A, d_s)

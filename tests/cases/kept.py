@@ -1,0 +1,183 @@
+"""What the backward sweep reads again, undoes, or finds kept, and where it must not."""
+
+import numpy as np
+
+from tests.cases import case
+from tests.cases.inputs import definite
+
+
+# What a slice read is final only where later turns write beyond it.
+@case(lambda rng: (definite(rng, 5),))
+def factors_by_slices(x):
+    for i in range(5):
+        for j in range(i):
+            x[i, j] -= x[i, :j] @ x[:j, j]
+            x[i, j] /= x[j, j]
+        for j in range(i, 5):
+            x[i, j] -= x[i, :i] @ x[:i, j]
+    return np.sum(x * x * x)
+
+
+@case(lambda rng: (rng.normal(size=6),))
+def slice_that_its_own_turn_overwrites(x):
+    s = 0.0
+    for i in range(1, 5):
+        s += x[: i + 1] @ x[: i + 1]
+        x[i] *= s
+    return s + x[4]
+
+
+@case(lambda rng: (rng.normal(size=6),))
+def slice_read_from_the_end(x):
+    s = 0.0
+    for i in range(4, -1, -1):
+        s += x[i + 1 :] @ x[i + 1 :]
+        x[i] = x[i] * x[i] + 0.1 * s
+    for i in range(3):
+        s += x[-i - 1 :] @ x[-i - 1 :]
+        x[5 - i] = 0.5 * s
+    return s
+
+
+@case(lambda rng: (rng.normal(size=6),))
+def slice_with_an_end_below_zero(x):
+    s = 0.0
+    for i in range(3):
+        s += x[: i - 2] @ x[: i - 2]
+        x[i] *= 1.5 * x[i]
+    return s
+
+
+@case(lambda rng: (rng.normal(size=(4, 6)), np.array([2, 4, 3, 1])))
+def slice_up_to_a_number_read_in_the_loop(x, ends):
+    s = 0.0
+    for i in range(4):
+        m = ends[i]
+        for j in range(m):
+            s += x[0, m - 1 - j :] @ x[1, m - 1 - j :]
+            x[0, m - 1 - j] *= 0.5 * x[1, j]
+    return s
+
+
+@case(lambda rng: (rng.normal(size=(3, 6)),))
+def slices_of_steps_and_picks(x):
+    s = 0.0
+    rows = np.array([0, 2])
+    for i in range(5):
+        s += np.sum(x[0, ::2] * x[1, ::2]) + np.sum(x[rows, i] ** 2)
+        x[0, i] *= x[2, i + 1]
+    return s
+
+
+# Kept, not undone: many writes would have to be put back for what one copy keeps.
+@case(lambda rng: (rng.normal(size=5), rng.normal(size=(5, 4))))
+def row_scaled_then_added_to(c, a):
+    for i in range(5):
+        c[: i + 1] *= c[i]
+        for k in range(4):
+            c[: i + 1] += a[i, k] * a[: i + 1, k]
+    return np.sum(c * c)
+
+
+# Undone, not kept: a number read more often than it is written.
+@case(lambda rng: (rng.normal(size=5), rng.normal(size=(3, 5))))
+def scratch_read_by_an_inner_loop(w, x):
+    scratch = np.empty(5)
+    s = 0.0
+    for k in range(3):
+        for i in range(5):
+            scratch[i] = np.sin(w[i] * x[k, i])
+            for j in range(i + 1):
+                s += scratch[j] * scratch[i] * x[k, j]
+    return s
+
+
+@case(lambda rng: (rng.normal(size=6),))
+def some_writes_undone_and_some_final(x):
+    y = np.zeros(6)
+    s = 0.0
+    for i in range(1, 6):
+        y[i] = y[i - 1] * x[i] + x[0]
+        s += y[i] * y[i - 1]
+    for i in range(6):
+        s += y[i] * x[i]
+        y[i] = np.sin(s)
+    for i in range(6):
+        s += y[i] * y[5 - i]
+    return s
+
+
+# Loops that a kept value does not depend on, and those that it does.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=(3, 4))))
+def kept_once_for_all_outer_turns(w, x):
+    s = 0.0
+    for k in range(3):
+        t = 0.0
+        for i in range(4):
+            e = np.exp(w[i])
+            t += e * np.sin(x[k, i] * e)
+        s += t * t
+    return s
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=(3, 4))))
+def kept_only_in_some_outer_turns(w, x):
+    s = 0.0
+    for k in range(3):
+        for i in range(k + 2):
+            e = 0.5
+            if x[k, i] > 0.0:
+                e = np.exp(w[i])
+            s += e * e * np.cos(s)
+    return s
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=(3, 4))))
+def outer_turns_change_what_inner_ones_read(w, x):
+    w = w.copy()
+    s = 0.0
+    for k in range(3):
+        for i in range(4):
+            e = np.exp(w[i])
+            s += e * e * x[k, i]
+        w[k] += 0.1 * s
+    return s
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=(3, 4))))
+def outer_carry_reaches_inner_values(w, x):
+    s, p = 0.0, 1.0
+    for k in range(3):
+        q = p
+        for i in range(4):
+            e = np.sin(w[i] * q)
+            q = q + e
+            s += e * e * x[k, i]
+        p = p * 1.1
+    return s
+
+
+# Integers that grow by the same in each turn are worked out again.
+@case(lambda rng: (rng.normal(size=12), rng.normal(size=4)))
+def position_that_counts_up(w, x):
+    s, position = 0.0, 0
+    for i in range(4):
+        t = np.sin(x[i])
+        for j in range(i):
+            t += w[position] * x[j] * t
+            position += 1
+        position += 1
+        s += t * t
+    return s
+
+
+@case(lambda rng: (rng.normal(size=12), rng.normal(size=5)))
+def position_that_skips_turns(w, x):
+    s, position, other = 0.0, 0, 11
+    for i in range(5):
+        other -= 2
+        if x[i] < 0.0:
+            continue
+        s += w[position] * w[other] * np.sin(s + x[i])
+        position += 2
+    return s
