@@ -69,10 +69,12 @@ def plain_runtime(name: str) -> Any:
 
 
 # In the package the name of a pass is that of its function.
-fuse, gather, settle_lengths, sum_rows, transpose = (
+fuse, gather, narrow, settle_lengths, sum_rows, transpose = (
     importlib.import_module(f"srcgrad.passes.{name}")
-    for name in ("fuse", "gather", "settle_lengths", "sum_rows", "transpose")
-)
+    for name in (
+        "fuse", "gather", "narrow", "settle_lengths", "sum_rows", "transpose",
+    )
+)  # fmt: skip
 
 
 def text_of(lines: list[Line]) -> str:
@@ -251,9 +253,15 @@ def always(self: Any, family: Any) -> bool:
     return True
 
 
+def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
+    """Let the first axis of an array go, whatever runs over it."""
+    return {0} if accesses and op.out.type.rank > 1 else set()
+
+
 @pytest.mark.parametrize(
     ("name", "target", "attribute", "broken", "noticed"),
     [
+        ("broadcast_on_store", narrow._Narrowing, "needless", first_axis, "not"),
         (
             "cut_off_at_the_end",
             settle_lengths._Settling,

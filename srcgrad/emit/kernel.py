@@ -20,7 +20,7 @@ from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import const
-from srcgrad.emit.kernel_scalars import Scalars, is_sum, total
+from srcgrad.emit.kernel_scalars import Name, Scalars, is_sum, total
 from srcgrad.emit.names import name_values
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import ATOM, Text, path_text
@@ -133,8 +133,26 @@ class _Kernel(Scalars):
             form = self.form(item)
             if not step.sure:
                 form = self.subscript(item, self.extent(base, axis), at)
-            items.append(total(form))
+            text, seen = total(form), form.const >= 0
+            seen = seen and all(f > 0 and self.is_upward(a) for a, f in form.terms)
+            if not seen and self.is_innermost() and (step.sure or self.sure(form, at)):
+                text = f"rt_index({text})"
+            items.append(text)
         return Text(f"{name.text}[{', '.join(items)}]")
+
+    def is_innermost(self) -> bool:
+        """Tell whether a loop is being written that may be vectorised."""
+        inner = every(self.frames[-1].loop.body) if self.frames else ()
+        return bool(self.frames) and not any(isinstance(s, ir.Loop) for s in inner)
+
+    def is_upward(self, x: Any) -> bool:
+        """Tell whether LLVM sees that an integer is not negative."""
+        x = x.value if isinstance(x, Name) else x
+        made: Any = self.regions.definition.get(x)
+        if isinstance(made, ir.Op) and made.row == "mul":
+            return self.is_upward(made.args[1])  # where a row of a sum begins
+        upward = isinstance(made, ir.For) and made.var is x and made.step == const(1)
+        return upward and isinstance(made.start, ir.Const) and made.start.value >= 0
 
     def extent(self, base: Value, axis: int) -> Dim:
         """Return the length of an axis."""

@@ -19,6 +19,7 @@ from srcgrad.passes.fuse import fuse as fuse
 from srcgrad.passes.gather import gather as gather
 from srcgrad.passes.hoist import hoist as hoist
 from srcgrad.passes.lower import lower as lower
+from srcgrad.passes.narrow import narrow as narrow
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
 from srcgrad.passes.transpose import transpose as transpose
@@ -38,8 +39,8 @@ PIPELINE: list[Pass] = [factor_carries, keep_lengths, write_over, elide_copies]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [
-    drop_rules, lower, settle_lengths, gather, fuse, remove_dead_code, transpose,
-    sum_rows, hoist,
+    drop_rules, lower, settle_lengths, gather, fuse, remove_dead_code, narrow,
+    transpose, sum_rows, hoist,
 ]  # fmt: skip
 
 

@@ -26,8 +26,8 @@ from srcgrad.runtime.shelf import Shelf
 
 __all__ = [
     "add", "bits", "compile_function", "empty", "external", "flat", "fma", "full",
-    "inlined", "large_cos", "large_sin", "large_tan", "multiply", "number", "plus",
-    "polynomial", "publish", "select", "subtract", "zeros",
+    "index", "inlined", "large_cos", "large_sin", "large_tan", "multiply", "number",
+    "plus", "polynomial", "publish", "select", "subtract", "zeros",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -164,6 +164,20 @@ def _checked(name: str) -> Any:
 
 
 add, subtract, multiply = map(_checked, ("add", "sub", "mul"))
+
+
+@intrinsic
+def index(typing_context: Any, k: Any) -> Any:
+    """Return a subscript that is certain not to be negative.
+
+    Numba adds the length to a subscript below zero unless it has no sign; a loop is not
+    vectorised where LLVM cannot see that there is none.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.cast(builder, args[0], k, types.uint64)
+
+    return types.uint64(k), generate
 
 
 @intrinsic

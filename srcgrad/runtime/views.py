@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["add", "empty", "flat", "full", "multiply", "plus", "subtract", "zeros"]
+__all__ = [
+    "add", "empty", "flat", "full", "index", "multiply", "plus", "subtract", "zeros",
+]  # fmt: skip
 
 
 def flat(x: Any) -> Any:
@@ -31,6 +33,11 @@ def zeros(shape, dtype):
 def full(shape, value, dtype):
     """Return a new array that is filled with a number of its dtype."""
     return np.full(shape, value, dtype)
+
+
+def index(k):
+    """Return a subscript that is certain not to be negative."""
+    return k
 
 
 def plus(x, y):
