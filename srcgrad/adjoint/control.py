@@ -258,6 +258,8 @@ class Control(Statements):
         """Set the loop variable and the number of the turn in the reverse loop."""
         build, region = self.build, self.open[-1]
         region.number = var
+        if isinstance(stmt, For):
+            region.heads.add(stmt.var)
         if isinstance(stmt, For) and stmt.exit is None:
             region.cache[stmt.var] = var
             region.number = number(build, stmt, var, self.need)

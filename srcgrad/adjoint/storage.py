@@ -6,7 +6,9 @@ forward sweep. What is not kept yet is noted in the plan, and the backward sweep
 built again.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,7 +21,7 @@ from srcgrad.analyses.regions import Buffer, Chain, Regions
 from srcgrad.builder import INT
 from srcgrad.ir import Const, Loop, Op, Operand, Path, Stmt, Update, Value, View, owned
 from srcgrad.ops import ROWS
-from srcgrad.types import Array, Dim, ListOf, Type
+from srcgrad.types import Array, Dim, ListOf, is_float
 from srcgrad.walk import mapped, operands
 
 # How to have a forward value without keeping more.
@@ -37,6 +39,7 @@ class Region:
     cache: dict[Value, Operand] = field(default_factory=dict)
     number: Any = None
     head: int = 0
+    heads: set[Value] = field(default_factory=set)  # what is known at the head
 
 
 def nest(chain: Chain) -> Loop | None:
@@ -94,15 +97,26 @@ class Storage:
             return out
         # At the head of the innermost loop, before what is there already.
         around = self.open[: len(self.regions.chain[value]) + 1]
-        region = next(r for r in reversed(around) if isinstance(r.stmt, Loop))
+        k = max(k for k, r in enumerate(around) if isinstance(r.stmt, Loop))
+        with self.at_head(k) as region:
+            region.cache[value] = out = self.part_of_tape(tape, value)
+        return out
+
+    @contextmanager
+    def at_head(self, k: int) -> Iterator[Region]:
+        """Work where a turn of an open loop begins, after what is there already."""
         stmts: list[Stmt] = []
-        build, opened, loc = self.build, self.build.open, self.build.loc
+        build, region, loc = self.build, self.open[k], self.build.loc
+        opened, regions = build.open, self.open
+        self.open = regions[: k + 1]
         build.open, build.loc = [*opened[: region.depth + 1], stmts], region.stmt.loc
-        region.cache[value] = out = self.part_of_tape(tape, value)
+        known = {*region.cache}
+        yield region
+        region.heads.update(region.cache.keys() - known)
+        self.open = regions
         build.open, build.loc = opened, loc
         opened[region.depth][region.head : region.head] = stmts
         region.head += len(stmts)
-        return out
 
     def part_of_tape(self, tape: Tape, value: Value) -> Value:
         """Read what a tape keeps of a value for the turns that are open."""
@@ -129,14 +143,50 @@ class Storage:
         if way is not None:
             return way()
         assert isinstance(x, Value)
+        stmt, kept = self.regions.definition.get(x), self.cost(x)
         changes = self.changes(x)
-        if changes and self.undoing_pays(x, changes) and self.restore(changes):
-            return Value(x.name, x.type)
-        stmt = self.regions.definition.get(x)
+        if changes and self.undoing(changes) < kept + owned(x.type):
+            if self.restore(changes):
+                return Value(x.name, x.type)
         if isinstance(stmt, View) and changes is None:
             if not isinstance(stmt.base.type, ListOf):
                 return self.part_of(stmt)
+        if isinstance(stmt, Op) and self.again(stmt, _DEPTH) < kept:
+            return self.redo(stmt)
         return self.ask(x)
+
+    # What it costs to have a value is counted in loops, an axis being one as well.
+
+    def cost(self, x: Value, chain: Chain | None = None) -> int:
+        """Return what it costs to keep a value, or a part of one elsewhere."""
+        chain = self.regions.chain[x] if chain is None else chain
+        return max(x.type.rank, 0) + sum(isinstance(s, Loop) for s, _ in chain)
+
+    def undoing(self, changes: Sequence[Update]) -> int:
+        """Return what it costs to keep what updates replaced, and do not keep yet."""
+        dearest = 0
+        for update in changes:
+            if update not in self.plan.restores and not isinstance(update, ir.Push):
+                part = self.build.place(update.base.type, update.path)
+                chain = self.regions.site[update].chain
+                dearest = max(dearest, self.cost(Value("", part), chain))
+        return dearest
+
+    def again(self, stmt: Op, depth: int) -> float:
+        """Return what it costs to compute a result again, if that is cheap."""
+        row = ROWS[stmt.row]
+        cheap = row.kind == "elementwise" and row.cost <= (not owned(stmt.out.type))
+        if not cheap or depth == 0:
+            return math.inf
+        return max([self.price(a, depth - 1) for a in stmt.args])
+
+    def price(self, x: Operand, depth: int) -> float:
+        """Return what it costs at least to have a value."""
+        if not isinstance(x, Value) or self.way(x):
+            return 0
+        stmt, changes = self.regions.definition.get(x), self.changes(x)
+        ways = [self.cost(x), self.undoing(changes) if changes else math.inf]
+        return min(*ways, self.again(stmt, depth) if isinstance(stmt, Op) else math.inf)
 
     def need_path(self, path: Path) -> Path:
         """Return a path with its operands at hand."""
@@ -197,13 +247,32 @@ class Storage:
         return way if step is not None else None
 
     def redo(self, stmt: Op) -> Any:
-        """Compute the result of a statement again."""
+        """Compute the result of a statement again, once a turn if it can be."""
+        k = len(self.regions.chain[stmt.out])
+        within = any(isinstance(r.stmt, Loop) for r in self.open[k + 1 :])
+        if within and self.begins(stmt.out, _DEPTH):
+            with self.at_head(k):
+                return self.redo(stmt)
         if not owned(stmt.out.type):
             self.build.loc = stmt.loc
         args, name = [*map(self.need, stmt.args)], stmt.out.name
         made = self.build.op(stmt.row, *args, name=name, **stmt.attrs)
         self.open[-1].cache[stmt.out] = made
         return made
+
+    def begins(self, x: Operand, depth: int) -> bool:
+        """Tell whether a number can be had where the turn begins that made it."""
+        if not isinstance(x, Value) or not self.regions.chain[x]:
+            return True
+        regions = self.regions
+        stmt, region = regions.definition.get(x), self.open[len(regions.chain[x])]
+        if x in region.heads or (x in self.taped.place and not owned(x.type)):
+            return True
+        here = isinstance(region.stmt, Loop) and x not in region.cache and depth > 0
+        real = is_float(x.type) and not owned(x.type)
+        if not (here and real and isinstance(stmt, Op)):
+            return False
+        return all(self.begins(a, depth - 1) for a in stmt.args)
 
     def reread(self, base: Value, path: Path, x: Value) -> Any:
         """Read a number again in what has become of the array."""
@@ -334,23 +403,6 @@ class Storage:
             and (reader is None or may_change(regions, u, base, path, reader))
         ]
         return updates or None
-
-    def undoing_pays(self, x: Value, changes: Sequence[Update]) -> bool:
-        """Tell whether keeping what was replaced costs no more than keeping a value.
-
-        What counts is the number of loops, the rank of a part being as many of them.
-        """
-
-        def cost(chain: Chain, type: Type) -> int:
-            return max(type.rank, 0) + sum(isinstance(s, Loop) for s, _ in chain)
-
-        regions, dearest = self.regions, 0
-        for update in changes:
-            if update not in self.plan.restores and not isinstance(update, ir.Push):
-                part = self.build.place(update.base.type, update.path)
-                dearest = max(dearest, cost(regions.site[update].chain, part))
-        kept = cost(regions.chain[x], x.type)
-        return dearest < kept or (dearest == kept and owned(x.type))
 
     def restore(self, changes: Sequence[Update]) -> bool:
         """Ask that updates be undone; tell whether the next run will."""
