@@ -86,14 +86,18 @@ class _Joining:
             if not _is_plain(first) or (feeding and not self.feeds(first, loop)):
                 continue
             if self.may_join(first, loop):
+                # What has become one may be joined to yet an earlier one.
                 between = stmts[k + 1 :]
                 if self.may_sink(first, between):
-                    return [*stmts[:k], *between, self.one(first, loop)]
+                    head = [*stmts[:k], *between]
+                    return self.joined(head, self.one(first, loop), feeding)
                 # Most often another loop is in the way.
                 if self.may_rise(loop, [s for s in between if blocks(s)]):
                     early, late = self.sorted(first, between)
                     if self.may_rise(loop, late):
-                        return [*stmts[:k], *early, self.one(first, loop), *late]
+                        head = [*stmts[:k], *early]
+                        one = self.joined(head, self.one(first, loop), feeding)
+                        return [*one, *late]
         return [*stmts, loop]
 
     def feeds(self, first: For, loop: For) -> bool:

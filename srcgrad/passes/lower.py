@@ -273,7 +273,15 @@ class _Lowering(Parts):
 
     def contiguous(self, x: Value, turned: bool) -> Value:
         """Return a value that a call can take: an array, or a view that is as good."""
-        return x if self.is_straight(x, turned) else self.copied(x)
+        return self.shown(x) if self.is_straight(x, turned) else self.copied(x)
+
+    def shown(self, x: Value) -> Value:
+        """Write the view that a value is; loops do without it."""
+        if x not in self.parts or x not in self.build.views:
+            return x
+        out = Value(x.name, x.type, x.hint)
+        self.origin[out] = self.origin.get(x, x)
+        return self.build.emit(replace(self.build.views[x], out=out)).out
 
     def is_straight(self, x: Value, turned: bool) -> bool:
         """Tell whether a call can take an array or a view as it is."""
@@ -302,7 +310,7 @@ class _Lowering(Parts):
             items = self.fill(view.out, part.extents, lambda i: self.at(part, i), part)
             self.stand(view.out, items)
         elif path:
-            self.build.emit(replace(view, base=base, path=path))
+            self.build.views[view.out] = replace(view, base=self.shown(base), path=path)
             self.parts[view.out] = part
         else:
             self.stand(view.out, base)
