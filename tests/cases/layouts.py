@@ -61,3 +61,13 @@ def taken_as_a_whole(a, n):
                 b[i, j] = b[i, j] * a[i, k]
         s += np.sum(np.linalg.norm(b[1])) + np.sum(b @ a.T)
     return s
+
+
+# A loop downwards beyond zero: subscripts count from the end.
+@case(lambda rng: (rng.normal(size=6),))
+def downwards_beyond_zero(x):
+    s = 0.0
+    for i in range(2, -4, -1):
+        for j in range(3):
+            s += x[i + j] * x[j] * (i + 0.5)
+    return s
