@@ -69,10 +69,10 @@ def plain_runtime(name: str) -> Any:
 
 
 # In the package the name of a pass is that of its function.
-fuse, gather, narrow, settle_lengths, sum_rows, transpose = (
+fuse, gather, hoist, narrow, settle_lengths, sum_rows, transpose = (
     importlib.import_module(f"srcgrad.passes.{name}")
     for name in (
-        "fuse", "gather", "narrow", "settle_lengths", "sum_rows", "transpose",
+        "fuse", "gather", "hoist", "narrow", "settle_lengths", "sum_rows", "transpose",
     )
 )  # fmt: skip
 
@@ -243,6 +243,14 @@ def any_place(self: Any, last: Any, stmt: Any) -> bool:
     return isinstance(stmt, ir.Read)
 
 
+last_versions = hoist._Hoisting.last_versions
+
+
+def forgotten(self: Any, body: Any, made: Any, ends: Any) -> Any:
+    """Take no array to leave its block."""
+    return last_versions(self, body, made, ())
+
+
 def untransposed(self: Any, x: Any) -> Any:
     """Take what is transposed for the matrix itself."""
     return self.made.get(x, x)
@@ -272,6 +280,7 @@ def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
         ("checked_over_less", settle_lengths._Settling, "recall", wherever, "bounds"),
         ("checked_for_pairs", settle_lengths._Settling, "recall", wherever, "bounds"),
         ("write_through_slice_view", fuse._Joining, "same_place", any_place, "not"),
+        ("kept_for_the_next_turn", hoist._Hoisting, "last_versions", forgotten, "not"),
         ("columns_carried_on", transpose._Transposing, "plain", untransposed, "shape"),
         ("taken_as_a_whole", transpose._Layout, "is_made", always, "shape"),
         ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),

@@ -7,13 +7,14 @@ than the arithmetic on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from srcgrad import ir, walk
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import Block, Carry, Function, Op, Stmt, Value
+from srcgrad.ir import Block, Carry, Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.walk import consumed, handed, inner_outs, operands, outs, rewrite
 
@@ -51,18 +52,56 @@ class _Hoisting:
 
     def __init__(self, regions: Regions) -> None:
         self.bounds = Bounds(regions)
+        self.lent: set[Value] = set()  # arrays that an arm changes and gives back
 
     def block(self, block: Block) -> Block:
         """Return a block with the arrays of loops before them."""
         stmts: list[Stmt] = []
-        for stmt in block.stmts:
-            stmt = rewrite(stmt, block=self.block)
+        for old in block.stmts:
+            stmt = rewrite(old, block=self.block)
             if isinstance(stmt, ir.Loop):
-                stmts += self.taken_out(stmt)
-            stmts.append(stmt if not isinstance(stmt, ir.Loop) else stmts.pop())
+                stmts += self.taken_out(stmt, old)
+            elif isinstance(stmt, ir.If):
+                stmts += self.lifted(stmt, old)
+            else:
+                stmts.append(stmt)
         return Block((*stmts,))
 
-    def taken_out(self, loop: ir.Loop) -> list[Stmt]:
+    def is_room(self, s: Stmt, at: Stmt) -> bool:
+        """Tell whether a statement makes an array that could be made elsewhere."""
+        sizes = map(self.bounds.linear, operands(s))
+        new = isinstance(s, Op) and s.row == "empty"
+        return new and all(self.bounds.holds(size, at) for size in sizes)
+
+    def lifted(self, branch: ir.If, at: Stmt) -> list[Stmt]:
+        """Return what is made before an `if`, and the `if`."""
+        before: list[Stmt] = []
+        for arm in ("then", "orelse"):
+            body = [*getattr(branch, arm).stmts]
+            inside: set[Any] = {v for s in body for v in outs(s)}
+            made: list[Any] = [
+                s for s in body if not inside & {*operands(s)} and self.is_room(s, at)
+            ]
+            ends = [getattr(m, arm) for m in branch.merges]
+            last, names = self.last_versions(body, made, ends), dict[Any, Value]()
+            merges = [*branch.merges]
+            for op in made:
+                if (own := op.out) not in last:
+                    continue
+                first, out = (Value(own.name, own.type, own.hint) for _ in range(2))
+                before.append(replace(op, outs=(first,)))
+                body.remove(op)
+                names[own] = first
+                self.lent.add(first)
+                end = first if last[own] is own else last[own]
+                then, orelse = (end, first) if arm == "then" else (first, end)
+                merges.append(ir.Merge(out, then, orelse))
+            block = Block(tuple(rewrite(s, names) for s in body))
+            new: Any = {arm: block, "merges": (*merges,)}
+            branch = replace(branch, **new)
+        return [*before, branch]
+
+    def taken_out(self, loop: ir.Loop, at: Stmt) -> list[Stmt]:
         """Return what is made before a loop, and the loop."""
         inside: set[Any] = {*inner_outs(loop)}
         inside |= {v for s in loop.body.stmts for v in outs(s)}
@@ -71,7 +110,7 @@ class _Hoisting:
         made: list[Op] = []
         for s in loop.body.stmts:
             settled = isinstance(s, Op) and not inside & {*operands(s)}
-            if settled and isinstance(s, Op) and s.row == "empty":
+            if settled and isinstance(s, Op) and self.is_room(s, at):
                 made.append(s)
                 body.append(s)
             elif settled and isinstance(s, Op) and self.is_number(s):
@@ -79,14 +118,16 @@ class _Hoisting:
                 inside -= {*s.outs}
             else:
                 body.append(s)
-        last = self.last_versions(loop, body, made)
+        ends = [c.yld for c in loop.carries]
+        last = self.last_versions(body, made, ends)
         carries, names = [*loop.carries], dict[Any, ir.Operand]()
         for op in made:
             if op.out not in last:
                 continue
             own = op.out
-            first = Value(own.name, own.type, own.hint)
-            inn, end = (Value(own.name, own.type, own.hint) for _ in range(2))
+            first, inn, end = (Value(own.name, own.type, own.hint) for _ in range(3))
+            if own in self.lent:
+                self.lent |= {first, inn}
             before.append(replace(op, outs=(first,)))
             body.remove(op)
             names[own] = inn
@@ -101,9 +142,9 @@ class _Hoisting:
         return numbers and op.row in _NUMBERS and not self.bounds.overflows(op)
 
     def last_versions(
-        self, loop: ir.Loop, body: list[Stmt], made: list[Op]
+        self, body: list[Stmt], made: list[Op], ends: Sequence[Operand]
     ) -> dict[Value, Value]:
-        """Return, for arrays that do not leave the turn, the version at its end."""
+        """Return, for arrays that do not leave a block, the version at its end."""
         last: dict[Any, Any] = {op.out: op.out for op in made}
         home: dict[Any, Any] = {op.out: op.out for op in made}
         for s in body:
@@ -117,12 +158,13 @@ class _Hoisting:
             if isinstance(s, ir.If):
                 for inner in walk.every(Block((s,))):
                     for x in consumed(inner):
-                        last.pop(home.get(x), None)
+                        if home.get(x) not in self.lent:
+                            last.pop(home.get(x), None)
         for s in walk.every(Block((*body,))):
             # A list keeps what is appended; what may be a view may leave the turn.
             alias = isinstance(s, Op) and ROWS[s.row].alias
             for x in operands(s) if alias or isinstance(s, ir.Push) else ():
                 last.pop(home.get(x), None)
-        for c in loop.carries:
-            last.pop(home.get(c.yld), None)
+        for x in ends:
+            last.pop(home.get(x), None)
         return last

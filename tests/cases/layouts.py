@@ -71,3 +71,46 @@ def downwards_beyond_zero(x):
         for j in range(3):
             s += x[i + j] * x[j] * (i + 0.5)
     return s
+
+
+# Room that an arm needs for itself alone.
+@case(lambda rng: (np.array([0.5, -1.0, 2.0, 1.5]),))
+def room_in_an_arm(x):
+    s = 0.0
+    for i in range(4):
+        if x[i] > 0:
+            y = np.empty(3)
+            for j in range(3):
+                y[j] = np.sin(x[j] * x[i])
+            s += y[0] * y[2] + np.sum(y * y[1])
+        elif i > 1:
+            z = x * x[i]
+            z[1:] *= z[:-1]
+            s += z[3] * z[2]
+    return s
+
+
+# What an arm makes is read in the next turn.
+@case(lambda rng: (np.array([0.5, -1.0, 2.0, 1.5]),))
+def kept_for_the_next_turn(x):
+    old, s = np.ones(3), 0.0
+    for i in range(4):
+        if x[i] > 0:
+            new = np.empty(3)
+            for j in range(3):
+                new[j] = old[2 - j] * x[j] + x[i]
+            old = new
+        s += old[0] * old[1] * old[2]
+    return s
+
+
+# Room whose size is a length only where it is made.
+@case(lambda rng: (np.array([0.5, -1.0, 2.0, 1.5]), 3))
+def room_where_it_is_known(x, n):
+    s = 0.0
+    for i in range(4):
+        if i < n:
+            y = x[i] * x[: n - i]
+            y[0] = y[n - i - 1] * x[0]
+            s += y[0]
+    return s
