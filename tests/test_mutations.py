@@ -16,6 +16,7 @@ import pytest
 
 import srcgrad
 from srcgrad.adjoint import control, statement, storage, tapes
+from srcgrad.analyses import finality
 from srcgrad.builder import Builder, const
 from srcgrad.compile import plain
 from srcgrad.emit import names, nest
@@ -108,9 +109,28 @@ MUTATIONS = (
     ),
     Mutation(
         "save", tapes.Recorder, "keep",
-        "tuple(self.numbers[loop] for loop in tape.loops)",
-        "tuple(const(0) for loop in tape.loops)",
+        "self.numbers, self.build", "dict.fromkeys(self.numbers, const(0)), self.build",
         ("logistic_map",),
+    ),
+    Mutation(
+        "loops of a tape", tapes.Recorder, "lay_out",
+        "s for s in tape.loops if s in behind", "s for s in ()",
+        ("kept_only_in_some_outer_turns",),
+    ),
+    Mutation(
+        "counting up", storage.Storage, "counted",
+        "step or 0", "0",
+        ("position_that_counts_up",),
+    ),
+    Mutation(
+        "own turn", storage, "may_change",
+        "shared + (there.order > here.order)", "shared",
+        ("slice_that_its_own_turn_overwrites",),
+    ),
+    Mutation(
+        "end of a slice", finality, "_span",
+        "last = None", "pass",
+        ("slice_with_an_end_below_zero",),
     ),
     Mutation(
         "view", storage.Storage, "need_path",
@@ -174,7 +194,7 @@ MUTATIONS = (
     ),
     Mutation(
         "names", names._Interference, "define",
-        "other is not mine", "False",
+        "self.edges[mine] |= after", "self.edges[mine] |= 0",
         ("tuple_swap_with_arithmetic",),
     ),
     Mutation(
