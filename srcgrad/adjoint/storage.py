@@ -9,7 +9,7 @@ built again.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -278,7 +278,11 @@ class Storage:
         """Read a number again in what has become of the array."""
         self.build.loc = self.regions.definition[x].loc
         present = self.grown(base) or self.current[self.regions.memory(base)]
-        made = self.build.read(present, self.need_path(path), x.name)
+        path = self.need_path(path)
+        if owned(x.type):
+            part: Any = self.build.place(present.type, path)
+            return self.build.view(present, path, type=replace(part, dims=x.type.dims))
+        made = self.build.read(present, path, x.name)
         self.open[-1].cache[x] = made
         return made
 
@@ -314,13 +318,14 @@ class Storage:
         return not any(may_change(regions, u, base, path, reader) for u in updates)
 
     def stored(self, x: Value) -> Way | None:
-        """Return how to read a number where it was stored, if it is still there."""
+        """Return how to read a value where it was stored, if it is still there."""
         regions = self.regions
         for update in regions.updates:
             if (
                 isinstance(update, ir.Write)
                 and update.value is x
                 and not update.once
+                and self.build.place(update.base.type, update.path).rank == x.type.rank
                 and update not in self.plan.restores
                 and regions.memory(update.base) in self.current
                 and update.base.type.dtype == x.type.dtype
@@ -357,7 +362,9 @@ class Storage:
             there = self.lying(stmt) or (not in_list and self.way(stmt.base))
             paved = self.paved(stmt.path)
             return partial(self.part_of, stmt) if there and paved else None
-        if x in self.taped.place or not isinstance(stmt, Op) or not is_cheap(stmt):
+        if not isinstance(stmt, Op) or not is_cheap(stmt):
+            return self.stored(x) if isinstance(stmt, Op) else None
+        if x in self.taped.place:
             return None
         return partial(self.redo, stmt) if all(map(self.way, stmt.args)) else None
 

@@ -181,3 +181,22 @@ def position_that_skips_turns(w, x):
         s += w[position] * w[other] * np.sin(s + x[i])
         position += 2
     return s
+
+
+# An array is read where it was stored, if it stays there; else it is kept.
+@case(lambda rng: (rng.normal(size=(5, 4)), rng.normal(size=4)))
+def row_stored_and_overwritten_later(a, w):
+    q = np.zeros_like(a)
+    for k in range(5):
+        q[k] = np.exp(a[k] * w)
+        if k > 1:
+            q[k - 1] *= w
+    return np.sum(q * q)
+
+
+@case(lambda rng: (rng.normal(size=(5, 4)), rng.normal(size=4)))
+def row_spread_over_a_block(a, w):
+    q = np.zeros((5, 3, 4))
+    for k in range(5):
+        q[k] = np.exp(a[k] * w)
+    return np.sum(q * q * q)
