@@ -23,7 +23,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Block, Const, For, Function, Op, Operand, Stmt, Value
 from srcgrad.types import Dim, combine
-from srcgrad.walk import operands, outs, rewrite
+from srcgrad.walk import blocks, operands, outs, rewrite
 
 # What depends on its integers alone.
 _PURE = set("add sub mul neg max2 min2 slice_length limit range_length eq dim".split())
@@ -125,8 +125,10 @@ class _Settling:
             self.loop(stmt)
         elif isinstance(stmt, Op) and [v.type for v in stmt.outs] == [INT]:
             self.integer(stmt)
-        else:
+        elif blocks(stmt):
             self.build.emit(rewrite(stmt, block=self.inner))
+        else:
+            self.build.emit(stmt)
         if isinstance(stmt, ir.Assert):
             self.learn(stmt)
 
