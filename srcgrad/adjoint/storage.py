@@ -250,7 +250,7 @@ class Storage:
         """Compute the result of a statement again, once a turn if it can be."""
         k = len(self.regions.chain[stmt.out])
         within = any(isinstance(r.stmt, Loop) for r in self.open[k + 1 :])
-        if within and self.begins(stmt.out, _DEPTH):
+        if k and within and self.begins(stmt.out, _DEPTH):
             with self.at_head(k):
                 return self.redo(stmt)
         if not owned(stmt.out.type):

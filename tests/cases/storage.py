@@ -395,3 +395,17 @@ def fresh_work_array_per_iteration(A):
             work[j] = A[i, j] + (work[j - 1] ** 2 if j > 0 else 0.0)
         best = best * 0.5 + work[3] * work[1]
     return best
+
+
+# An array that is worked out again is needed in a loop and was made before all loops.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=(4, 4))), argnums=(0, 1))
+def worked_out_again_in_a_while(x, a):
+    z = np.sin(x)
+    a = 0.5 * a - 0.2 * x[:, None]
+    c = 0
+    while c < 3 and x[1] < 9.0:
+        c += 1
+        if c % 2 == 0:
+            z[:3] += 0.3 * (np.tanh(z[1:]) - a[c, :3] * np.cos(a[c - 1, 1:]))
+    a[:3, 1] += 0.3 * x[1:]
+    return np.sum(z) + np.sum(a * a)
