@@ -8,8 +8,10 @@ of them have nothing to add: there each is tested.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial, reduce
+from itertools import groupby
 from typing import Any
 
 from srcgrad import ir
@@ -193,7 +195,7 @@ class _Gathering:
         writer.build.loc = nests[0].add.loc
         base = nests[0].base
         assert isinstance(base, Value)
-        last = writer.level(0, [(n, {}) for n in nests], base)
+        last = writer.level(0, [(n, {}) for n in nests], base, {})
         (stmts,) = writer.build.open
         return [rewrite(s, makes={last: nests[-1].out}) for s in stmts]
 
@@ -214,6 +216,7 @@ def _loops(stmt: Stmt) -> tuple[For, ...]:
 
 
 Placed = tuple[Nest, Names]  # a nest, and its variables in those of the new loops
+Tests = dict[Any, Operand]  # by the shifts of nests, whether they add something here
 
 
 def _shifted(depth: int, nests: list[Placed], i: Dim) -> list[Placed]:
@@ -238,83 +241,85 @@ class _Writer:
             self.regions.buffer[new] = self.regions.buffer[like]
         return new
 
-    def level(self, depth: int, nests: list[Placed], base: Value) -> Value:
-        """Write the loop of one axis, and those inside it; return the last version."""
-        loops = nests[0][0].loops
-        if depth == len(loops):
-            for nest, names in nests:
-                base = self.added(nest, names, base)
-            return base
-        offsets = [n.shifts[depth][1] for n, _ in nests]
-        width = max(offsets) - min(offsets)
-        stop, var, op = loops[depth].stop, loops[depth].var, self.build.op
-
-        def inside(i: Dim, base: Value) -> Value:
-            return self.level(depth + 1, _shifted(depth, nests, i), base)
-
-        def turn(i: Dim, base: Value) -> Value:
-            k = self.build.subscript(i)
-            middle = op("logical_and", op("le", const(width), k), op("lt", k, stop))
-            with self.build.block() as then:
-                one = inside(i, base)
-            with self.build.block() as orelse:
-                other = self.near_end(depth, nests, i, base)
-            return self.either(middle, then, orelse, (one, other))
-
-        if width == 0:
-            return self.loop(var, stop, base, inside)
-        if depth + 1 < len(loops):
-            count = self.build.sure("add", stop, const(width))
-            return self.loop(var, count, base, turn)
-        # Branches would keep the innermost loop from being vectorised: it is split.
-        middle = op("max2", 0, op("sub", stop, width))
-        base = self.loop(var, middle, base, lambda i, b: inside(i + Dim(width), b))
-
-        def edge(i: Dim, base: Value) -> Value:
-            k = self.build.subscript(i)
-            last = self.build.sure("add", k, middle)
-            k = op("where", op("lt", k, const(width)), k, last)
-            return self.near_end(depth, nests, self.build.dim(k), base)
-
-        count = self.build.sure("add", const(width), op("min2", width, stop))
-        return self.loop(var, count, base, edge)
-
-    def near_end(
-        self, depth: int, nests: list[Placed], i: Dim, base: Value,
-        valid: Sequence[Operand] = (),
+    def level(
+        self, depth: int, nests: list[Placed], base: Value,
+        valid: Tests, middle: Operand | None = None,
     ) -> Value:  # fmt: skip
-        """Write a turn of an axis where not all nests have something to add.
+        """Write the loop of one axis, and those inside it; return the last version.
 
-        There are few such turns: one nest for all, whose turns test each of them.
+        In the `middle` of the axes before this one all nests have something to add,
+        elsewhere those that are `valid`.
         """
         loops, op = nests[0][0].loops, self.build.op
-        shifts = [n.shifts[depth][1] for n, _ in nests]
-        low, stop, tests = min(shifts), loops[depth].stop, list[Operand]()
-        k = self.build.subscript(i)
-        for shift in (s - low for s in shifts if max(shifts) > low):
-            end = self.build.sure("add", stop, const(shift)) if shift else stop
-            test = op("lt", k, end)
-            first = op("le", const(shift), k) if shift else test
-            tests.append(op("logical_and", first, test) if shift else test)
-        if valid and tests:
-            tests = [
-                op("logical_and", *pair) for pair in zip(valid, tests, strict=True)
-            ]
-        tests, placed = tests or list(valid), _shifted(depth, nests, i)
+        offsets = [n.shifts[depth][1] for n, _ in nests]
+        width, stop = max(offsets) - min(offsets), loops[depth].stop
+        whole = self.build.sure("add", stop, const(width)) if width else stop
+
+        def turn(i: Dim, base: Value) -> Value:
+            k, here = self.build.subscript(i), middle
+            if width:
+                inside = op("logical_and", op("le", const(width), k), op("lt", k, stop))
+                here = op("logical_and", middle, inside) if middle else inside
+            tests = self.tests(depth, nests, i, valid)
+            return self.level(depth + 1, _shifted(depth, nests, i), base, tests, here)
+
         if depth + 1 < len(loops):
-            wide = [n.shifts[depth + 1][1] for n, _ in nests]
-            var, count = loops[depth + 1].var, loops[depth + 1].stop
-            width = const(max(wide) - min(wide))
-            count = self.build.sure("add", count, width) if width.value else count
-            return self.loop(
+            return self.loop(loops[depth].var, whole, base, turn)
+        var = loops[depth].var
+
+        def split(base: Value) -> Value:
+            count = op("max2", 0, op("sub", stop, width)) if width else stop
+            base = self.loop(
                 var, count, base,
-                lambda i, b: self.near_end(depth + 1, placed, i, b, tests),
+                lambda i, b: self.added(_shifted(depth, nests, i + Dim(width)), b),
             )  # fmt: skip
-        for (nest, names), test in zip(placed, tests, strict=True):
+
+            def edge(i: Dim, base: Value) -> Value:
+                k = self.build.subscript(i)
+                last = self.build.sure("add", k, count)
+                k = op("where", op("lt", k, const(width)), k, last)
+                return self.tested(depth, nests, self.build.dim(k), base, {})
+
+            ends = self.build.sure("sub", whole, count)
+            return self.loop(var, ends, base, edge) if width else base
+
+        # Tests would keep the innermost loop from being vectorised: it is split.
+        if middle is None:
+            return split(base)
+        with self.build.block() as then:
+            one = split(base)
+        with self.build.block() as orelse:
+            other = self.loop(
+                var, whole, base, lambda i, b: self.tested(depth, nests, i, b, valid)
+            )
+        return self.either(middle, then, orelse, (one, other))
+
+    def tested(
+        self, depth: int, nests: list[Placed], i: Dim, base: Value, valid: Tests
+    ) -> Value:
+        """Write what those nests add to one element that have something to add."""
+        tests = self.tests(depth, nests, i, valid)
+        for shifts, group in groupby(_shifted(depth, nests, i), lambda p: p[0].shifts):
             with self.build.block() as then:
-                new = self.added(nest, names, base)
-            base = self.either(test, then, [], (new, base))
+                new = self.added(group, base)
+            base = self.either(tests[shifts], then, [], (new, base))
         return base
+
+    def tests(self, depth: int, nests: list[Placed], i: Dim, valid: Tests) -> Tests:
+        """Return what tells, at a place of one more axis, which nests are valid."""
+        stop, op = nests[0][0].loops[depth].stop, self.build.op
+        low = min(n.shifts[depth][1] for n, _ in nests)
+        k, found = self.build.subscript(i), dict[Any, Operand]()
+        several = any(n.shifts[depth][1] > low for n, _ in nests)
+        for shifts in dict.fromkeys(n.shifts[: depth + 1] for n, _ in nests):
+            tests: list[Any] = [valid.get(shifts[:-1])]
+            shift = shifts[-1][1] - low
+            if several:
+                end = self.build.sure("add", stop, const(shift)) if shift else stop
+                tests += [op("le", const(shift), k)] * (shift > 0) + [op("lt", k, end)]
+            if any(tests):
+                found[shifts] = reduce(partial(op, "logical_and"), filter(None, tests))
+        return found
 
     def loop(self, like: Value, count: Operand, base: Value, body: Any) -> Value:
         """Write a loop that changes an array; return its last version."""
@@ -339,12 +344,14 @@ class _Writer:
         self.build.emit(ir.If(cond, *arms, (merge,), loc=self.build.loc))
         return out
 
-    def added(self, nest: Nest, names: Names, base: Value) -> Value:
-        """Write what one nest adds to one element."""
-        self.build.loc = nest.add.loc
-        last = self.body(nest.loops, names, base, _WEIGHT)[nest.add.out]
-        assert isinstance(last, Value)
-        return last
+    def added(self, nests: Iterable[Placed], base: Value) -> Value:
+        """Write what nests add to one element."""
+        for nest, names in nests:
+            self.build.loc = nest.add.loc
+            last = self.body(nest.loops, names, base, _WEIGHT)[nest.add.out]
+            assert isinstance(last, Value)
+            base = last
+        return base
 
     def body(
         self, loops: tuple[For, ...], names: Names, base: Value | None, weight: int
