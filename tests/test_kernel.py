@@ -529,6 +529,20 @@ def test_sums_in_loops_are_as_exact_as_numpys(dtype: str) -> None:
         assert found.dtype == dtype
 
 
+def whole_of_columns(x: Any) -> Any:
+    return np.max(np.sum(x * x, axis=0))
+
+
+def test_sums_of_columns_of_short_floats_are_as_exact() -> None:
+    for shape in ((300_000, 1), (300_000, 2), (2, 150_000, 2)):
+        x = np.full(shape, 0.1, "float32")
+        function = whole_of_columns if len(shape) == 2 else square_sum
+        found = srcgrad.differentiable(function, backend="numba")(x)
+        exact = float(x[0, 0] * x[0, 0] if x.ndim == 2 else x[0, 0, 0] ** 2) * 300_000
+        exact *= 2 if x.ndim == 3 else 1
+        assert abs(found - exact) <= 40 * np.finfo("float32").eps * exact
+
+
 def test_sums_in_loops_along_axes() -> None:
     x = np.random.default_rng(0).normal(size=(7, 3, 600))
     for function in (square_sum, row_means, column_sums):

@@ -175,22 +175,40 @@ class _Lowering(Parts):
             if x.type.rank == rank and rank > 0:
                 made = self.part(x).root in self.fresh
                 if made or not self.is_straight(x, row.transposed):
-                    return fold
+                    # Runtime kernels add up columns of short floats more exactly.
+                    _, order, inner = self.order(op, fold)
+                    plain = order.endswith(inner) or op.out.type.dtype != "float32"
+                    return fold if plain else None
         return None
+
+    def order(self, op: Op, fold: Fold) -> tuple[dict[str, Dim], str, str]:
+        """Return lengths of axes, and those longer than one as memory has them.
+
+        The last are those that are folded.
+        """
+        spaces, _, kept = fold.axes.partition("->")
+        parts = [
+            (letters, self.part(x))
+            for letters, x in zip(
+                spaces.split(","), map(self.now, op.args), strict=True
+            )
+        ]
+        sizes = {c: e for s, p in parts for c, e in zip(s, p.extents, strict=True)}
+        ranked = sorted(parts, key=lambda pair: -pair[1].rank)
+        letters = dict.fromkeys(c for s, p in ranked for c in _in_memory(s, p))
+        order = "".join(c for c in letters if sizes[c] != ONE)
+        return {**sizes, "1": ONE}, order, "".join(c for c in order if c not in kept)
 
     def folded(self, op: Op, fold: Fold) -> None:
         """Write an operation as loops over items, the axes in the order of memory."""
         spaces, _, kept = fold.axes.partition("->")
         pairs = [*zip(spaces.split(","), map(self.now, op.args), strict=True)]
-        parts = [(letters, self.part(x)) for letters, x in pairs]
-        sizes = {c: e for s, p in parts for c, e in zip(s, p.extents, strict=True)}
-        sizes["1"] = ONE
-        ranked = sorted(parts, key=lambda pair: -pair[1].rank)
-        order = "".join(dict.fromkeys(c for s, p in ranked for c in _in_memory(s, p)))
-        inner = "".join(c for c in order if c not in kept)
+        sizes, order, inner = self.order(op, fold)
+        ones = {c: ZERO for c in sizes if sizes[c] == ONE}
         extents, dtype = [sizes[c] for c in kept], Scalar(op.out.type.dtype)
 
         def item(at: dict[str, Dim]) -> Operand:
+            at = {**at, **ones}
             found = [self.element(x, [at[c] for c in s]) for s, x in pairs]
             return self.apply(fold.item, *found, type=dtype) if fold.item else found[0]
 
@@ -212,7 +230,7 @@ class _Lowering(Parts):
             return result(self.nest([start], whole, body, name=name, first=len(at))[0])
 
         def added(bases: list[Value], index: list[Dim]) -> list[Value]:
-            at = {"1": ZERO, **dict(zip(order, index, strict=True))}
+            at = {**ones, **dict(zip(order, index, strict=True))}
             place = tuple(self.build.subscript(at[c]) for c in kept)
             path, out = (Index(place, sure=True),), Value(op.out.name, bases[0].type)
             add = ir.Accumulate(bases[0], path, item(at), out, self.build.loc)
