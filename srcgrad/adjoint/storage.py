@@ -151,7 +151,7 @@ class Storage:
         if isinstance(stmt, View) and changes is None:
             if not isinstance(stmt.base.type, ListOf):
                 return self.part_of(stmt)
-        if isinstance(stmt, Op) and self.again(stmt, _DEPTH) < kept:
+        if isinstance(stmt, Op) and kept > 1 and self.again(stmt, _DEPTH) < kept:
             return self.redo(stmt)
         return self.ask(x)
 
@@ -262,7 +262,7 @@ class Storage:
 
     def begins(self, x: Operand, depth: int) -> bool:
         """Tell whether a number can be had where the turn begins that made it."""
-        if not isinstance(x, Value) or not self.regions.chain[x]:
+        if not isinstance(x, Value) or not (owned(x.type) or self.regions.chain[x]):
             return True
         regions = self.regions
         stmt, region = regions.definition.get(x), self.open[len(regions.chain[x])]

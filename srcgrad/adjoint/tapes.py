@@ -120,10 +120,11 @@ class Recorder:
         the same values again.
         """
         regions, dims = self.regions, item.dims
-        behind = set[Loop]() if value in regions.definition else {*tape.loops}
-        arms = (s.cond for s, _ in regions.chain[value] if isinstance(s, ir.If))
-        behind = behind.union(*map(regions.loops_behind, (value, *arms)))
-        loops = tuple(s for s in tape.loops if s in behind) or tape.loops[-1:]
+        loops = tape.loops
+        if len(loops) > 1 and value in regions.definition:
+            arms = (s.cond for s, _ in regions.chain[value] if isinstance(s, ir.If))
+            behind = set().union(*map(regions.loops_behind, (value, *arms)))
+            loops = tuple(s for s in tape.loops if s in behind) or tape.loops[-1:]
         if any(not isinstance(s, ir.For) or s.exit is not None for s in loops):
             return
         open_loops = [s for s in loops if any(map(regions.chain.get, bounds(s)))]

@@ -200,3 +200,15 @@ def row_spread_over_a_block(a, w):
     for k in range(5):
         q[k] = np.exp(a[k] * w)
     return np.sum(q * q * q)
+
+
+# At the top a matrix is cheaper to work out again than to keep, but not in a loop.
+@case(lambda rng: (rng.normal(size=(3, 4)), rng.normal(size=4)))
+def block_worked_out_again_in_a_loop(a, w):
+    b = a * 0.5 + w
+    s = 0.0
+    for k in range(3):
+        s += np.sum(b * b) * w[k]
+        a[k] *= s
+    b[0] = w
+    return s + np.sum(b * a)
