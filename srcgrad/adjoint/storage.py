@@ -26,8 +26,10 @@ from srcgrad.walk import mapped, operands
 
 # How to have a forward value without keeping more.
 Way = Callable[[], Any]
+Asked = dict[Operand, Way | None]
 
 _DEPTH = 8  # of what is computed again
+_MANY = 16  # values are looked at, at most, for how to have one of them
 
 
 @dataclass(slots=True)
@@ -192,29 +194,33 @@ class Storage:
         """Return a path with its operands at hand."""
         return tuple(mapped(path, self.need))
 
-    def way(self, x: Operand, depth: int = 0) -> Way | None:
-        """Return how to have a value without keeping more, if there is a way."""
+    def way(self, x: Operand, asked: Asked | None = None) -> Way | None:
+        """Return how to have a value without keeping more, if there is a way.
+
+        `asked` are the answers on the way to one value: they are not many.
+        """
         if isinstance(x, Const):
             return lambda: x
         found = next((r.cache[x] for r in reversed(self.open) if x in r.cache), None)
-        again: Way | None = None
         if found is not None or not (owned(x.type) or self.regions.chain[x]):
             return lambda: x if found is None else found
-        if owned(x.type):
-            again = self.array(x)
-        elif depth < _DEPTH:
-            again = self.number(x, depth)
-        return again or (partial(self.ask, x) if x in self.taped.place else None)
+        asked = {} if asked is None else asked
+        if x not in asked and len(asked) < _MANY:
+            asked[x] = None
+            again = self.array(x) if owned(x.type) else self.number(x, asked)
+            place = x in self.taped.place
+            asked[x] = again or (partial(self.ask, x) if place else None)
+        return asked.get(x)
 
-    def paved(self, path: Path, depth: int = 0) -> bool:
+    def paved(self, path: Path, asked: Asked | None = None) -> bool:
         """Tell whether there is a way to all that stands in a path."""
-        return all(self.way(p, depth + 1) for p in operands(path))
+        return all(self.way(p, asked) for p in operands(path))
 
-    def number(self, x: Value, depth: int) -> Way | None:
+    def number(self, x: Value, asked: Asked) -> Way | None:
         """Return how to compute or read a number again, if that is cheap."""
         stmt = self.regions.definition.get(x)
         if isinstance(stmt, ir.Read):
-            return self.element(stmt, depth)
+            return self.element(stmt, asked)
         if isinstance(stmt, Loop):
             return self.counted(stmt, x)
         if not isinstance(stmt, Op):
@@ -226,7 +232,7 @@ class Storage:
             return stored
         # A quotient costs what an array of them does, and half of what a list does.
         cheap |= row.kind == "elementwise" and row.cost == 1
-        free = cheap and all(self.way(a, depth + 1) for a in stmt.args)
+        free = cheap and all(self.way(a, asked) for a in stmt.args)
         return partial(self.redo, stmt) if free else None
 
     def counted(self, loop: Loop, x: Value) -> Way | None:
@@ -286,16 +292,16 @@ class Storage:
         self.open[-1].cache[x] = made
         return made
 
-    def element(self, stmt: ir.Read, depth: int) -> Way | None:
+    def element(self, stmt: ir.Read, asked: Asked) -> Way | None:
         """Return how to read an element again, if it is still where it was read."""
         base, path, made = stmt.base, stmt.path, self.regions.definition.get(stmt.base)
-        if base not in self.regions.buffer or not self.paved(path, depth):
+        if base not in self.regions.buffer or not self.paved(path, asked):
             return None
         if self.lying(stmt):
             return partial(self.reread, base, path, stmt.out)
         if isinstance(made, ir.Write) and made.path == path:
             if made.base.type.dtype == made.value.type.dtype:
-                return self.way(made.value, depth + 1)
+                return self.way(made.value, asked)
         return None
 
     def lying(self, stmt: ir.Read | View) -> Value | None:
