@@ -23,7 +23,7 @@ from srcgrad.analyses.bounds import Bounds
 from srcgrad.builder import const
 from srcgrad.emit.names import Naming
 from srcgrad.emit.nest import Nest
-from srcgrad.emit.spelling import COMPARE, SUM, TERM, TERNARY, UNARY, Text, fill, number
+from srcgrad.emit.spelling import COMPARE, SUM, TERM, UNARY, Text, fill, number
 from srcgrad.emit.writer import Writer
 from srcgrad.errors import Location
 from srcgrad.ir import Const, For, Op, Operand, Path, Stmt, Value, owned
@@ -278,7 +278,8 @@ class Scalars(Writer):
         if isinstance(item, Const) or self.sure(k, at):
             return Text(total(k), SUM)
         name = self.hoist(Text(total(k), SUM), "k").text
-        return Text(f"{name} + {total(length)} if {name} < 0 else {name}", TERNARY)
+        # A branch would cost Numba two passes over the whole kernel.
+        return Text(f"{name} + ({name} < 0) * {Text(total(length), SUM).at(TERM)}", SUM)
 
     def subscript(self, item: Operand, extent: Dim, at: Stmt) -> Dim:
         """Return a subscript; raise before the statement if it may be outside."""
