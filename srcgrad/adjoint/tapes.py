@@ -192,7 +192,7 @@ class Recorder:
         if isinstance(tape.type, ListOf):
             return build.op("new_list", item=tape.type.item, name=name)
         counts = [trip_count(build, s, made, tape.most.get(s)) for s in tape.loops]
-        counts += [build.length(d) for d in tape.type.dims[len(counts) :]]
+        counts += [cut_off(build, d, made) for d in tape.type.dims[len(counts) :]]
         return build.op("empty", *counts, dtype=tape.type.dtype, name=name)
 
     def measure(self, what: str, key: Stmt | Value, version: Value) -> None:
@@ -298,15 +298,24 @@ def trip_count(
     if step not in (const(1), const(-1)):
         return build.op("range_length", *bounds)
     if most is not None:
-        span = build.length(most)
-    else:
-        span = build.op("sub", *((stop, start) if step == const(1) else (start, stop)))
-    made = known.get(span)
-    certain = isinstance(made, ir.Op) and made.row in _LENGTHS
-    cut = most and (most.const < 0 or any(factor < 0 for _, factor in most.terms))
-    if certain or cut:
-        return span
-    return build.op("max2", const(0), span)
+        return cut_off(build, most, known)
+    span = build.op("sub", *((stop, start) if step == const(1) else (start, stop)))
+    return span if is_length(span, known) else build.op("max2", const(0), span)
+
+
+def cut_off(build: Builder, dim: Dim, known: Mapping[Any, Stmt]) -> Any:
+    """Return a length that is zero where a number asked for less."""
+    length = build.length(dim)
+    cut = dim.const < 0 or any(factor < 0 for _, factor in dim.terms)
+    if cut or all(is_length(x, known) for x, _ in dim.terms):
+        return length
+    return build.op("max2", const(0), length)
+
+
+def is_length(x: Operand, known: Mapping[Any, Stmt]) -> bool:
+    """Tell whether an integer was made as a length."""
+    made = known.get(x)
+    return isinstance(made, ir.Op) and made.row in _LENGTHS
 
 
 _LENGTHS = {"dim", "length", "max2", "slice_length"}

@@ -30,15 +30,15 @@ def hoist(function: Function) -> Function:
     >>> from srcgrad.text import print_function
     >>> n, i, build = Value("n", INT), Value("i", INT), Builder()
     >>> with build.block() as body:
-    ...     z = build.op("empty", n, name="z")
+    ...     z = build.op("empty", 4, name="z")
     ...     last = build.write(z, (ir.Index((const(0),)),), const(1.0))
     >>> loop = ir.For(i, const(0), n, const(1), (), Block((*body,)))
     >>> before = Function("f", (n,), Block((loop,)), (n,))
     >>> print(print_function(hoist(before)), end="")
     function f(n.0: py int64)
-      z.0: float64[n.0] = empty(n.0)
+      z.0: float64[4] = empty(4)
       for i.0 in 0, n.0, 1
-        carry z.1: float64[n.0] = z.0
+        carry z.1: float64[4] = z.0
         z.2 = write z.1[0], 1.0
         yield z.1 = z.2 -> z.3
       return n.0

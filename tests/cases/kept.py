@@ -212,3 +212,14 @@ def block_worked_out_again_in_a_loop(a, w):
         a[k] *= s
     b[0] = w
     return s + np.sum(b * a)
+
+
+@case(lambda rng: (rng.normal(size=3), -1))
+def tape_of_an_array_that_is_never_made(x, n):
+    s = np.sum(x * x)
+    for i in range(n):
+        z = np.empty(n)
+        z[:] = x[i]
+        z = np.exp(z)
+        s += np.sum(z * z) * np.sin(s)
+    return s
