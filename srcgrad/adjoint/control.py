@@ -44,12 +44,14 @@ class Control(Statements):
     def block(self, block: Block) -> None:
         for stmt in reversed(block.stmts):
             self.build.loc = stmt.loc
+            within = self.regions.within
             if not isinstance(stmt, Loop | ir.If):
                 self.simple(stmt)
-                continue
-            undone = any(self.regions.within(u, stmt) for u in self.plan.restores)
-            if undone or any(o in self.active and self.wanted(o) for o in outs(stmt)):
+            elif any(within(u, stmt) for u in self.plan.restores) or any(
+                o in self.active and self.wanted(o) for o in outs(stmt)
+            ):
                 self.branch(stmt) if isinstance(stmt, ir.If) else self.loop(stmt)
+            self.passed.add(stmt)
 
     def know(self) -> Known:
         """Return a copy of all that is known here."""
@@ -202,7 +204,13 @@ class Control(Statements):
         undone = self.current.keys() & {memory(u.base) for u in inside}
         for c in stmt.carries:
             if owned(c.inn.type) and memory(c.inn) in undone:
-                enter, leave = partial(self.hold, c.yld), partial(self.hold, c.init)
+                # Each turn ends with what it began with if all is undone.
+                same = self.content.get(memory(c.inn)) is c.out and all(
+                    u in inside or not self.regions.within(u, stmt)
+                    for u in self.regions.family_updates(c.inn)
+                )
+                enter = partial(self.hold, c.yld, same=same)
+                leave = partial(self.hold, c.init, same=same)
                 here = partial(self.present, c.inn)
                 init, name = here(), c.inn.name
                 slots.append(Slot(init, init.type, name, enter, here, leave))

@@ -21,7 +21,7 @@ from srcgrad.analyses.regions import Buffer, Chain, Regions
 from srcgrad.builder import INT
 from srcgrad.ir import Const, Loop, Op, Operand, Path, Stmt, Update, Value, View, owned
 from srcgrad.ops import ROWS
-from srcgrad.types import Array, Dim, ListOf, is_float
+from srcgrad.types import Array, Dim, ListOf, is_float, is_full
 from srcgrad.walk import mapped, operands
 
 # How to have a forward value without keeping more.
@@ -65,6 +65,7 @@ class Storage:
         self.steady = {m for m in self.current if regions.is_steady(m)}
         self.used: dict[Value, None] = {}
         self.undone_next: set[Update] = set()
+        self.passed: set[Stmt] = set()  # statements whose adjoints are complete
         self.new = False
         self.build = Algebra()
         self.build.fetch = lambda x: self.need(x) if x in regions.chain else x
@@ -256,7 +257,7 @@ class Storage:
         """Compute the result of a statement again, once a turn if it can be."""
         k = len(self.regions.chain[stmt.out])
         within = any(isinstance(r.stmt, Loop) for r in self.open[k + 1 :])
-        if k and within and self.begins(stmt.out, _DEPTH):
+        if k and within and self.begins(stmt.out, k, _DEPTH):
             with self.at_head(k):
                 return self.redo(stmt)
         if not owned(stmt.out.type):
@@ -266,11 +267,13 @@ class Storage:
         self.open[-1].cache[stmt.out] = made
         return made
 
-    def begins(self, x: Operand, depth: int) -> bool:
-        """Tell whether a number can be had where the turn begins that made it."""
+    def begins(self, x: Operand, k: int, depth: int) -> bool:
+        """Tell whether a number can be had where a turn of an open loop begins."""
         if not isinstance(x, Value) or not (owned(x.type) or self.regions.chain[x]):
             return True
-        regions = self.regions
+        regions, turn = self.regions, self.open[k]
+        if x in turn.cache:
+            return x in turn.heads
         stmt, region = regions.definition.get(x), self.open[len(regions.chain[x])]
         if x in region.heads or (x in self.taped.place and not owned(x.type)):
             return True
@@ -278,7 +281,7 @@ class Storage:
         real = is_float(x.type) and not owned(x.type)
         if not (here and real and isinstance(stmt, Op)):
             return False
-        return all(self.begins(a, depth - 1) for a in stmt.args)
+        return all(self.begins(a, k, depth - 1) for a in stmt.args)
 
     def reread(self, base: Value, path: Path, x: Value) -> Any:
         """Read a number again in what has become of the array."""
@@ -319,25 +322,41 @@ class Storage:
 
     def lasts(self, base: Value, path: Path, reader: Stmt) -> bool:
         """Tell whether all that changes a part after it was read has been undone."""
-        regions, undone = self.regions, self.plan.restores
-        updates = [u for u in regions.family_updates(base) if u not in undone]
-        return not any(may_change(regions, u, base, path, reader) for u in updates)
+        return not any(
+            may_change(self.regions, u, base, path, reader)
+            for u in self.regions.family_updates(base)
+            if u not in self.plan.restores or not self.undone(u, reader)
+        )
+
+    def undone(self, update: Update, reader: Stmt) -> bool:
+        """Tell whether this turn of what is around both is undone up to `reader`."""
+        here, there = self.regions.site[reader], self.regions.site[update]
+        around = [*there.chain, (update, 0)]
+        outer = next(s for s, arm in around if (s, arm) not in here.chain)
+        return there.order < here.order or outer in self.passed
 
     def stored(self, x: Value) -> Way | None:
         """Return how to read a value where it was stored, if it is still there."""
-        regions = self.regions
+        regions, restores = self.regions, self.plan.restores
+        made = regions.site[regions.definition[x]].order
         for update in regions.updates:
             if (
                 isinstance(update, ir.Write)
                 and update.value is x
                 and not update.once
-                and self.build.place(update.base.type, update.path).rank == x.type.rank
-                and update not in self.plan.restores
+                and is_full(x.type, self.build.place(update.base.type, update.path))
+                and update not in restores
                 and regions.memory(update.base) in self.current
                 and update.base.type.dtype == x.type.dtype
                 and regions.site[update].chain == regions.chain[x]
                 and self.paved(update.path)
                 and self.lasts(update.base, update.path, update)
+                # What was there before may be put back first.
+                and not any(
+                    made < regions.site[u].order < regions.site[update].order
+                    for u in regions.family_updates(update.base)
+                    if u in restores
+                )
             ):
                 return partial(self.reread, update.base, update.path, x)
         return None

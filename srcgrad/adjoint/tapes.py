@@ -137,18 +137,19 @@ class Recorder:
         if len(known) < len(limits) or len(limits) > 1 or not regions.settled(dims[1:]):
             return
         if not regions.settled(dims):
-            tape.cut, dims = self.end(dims[0]), (*known, *dims[1:])
+            tape.cut, dims = self.end(dims[0], *known), (*known, *dims[1:])
         tape.loops, tape.most = loops, dict(zip(open_loops, known, strict=False))
         counts = tuple(Dim.of(Value("n", INT)) for _ in loops)
         tape.type = tape.version.type = Array(item.dtype, (*counts, *dims))
 
-    def end(self, length: Dim) -> Dim | Operand:
+    def end(self, length: Dim, row: Dim) -> Dim | Operand:
         """Return where a part ends: of `x[:k]` that is k, in a row as long as `x`."""
         (atom, _), *_ = length.terms
         made = self.regions.definition.get(atom)
         if length == Dim.of(atom) and isinstance(made, ir.Op):
             if made.attrs.get("given") == (False, True, False):
-                return made.args[1]
+                if self.regions.linear(made.args[0]) == row:
+                    return made.args[1]
         return length
 
     def block(self, block: ir.Block, given: Sequence[Value] = ()) -> list[Stmt]:

@@ -136,7 +136,7 @@ def most(regions: Regions, dim: Dim, chain: Chain) -> Dim | None:
         made = regions.definition.get(atom)
         if isinstance(made, Op) and made.row == "slice_length" and loops is not None:
             if not regions.settled([Dim.of(atom)]):
-                longest = _longest(regions, made, loops)
+                longest = _longest(regions, made, loops, dim == Dim.of(atom))
                 if factor < 0 or longest is None:
                     return None
                 dim = dim.put({atom: longest})
@@ -146,14 +146,16 @@ def most(regions: Regions, dim: Dim, chain: Chain) -> Dim | None:
     return dim if regions.settled([dim]) else None
 
 
-def _longest(regions: Regions, made: Op, loops: list[For]) -> Dim | None:
-    """Return what the length of a slice never exceeds."""
+def _longest(regions: Regions, made: Op, loops: list[For], alone: bool) -> Dim | None:
+    """Return what the length of a slice never exceeds; alone, below zero is none."""
     given: Any = made.attrs["given"]
     n, parts = regions.linear(made.args[0]), map(regions.linear, made.args[1:])
     start, stop, step = (next(parts) if there else None for there in given)
     if step is not None:
         return None
     if start is None or stop is None:
+        return n
+    if not alone and _low(regions, stop - start, loops) < 0:
         return n
     return stop - start if _low(regions, stop, loops) >= 0 else None
 

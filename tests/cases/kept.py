@@ -223,3 +223,134 @@ def tape_of_an_array_that_is_never_made(x, n):
         z = np.exp(z)
         s += np.sum(z * z) * np.sin(s)
     return s
+
+
+# A row as long as the longest part: an end below zero counts from another end there.
+@case(lambda rng: (rng.normal(size=6), -1))
+def end_below_zero_in_growing_arrays(x, k):
+    s = 0.0
+    for i in range(2, 6):
+        z = np.zeros(i)
+        z[:] = x[i]
+        e = np.exp(z[:k] * s)
+        s += 0.01 * np.sum(e * e)
+    return s
+
+
+# A slice that is empty makes nothing shorter.
+@case(lambda rng: (rng.normal(size=6),))
+def joined_with_an_empty_slice(x):
+    s = 0.0
+    for k in range(3):
+        e = np.exp(np.concatenate((x, x[5:k])) * s)
+        s += 0.01 * np.sum(e * e)
+    return s
+
+
+# A number that a turn has read by now is not there yet where the turn begins.
+@case(lambda rng: (rng.normal(), rng.normal(), rng.normal(size=5)), argnums=(0, 1, 2))
+def read_where_it_was_stored_and_in_a_loop(a, b, u):
+    s = 0.0
+    stored = np.zeros(3)
+    for j in range(3):
+        x = np.exp(a * b)
+        stored[j] = x
+        t = 1.0
+        for _ in range(4):
+            y = x * a
+            for l in range(5):
+                s += np.sin(y * u[l] * s)
+            t = t * x
+        s += 0.1 * t + stored[j]
+    return s
+
+
+@case(lambda rng: (rng.normal(size=(5, 1)), rng.normal(size=4)), argnums=1)
+def row_of_one_stored_in_a_longer_one(a, w):
+    q = np.zeros((5, 4))
+    for k in range(5):
+        q[k] = np.exp(a[k] * w[0])
+    return np.sum(q * q * q)
+
+
+# What is put back later in the backward sweep is not there yet.
+@case(lambda rng: (rng.normal(size=4),))
+def read_before_its_write_is_undone(a):
+    s = 0.3
+    for _ in range(3):
+        s += np.sum(np.sin(a * s))
+        x = a[0]
+        a[0] = s
+        s += np.sin(x * s)
+    return s + np.sum(a * a)
+
+
+@case(lambda rng: (rng.normal(size=4),))
+def read_before_writes_of_a_loop_are_undone(a):
+    s = 0.3
+    for k in range(3):
+        s += np.sin(np.sum(np.sin(a * s)))
+        x = a[k]
+        for j in range(2):
+            a[k] += s * j
+            s += np.sin(np.sin(x * s) * a[k])
+    return s + np.sum(a * a)
+
+
+@case(lambda rng: (rng.normal(size=4),))
+def stored_over_what_is_put_back(a):
+    s = 0.3
+    q = np.zeros(4)
+    for k in range(3):
+        s += np.sum(np.sin(q * s))
+        x = np.exp(np.sin(a[k] * s))
+        q[k] = np.cos(s)
+        s += np.sin(x * s) * q[k]
+        q[k] = x
+        s += np.sin(x * s) * np.sum(q[:k])
+    return s + np.sum(q * a)
+
+
+@case(lambda rng: (rng.normal(size=4),))
+def stored_and_put_back_twice(a):
+    s = 0.3
+    q = np.zeros(4)
+    for k in range(3):
+        s += np.sum(np.sin(q * s))
+        x = np.exp(np.sin(a[k] * s))
+        q[k] = x
+        s += np.sin(x * s)
+        q[k] *= np.sin(s)
+        s += np.sin(x * s) * q[k]
+    return np.sin(s) + np.sum(q * a)
+
+
+# Where some writes alone are undone, the whole is not what it was.
+@case(lambda rng: (rng.normal(size=6),))
+def whole_read_where_a_part_is_undone(a):
+    s = 0.3
+    for k in range(3):
+        s += np.sum(np.sin(a[:4] * s))
+        s += np.sum(np.cos(a * s))
+        a[k] *= np.sin(s)
+    for i in range(2):
+        for j in range(2):
+            for l in range(2):
+                a[5] = np.sin(s * a[5]) + i * j
+                s += a[5] * l
+    return s + np.sum(a * a)
+
+
+@case(lambda rng: (rng.normal(size=6),))
+def whole_read_where_a_part_is_undone_in_the_turn(a):
+    s = 0.3
+    for k in range(3):
+        s = np.sin(s + np.sum(np.sin(a[:3] * s)))
+        s = np.sin(s + np.sum(np.cos(a * s)))
+        a[k] *= np.sin(s)
+        for i in range(2):
+            for j in range(2):
+                for l in range(2):
+                    a[5] = np.sin(s * a[5]) + i * j
+                    s += 0.1 * a[5] * l
+    return s + np.sum(a * a)
