@@ -1,9 +1,10 @@
 """Have a forward value at hand in the backward sweep.
 
-A needed value is, in this order: still alive; already fetched; recomputed, if it is
-cheap and made of what is free or kept anyway; read again where it lies; kept by the
-forward sweep. What is not kept yet is noted in the plan, and the backward sweep is
-built again.
+A needed value is, in this order: still alive; already fetched; read again where it lies
+or was stored; computed again, if it is cheap and made of what is free or kept anyway.
+Else the cheapest is done that is left: keep what was written over and put it back, keep
+less and compute the value from it, or keep the value. What is not kept yet is noted in
+the plan, and the backward sweep is built again.
 """
 
 import math
@@ -42,11 +43,6 @@ class Region:
     number: Any = None
     head: int = 0
     heads: set[Value] = field(default_factory=set)  # what is known at the head
-
-
-def nest(chain: Chain) -> Loop | None:
-    """Return the outermost loop around a region."""
-    return next((s for s, _ in chain if isinstance(s, Loop)), None)
 
 
 class Storage:

@@ -165,8 +165,12 @@ class _Lowering(Parts):
         self.stand(op.out, new)
 
     def folding(self, op: Op) -> Fold | None:
-        """Return how an operation is folded in loops, if that spares an array."""
-        row = ROWS[op.row]
+        """Return how an operation is folded in loops, if that spares arrays or calls.
+
+        A call in each turn of a loop takes as long as adding up some hundred numbers.
+        """
+        row, chain = ROWS[op.row], self.regions.site[op].chain
+        turns = not op.out.type.rank and any(isinstance(s, ir.Loop) for s, _ in chain)
         fold = row.fold(_types(op), op.attrs) if row.fold is not None else None
         if fold is None or not fold.step:
             return fold
@@ -174,7 +178,7 @@ class _Lowering(Parts):
         for x in map(self.now, op.args):
             if x.type.rank == rank and rank > 0:
                 made = self.part(x).root in self.fresh
-                if made or not self.is_straight(x, row.transposed):
+                if made or turns or not self.is_straight(x, row.transposed):
                     # Runtime kernels add up columns of short floats more exactly.
                     _, order, inner = self.order(op, fold)
                     plain = order.endswith(inner) or op.out.type.dtype != "float32"
