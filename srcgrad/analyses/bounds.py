@@ -43,13 +43,17 @@ class Bounds:
 
     # what is never negative
 
-    def holds(self, dim: Dim, at: Stmt, also: Sequence[Dim] = ()) -> bool:
-        """Tell whether an expression is never negative where a statement runs."""
+    def holds(self, dim: Dim, at: Stmt | None = None, also: Sequence[Dim] = ()) -> bool:
+        """Tell whether an expression is never negative where a statement runs.
+
+        Without a statement: wherever its integers are known.
+        """
         if not dim.terms:
             return dim.const >= 0
-        if at not in self._facts:
+        if at is not None and at not in self._facts:
             self._facts[at] = self.facts(at)
-        return self._prove(dim, [*self._facts[at], *also], _DEPTH)
+        facts = self._facts[at] if at is not None else []
+        return self._prove(dim, [*facts, *also], _DEPTH)
 
     def facts(self, at: Stmt) -> list[Dim]:
         """Return expressions that are never negative where a statement runs."""
@@ -89,6 +93,8 @@ class Bounds:
         made, own = self.made(atom), Dim.of(atom)
         if isinstance(made, Loop) and made.trips is atom:
             return [own]
+        if isinstance(made, For) and made.var is atom:
+            return self._turns(made)
         if not isinstance(made, Op) or made.out.type.dtype != "int64":
             return []
         if made.row == "subscript":

@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 
 from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses, Place
+from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, Const, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, Scalar
@@ -55,6 +56,7 @@ class _Joining:
 
     def __init__(self, function: Function) -> None:
         self.regions = Regions(function)
+        self.bounds = Bounds(self.regions)
         self.memory, self.count = Accesses(self.regions), uses(function)
         self.same: dict[Value, Value] = {}  # the variable that a loop has now
         self.names: dict[Any, Operand] = {}  # what stands for a number read again
@@ -149,11 +151,23 @@ class _Joining:
             # The subscripts of an axis that all have in common.
             axes = (set(axis) for axis in zip(*known, strict=False))
             common = [axis.pop() for axis in axes if len(axis) == 1]
-            if not all(any(d.factor(v) == 1 for d in common) for v in own):
+            if not self.are_apart(common, own):
                 return False
         # What one adds up the other must not need.
         made = {c.out for c in first.carries if not owned(c.out.type)}
         return made.isdisjoint(free(second))
+
+    def are_apart(self, place: Sequence[Dim], turns: Sequence[Value]) -> bool:
+        """Tell whether no two turns of a nest have the same subscripts."""
+        # One below zero is another name of an element.
+        place = [d for d in place if self.bounds.holds(d)]
+        left = {*turns}
+        for _ in turns:
+            for d in place:
+                new = left.intersection(a for a, _ in d.terms)
+                if len(new) == 1 and all(d.factor(v) == 1 for v in new):
+                    left -= new
+        return not left
 
     def may_sink(self, first: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved behind what follows it."""

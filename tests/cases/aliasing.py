@@ -64,6 +64,33 @@ def overlapping_shift_add(x):
     return (y * y).sum()
 
 
+# Turns of two loops meet at sums of their variables, and at names below zero.
+@case(lambda rng: (rng.normal(size=(3, 3)),), sample=True)
+def meeting_on_antidiagonals(a):
+    n = len(a)
+    total = np.zeros(2 * n)
+    out = 0.0
+    for i in range(n):
+        for j in range(n):
+            total[i + j] += a[i, j] * a[i, j]
+    for i in range(n):
+        for j in range(n):
+            out += total[i + j] * a[i, j]
+    return out
+
+
+@case(lambda rng: (rng.normal(size=4),), sample=True)
+def meeting_under_two_names(a):
+    n = len(a)
+    total = np.zeros(n)
+    out = 0.0
+    for i in range(-n, n):
+        total[i] += a[i] * a[i]
+    for i in range(-n, n):
+        out += total[i] * a[i]
+    return out
+
+
 # `y[1:] *= y[:-1]` on [2, 3, 4, 5] gives [2, 6, 12, 20], not a running product.
 @case(lambda rng: (near(rng, 2.0, 3.0, 4.0, 5.0),))
 def overlapping_shift_multiply(x):
