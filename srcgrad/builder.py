@@ -47,6 +47,7 @@ class Builder:
         self.memo: dict[Any, Operand] = {}
         self.equal: dict[Any, Dim] = {}
         self.linear: dict[Operand, Dim] = {}
+        self.cut: set[Operand] = set()  # lengths that are zero where theirs are below
         self.unmeasured: set[Value] = set()
         self.views: dict[Value, View] = {}
         self.ones: dict[str, int] = {}
@@ -224,8 +225,17 @@ class Builder:
             total = self.op("add" if dim.const > 0 else "sub", total, abs(dim.const))
         if dim.const < 0 or any(factor < 0 for _, factor in dim.terms):
             total = self.op("max2", 0, total)
+            self.cut.add(total)
         self.linear[total], self.memo[dim] = dim, total
         return self.memo[dim]
+
+    def summand(self, dim: Dim) -> Dim:
+        """Return a length to add others to: one below zero makes them no shorter."""
+        return self.term(self.length(dim))
+
+    def term(self, x: Operand) -> Dim:
+        """Return an integer to add others to as an expression."""
+        return Dim.of(x) if x in self.cut else self.dim(x)
 
     # operations
 
@@ -233,7 +243,7 @@ class Builder:
         """Apply a row and return its result; integers are folded."""
         given = tuple(const(a) if isinstance(a, int | float) else a for a in args)
         whole = all(a.type == INT for a in given)
-        form = combine(row, [self.dim(a) for a in given]) if whole else None
+        form = combine(row, [*map(self.term, given)]) if whole else None
         folded = self._fold(row, given, form)
         if folded is not None:
             return folded

@@ -45,7 +45,10 @@ def _concatenated(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     for t in arrays[1:]:
         for k, d in enumerate(t.dims):
             what = "all the input array dimensions must match except on one axis"
-            dims[k] = dims[k] + d if k == axis else shapes.same(dims[k], d, what)
+            if k != axis:
+                dims[k] = shapes.same(dims[k], d, what)
+    if len(arrays) > 1:
+        dims[axis] = sum((shapes.summand(t.dims[axis]) for t in arrays), Dim(0))
     return Array(promote(*arrays), tuple(dims))
 
 

@@ -69,6 +69,9 @@ class Shapes(Protocol):
     def length(self, dim: Dim) -> Any:
         """Return a dim as an integer operand."""
 
+    def summand(self, dim: Dim) -> Dim:
+        """Return a length to add others to: one below zero makes them no shorter."""
+
     def op(self, row: str, *args: Any, **attrs: Any) -> Any:
         """Apply a row to integer operands, to compute a length."""
 

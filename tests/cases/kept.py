@@ -354,3 +354,21 @@ def whole_read_where_a_part_is_undone_in_the_turn(a):
                     a[5] = np.sin(s * a[5]) + i * j
                     s += 0.1 * a[5] * l
     return s + np.sum(a * a)
+
+
+# What is added to the length of a slice is not taken from one that is empty.
+@case(lambda rng: (rng.normal(size=3),))
+def length_of_an_empty_slice_and_more(x):
+    z = np.zeros(len(x[5:]) + 7)
+    z[0] = x[0]
+    return np.sum(z) * len(z) + np.sum(x) * (len(x[4:]) + 2)
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=4)), argnums=(0, 1))
+def joined_with_slices_beyond_the_end(x, y):
+    s = 0.0
+    z = np.concatenate((y, x[5:], y))
+    for k in range(3):
+        e = np.exp(0.1 * s * np.concatenate((x[5:], y, x[k:])))
+        s += np.sum(np.sin(e * e)) + np.sum(z[: len(e)] * e[: len(z)][0])
+    return s + np.sum(np.sin(z) * np.arange(len(z)))
