@@ -112,6 +112,8 @@ def _arange(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     if low.known is not None and high.known is not None and by.known:
         return Array(dtype, (Dim(len(range(low.known, high.known, by.known))),))
     if by.known == 1:
+        if low.known is None or low.known < 0:
+            low, high = shapes.term(start), shapes.term(stop)
         return Array(dtype, (high - low,))
     return Array(dtype, (shapes.dim(shapes.op("range_length", start, stop, step)),))
 

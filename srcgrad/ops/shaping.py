@@ -318,7 +318,8 @@ def _offset(attrs: Attrs) -> int:
 def _diag(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     (t,) = types
     if isinstance(t, Array) and t.rank == 1:
-        side = t.dims[0] + Dim(abs(_offset(attrs)))
+        side, more = t.dims[0], abs(_offset(attrs))
+        side = shapes.summand(side) + Dim(more) if more else side
         return Array(t.dtype, (side, side))
     if not isinstance(t, Array) or t.rank != 2:
         raise Unsupported("a diagonal needs a matrix")

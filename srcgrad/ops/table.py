@@ -66,6 +66,9 @@ class Shapes(Protocol):
     def dim(self, operand: Any) -> Dim:
         """Return the dim that an integer operand stands for."""
 
+    def term(self, x: Any) -> Dim:
+        """Return an integer to add others to as an expression."""
+
     def length(self, dim: Dim) -> Any:
         """Return a dim as an integer operand."""
 

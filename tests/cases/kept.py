@@ -372,3 +372,10 @@ def joined_with_slices_beyond_the_end(x, y):
         e = np.exp(0.1 * s * np.concatenate((x[5:], y, x[k:])))
         s += np.sum(np.sin(e * e)) + np.sum(z[: len(e)] * e[: len(z)][0])
     return s + np.sum(np.sin(z) * np.arange(len(z)))
+
+
+@case(lambda rng: (rng.normal(size=3),))
+def ranges_and_diagonals_of_empty_slices(x):
+    z = np.arange(-2, len(x[5:])) * x[0]
+    d = np.diag(x[4:], 2)
+    return np.sum(z * z) + (len(z) + len(d)) * x[1] + np.sum(d)
