@@ -310,8 +310,20 @@ def _checks_first(stmts: Sequence[Stmt]) -> list[Stmt]:
             found += [*below, before]
         return found
 
+    # Which lengths are one is learned from the first check of lengths that meet.
+    stuck = False
     for s in stmts:
+        meets = _meets(s)
         below = needs(s) if isinstance(s, ir.Assert) else None
-        if below is not None:
+        if below is not None and not (stuck and meets):
             early |= dict.fromkeys([*below, s])
+        else:
+            stuck = stuck or meets
     return [*early, *(s for s in stmts if s not in early)]
+
+
+def _meets(stmt: Stmt) -> bool:
+    """Tell whether lengths that meet in a broadcast are checked here."""
+    if isinstance(stmt, ir.Assert):
+        return stmt.message.startswith("meeting ")
+    return any(_meets(s) for block in blocks(stmt) for s in block.stmts)
