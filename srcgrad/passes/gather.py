@@ -21,7 +21,7 @@ from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Accumulate, Block, Carry, For, Function, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Dim
-from srcgrad.walk import free, outs, rewrite
+from srcgrad.walk import free, operands, outs, rewrite
 
 Names = dict[Value, Dim]
 _WEIGHT = 8  # operations that are done again rather than kept
@@ -155,6 +155,15 @@ class _Gathering:
         pure = all(isinstance(s, ir.Op | ir.Read) for s in body)
         if not whole or not pure or any(ROWS[s.row].cost > 1 for s in ops):
             return None
+        memory, linear = (
+            self.regions.memory(loops[0].carries[0].init),
+            self.regions.linear,
+        )
+        made = self.regions.definition.get(memory.first)
+        new = isinstance(made, ir.Op) and made.row in ("empty", "zeros")
+        sizes = operands(made) if made is not None and new else ()
+        if [linear(n) for n in sizes] != [linear(loop.stop) for loop in loops]:
+            return None  # elsewhere it holds what it held
         if any(f is family for s in body for f, _, _ in self.memory.of(s)):
             return None
         if write.value.type.dtype != write.base.type.dtype:

@@ -91,6 +91,17 @@ def meeting_under_two_names(a):
     return out
 
 
+# Shifted parts read an array of which one loop has made the first elements.
+@case(lambda rng: (rng.normal(size=8), rng.normal(size=8)), argnums=(0, 1))
+def shifts_of_a_half_filled_array(x, w):
+    z = np.zeros(8)
+    z[:3] = 2.0 * x[:3]
+    y = np.zeros(8)
+    y[1:] += z[:-1] * w[1:]
+    y[:-1] += z[1:] * w[:-1]
+    return np.sum(y * x)
+
+
 # `y[1:] *= y[:-1]` on [2, 3, 4, 5] gives [2, 6, 12, 20], not a running product.
 @case(lambda rng: (near(rng, 2.0, 3.0, 4.0, 5.0),))
 def overlapping_shift_multiply(x):
