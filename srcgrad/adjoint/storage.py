@@ -271,8 +271,9 @@ class Storage:
         if x in turn.cache:
             return x in turn.heads
         stmt, region = regions.definition.get(x), self.open[len(regions.chain[x])]
-        if x in region.heads or (x in self.taped.place and not owned(x.type)):
-            return True
+        way = self.way(x)
+        if x in region.heads or (isinstance(way, partial) and way.func == self.ask):
+            return not owned(x.type)
         here = isinstance(region.stmt, Loop) and x not in region.cache and depth > 0
         real = is_float(x.type) and not owned(x.type)
         if not (here and real and isinstance(stmt, Op)):
