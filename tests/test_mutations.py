@@ -118,8 +118,8 @@ MUTATIONS = (
         ("kept_only_in_some_outer_turns",),
     ),
     Mutation(
-        "counting up", storage.Storage, "counted",
-        "step or 0", "0",
+        "counting up", storage.Storage, "count_on",
+        "step, number)\n    made", "0, number)\n    made",
         ("position_that_counts_up",),
     ),
     Mutation(

@@ -235,19 +235,18 @@ class Storage:
     def counted(self, loop: Loop, x: Value) -> Way | None:
         """Return how to compute an integer that each turn adds the same number to."""
         number = next((r.number for r in self.open if r.stmt is loop), None)
-        init = next((c.init for c in loop.carries if c.inn is x), None)
-        if number is None or init is None or x.type.dtype != "int64":
+        carry = next((c for c in loop.carries if c.inn is x), None)
+        if number is None or carry is None or x.type.dtype != "int64":
             return None
-        (yld,) = (c.yld for c in loop.carries if c.inn is x)
-        step = (self.regions.linear(yld) - Dim.of(x)).known
+        step = (self.regions.linear(carry.yld) - Dim.of(x)).known
+        return None if step is None else partial(self.count_on, carry, step, number)
 
-        def way() -> Any:
-            gone = self.build.op("mul", step or 0, number)
-            made = self.build.op("add", self.need(init), gone, name=x.name)
-            self.open[-1].cache[x] = made
-            return made
-
-        return way if step is not None else None
+    def count_on(self, carry: ir.Carry, step: int, number: Operand) -> Any:
+        """Compute what has been added to a carried integer before a turn."""
+        gone = self.build.op("mul", step, number)
+        made = self.build.op("add", self.need(carry.init), gone, name=carry.inn.name)
+        self.open[-1].cache[carry.inn] = made
+        return made
 
     def redo(self, stmt: Op) -> Any:
         """Compute the result of a statement again, once a turn if it can be."""
