@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from srcgrad.ir import (
     Accumulate,
@@ -399,7 +400,13 @@ _SYMBOLS: dict[str, Callable[..., Any]] = {
     "bitxor": operator.xor, "lshift": operator.lshift, "rshift": operator.rshift,
     "invert": operator.invert, "not_": operator.not_,
 }  # fmt: skip
-_MODULES: dict[str, Any] = {"np": np, "numpy": np, "math": math, "builtins": builtins}
+_MODULES: dict[str, Any] = {
+    "np": np,
+    "numpy": np,
+    "math": math,
+    "builtins": builtins,
+    "special": special,
+}
 
 
 def _spelled(row: Row, attrs: dict[str, Any]) -> Callable[..., Any]:
@@ -554,8 +561,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "min2": _scalar_or(min, lambda x, y: np.where(y < x, y, x)),
     "cast": _cast,
     "stop_gradient": lambda args, attrs, type: args[0],
-    "erf": _each(math.erf),
-    "erfc": _each(math.erfc),
+    "zeta": lambda args, attrs, type: special.zeta(attrs["s"], args[0]),
     "sinc_slope": _sinc_slope,
     "zeros": _filled(0), "zeros_like": _filled(0),
     "ones": _filled(1), "ones_like": _filled(1),

@@ -24,8 +24,8 @@ SHAPES = {
     3: ("float", "n", "m,n", "m,1"),
 }
 # Rows of Python's numbers alone, of integers, and of truth values.
-NUMBERS = {"max2", "min2", "erf", "erfc", "to_int", "math_floor", "math_ceil",
-           "math_trunc", "not_", "round_to"}  # fmt: skip
+NUMBERS = {"max2", "min2", "to_int", "math_floor", "math_ceil", "math_trunc", "not_",
+           "round_to"}  # fmt: skip
 INTEGERS = {"bitand", "bitor", "bitxor", "lshift", "rshift"}
 TRUTHS = {"invert", "not_"}
 # Where x lies decides what is computed: these samples keep away from the border.
@@ -277,6 +277,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "argmin": _PLACED,
     "var": _VARIED,
     "std": _VARIED,
+    "logsumexp": _REDUCED,
+    "softmax": [*_of("m,n", axis=AXES), *_of("2,3,2", axis=((0, 2), (1,))), *_of("n")],
+    "log_softmax": [*_of("m,n", axis=AXES), *_of("2,3,2", axis=[(0, 2)]), *_of("n")],
     "any": _COUNTED,
     "all": _COUNTED,
     "count_nonzero": _COUNTED,

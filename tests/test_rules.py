@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tangent import tangent
@@ -31,7 +32,8 @@ from tests.rule_samples import NUMBERS, Sample, samples
 Call = Callable[..., tuple[Any, ...]]
 Numbers = Sequence[Any]
 STILL = {"stop_gradient", "zeros_items"}  # the one on purpose, the other is a list
-SPACE = {"np": np, "math": math, **{n: getattr(readable, n) for n in readable.__all__}}
+SPACE = {"np": np, "math": math, "special": special}
+SPACE |= {n: getattr(readable, n) for n in readable.__all__}
 
 
 def compiled(f: Function) -> Call:
@@ -270,6 +272,9 @@ KINKS: list[tuple[str, dict[str, Any], Numbers, Numbers]] = [
     ("copysign", {}, ([2.0, -2.0], [-1.0, 1.0]), ([-1, -1], [0, 0])),
     ("logaddexp", {}, ([0.0], [0.0]), ([0.5], [0.5])),
     ("arctan2", {}, ([0.0], [-1.0]), ([-1], [0])),
+    ("xlogy", {}, ([0.0, 0.0, 2.0], [0.5, 0.0, 2.0]),
+     ([math.log(0.5), -INF, math.log(2.0)], [0, 0, 1])),
+    ("logsumexp", {}, ([-INF, 0.0],), ([0, 1],)),
     ("det", {}, ([[1.0, 2.0], [2.0, 4.0]],), ([[4, -2], [-2, 1]],)),
     ("det", {}, ([[0.0, 0.0], [0.0, 0.0]],), ([[0, 0], [0, 0]],)),
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
 from srcgrad.builder import INT, const
 from srcgrad.ir import Value
@@ -189,6 +190,28 @@ def test_sinc_slope(order: int) -> None:
         assert (
             abs(slope(x, order) - (a - 8 * b + 8 * c - d) / (12 * h)) < 1e-8 * 4**order
         )
+
+
+@pytest.mark.parametrize("name", ["digamma", "gammaln", "zeta"])
+def test_gamma_functions(name: str) -> None:
+    """The gamma function's relatives agree with SciPy, at poles and beyond."""
+    edges = [0.0, -0.0, -1.0, -7.0, 1e-300, 1e9, 1e17, 1e300, math.inf, math.nan, 1.0]
+    edges += [2.0, 10.0, 1.4616321449683622, 1e-12, 1.5e5, -math.inf]
+    x = np.array([*edges, *np.linspace(-9.9, 30.0, 700)])
+    for more in ((2,), (3,), (7,)) if name == "zeta" else ((),):
+        with np.errstate(all="ignore"):
+            wanted = getattr(special, name)(*more, x)
+            for version in (plain()[name], getattr(compiled(), name)):
+                found = np.array([version(v, *more) for v in x])
+                np.testing.assert_allclose(found, wanted, 3e-14, 3e-14)
+
+
+def test_xlogy() -> None:
+    """A zero is a zero, whatever the logarithm; a nan stays one."""
+    numbers = (0.0, -0.0, 1.0, 2.5, -1.0, math.inf, math.nan)
+    for version in (plain()["xlogy"], compiled().xlogy):
+        for x, y in itertools.product(numbers, repeat=2):
+            np.testing.assert_allclose(version(x, y), special.xlogy(x, y), 1e-15)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ from srcgrad.errors import Location
 from srcgrad.ir import NOWHERE, Function
 from srcgrad.source import FunctionSource, statement_text
 
+# What rows are spelled by: the names of modules, and ours for them.
+_MODULES = {"math": "math", "numpy": "np", "scipy.special": "special"}
+
 
 @dataclass(frozen=True, slots=True)
 class ModuleText:
@@ -104,11 +107,11 @@ def _number(at: Location, source: FunctionSource) -> str:
 
 
 def _aliases(source: FunctionSource) -> dict[str, str]:
-    """Return the user's own names of numpy and math."""
+    """Return the user's own names of the modules that rows are spelled by."""
     found: dict[str, str] = {}
     for name, value in source.function.__globals__.items():
         if isinstance(value, ModuleType) and not name.startswith("_"):
-            short = {"numpy": "np", "math": "math"}.get(value.__name__)
+            short = _MODULES.get(value.__name__)
             if short and found.get(short) != short:
                 found[short] = name
     return found
@@ -117,10 +120,12 @@ def _aliases(source: FunctionSource) -> dict[str, str]:
 def _imports(name: str, text: str, alias: dict[str, str]) -> list[str]:
     """Return the imports that the text of a function needs."""
     lines = []
-    for short, own in sorted({*alias.items(), ("np", "np"), ("math", "math")}):
-        module = "numpy" if short == "np" else short
-        if re.search(rf"(?<![\w.]){own}\.", text):
-            lines.append(f"import {module}" + (f" as {own}" if own != module else ""))
+    for module, short in sorted(_MODULES.items()):
+        for own in sorted({short, alias.get(short, short)}):
+            if re.search(rf"(?<![\w.]){own}\.", text):
+                home, _, last = module.rpartition(".")
+                other = f" as {own}" if own != last else ""
+                lines.append(f"{f'from {home} ' * bool(home)}import {last}{other}")
     # What is called by a bare name is a helper, but for Python's own and the user's.
     known = {name, *dir(builtins), *keyword.kwlist}
     needed = set(re.findall(r"(?<![\w.])([a-z]\w*)\(", text)) - known

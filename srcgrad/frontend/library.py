@@ -14,6 +14,7 @@ import functools
 import inspect
 import linecache
 import pkgutil
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +66,24 @@ def _meanings() -> dict[str, Any]:
 
 
 @functools.cache
+def _homes() -> list[str]:
+    """Return the modules of what functions are known."""
+    return sorted({n.rpartition(".")[0] for n in _meanings() if n[0] != "."})
+
+
 def _by_identity() -> dict[int, tuple[Any, str, Any]]:
-    """Return what each known function object is, by its identity."""
+    """Return what each known function object is, by its identity.
+
+    What has not been imported is no one's to call, and is not imported for this.
+    """
+    return _of_modules(frozenset(home for home in _homes() if home in sys.modules))
+
+
+@functools.cache
+def _of_modules(loaded: frozenset[str]) -> dict[int, tuple[Any, str, Any]]:
     found: dict[int, tuple[Any, str, Any]] = {}
     for name, meaning in _meanings().items():
-        if name[0] != ".":
+        if name.rpartition(".")[0] in loaded:
             with contextlib.suppress(AttributeError):  # an older NumPy
                 value = pkgutil.resolve_name(":".join(name.rsplit(".", 1)))
                 found[id(value)] = (value, name, meaning)

@@ -11,6 +11,7 @@ from srcgrad.ops import (
     python,
     reductions,
     shaping,
+    special,
 )
 from srcgrad.ops.table import ROWS, Row
 
@@ -27,4 +28,5 @@ __all__ = [
     "python",
     "reductions",
     "shaping",
+    "special",
 ]

@@ -118,10 +118,6 @@ _function("radians(x)", "{x} * (math.pi / 180.0)", "radians", x="g * (pi / 180)"
 _function("sinc(x)", "rt_sinc({x})", x="g * sinc_slope(x)")
 _function("sinc_slope(x, order=1)", "rt_sinc_slope({x}, {order})", spell="sinc_slope",
           x="g * sinc_slope(x, order=order + 1)", domain=(0.2, 0.9))  # fmt: skip
-_inlined("erf(x)", "", spell="math.erf", also=dotted("erf", "math"),
-          x="g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip
-_function("erfc(x)", "math.erfc({x})", spell="math.erfc", also=dotted("erfc", "math"),
-          x="-g * 1.1283791670955126 * exp(-x * x)")  # fmt: skip
 
 elementwise("absolute(x)", x="g * sign(x)", loop="abs({x})", cost=0, bits=most_bits,
             exact="max({x}, rt_subtract(0, {x}, {line}))",

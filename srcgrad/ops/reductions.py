@@ -58,7 +58,7 @@ def same_dtype(dtype: str) -> str:
     return dtype
 
 
-def _reduced(result: Callable[[str], str], empty: str = "") -> Infer:
+def reduced(result: Callable[[str], str], empty: str = "") -> Infer:
     """Return the type rule of a reduction; `empty` is the error of having no items."""
 
     def infer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -260,37 +260,37 @@ _DTYPE: Any = {"behind_axis": ("dtype", "out")}
 _OUT: Any = {"behind_axis": ("out",)}
 _NO_ITEMS = "zero-size array to reduction operation {} which has no identity"
 
-linear(f"sum(x, {_AXES})", _reduced(wide), x=_sum, kernel=_sum_kernel,
+linear(f"sum(x, {_AXES})", reduced(wide), x=_sum, kernel=_sum_kernel,
        callables=dotted("sum"), methods=("sum",), many_axes=True, fold=_fold(wide),
        of_number=itself, **_DTYPE)  # fmt: skip
-linear(f"mean(x, {_AXES})", _reduced(real), x=_mean, callables=dotted("mean"),
+linear(f"mean(x, {_AXES})", reduced(real), x=_mean, callables=dotted("mean"),
        kernel=_reduction("mean", nested, real), methods=("mean",),
        fold=_fold(real, finish="div"),
        many_axes=True, of_number=itself, **_DTYPE)  # fmt: skip
-rule(f"prod(x, {_AXES})", _reduced(wide), x=_prod, callables=dotted("prod"),
+rule(f"prod(x, {_AXES})", reduced(wide), x=_prod, callables=dotted("prod"),
      kernel=_reduction("prod", nested, wide), methods=("prod",),
      many_axes=True, of_number=itself, **_DTYPE)  # fmt: skip
 for _name, _largest in (("max", True), ("min", False)):
-    rule(f"{_name}(x, {_AXES})", _reduced(same_dtype, _NO_ITEMS.format(_name)),
+    rule(f"{_name}(x, {_AXES})", reduced(same_dtype, _NO_ITEMS.format(_name)),
          x=_extreme, kernel=_reduction("best", nested, same_dtype, str(_largest)),
          callables=dotted(f"{_name} a{_name}"), methods=(_name,), many_axes=True,
          of_number=itself, **_OUT)  # fmt: skip
     constant(f"arg{_name}(x, {_AXES})",
-             _reduced(lambda _: "int64", "attempt to get argmax of an empty sequence"),
+             reduced(lambda _: "int64", "attempt to get argmax of an empty sequence"),
              kernel=_reduction("argbest", apart, same_dtype, str(_largest)),
              callables=dotted(f"arg{_name}"), methods=(f"arg{_name}",),
              **_OUT)  # fmt: skip
 for _name, _rule, _root in (("var", _var, False), ("std", _std, True)):
-    rule(f"{_name}(x, axis=None, ddof=0, keepdims=False)", _reduced(real), x=_rule,
+    rule(f"{_name}(x, axis=None, ddof=0, keepdims=False)", reduced(real), x=_rule,
          kernel=_reduction("var", apart, real, "{ddof}", str(_root)),
          callables=dotted(_name), methods=(_name,), many_axes=True,
          of_number=_zero, **_DTYPE)  # fmt: skip
 for _name in ("any", "all"):
-    constant(f"{_name}(x, {_AXES})", _reduced(lambda _: "bool"),
+    constant(f"{_name}(x, {_AXES})", reduced(lambda _: "bool"),
              kernel=_reduction(_name, apart, same_dtype),
              callables=dotted(_name), methods=(_name,), many_axes=True,
              of_number=_truth, **_OUT)  # fmt: skip
-constant(f"count_nonzero(x, {_AXES})", _reduced(lambda _: "int64"),
+constant(f"count_nonzero(x, {_AXES})", reduced(lambda _: "int64"),
          kernel=_reduction("count", apart, same_dtype),
          fold=_fold(wide, "truth"),
          callables=dotted("count_nonzero"), many_axes=True)  # fmt: skip

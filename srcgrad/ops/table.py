@@ -121,7 +121,8 @@ class Row:
     that hold numbers or contiguous arrays (of `shape_only` operands, from the tuple of
     their lengths), their types and the attributes; with `transposed` a matrix may lie
     in Fortran order too. `fold` tells how it is written as loops where that spares an
-    array, from types and attributes.
+    array, from types and attributes. A row of a `meaning` has no text in kernels: the
+    function of the same names as a rule says what is computed there instead.
 
     `bits` are those that the absolute value of an integer result can take, by those of
     its operands.
@@ -142,6 +143,7 @@ class Row:
     kernel: Kernel | None = None
     transposed: bool = False
     fold: Callable[[Sequence[Type], Attrs], Fold | None] | None = None
+    meaning: Callable[..., Any] | None = None
     bits: Bits = lambda args, op: ANY_BITS
     alias: bool = False
     sequence: bool = False

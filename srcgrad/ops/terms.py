@@ -156,9 +156,11 @@ class Names(dict[str, Any]):
     """
 
     def __init__(
-        self, build: Any, stmt: Op, g: Operand, need: Need | None = None
+        self, build: Any, stmt: Op, g: Operand | None = None, need: Need | None = None
     ) -> None:
-        super().__init__(pi=math.pi, g=Term(g, build))
+        super().__init__(pi=math.pi)
+        if g is not None:
+            self["g"] = Term(g, build)
         self.build, self.stmt, self.row, self.need = build, stmt, ROWS[stmt.row], need
 
     def __missing__(self, name: str) -> Any:
@@ -193,17 +195,20 @@ class Names(dict[str, Any]):
         return apply
 
 
-def apply_rule(row: Row, k: int, names: Names) -> Any:
-    """Return the cotangent that a row's rule gives to an operand, or None."""
-    rule = row.vjp[row.param(k)]
+def evaluate(rule: Any, names: Names) -> Any:
+    """Return what the text of an expression, or a function, gives for its names."""
     if isinstance(rule, str):
         code = _COMPILED.get(rule)
         if code is None:
-            code = _COMPILED[rule] = compile(rule, f"<rule of {row.name}>", "eval")
-        found = eval(code, {"__builtins__": {}}, names)
-    else:
-        wanted = rule.__code__.co_varnames[: rule.__code__.co_argcount]
-        found = rule(*(names[n] for n in wanted))
+            code = _COMPILED[rule] = compile(rule, f"<rule: {rule}>", "eval")
+        return eval(code, {"__builtins__": {}}, names)
+    wanted = rule.__code__.co_varnames[: rule.__code__.co_argcount]
+    return rule(*(names[n] for n in wanted))
+
+
+def apply_rule(row: Row, k: int, names: Names) -> Any:
+    """Return the cotangent that a row's rule gives to an operand, or None."""
+    found = evaluate(row.vjp[row.param(k)], names)
     first = len(row.params) - 1
     if row.starred and k >= first and isinstance(found, list | tuple):
         found = found[k - first]

@@ -14,6 +14,7 @@ from srcgrad.passes.custom_rules import drop_rules as drop_rules
 from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies as elide_copies
 from srcgrad.passes.entry_checks import drop_entry_checks as drop_entry_checks
+from srcgrad.passes.expand import expand as expand
 from srcgrad.passes.factor_carries import factor_carries as factor_carries
 from srcgrad.passes.fuse import fuse as fuse
 from srcgrad.passes.gather import gather as gather
@@ -39,7 +40,7 @@ PIPELINE: list[Pass] = [factor_carries, keep_lengths, write_over, elide_copies]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [
-    drop_rules, lower, settle_lengths, gather, fuse, remove_dead_code, narrow,
+    drop_rules, expand, lower, settle_lengths, gather, fuse, remove_dead_code, narrow,
     transpose, sum_rows, hoist,
 ]  # fmt: skip
 

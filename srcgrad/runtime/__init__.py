@@ -41,7 +41,7 @@ __all__ = [
 ]  # fmt: skip
 
 FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan",
-         "views", "vmath", "vmath32")  # fmt: skip
+         "special", "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "empty", "flat", "fma", "full", "index", "large_cos", "large_sin",
     "large_tan", "multiply", "number", "plus", "polynomial", "select", "subtract",

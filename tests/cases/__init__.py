@@ -121,5 +121,6 @@ from tests.cases import (  # noqa: E402, F401
     science_solvers,
     science_statistics,
     shaping,
+    special,
     storage,
 )
