@@ -74,6 +74,9 @@ class Const(Node, eq=True):
     def __repr__(self) -> str:
         return repr(self.value)
 
+    def __hash__(self) -> int:
+        return hash(self.value)  # the type would cost more than it tells apart
+
     name = property(__repr__)
 
 

@@ -25,6 +25,7 @@ from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import make_error
 from srcgrad.frontend.build import NeedStatic
 from srcgrad.frontend.entry import Capture, Reading, read
+from srcgrad.garbage import undisturbed
 from srcgrad.ir import Function
 from srcgrad.options import Options
 from srcgrad.passes import FINAL, KERNEL, drop_entry_checks, run_passes
@@ -52,7 +53,8 @@ def once(method: M) -> M:
     def call(self: Specialisation, *args: Any) -> Any:
         key = (method.__name__, *args)
         if key not in self.made:
-            self.made[key] = method(self, *args)
+            with undisturbed():
+                self.made[key] = method(self, *args)
         return self.made[key]
 
     return call  # type: ignore[return-value]
@@ -272,6 +274,7 @@ class Specialisation:
         return [part if to is None else to(part) for part, to in pairs]
 
 
+@undisturbed()
 def specialise(
     signature: Signature, specs: Specs, names: Sequence[str], options: Options,
     leaf: Callable[[str], Any], ones: Ones | None = None,

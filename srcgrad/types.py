@@ -10,15 +10,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Atom = Any  # an integer IR value: it has a name, a number and an identity
 
 
-@dataclass(frozen=True, slots=True)
-class Dim:
+class Dim(NamedTuple):
     """A linear expression `const + sum(coefficient * atom)` over integer values.
 
     >>> print(Dim(3) + Dim(2).scaled(2))
@@ -38,15 +37,26 @@ class Dim:
         """The length, if it is a number at compile time."""
         return self.const if not self.terms else None
 
-    def __add__(self, other: Dim) -> Dim:
-        return _total([(1, self), (1, other)])
+    def __add__(self, other: Dim) -> Dim:  # type: ignore[override]
+        return self.plus(other)
 
     def __sub__(self, other: Dim) -> Dim:
-        return _total([(1, self), (-1, other)])
+        return self.plus(other, -1)
+
+    def plus(self, other: Dim, factor: int = 1) -> Dim:
+        """Add a multiple of another expression."""
+        const = self.const + factor * other.const
+        if not other.terms:
+            return Dim(const, self.terms)
+        total = dict(self.terms)
+        for atom, coefficient in other.terms:
+            total[atom] = total.get(atom, 0) + factor * coefficient
+        kept = sorted((t for t in total.items() if t[1]), key=_age)
+        return Dim(const, tuple(kept))
 
     def scaled(self, factor: int) -> Dim:
         """Multiply by an integer."""
-        return _total([(factor, self)])
+        return Dim(0).plus(self, factor)
 
     def factor(self, atom: Atom) -> int:
         """Return what an integer value is multiplied by."""
@@ -56,8 +66,10 @@ class Dim:
         """Put expressions in the place of integer values."""
         if not any(atom in given for atom, _ in self.terms):
             return self
-        parts = ((factor, given.get(a) or Dim.of(a)) for a, factor in self.terms)
-        return _total([(1, Dim(self.const)), *parts])
+        total = Dim(self.const)
+        for atom, factor in self.terms:
+            total = total.plus(given.get(atom) or Dim.of(atom), factor)
+        return total
 
     def __str__(self) -> str:
         return self.text(lambda atom: atom.name)
@@ -72,14 +84,9 @@ class Dim:
         return text
 
 
-def _total(parts: Sequence[tuple[int, Dim]]) -> Dim:
-    """Return the sum of multiples."""
-    total: dict[Atom, int] = {}
-    for factor, dim in parts:
-        for atom, coefficient in dim.terms:
-            total[atom] = total.get(atom, 0) + factor * coefficient
-    kept = sorted((t for t in total.items() if t[1]), key=lambda t: t[0].number)
-    return Dim(sum(factor * dim.const for factor, dim in parts), tuple(kept))
+def _age(term: tuple[Atom, int]) -> int:
+    number: int = term[0].number
+    return number
 
 
 def combine(row: str, parts: Sequence[Dim]) -> Dim | None:

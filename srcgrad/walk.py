@@ -42,6 +42,7 @@ _NAMES = {
 }
 _WHOLE = {Value, Const, Block}
 _PLAIN = {Op, ir.View, ir.Read, *get_args(ir.Update), ir.Assert}  # without blocks
+_SMALL = {*_PLAIN, ir.Carry, ir.Merge}
 
 
 def _gather(x: Any, role: str, found: list[Any]) -> list[Any]:
@@ -62,6 +63,16 @@ def _held(node: Any, role: str) -> tuple[Any, ...]:
     found: tuple[Any, ...] | None = node.__dict__.get(role)
     if found is None:
         found = node.__dict__[role] = tuple(_gather(node, role[1:], []))
+    return found
+
+
+def _values(node: Any) -> tuple[Value, ...]:
+    """Return the values that a node without blocks names."""
+    found: tuple[Value, ...] | None = node.__dict__.get("_values")
+    if found is None:
+        held = (x for role in ("_reads", "_makes", "_inner", "_ends")
+                for x in _held(node, role))  # fmt: skip
+        found = node.__dict__["_values"] = tuple(x for x in held if type(x) is Value)
     return found
 
 
@@ -140,8 +151,14 @@ def rewrite(
     What does not change is the same node as before, but with `lengths`: then every
     statement is new, and the types among its attributes have other lengths.
     """
-    if node.__class__ in _PLAIN and not reads and not makes and lengths is None:
-        return node
+    if not (reads or makes or gone or lengths is not None):
+        if block is None or node.__class__ in _PLAIN:
+            return node
+        roles = _FIELDS[node.__class__].items()
+        inner = {n: getattr(node, n) for n, role in roles if role == "blocks"}
+        new = {n: b for n, old in inner.items() if (b := block(old)) is not old}
+        same: Any = node
+        return replace(same, **new) if new else node
     used: Any = reads or {}
     known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
     names = {*used, *known["makes"]}
@@ -156,8 +173,8 @@ def rewrite(
         return block(x) if block and role == "blocks" else whole(x)
 
     def whole(x: Any) -> Any:
-        if x.__class__ in _PLAIN and lengths is None:
-            if names.isdisjoint((*operands(x), *outs(x))):
+        if x.__class__ in _SMALL and lengths is None:
+            if names.isdisjoint(_values(x)):
                 return x
         changed = {}
         for name, role in _FIELDS.get(x.__class__, {}).items():
@@ -203,11 +220,16 @@ def free(node: Stmt | Function) -> dict[Value, None]:
     """Return, in order of first use, the values read in a node and made outside."""
     found: dict[Value, None] | None = node.__dict__.get("_free")
     if found is None:
-        inside = [s for block in blocks(node) for s in block.stmts]
-        read = (*operands(node), *(x for s in inside for x in free(s)))
-        made = {*inner_outs(node), *(v for s in inside for v in outs(s))}
-        values = (x for x in (*read, *inner_operands(node)) if isinstance(x, Value))
-        found = dict.fromkeys(x for x in values if x not in made)
+        found = dict.fromkeys(x for x in operands(node) if x.__class__ is Value)
+        if node.__class__ not in _PLAIN:
+            inside = [s for block in blocks(node) for s in block.stmts]
+            for s in inside:
+                found |= free(s)
+            found |= dict.fromkeys(
+                x for x in inner_operands(node) if x.__class__ is Value
+            )
+            for v in (*inner_outs(node), *(v for s in inside for v in outs(s))):
+                found.pop(v, None)
         node.__dict__["_free"] = found
     return found
 

@@ -55,6 +55,8 @@ class Regions:
         self.buffer: dict[Any, Buffer] = {}
         self.updates: list[Update] = []
         self._same: dict[Any, Value] = {}
+        self._linear: dict[Any, Dim] = {}
+        self._updates: dict[Buffer, list[Update]] = {}
         self._behind: dict[Operand, set[Loop]] = {}
         for param in function.params:
             self.define(param, None, ())
@@ -73,18 +75,21 @@ class Regions:
     def _block(self, block: Block, chain: Chain) -> None:
         for stmt in block.stmts:
             self.site[stmt] = Site(chain, len(self.site))
-            last = (*chain, (stmt, len(blocks(stmt)) - 1))
+            if not (inner := blocks(stmt)):
+                for value in outs(stmt):
+                    self.define(value, stmt, chain)
+                if isinstance(stmt, Update):
+                    self.buffer[stmt.out] = self.buffer[stmt.base]
+                    self.updates.append(stmt)
+                continue
+            last = (*chain, (stmt, len(inner) - 1))
             for value in inner_outs(stmt):
                 self.define(value, stmt, last)
-            for arm, inner in enumerate(blocks(stmt)):
-                self._block(inner, (*chain, (stmt, arm)))
+            for arm, body in enumerate(inner):
+                self._block(body, (*chain, (stmt, arm)))
             for value in outs(stmt):
                 self.define(value, stmt, chain)
-            if isinstance(stmt, Update):
-                self.buffer[stmt.out] = self.buffer[stmt.base]
-                self.updates.append(stmt)
-            elif blocks(stmt):
-                self._hand_on(stmt)
+            self._hand_on(stmt)
 
     def _hand_on(self, stmt: Stmt) -> None:
         """Note what shares memory with the versions that a loop or branch makes."""
@@ -186,7 +191,10 @@ class Regions:
             return Dim.of(x)
         if not stmt.out.type.python:  # NumPy's sums wrap
             return Dim.of(x)
-        return combine(stmt.row, [self.linear(a) for a in stmt.args]) or Dim.of(x)
+        if x not in self._linear:
+            parts = [self.linear(a) for a in stmt.args]
+            self._linear[x] = combine(stmt.row, parts) or Dim.of(x)
+        return self._linear[x]
 
     def family(self, value: Value) -> Buffer | None:
         """Return what a version, or what a view looks at, may lie in."""
@@ -205,4 +213,7 @@ class Regions:
     def family_updates(self, value: Value) -> list[Update]:
         """Return all statements that change the memory a version may lie in."""
         family = self.buffer[value].family()
-        return [u for u in self.updates if self.buffer[u.base].family() is family]
+        if family not in self._updates:
+            own = (u for u in self.updates if self.buffer[u.base].family() is family)
+            self._updates[family] = [*own]
+        return self._updates[family]

@@ -18,6 +18,7 @@ from numba.core import caching, compiler, serialize
 from numba.core.dispatcher import Dispatcher
 
 from srcgrad.compile.files import Entry, digest
+from srcgrad.garbage import undisturbed
 
 
 class EntryCache(caching.NullCache):
@@ -88,4 +89,5 @@ def load_compiled(entry: Entry) -> ModuleType:
         # Runtime kernels that the module imports are cached beside their own source.
         if isinstance(value, Dispatcher) and value.__module__ == module.__name__:
             vars(value)["_cache"] = EntryCache(value.py_func, entry)
+            vars(value)["compile"] = undisturbed()(value.compile)
     return module

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses, Place
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.ir import Block, Carry, Const, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, Scalar
 from srcgrad.walk import blocks, every, free, operands, outs, reads, rewrite, uses
@@ -51,6 +51,27 @@ def fuse(function: Function) -> Function:
     return rewrite(joined, {x: joining.given(x) for x in joining.names})
 
 
+class Touch(NamedTuple):
+    """The memory that is changed, the places of all that is touched, and any check."""
+
+    changed: set[Buffer]
+    places: Mapping[Buffer, set[Place]]
+    checks: bool
+
+    def shared(self, other: Touch) -> set[Buffer]:
+        """Return what both touch and one of them changes."""
+        both = self.places.keys() & other.places.keys()
+        return both & (self.changed | other.changed) if both else both
+
+    def joined(self, other: Touch) -> Touch:
+        """Return what either touches."""
+        both = self.places.keys() & other.places.keys()
+        places = {**self.places, **other.places}
+        places |= {f: self.places[f] | other.places[f] for f in both}
+        checks = self.checks or other.checks
+        return Touch(self.changed | other.changed, places, checks)
+
+
 class _Joining:
     """The loops of a function, and the memory they touch."""
 
@@ -60,6 +81,9 @@ class _Joining:
         self.memory, self.count = Accesses(self.regions), uses(function)
         self.same: dict[Value, Value] = {}  # the variable that a loop has now
         self.names: dict[Any, Operand] = {}  # what stands for a number read again
+        # Of a statement: the memory it touches, of a nest also what it runs over.
+        self.touches: dict[Stmt, Touch] = {}
+        self.ranges: dict[Stmt, list[list[Dim]]] = {}
         # What made a version: where that is in scope, so is the number it stored.
         self.written: dict[Any, ir.Write | ir.Accumulate] = {}
 
@@ -104,15 +128,32 @@ class _Joining:
 
     def feeds(self, first: For, loop: For) -> bool:
         """Tell whether a nest alone reads what another one makes."""
-        read = [out for out in outs(first) if out in free(loop)]
-        if not read:
+        read = free(loop).keys()
+        if read.isdisjoint(outs(first)):
             return False
         count = Counter(reads([loop]))
-        return all(self.count[out] == count[out] for out in read)
+        return all(self.count[out] == count[out] for out in read & outs(first))
 
-    def range(self, loop: For) -> list[Dim]:
-        """Return what a loop runs over."""
-        return [*map(self.regions.linear, (loop.start, loop.stop, loop.step))]
+    def range(self, nest: Sequence[For]) -> list[list[Dim]]:
+        """Return what the loops of a nest run over."""
+        found = self.ranges.get(nest[0], [])
+        for loop in nest[len(found) :]:
+            ends = loop.start, loop.stop, loop.step
+            found.append([*map(self.regions.linear, ends)])
+        self.ranges[nest[0]] = found
+        return found[: len(nest)]
+
+    def touch(self, stmt: Stmt) -> Touch:
+        """Return the memory that a statement touches, and where."""
+        if stmt not in self.touches:
+            changed, places = set[Buffer](), defaultdict[Buffer, set[Place]](set)
+            for family, changes, place in self.memory.of(stmt):
+                places[family].add(place)
+                if changes:
+                    changed.add(family)
+            checks = any(isinstance(s, ir.Assert) for s in every(Block((stmt,))))
+            self.touches[stmt] = Touch(changed, places, checks)
+        return self.touches[stmt]
 
     def place(self, stmt: Any) -> Place:
         """Return the subscripts of an element with the loop variables there are now."""
@@ -135,16 +176,14 @@ class _Joining:
     def may_join(self, first: For, second: For) -> bool:
         """Tell whether turns of two nests touch the same elements, or none changes."""
         ones, others = _common(first, second)
-        if not ones or [*map(self.range, ones)] != [*map(self.range, others)]:
+        if not ones or self.range(ones) != self.range(others):
             return False
-        one, other = self.memory.of(first), self.memory.of(second)
-        changed = {f for f, w, _ in (*one, *other) if w}
-        shared = {f for f, _, _ in one} & {f for f, _, _ in other} & changed
+        one, other = self.touch(first), self.touch(second)
         own = [self.now(a.var) for a in ones]
         given = {self.now(b.var): Dim.of(a) for a, b in zip(own, others, strict=True)}
-        for family in shared:
-            places = [self.renamed(p) for f, _, p in one if f is family]
-            places += [self.renamed(p, given) for f, _, p in other if f is family]
+        for family in one.shared(other):
+            places = [self.renamed(p) for p in one.places[family]]
+            places += [self.renamed(p, given) for p in other.places[family]]
             known = [p for p in places if p is not None]
             if len(known) < len(places):
                 return False
@@ -171,11 +210,11 @@ class _Joining:
 
     def may_sink(self, first: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved behind what follows it."""
-        made, mine = {*outs(first)}, {f for f, _, _ in self.memory.of(first)}
-        if not all(made.isdisjoint(free(s)) for s in between):
-            return False
-        touched = (access for s in between for access in self.memory.of(s))
-        return not any(f in mine and changes for f, changes, _ in touched)
+        made, mine = outs(first), self.touch(first).places.keys()
+        return all(
+            free(s).keys().isdisjoint(made) and mine.isdisjoint(self.touch(s).changed)
+            for s in between
+        )
 
     def sorted(
         self, first: For, between: Sequence[Stmt]
@@ -187,8 +226,8 @@ class _Joining:
         """
         early, late, made = list[Stmt](), list[Stmt](), {*outs(first)}
         for s in between:
-            light = not any(owned(x.type) for x in operands(s))
-            light = light and isinstance(s, ir.Op | ir.Assert)
+            light = isinstance(s, ir.Op | ir.Assert)
+            light = light and not any(owned(x.type) for x in operands(s))
             if isinstance(s, ir.Read):  # no check keeps it inside its array
                 light = not any(isinstance(x, ir.Assert) for x in late)
             if light and made.isdisjoint(operands(s)):
@@ -200,14 +239,11 @@ class _Joining:
 
     def may_rise(self, loop: For, between: Sequence[Stmt]) -> bool:
         """Tell whether a loop can be moved before what stands in front of it."""
-        read, mine = free(loop), self.memory.of(loop)
-        touched, changed = {f for f, _, _ in mine}, {f for f, w, _ in mine if w}
+        read, mine = free(loop).keys(), self.touch(loop)
         for s in reversed(between):  # what it needs stands near it
-            if any(v in read for v in outs(s)):
+            if not read.isdisjoint(outs(s)) or mine.shared(self.touch(s)):
                 return False
-            if any(f in (touched if w else changed) for f, w, _ in self.memory.of(s)):
-                return False
-            if any(isinstance(x, ir.Assert) for x in every(Block((s,)))):
+            if self.touch(s).checks:
                 return False  # it may be what keeps the loop inside its arrays
         return True
 
@@ -229,16 +265,18 @@ class _Joining:
         names |= {c.out: c.yld for c in first.carries}
         self.same[second.var] = first.var
         # A version that the second loop changes is read in the turn's own state.
-        before = {x: v for x, v in before.items() if x not in made}
-        head = [rewrite(s, before) for s in first.body.stmts]
-        tail = [rewrite(s, names) for s in second.body.stmts]
+        before = {x: v for x, v in before.items() if x in free(first)}
+        head = rewrite(first.body, before).stmts
+        tail = rewrite(second.body, names).stmts
         carries = [
             replace(c, init=c.init, yld=names.get(c.yld, c.yld)) for c in carries
         ]
         body = [*head, *tail]
         if len(_common(first, second)[0]) > 1:
             body = [self.one(*body)]  # type: ignore[arg-type]
-        return replace(first, carries=(*carries,), body=Block((*body,)))
+        new = replace(first, carries=(*carries,), body=Block((*body,)))
+        self.touches[new] = self.touch(first).joined(self.touch(second))
+        return new
 
     def forwarded(self, stmts: Sequence[Stmt]) -> list[Stmt]:
         """Return statements that use a number as it is where it has just been stored.

@@ -1,0 +1,83 @@
+"""Compiling goes without searches for garbage, and leaves the user's choice alone."""
+
+import gc
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+import srcgrad
+from srcgrad import specialise
+from srcgrad.garbage import undisturbed
+
+
+@pytest.fixture(autouse=True)
+def enabled() -> Iterator[None]:
+    gc.enable()
+    yield
+    gc.enable()
+
+
+def cube(x: float) -> float:
+    return x * x * x
+
+
+def test_reading_and_differentiating_are_undisturbed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[bool] = []
+    for name in ("read", "differentiate", "run_passes"):
+        method = getattr(specialise, name)
+
+        def watched(*args: object, method: object = method) -> object:
+            seen.append(gc.isenabled())
+            return method(*args)  # type: ignore[operator]
+
+        monkeypatch.setattr(specialise, name, watched)
+    assert srcgrad.grad(cube, backend="python")(2.0) == 12.0
+    assert len(seen) >= 3
+    assert not any(seen)
+    assert gc.isenabled()
+
+
+def test_the_compile_is_undisturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = pytest.importorskip("numba.core.compiler")
+    monkeypatch.setenv("SRCGRAD_CACHE", "0")
+    seen: list[bool] = []
+    method = compiler.CompilerBase.compile_extra
+
+    def watched(self: object, function: object) -> object:
+        seen.append(gc.isenabled())
+        return method(self, function)
+
+    monkeypatch.setattr(compiler.CompilerBase, "compile_extra", watched)
+    assert srcgrad.grad(cube, backend="numba")(2.0) == 12.0
+    assert seen
+    assert not any(seen)
+    assert gc.isenabled()
+
+
+def test_garbage_is_searched_for_again_after_an_error() -> None:
+    with pytest.raises(KeyError), undisturbed():
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_what_the_user_has_switched_off_stays_off() -> None:
+    gc.disable()
+    with undisturbed():
+        pass
+    assert not gc.isenabled()
+
+
+def test_another_thread_leaves_the_setting_alone() -> None:
+    seen: list[bool] = []
+
+    def work() -> None:
+        with undisturbed():
+            seen.append(gc.isenabled())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True]
