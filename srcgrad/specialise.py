@@ -28,7 +28,7 @@ from srcgrad.frontend.entry import Capture, Reading, read
 from srcgrad.garbage import undisturbed
 from srcgrad.ir import Function
 from srcgrad.options import Options
-from srcgrad.passes import FINAL, KERNEL, drop_entry_checks, run_passes
+from srcgrad.passes import FINAL, KERNEL, PRIMAL, drop_entry_checks, run_passes
 from srcgrad.results import fit, ready
 from srcgrad.source import FunctionSource, location
 from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
@@ -141,7 +141,7 @@ class Specialisation:
     @once
     def primal(self) -> Function:
         """The IR of the function itself."""
-        return run_passes(self.reading.function)
+        return run_passes(self.reading.function, PRIMAL)
 
     @property
     @once
@@ -150,7 +150,8 @@ class Specialisation:
         if not self.reading.written:
             return self.primal
         results = self.reading.function.results[: self.reading.results]
-        return run_passes(replace(self.reading.function, results=results))
+        pure = replace(self.reading.function, results=results)
+        return run_passes(pure, PRIMAL)
 
     @once
     def adjoint(

@@ -115,6 +115,10 @@ def _product_kernel(names: Names, types: Types, attrs: Attrs) -> str:
         return f"rt_matmul({', '.join(names)})"
     pairs = zip(names, types, strict=True)
     x, y = (as_dtype(_in_order(n, t), t, dtype) for n, t in pairs)
+    if types[0].rank > 2 and types[1].rank == 2 and dtype.startswith("float"):
+        *rows, k = lengths(names[0], types[0])
+        shape = tuple_text([*rows, lengths(names[1], types[1])[1]])
+        return f"rt_matmul({x}.reshape(({times(rows)}, {k})), {y}).reshape({shape})"
     if max(t.rank for t in types) > 2:
         return _batched([x, y], names, types, dtype)
     if dtype.startswith("float"):

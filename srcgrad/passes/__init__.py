@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from srcgrad.errors import BackendError
 from srcgrad.ir import Function
+from srcgrad.passes.batch_products import batch_products as batch_products
 from srcgrad.passes.custom_rules import drop_rules as drop_rules
 from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies as elide_copies
@@ -37,6 +38,8 @@ def keep_lengths(function: Function) -> Function:
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
 PIPELINE: list[Pass] = [factor_carries, keep_lengths, write_over, elide_copies]
+# How a function is before it is differentiated.
+PRIMAL: list[Pass] = [batch_products, *PIPELINE]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [

@@ -114,6 +114,7 @@ from tests.cases import (  # noqa: E402, F401
     lengths,
     linalg,
     loops,
+    products,
     reductions,
     scalars,
     science,
