@@ -13,7 +13,8 @@
              | For(var, start, stop, step, carries, body, exit?, trips?)
              | While(test, cond, carries, body, exit?, trips?)
              | If(cond, then, orelse, merges)
-             | Assert(cond, exception, message)        raise it unless cond holds
+             | Assert(cond, exception, message)        raise it unless cond holds; a
+                                                       note if there is none to raise
     Carry    = init, inn, yld, out                     a value handed from turn to turn
     Merge    = out, then, orelse                       a value of the arm that was run
     Step     = Index(items) | Permute(axes) | Reshape(shape) | Through(view)

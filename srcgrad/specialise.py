@@ -155,16 +155,20 @@ class Specialisation:
 
     @once
     def adjoint(
-        self, names: Names, seeds: tuple[int, ...] = (0,), unit: bool = False
-    ) -> Function:
+        self, names: Names, seeds: tuple[int, ...] = (0,), unit: bool = False,
+        apart: bool = False,
+    ) -> Function:  # fmt: skip
         """Return the IR that computes results and gradients."""
         wrt, name = self.wrt(names), f"{self.primal.name}_grad"
-        return run_passes(differentiate(self.pure, wrt, seeds, name, unit))
+        return run_passes(differentiate(self.pure, wrt, seeds, name, unit, apart))
 
     @once
     def split(self, names: Names) -> tuple[Function, Function]:
         """Return forward sweep and pullback; if they cannot be apart the whole."""
-        joint, count = self.adjoint(names, self.seeds), len(self.pure.params)
+        joint, count = (
+            self.adjoint(names, self.seeds, False, True),
+            len(self.pure.params),
+        )
         found = split(joint, count, self.reading.results)
         if found is None:
             return self.primal, joint

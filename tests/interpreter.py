@@ -576,6 +576,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "extents": _filled(math.nan),
     "range_length": lambda args, attrs, type: len(range(*args)),
     "new_list": _empty_list,
+    "emptied": lambda args, attrs, type: [],
     "length": lambda args, attrs, type: len(args[0]),
     "pack_list": lambda args, attrs, type: np.array(args[0], type.dtype),
     "zeros_items": lambda args, attrs, type: [np.zeros_like(a) for a in args[0]],

@@ -254,6 +254,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "range_length": _of("=0 int =2", "=5 =0 =-2", "=5 int =1"),
     "new_list": _of("", item=(Scalar("float64"), Array("float64", (Dim(2),)))),
     "length": _of("n", "n,2", listed=True),
+    "emptied": _of("n", listed=True),
     "zeros_items": _of("n,2", listed=True),
     "pack_list": _of("n", "n,2", listed=True),
     "sort": _SORTED,

@@ -194,6 +194,16 @@ MUTATIONS = (
         ("constant_store_then_square",),
     ),
     Mutation(
+        "undone in its turn", storage.Storage, "later",
+        "regions.joined.isdisjoint(turns)", "True",
+        ("scratch_without_a_slope",),
+    ),
+    Mutation(
+        "known before", control.Control, "arranged",
+        "not made.isdisjoint(free(stmts[at]))", "False",
+        ("sum_that_is_squared",),
+    ),
+    Mutation(
         "entry copy", entry._Entry, "protected",
         "param in changed", "False",
         ("argument_mutated",),

@@ -5,19 +5,23 @@ turn is found by over-estimating and pruning: one slot for whatever is read insi
 for each carried value, yields permuted as the forward loop permuted them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from srcgrad import ir
+from srcgrad.adjoint.factor_carries import factor_carries
 from srcgrad.adjoint.statement import Statements, d_name
 from srcgrad.adjoint.storage import Region
-from srcgrad.adjoint.tapes import number
+from srcgrad.adjoint.tapes import Plan, number
+from srcgrad.analyses.masks import Mask
+from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
-from srcgrad.types import Type
-from srcgrad.walk import free, handed, outs, substitute
+from srcgrad.types import Scalar, Type
+from srcgrad.walk import blocks, free, handed, outs, substitute
 
 _TABLES = ("plain", "buffers", "content", "current")
 Known = dict[str, dict[Any, Any]]
@@ -26,10 +30,12 @@ Known = dict[str, dict[Any, Any]]
 class Slot(NamedTuple):
     """What a reverse loop hands from turn to turn.
 
-    `enter` hands it to what a turn ends with, `end` tells what it is where the turn
-    begins, `leave` hands it to what the loop began with.
+    It is the cotangent of a value, or the memory of a version. `enter` hands it to what
+    a turn ends with, `end` tells what it is where the turn begins, `leave` hands it to
+    what the loop began with.
     """
 
+    of: Value
     init: Operand
     type: Type
     name: str
@@ -39,7 +45,19 @@ class Slot(NamedTuple):
 
 
 class Control(Statements):
-    """Reverse blocks, branches and loops."""
+    """Reverse blocks, branches and loops.
+
+    `even` are the loops whose carried cotangents no turn changes; `fused` what became
+    of those that are joined; `apart` tells that they cannot be.
+    """
+
+    def __init__(
+        self, regions: Regions, plan: Plan, active: set[Value], masks: dict[Any, Mask]
+    ) -> None:
+        super().__init__(regions, plan, active, masks)
+        self.even: set[Stmt] = set()
+        self.fused: set[Stmt] = set()
+        self.apart = False
 
     def block(self, block: Block) -> None:
         for stmt in reversed(block.stmts):
@@ -50,7 +68,12 @@ class Control(Statements):
             elif any(within(u, stmt) for u in self.plan.restores) or any(
                 o in self.active and self.wanted(o) for o in outs(stmt)
             ):
-                self.branch(stmt) if isinstance(stmt, ir.If) else self.loop(stmt)
+                if isinstance(stmt, ir.If):
+                    self.branch(stmt)
+                elif stmt in self.regions.joined:
+                    self.join(stmt)
+                else:
+                    self.loop(stmt)
             self.passed.add(stmt)
 
     def know(self) -> Known:
@@ -188,18 +211,11 @@ class Control(Statements):
     def loop(self, stmt: Loop) -> None:
         moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
         outside, memory = self.outside(stmt), self.regions.memory
-        hands: list[tuple[Value, Operand, Value, Operand]] = [
-            *((x, x, x, x) for x in outside if not owned(x.type)),
-            *((c.out, c.yld, c.inn, c.init) for c in moving),
-            *((x, x, x, x) for x in outside if owned(x.type)),
+        slots: list[Slot] = [
+            *(self.slot(x, x, x, x) for x in outside if not owned(x.type)),
+            *(self.slot(c.out, c.yld, c.inn, c.init) for c in moving),
+            *(self.slot(x, x, x, x) for x in outside if owned(x.type)),
         ]
-        slots: list[Slot] = []
-        for made, last, first, start in hands:
-            enter, leave = partial(self.hand, last), partial(self.hand, start)
-            init, end = self.withdraw(made), partial(self.cotangent, first)
-            same = made.type.dims == first.type.dims
-            type = init.type if same else self.build.loosen(init.type)
-            slots.append(Slot(init, type, d_name(first), enter, end, leave))
         inside = [u for u in self.plan.restores if self.regions.within(u, stmt)]
         undone = self.current.keys() & {memory(u.base) for u in inside}
         for c in stmt.carries:
@@ -213,7 +229,7 @@ class Control(Statements):
                 leave = partial(self.hold, c.init, same=same)
                 here = partial(self.present, c.inn)
                 init, name = here(), c.inn.name
-                slots.append(Slot(init, init.type, name, enter, here, leave))
+                slots.append(Slot(c.inn, init, init.type, name, enter, here, leave))
         inns = [Value(s.name, s.type) for s in slots]
         results: list[Any] = [Value(s.name, s.type) for s in slots]
         before = self.know()
@@ -232,11 +248,82 @@ class Control(Statements):
                     gone[inn] = results[k] = slot.init
                 else:
                     kept.append(ir.Carry(slot.init, inn, end, results[k]))
+        numbers = {c.inn for c in moving if not owned(c.inn.type)}
+        fixed = {s.of for s, inn in zip(slots, inns, strict=True) if inn in gone}
+        if numbers <= fixed and len(numbers) == len(moving):
+            self.even.add(stmt)
         self.recall(before)
         reverse = For(*turns, tuple(kept), Block(tuple(stmts)), loc=stmt.loc)
-        self.build.emit(substitute(reverse, gone))
+        self.build.emit(substitute(factor_carries(reverse), gone))
         for slot, result in zip(slots, results, strict=True):
             slot.leave(result)
+
+    def slot(self, made: Value, last: Operand, first: Value, start: Operand) -> Slot:
+        """Return the slot of a cotangent: of a carried value, or one of the outside."""
+        enter, leave = partial(self.hand, last), partial(self.hand, start)
+        init, end = self.withdraw(made), partial(self.cotangent, first)
+        same = made.type.dims == first.type.dims
+        type = init.type if same else self.build.loosen(init.type)
+        return Slot(first, init, type, d_name(first), enter, end, leave)
+
+    def join(self, stmt: Loop) -> None:
+        """Run every turn of a loop backward right after it ran forward.
+
+        What a turn makes is still there then, and nothing of it is kept. The cotangents
+        of the numbers that turns hand on are the same in all turns and known before
+        the first; to others turns only add: the order of turns does not matter.
+        """
+        around, forward = self.regions.site[stmt].chain, self.taped.turns[stmt]
+        outside = sorted(self.outside(stmt), key=lambda x: owned(x.type))
+        moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
+        given = [(c, self.withdraw(c.out)) for c in moving]
+        slots = [self.slot(x, x, x, x) for x in outside]
+        before = self.know()
+        carries = [*forward.carries]
+        gone: dict[Value, Operand] = {}
+        with self.inside(stmt) as stmts:
+            note = ir.Assert(Const(True, Scalar("bool")), "", "backward")
+            stmts += (*forward.body.stmts, note)
+            self.open[-1].head = len(stmts)
+            self.find_lasting((*around, (stmt, len(blocks(stmt)) - 1)))
+            for c in stmt.carries:
+                if isinstance(c.yld, Value) and owned(c.yld.type):
+                    self.hold(c.yld, c.yld)
+            for c, g in given:
+                self.hand(c.yld, g)
+            inns = [Value(slot.name, slot.type) for slot in slots]
+            for slot, inn in zip(slots, inns, strict=True):
+                slot.enter(inn)
+            self.block(stmt.body)
+            ends = [slot.end() for slot in slots]
+            same = [(self.cotangent(c.inn), g) for c, g in given]
+        self.apart |= any(d is not g and repr(d) != repr(g) for d, g in same)
+        self.recall(before)
+        for slot, inn, end in zip(slots, inns, ends, strict=True):
+            out = Value(slot.name, slot.type)
+            if end is inn:
+                gone[inn] = slot.init
+            else:
+                carries.append(ir.Carry(slot.init, inn, end, out))
+            slot.leave(gone.get(inn, out))
+        for c, g in given:
+            self.hand(c.init, g)
+        body = Block(self.arranged(stmts))
+        loop = substitute(replace(forward, carries=(*carries,), body=body), gone)
+        self.fused.add(self.build.emit(loop))
+
+    def arranged(self, stmts: Sequence[Stmt]) -> tuple[Stmt, ...]:
+        """Return statements in order: behind a joined loop what needs its results."""
+        at = next((k for k, s in enumerate(stmts) if s in self.fused), 0)
+        early, late = list[Stmt](), list[Stmt]()
+        waiting = {*outs(stmts[at])} if stmts else set()
+        for s in stmts[:at]:
+            waits = not waiting.isdisjoint(free(s))
+            (late if waits else early).append(s)
+            waiting.update(outs(s) if waits else ())
+        made = {x for s in late for x in outs(s)}
+        self.apart |= at > 0 and not made.isdisjoint(free(stmts[at]))
+        return (*early, *stmts[at : at + 1], *late, *stmts[at + 1 :])
 
     def turns(self, stmt: Loop) -> tuple[Value, Operand, Operand, Operand]:
         """Return the variable and the bounds of the reverse loop."""

@@ -4,7 +4,7 @@ The backward sweep is built again until it asks for nothing new; what passes fro
 run to the next is the plan alone. Two to four runs are the rule.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,18 @@ from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.masks import masks
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT
-from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value
+from srcgrad.ir import (
+    Block,
+    Const,
+    Function,
+    Loop,
+    Op,
+    Operand,
+    Read,
+    Stmt,
+    Value,
+    View,
+)
 from srcgrad.types import Array, Dim, Scalar
 from srcgrad.walk import inner_outs, outs, rewrite
 
@@ -24,7 +35,7 @@ _RUNS = 40
 
 def differentiate(
     function: Function, wrt: Sequence[int], seeds: Sequence[int] = (0,), name: str = "",
-    unit: bool = False,
+    unit: bool = False, apart: bool = False,
 ) -> Function:  # fmt: skip
     """Return the function that computes the results and the gradients.
 
@@ -37,20 +48,32 @@ def differentiate(
         seeds: The positions of the results that have a cotangent.
         name: The name of the new function.
         unit: Whether the only cotangent is 1, and no parameter.
+        apart: Whether the backward sweep must begin where the forward sweep has ended.
     """
-    regions, plan = Regions(function), Plan()
     inputs = [function.params[k] for k in wrt]
     active = active_values(function, inputs, [function.results[k] for k in seeds])
     active.update(inputs)
-    own, masked = frozenset(regions.chain), masks(function)
-    for _ in range(_RUNS):
-        saves = list(plan.saves)
-        sweep = _Sweep(regions, plan, active, masked)
-        result = sweep.run(inputs, seeds, name or f"{function.name}_grad", unit)
-        plan.saves = dict(sweep.used)
-        if not sweep.new and saves == list(plan.saves):
-            return measure_lengths(result, own)
-    raise RecursionError(f"the adjoint of {function.name} does not settle")
+    masked, name = masks(function), name or f"{function.name}_grad"
+
+    def settle(joined: Collection[Loop]) -> tuple["_Sweep", Function]:
+        regions, plan = Regions(function, joined), Plan()
+        own = frozenset(regions.chain)
+        for _ in range(_RUNS):
+            saves = list(plan.saves)
+            sweep = _Sweep(regions, plan, active, masked)
+            result = sweep.run(inputs, seeds, name, unit)
+            plan.saves = dict(sweep.used)
+            if not sweep.new and saves == list(plan.saves):
+                return sweep, measure_lengths(result, own)
+        raise RecursionError(f"the adjoint of {function.name} does not settle")
+
+    sweep, result = settle(())
+    joined = [] if apart else sweep.joinable()
+    if joined:
+        sweep, other = settle(joined)
+        if not sweep.apart and len(sweep.fused) == len(joined):
+            return other
+    return result
 
 
 class _Sweep(Control):
@@ -76,10 +99,29 @@ class _Sweep(Control):
             array = g.type.rank > 0
             results.append(self.build.op("copy", g, name=g.name) if array else g)
         forward = self.taped.stmts + kept
-        body = Block((*forward, *self.build.close().stmts))
+        whole = self.arranged((*forward, *self.build.close().stmts))
         params, last = (*function.params, *cotangents), tuple(x.name for x in inputs)
-        loc, cut = function.loc, len(forward)
+        cut = next((k for k, s in enumerate(whole) if s not in forward), len(whole))
+        body, loc = Block(whole), function.loc
         return Function(name, params, body, tuple(results), loc, cut, last)
+
+    def joinable(self) -> list[Loop]:
+        """Return loops that would keep something, and whose turns need not.
+
+        The last loop of the function is one if only operations follow it, so is the
+        last one in it.
+        """
+        chains = [self.regions.chain[v] for v in self.plan.saves]
+        found, block = list[Loop](), self.regions.function.body
+        while True:
+            stmts = reversed(block.stmts)
+            loop = next((s for s in stmts if not isinstance(s, Op | View | Read)), None)
+            if not isinstance(loop, Loop) or loop not in self.even:
+                return found
+            if not any(loop in dict(chain) for chain in chains):
+                return found
+            found.append(loop)
+            block = loop.body
 
     def seed(self, result: Operand, several: bool) -> Value:
         """Give a result its cotangent, a new parameter."""

@@ -56,9 +56,10 @@ class Storage:
         self.regions, self.plan = regions, plan
         self.taped = Recorder(regions, plan)
         self.open = [Region(None, 0)]
-        self.current: dict[Buffer, Value] = regions.lasting()
-        self.content = {**self.current}
-        self.steady = {m for m in self.current if regions.is_steady(m)}
+        self.current: dict[Buffer, Value] = {}
+        self.content: dict[Buffer, Value] = {}
+        self.steady: set[Buffer] = set()
+        self.find_lasting(())
         self.used: dict[Value, None] = {}
         self.undone_next: set[Update] = set()
         self.passed: set[Stmt] = set()  # statements whose adjoints are complete
@@ -66,6 +67,13 @@ class Storage:
         self.build = Algebra()
         self.build.fetch = lambda x: self.need(x) if x in regions.chain else x
         self.build.available = lambda atom: atom in regions.chain
+
+    def find_lasting(self, chain: Chain) -> None:
+        """Note what arrays of a region there are at its end."""
+        lasting = self.regions.lasting(chain)
+        self.current |= lasting
+        self.content |= lasting
+        self.steady |= {m for m in lasting if self.regions.is_steady(m)}
 
     # asking
 
@@ -159,7 +167,8 @@ class Storage:
     def cost(self, x: Value, chain: Chain | None = None) -> int:
         """Return what it costs to keep a value, or a part of one elsewhere."""
         chain = self.regions.chain[x] if chain is None else chain
-        return max(x.type.rank, 0) + sum(isinstance(s, Loop) for s, _ in chain)
+        loops = [s for s, _ in chain if isinstance(s, Loop)]
+        return max(x.type.rank, 0) + len(set(loops) - {*self.regions.joined})
 
     def undoing(self, changes: Sequence[Update]) -> int:
         """Return what it costs to keep what updates replaced, and do not keep yet."""
@@ -199,7 +208,7 @@ class Storage:
         if isinstance(x, Const):
             return lambda: x
         found = next((r.cache[x] for r in reversed(self.open) if x in r.cache), None)
-        if found is not None or not (owned(x.type) or self.regions.chain[x]):
+        if found is not None or not (owned(x.type) or self.regions.beyond(x)):
             return lambda: x if found is None else found
         asked = {} if asked is None else asked
         if x not in asked and len(asked) < _MANY:
@@ -264,7 +273,7 @@ class Storage:
 
     def begins(self, x: Operand, k: int, depth: int) -> bool:
         """Tell whether a number can be had where a turn of an open loop begins."""
-        if not isinstance(x, Value) or not (owned(x.type) or self.regions.chain[x]):
+        if not isinstance(x, Value) or not (owned(x.type) or self.regions.beyond(x)):
             return True
         regions, turn = self.regions, self.open[k]
         if x in turn.cache:
@@ -424,13 +433,17 @@ class Storage:
         regions = self.regions
         if regions.memory(base) not in self.steady or isinstance(base.type, ListOf):
             return None
+        born = regions.chain[regions.memory(base).first]
         updates = [
             u
             for u in regions.family_updates(base)
             if not (isinstance(u, ir.Write) and u.once)
             and (reader is None or may_change(regions, u, base, path, reader))
         ]
-        return updates or None
+        # The next turn of a joined loop needs what this one has written.
+        sites = [regions.site[u].chain for u in updates]
+        turns = (s for chain in sites for s, _ in chain[len(born) :])
+        return updates if updates and regions.joined.isdisjoint(turns) else None
 
     def restore(self, changes: Sequence[Update]) -> bool:
         """Ask that updates be undone; tell whether the next run will."""

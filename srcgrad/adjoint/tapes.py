@@ -81,12 +81,13 @@ class Recorder:
         self.copies: dict[Value, Value] = {}
         self.exports: dict[Stmt, list[tuple[int, Value, Value]]] = {}
         self.numbers: dict[Loop, Operand] = {}
+        self.turns: dict[Loop, Loop] = {}  # the joined loops, in the forward sweep
         self.place = {value: self.house(value) for value in plan.saves}
         self.stmts = self.block(regions.function.body, regions.function.params)
 
     def house(self, value: Value) -> Value | Tape:
         """Return where a value is kept: in a value of the top, or on a tape."""
-        home, chain = value, self.regions.chain[value]
+        home, chain = value, self.regions.beyond(value)
         if owned(value.type) and (not chain or isinstance(chain[-1][0], ir.If)):
             # The copy is taken where the value is made: the arm may go on to change it.
             home = self.copies[value] = Value(f"{value.name}_kept", value.type)
@@ -127,7 +128,7 @@ class Recorder:
             loops = tuple(s for s in tape.loops if s in behind) or tape.loops[-1:]
         if any(not isinstance(s, ir.For) or s.exit is not None for s in loops):
             return
-        open_loops = [s for s in loops if any(map(regions.chain.get, bounds(s)))]
+        open_loops = [s for s in loops if any(map(regions.beyond, bounds(s)))]
         limits = [most_turns(regions, s) for s in open_loops]
         if not regions.settled(dims):
             limits.append(most(regions, dims[0], tape.chain))
@@ -164,7 +165,8 @@ class Recorder:
                     stmt = self.loop(stmt)
                 elif isinstance(stmt, ir.If):
                     stmt = self.conditional(stmt)
-                self.build.emit(stmt)
+                if stmt not in self.turns.values():
+                    self.build.emit(stmt)
                 for value in outs(stmt):
                     self.keep(value)
         return stmts
@@ -236,7 +238,11 @@ class Recorder:
         hands = zip(tapes, inits, inns, strict=True)
         added = [ir.Carry(init, inn, t.version, t.renew()) for t, init, inn in hands]
         trips = self.plan.counts.get(("trips", stmt), stmt.trips)
-        return replace(stmt, body=body, carries=(*stmt.carries, *added), trips=trips)
+        carries = (*stmt.carries, *added)
+        new = replace(stmt, body=body, carries=carries, trips=trips)
+        if stmt in self.regions.joined:
+            self.turns[stmt] = new
+        return new
 
     def conditional(self, stmt: ir.If) -> Stmt:
         tapes = self.through(stmt)

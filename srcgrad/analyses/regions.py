@@ -7,7 +7,7 @@ what may be one piece of memory after loops and merges have handed buffers on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -45,10 +45,14 @@ class Site(NamedTuple):
 
 
 class Regions:
-    """All sites, definitions and buffers of a function."""
+    """All sites, definitions and buffers of a function.
 
-    def __init__(self, function: Function) -> None:
-        self.function = function
+    The turns of `joined` loops run forward and backward at once: what one of them makes
+    is at hand where it runs backward.
+    """
+
+    def __init__(self, function: Function, joined: Collection[Loop] = ()) -> None:
+        self.function, self.joined = function, frozenset[Stmt](joined)
         self.site: dict[Stmt, Site] = {}
         self.chain: dict[Any, Chain] = {}
         self.definition: dict[Any, Stmt] = {}
@@ -124,15 +128,20 @@ class Regions:
         """Return the memory that a version lies in."""
         return self.buffer[x].memory()
 
-    def lasting(self) -> dict[Buffer, Value]:
-        """Return the memory that is there at the end, with its last versions."""
+    def beyond(self, x: Any) -> Chain:
+        """Return the regions around a value whose turns or arms are over backward."""
+        chain = self.chain.get(x, ())
+        return tuple(entry for entry in chain if entry[0] not in self.joined)
+
+    def lasting(self, chain: Chain = ()) -> dict[Buffer, Value]:
+        """Return the memory of a region that is there at its end: the last versions."""
         # What an arm changed and did not hand out is gone.
         last = {buffer.memory(): value for value, buffer in self.buffer.items()}
         for stmt in self.site:
             for x, out in handed(stmt):
                 if ir.owned(out.type) and self.memory(x) is not self.memory(out):
                     last.pop(self.memory(x), None)
-        return {memory: v for memory, v in last.items() if not self.chain[v]}
+        return {memory: v for memory, v in last.items() if self.chain[v] == chain}
 
     def is_steady(self, memory: Buffer) -> bool:
         """Tell whether nothing changes places with a piece of memory."""
@@ -142,7 +151,8 @@ class Regions:
 
     def settled(self, dims: Sequence[Dim]) -> bool:
         """Tell whether lengths are known before the outermost loop or branch."""
-        return all(self.chain.get(a) == () for dim in dims for a, _ in dim.terms)
+        atoms = [a for dim in dims for a, _ in dim.terms]
+        return all(a in self.chain and not self.beyond(a) for a in atoms)
 
     def loops_behind(self, x: Operand) -> set[Loop]:
         """Return the loops in whose turns a value may be another one."""

@@ -108,8 +108,14 @@ class _Kernel(Scalars):
                 self.line(f"{self.naming[s.value]} = {place}")
                 self.line(f"{place} = {self.shown_as(zero, dtype).text}")
             case ir.Push():
-                item = self.shown_as(s.value, s.base.type.dtype).text
-                self.line(f"{self.naming[s.base]}.append({item})")
+                name, item = (
+                    self.naming[s.base],
+                    self.shown_as(s.value, s.base.type.dtype),
+                )
+                push = (
+                    f"{name}.append(" if ir.owned(s.value.type) else f"rt_push({name}, "
+                )
+                self.line(f"{push}{item.text})")
             case ir.Assert():
                 name = s.exception if hasattr(builtins, s.exception) else "ValueError"
                 if s.message.startswith("meeting"):

@@ -71,15 +71,16 @@ def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
     """Say where each line stems from: forward by number, backward once in full."""
     texts = [text for text, _ in lines]
     cut = texts.index("    # backward") if "    # backward" in texts else len(lines)
-    body = [lines[0], *([("    # forward", NOWHERE)] if cut < len(lines) else [])]
-    for text, at in lines[1:cut]:
-        noted = f"{text}  # {_number(at, source)}" if at.line else text
-        body.append((noted if len(noted) <= WIDTH else text, at))
+    body = [lines[0], *([("    # forward", NOWHERE)] if 1 < cut < len(lines) else [])]
+    body += [_numbered(line, source) for line in lines[1:cut]]
     body += lines[cut : cut + 1]
     rest = lines[cut + 1 :]
+    forward = _forward([text for text, _ in rest])
     home: dict[str, int] = {}
     starts = re.compile(r".* = (0\.0$|d_|.*\.zeros)")
     for k, (text, at) in enumerate(rest):
+        if k in forward:
+            continue
         n = _number(at, source)
         begins = text.lstrip().startswith(("for ", "while ", "if "))
         # The head of a loop says more than the zeros before it.
@@ -87,6 +88,9 @@ def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
             home[n] = k
     for k, (text, at) in enumerate(rest):
         n = _number(at, source)
+        if k in forward:
+            body.append(_numbered((text, at), source))
+            continue
         if at.line and home[n] == k:
             comment = f"# {n}: {statement_text(source, at.line, at.file)}"
             if len(text) + len(comment) + 2 <= WIDTH:
@@ -98,6 +102,26 @@ def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
                 body.append((comment, at))
         body.append((text, at))
     return body
+
+
+def _forward(texts: list[str]) -> set[int]:
+    """Return the lines that run forward in turns that run backward at once."""
+    found = set[int]()
+    for end, text in enumerate(texts):
+        if text.lstrip() == "# backward":
+            indent = text.index("#")
+            outer = (
+                k for k in range(end, -1, -1) if not texts[k].startswith(" " * indent)
+            )
+            found.update(range(next(outer) + 1, end))
+    return found
+
+
+def _numbered(line: Line, source: FunctionSource) -> Line:
+    """Return a line with the number of the user's."""
+    text, at = line
+    noted = f"{text}  # {_number(at, source)}" if at.line else text
+    return noted if len(noted) <= WIDTH else text, at
 
 
 def _number(at: Location, source: FunctionSource) -> str:

@@ -176,7 +176,9 @@ class _Readable(Writer):
 
     def check(self, s: ir.Assert) -> None:
         cond = self.show(s.cond)
-        if s.exception == "raise" and isinstance(s.cond, ir.Const):
+        if not s.exception:
+            self.line(f"# {s.message}")
+        elif s.exception == "raise" and isinstance(s.cond, ir.Const):
             self.line(s.message)
         elif s.exception in ("ShapeError", "AssertionError"):
             text = s.message

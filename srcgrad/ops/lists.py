@@ -55,6 +55,8 @@ constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"})
 constant("zeros_items(items)", _zero_items,
          spell="[np.zeros_like(v) for v in {items}]",
          kernel=lambda n, t, a: f"rt_zeros_items({n[0]})")  # fmt: skip
+constant("emptied(items)", _zero_items, spell="{items}[:0]",
+         kernel=lambda n, t, a: f"rt_emptied({n[0]})")  # fmt: skip
 constant("new_list(item=None)", _list_of, spell="[]", kernel=_empty_list)
 constant("range_length(start, stop, step)", _integer, cost=0, bits=length_bits,
          spell="len(range({start}, {stop}, {step}))",

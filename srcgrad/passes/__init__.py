@@ -16,7 +16,6 @@ from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies as elide_copies
 from srcgrad.passes.entry_checks import drop_entry_checks as drop_entry_checks
 from srcgrad.passes.expand import expand as expand
-from srcgrad.passes.factor_carries import factor_carries as factor_carries
 from srcgrad.passes.fuse import fuse as fuse
 from srcgrad.passes.gather import gather as gather
 from srcgrad.passes.hoist import hoist as hoist
@@ -37,7 +36,7 @@ def keep_lengths(function: Function) -> Function:
 
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
-PIPELINE: list[Pass] = [factor_carries, keep_lengths, write_over, elide_copies]
+PIPELINE: list[Pass] = [keep_lengths, write_over, elide_copies]
 # How a function is before it is differentiated.
 PRIMAL: list[Pass] = [batch_products, *PIPELINE]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]

@@ -2,7 +2,7 @@
 
 An array that a turn makes anew and that does not outlive the turn is made once: the
 loop carries it from turn to turn, and every turn overwrites it. Fresh memory costs more
-than the arithmetic on it.
+than the arithmetic on it. A list of numbers is emptied where a turn would make one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Carry, Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
+from srcgrad.types import Scalar
 from srcgrad.walk import consumed, handed, inner_outs, operands, outs, rewrite
 
 # Rows of integers that cost little and raise nothing.
@@ -110,7 +111,7 @@ class _Hoisting:
         made: list[Op] = []
         for s in loop.body.stmts:
             settled = isinstance(s, Op) and not inside & {*operands(s)}
-            if settled and isinstance(s, Op) and self.is_room(s, at):
+            if settled and isinstance(s, Op) and (is_list(s) or self.is_room(s, at)):
                 made.append(s)
                 body.append(s)
             elif settled and isinstance(s, Op) and self.is_number(s):
@@ -129,9 +130,13 @@ class _Hoisting:
             if own in self.lent:
                 self.lent |= {first, inn}
             before.append(replace(op, outs=(first,)))
-            body.remove(op)
-            names[own] = inn
             yld = inn if last[own] is own else last[own]
+            if is_list(op):
+                body[body.index(op)] = Op("emptied", (inn,), (own,), loc=op.loc)
+                yld = last[own]
+            else:
+                body.remove(op)
+                names[own] = inn
             carries.append(Carry(first, inn, yld, end))
         new = tuple(rewrite(s, names) for s in body)
         return [*before, replace(loop, body=Block(new), carries=(*carries,))]
@@ -168,3 +173,9 @@ class _Hoisting:
         for x in ends:
             last.pop(home.get(x), None)
         return last
+
+
+def is_list(s: Stmt) -> bool:
+    """Tell whether a statement makes a list of numbers."""
+    item = s.attrs["item"] if isinstance(s, Op) and s.row == "new_list" else None
+    return isinstance(item, Scalar)

@@ -125,6 +125,8 @@ class _Lowering(Parts):
                 if isinstance(value, Value) and value.type.rank > 0:
                     value = self.copied(value)
                 self.build.emit(replace(stmt, base=base, value=value))
+            case ir.Assert() if not stmt.exception:
+                pass  # a note to readers
             case ir.Assert():
                 self.learn(self.regions.definition.get(stmt.cond))
                 self.build.emit(rewrite(stmt, self.names))

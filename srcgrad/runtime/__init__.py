@@ -43,9 +43,9 @@ __all__ = [
 FILES = ("create", "extrema", "linalg", "move", "order", "reduce", "scalar", "scan",
          "special", "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
-    "add", "bits", "empty", "flat", "fma", "full", "index", "large_cos", "large_sin",
-    "large_tan", "multiply", "number", "plus", "polynomial", "select", "subtract",
-    "zeros",
+    "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
+    "large_sin", "large_tan", "multiply", "number", "plus", "polynomial", "push",
+    "select", "subtract", "zeros",
 )  # fmt: skip
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",

@@ -19,15 +19,16 @@ from numba import njit
 from numba.core import cgutils, sigutils, types
 from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.core.typing.npydecl import parse_dtype
+from numba.cpython.listobj import ListInstance
 from numba.extending import intrinsic
 from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from srcgrad.runtime.shelf import Shelf
 
 __all__ = [
-    "add", "bits", "compile_function", "empty", "external", "flat", "fma", "full",
-    "index", "inlined", "large_cos", "large_sin", "large_tan", "multiply", "number",
-    "plus", "polynomial", "publish", "select", "subtract", "zeros",
+    "add", "bits", "compile_function", "emptied", "empty", "external", "flat", "fma",
+    "full", "index", "inlined", "large_cos", "large_sin", "large_tan", "multiply",
+    "number", "plus", "polynomial", "publish", "push", "select", "subtract", "zeros",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -178,6 +179,37 @@ def index(typing_context: Any, k: Any) -> Any:
         return context.cast(builder, args[0], k, types.uint64)
 
     return types.uint64(k), generate
+
+
+@intrinsic
+def push(typing_context: Any, items: Any, item: Any) -> Any:
+    """Append a number to a list, which does not shrink where it has room."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        made = ListInstance(context, builder, items, args[0])
+        size = made.size
+        one_more = builder.add(size, context.get_constant(types.intp, 1))
+        full = builder.icmp_signed(">=", size, made._payload.allocated)
+        with builder.if_then(full, likely=False):
+            made.resize(one_more)
+        made.size = one_more
+        value = context.cast(builder, args[1], item, items.dtype)
+        made.inititem(size, value, incref=False)
+        return context.get_dummy_value()
+
+    return types.void(items, item), generate
+
+
+@intrinsic
+def emptied(typing_context: Any, items: Any) -> Any:
+    """Return a list of numbers with nothing in it; its memory stays."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        made = ListInstance(context, builder, items, args[0])
+        made.size = context.get_constant(types.intp, 0)
+        return impl_ret_borrowed(context, builder, items, args[0])
+
+    return items(items), generate
 
 
 @intrinsic

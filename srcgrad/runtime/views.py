@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "add", "empty", "flat", "full", "index", "multiply", "plus", "subtract", "zeros",
+    "add",
+    "emptied",
+    "empty",
+    "flat",
+    "full",
+    "index",
+    "multiply",
+    "plus",
+    "push",
+    "subtract",
+    "zeros",
 ]  # fmt: skip
 
 
@@ -38,6 +48,17 @@ def full(shape, value, dtype):
 def index(k):
     """Return a subscript that is certain not to be negative."""
     return k
+
+
+def push(items, item):
+    """Append a number to a list, which does not shrink where it has room."""
+    items.append(item)
+
+
+def emptied(items):
+    """Return a list of numbers with nothing in it; its memory stays."""
+    items.clear()
+    return items
 
 
 def plus(x, y):

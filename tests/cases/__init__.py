@@ -107,6 +107,7 @@ from tests.cases import (  # noqa: E402, F401
     found,
     functions,
     indexing,
+    joined,
     kept,
     kinks,
     later,

@@ -11,16 +11,16 @@ from dataclasses import replace
 from functools import cache
 
 from srcgrad.algebra import Algebra
-from srcgrad.ir import Block, Carry, Const, For, Function, Op, Operand, Stmt, Value
+from srcgrad.ir import Block, Carry, Const, For, Op, Operand, Value
 from srcgrad.types import Scalar, is_float
-from srcgrad.walk import rewrite
 
 
-def factor_carries(function: Function) -> Function:
-    """Return the function with one factor for each number carried by a reverse loop.
+def factor_carries(loop: For) -> For:
+    """Return a reverse loop with one factor for each number that it carries.
 
-    Only the backward sweep is rewritten: the forward sweep rounds as the user wrote.
+    Loops of the forward sweep stay as they are: they round as the user wrote.
 
+    >>> from srcgrad.ir import Function
     >>> from srcgrad.text import print_function
     >>> build, real, whole = Algebra(), Scalar("float64"), Scalar("int64", True)
     >>> a, b, d0, d, last = (Value(n, real) for n in ("a", "b", "d", "d", "d"))
@@ -28,9 +28,9 @@ def factor_carries(function: Function) -> Function:
     ...     end = build.op("sub", build.op("mul", a, d), build.op("mul", b, d))
     >>> i, body, carry = Value("i", whole), Block((*stmts,)), Carry(d0, d, end, last)
     >>> zero, one, three = (Const(k, whole) for k in (0, 1, 3))
-    >>> _ = build.emit(For(i, zero, three, one, (carry,), body))
-    >>> f = Function("f", (a, b, d0), build.close(), (last,), cut=0)
-    >>> print(print_function(factor_carries(f)).partition("    yield")[0], end="")
+    >>> loop = factor_carries(For(i, zero, three, one, (carry,), body))
+    >>> f = Function("f", (a, b, d0), Block((loop,)), (last,))
+    >>> print(print_function(f).partition("    yield")[0], end="")
     function f(a.0: float64, b.0: float64, d.0: float64)
       for i.0 in 0, 3, 1
         carry d.1: float64 = d.0
@@ -40,25 +40,13 @@ def factor_carries(function: Function) -> Function:
         t.3: float64 = sub(a.0, b.0)
         t.4: float64 = mul(d.1, t.3)
     """
-    if function.cut is None:
-        return function
-    stmts, cut = function.body.stmts, function.cut
-    body = Block((*stmts[:cut], *map(_factored, stmts[cut:])))
-    return replace(function, body=body)
-
-
-def _factored(stmt: Stmt) -> Stmt:
-    """Return a statement with the loops in it factored."""
-    stmt = rewrite(stmt, block=lambda b: Block(tuple(map(_factored, b.stmts))))
-    if not isinstance(stmt, For):
-        return stmt
-    made = {s.outs[0]: s for s in stmt.body.stmts if isinstance(s, Op)}
+    made = {s.outs[0]: s for s in loop.body.stmts if isinstance(s, Op)}
     build = Algebra()
-    carries = tuple(_shortened(c, made, build) for c in stmt.carries)
+    carries = tuple(_shortened(c, made, build) for c in loop.carries)
     added = build.close().stmts
     if not added:
-        return stmt
-    return replace(stmt, carries=carries, body=Block((*stmt.body.stmts, *added)))
+        return loop
+    return replace(loop, carries=carries, body=Block((*loop.body.stmts, *added)))
 
 
 def _shortened(carry: Carry, made: Mapping[Value, Op], build: Algebra) -> Carry:
