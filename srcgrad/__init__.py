@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srcgrad import errors as errors
+    from srcgrad import nn as nn
     from srcgrad.api import differentiable as differentiable
     from srcgrad.api import grad as grad
     from srcgrad.api import hvp as hvp
@@ -34,15 +35,15 @@ _NAMES = {
     "rules": "custom_vjp register_vjp",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-__all__ = sorted([*_HOMES, "errors"])
+__all__ = sorted([*_HOMES, "errors", "nn"])
 
 
 if not TYPE_CHECKING:  # for type checkers no other name is there
 
     def __getattr__(name: str) -> Any:
-        """Import a public name, or the module of errors."""
-        if name == "errors":
-            return importlib.import_module("srcgrad.errors")
+        """Import a public name, or a module of them."""
+        if name in ("errors", "nn"):
+            return importlib.import_module(f"srcgrad.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module 'srcgrad' has no attribute {name!r}")
         value = getattr(importlib.import_module(f"srcgrad.{_HOMES[name]}"), name)

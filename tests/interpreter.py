@@ -47,6 +47,7 @@ from srcgrad.ir import (
 )
 from srcgrad.ops import ROWS, Row
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type
+from tests import images
 
 __all__ = ["StaleRead", "apply_row", "run"]
 
@@ -450,6 +451,11 @@ def _each(function: Callable[..., float]) -> Any:
     return apply
 
 
+def _plain(function: Callable[[Args, Attrs], Any]) -> Any:
+    """Return a row that is a function of operands and attributes."""
+    return lambda args, attrs, type: function(args, attrs)
+
+
 def _cast(args: Args, attrs: Attrs, type: Type) -> Any:
     return args[0].astype(type.dtype) if type.rank else args[0]
 
@@ -591,4 +597,10 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "cofactor": _cofactor,
     "cofactor_slope": _cofactor_slope,
     "matmul": lambda args, attrs, type: np.matmul(*args),
+    "conv_nhwc": _plain(images.convolved),
+    "conv_nhwc_input": _plain(images.of_images),
+    "conv_nhwc_weights": _plain(images.of_weights),
+    "window_places": _plain(images.places),
+    "window_take": _plain(images.taken),
+    "window_spread": _plain(images.spread),
 }  # fmt: skip

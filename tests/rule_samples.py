@@ -207,6 +207,10 @@ _SORTED = [
     *_of("n", kind=(None, "stable")),
     *_of("0"),
 ]
+_STRIDES: dict[str, Any] = {"stride": ((1, 1), (2, 1)), "dilation": ((1, 1), (1, 2))}
+_POOLED: dict[str, Any] = {"size": [(2, 2)], "stride": ((2, 2), (1, 2))}
+PLACES = np.array([0, 3, 1, 2, 2, 0, 3, 1], np.int16).reshape(1, 2, 2, 2)
+IMAGE = np.linspace(-1.0, 1.0, 40).reshape(1, 4, 5, 2) ** 3
 _CUT = [*_of("3,3", "m,n", k=(0, 1, -1)), *_of("2,3,3")]
 
 SAMPLES: dict[str, list[Sample]] = {
@@ -356,6 +360,33 @@ SAMPLES: dict[str, list[Sample]] = {
         *_of("m,n", ord=(1, 2, INF), axis=((0,), (1,)), keepdims=BOTH),
         *_of("2,3,2", axis=((0, 2), (1,)), keepdims=BOTH),
     ],
+    "conv_nhwc": [
+        *_of("2,4,5,2 2,2,2,3 =1 =0 =2 =3", **_STRIDES),
+        *_of("n,4,4,1 3,2,1,2 =0 =1 =2 =5"),
+        *_of("1,4,4,1 2,2,1,2 =-1 =-1 =2 =2"),
+        *_of("1,3,3,4 2,1,2,2 =0 =0 =2 =3", groups=[2]),
+        *_of("0,4,4,1 2,2,1,2 =0 =0 =3 =3"),
+    ],
+    "conv_nhwc_input": [
+        *_of("2,2,3,3 2,2,2,3 =1 =0 =4 =5", **_STRIDES),
+        *_of("n,2,5,2 3,2,1,2 =0 =1 =4 =4"),
+        *_of("1,2,2,2 2,2,1,2 =-1 =-1 =4 =4"),
+        *_of("1,2,3,2 2,1,2,2 =0 =0 =3 =3", groups=[2]),
+    ],
+    "conv_nhwc_weights": [
+        *_of("2,4,5,2 2,2,3,3 =1 =0 =2 =2 =2", **_STRIDES),
+        *_of("n,4,4,1 n,2,5,2 =0 =1 =3 =2 =1"),
+        *_of("1,4,4,1 1,2,2,2 =-1 =-1 =2 =2 =1"),
+        *_of("1,3,3,4 1,2,3,2 =0 =0 =2 =1 =2", groups=[2]),
+    ],
+    "window_places": [
+        *_of("1,4,5,2 =2 =2", **_POOLED),
+        *_of("1,4,5,2 =3 =2", size=[(2, 3)], stride=[(1, 2)], given=(IMAGE.round(1),)),
+    ],
+    "window_take": _of("1,4,5,2 int16:1,2,2,2", given=(IMAGE, PLACES), **_POOLED),
+    "window_spread": _of(
+        "1,2,2,2 int16:1,2,2,2 =4 =5", given=(IMAGE[:, :2, :2], PLACES), **_POOLED
+    ),
     "solve": [
         *_of("3,3 3", "3,3 3,2", "n,n n", "1,1 1"),
         *_of("3,3 3,3", given=(SQUARE, WIDE)),

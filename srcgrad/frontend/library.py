@@ -92,7 +92,8 @@ def _of_modules(loaded: frozenset[str]) -> dict[int, tuple[Any, str, Any]]:
 
 def _is_definition(meaning: Any) -> bool:
     """Tell a function of the prelude from what the frontend reads itself."""
-    return getattr(meaning, "__module__", None) in (prelude.__name__, python.__name__)
+    home = getattr(meaning, "__module__", None) or ""
+    return home in (prelude.__name__, python.__name__) or home.startswith("srcgrad.nn.")
 
 
 def known_names() -> list[str]:

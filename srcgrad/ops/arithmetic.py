@@ -253,4 +253,5 @@ linear("copy(x)", _same, x="g", loop="{x}", spell=_copy_text, of_number=itself,
 
 
 elementwise("stop_gradient(x)", loop="{x}", spell="stop_gradient", alias=True,
-            callables=dotted("stop_gradient", "srcgrad"))  # fmt: skip
+            callables=("srcgrad.stop_gradient",
+                       "srcgrad.runtime.readable.stop_gradient"))  # fmt: skip

@@ -7,11 +7,21 @@ from typing import Any
 import numpy as np
 
 from srcgrad.runtime import scalar
+from srcgrad.runtime.windows import (
+    conv_nhwc,
+    conv_nhwc_input,
+    conv_nhwc_weights,
+    window_places,
+    window_spread,
+    window_take,
+)
 
 __all__ = [
-    "cofactor", "cofactor_slope", "diagonal_matrix", "exclusive_cumprod", "keep_layout",
+    "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
+    "diagonal_matrix", "exclusive_cumprod", "keep_layout",
     "linear_scan",
-    "sinc_slope", "spread_along", "stop_gradient", "take_last",
+    "sinc_slope", "spread_along", "stop_gradient", "take_last", "window_places",
+    "window_spread", "window_take",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number

@@ -115,6 +115,7 @@ from tests.cases import (  # noqa: E402, F401
     lengths,
     linalg,
     loops,
+    networks,
     products,
     reductions,
     scalars,

@@ -1,0 +1,64 @@
+"""Networks: convolutions, pooling and the losses of `srcgrad.nn`."""
+
+import numpy as np
+
+from srcgrad import nn
+from srcgrad.nn import conv2d, max_pool2d
+from tests.cases import case
+
+LABELS = np.array([2, 0])
+
+
+def images(rng):
+    return rng.normal(size=(2, 6, 6, 1)), rng.normal(size=(3, 3, 1, 4)), rng.normal(size=4)
+
+
+def small(rng):
+    return tuple(a.astype(np.float32) for a in images(rng))
+
+
+def weights(rng):
+    parts = {"w1": (3, 3, 1, 2), "b1": (2,), "w2": (2, 2, 2, 3), "b2": (3,),
+             "w3": (12, 5), "b3": (5,)}
+    return rng.normal(size=(2, 8, 8, 1)), {k: rng.normal(size=s) for k, s in parts.items()}
+
+
+@case(images, argnums=(0, 1, 2), sample=True)
+def convolution(x, w, b):
+    y = np.tanh(conv2d(x, w, b, padding="same"))
+    return np.sum(y * y) + y[0, 1, 2, 3]
+
+
+@case(images, argnums=(0, 1, 2))
+def strides_and_gaps(x, w, b):
+    y = conv2d(x, w, b, stride=(2, 1), padding=((2, 1), (1, 0)), dilation=(1, 2))
+    return np.sum(np.sin(y)) + np.sum(y[:, -1] ** 2)
+
+
+@case(small, argnums=(0, 1, 2), rtol=1e-5)
+def convolution_in_single_precision(x, w, b):
+    y = max_pool2d(nn.relu(conv2d(x, w, b)), 2)
+    return np.sum(y * y)
+
+
+@case(weights, argnums=(0, 1))
+def network_of_two_convolutions(x, p):
+    h = max_pool2d(nn.relu(conv2d(x, p["w1"], p["b1"], padding="same")))
+    h = max_pool2d(nn.relu(nn.conv2d(h, p["w2"], p["b2"], padding="same")))
+    logits = nn.dense(h.reshape(h.shape[0], -1), p["w3"], p["b3"])
+    return nn.softmax_cross_entropy(logits, LABELS)
+
+
+@case(images, argnums=(0, 1, 2))
+def convolutions_in_a_loop(x, w, b):
+    h = np.tanh(conv2d(x, w, b, padding="same"))
+    for k in range(3):
+        h = h + 0.1 * conv2d(h, w, b, padding="same", groups=4)[:, ::-1]
+        h[0, k] *= nn.sigmoid(h[1, k])
+    return np.sum(nn.softmax(h) * nn.log_softmax(h, axis=1)) + np.max(nn.leaky_relu(h))
+
+
+@case(lambda rng: (rng.normal(size=(2, 7, 5, 2)),))
+def windows_that_overlap(x):
+    y = max_pool2d(np.sin(x), (3, 2), stride=(2, 1))
+    return np.sum(max_pool2d(y * y, 2, 1) * y[:, 1:, 1:])
