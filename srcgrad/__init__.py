@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from srcgrad import errors as errors
     from srcgrad import nn as nn
+    from srcgrad.api import checkpoint as checkpoint
     from srcgrad.api import differentiable as differentiable
     from srcgrad.api import grad as grad
     from srcgrad.api import hvp as hvp
@@ -27,7 +28,7 @@ __version__ = "0.1.0"
 
 # Where the public names live; a module is imported when a name of it is first used.
 _NAMES = {
-    "api": "differentiable grad hvp jvp stop_gradient value_and_grad vjp",
+    "api": "checkpoint differentiable grad hvp jvp stop_gradient value_and_grad vjp",
     "check": "check_grads verify",
     "compile.files": "clear_cache",
     "differentiated": "Differentiated",

@@ -37,7 +37,10 @@ def grad(fun: Fun | None = None, argnums: Any = 0, **options: Any) -> Any:
         **options: `argnames` (names instead of positions), `has_aux` (the function
             returns `(value, aux)`), `backend` ("auto", "numba", "python", or "warm":
             CPython until a compile in the background is done, and then the last bits
-            may change), `cache`, `check_nan` (raise if the gradient is not finite).
+            may change), `cache`, `check_nan` (raise if the gradient is not finite),
+            `memory_budget` (bytes, or text like "64MB": what is kept of the turns of a
+            `for` loop takes no more, if cutting it in segments can do that; each
+            segment is run again in the backward sweep).
 
     Returns:
         A `Differentiated`: call it for the gradient, which has the structure, shapes
@@ -149,3 +152,24 @@ def stop_gradient(x: Any) -> Any:
     3.0
     """
     return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def checkpoint(fun: Fun) -> Fun:
+    """Return `fun`, of which a gradient keeps nothing but the arguments of each call.
+
+    What its inside needs for the backward sweep is computed again there, so that time
+    is paid for memory. Works as a decorator too; outside of gradients it is `fun`.
+
+    Args:
+        fun: A plain function that changes none of its arguments.
+
+    >>> @checkpoint
+    ... def layer(x):
+    ...     return np.tanh(np.sin(x))
+    >>> f = grad(lambda x: layer(layer(x)), backend="python")
+    >>> round(float(f(0.5)), 6)
+    0.575155
+    """
+    from srcgrad.nested import Checkpointed
+
+    return Checkpointed(fun)

@@ -10,6 +10,7 @@
              | Accumulate(base, path, value) -> out    x[path] += value, repeats add up
              | Take(base, path) -> value, out          read and clear: adjoint of Write
              | Push(base, value) -> out                append a number, or array copied
+             | Call(function, args) -> outs            pure; run again to go back
              | For(var, start, stop, step, carries, body, exit?, trips?)
              | While(test, cond, carries, body, exit?, trips?)
              | If(cond, then, orelse, merges)
@@ -198,6 +199,18 @@ class Push(Node):
     loc: Loc = NOWHERE
 
 
+class Call(Node):
+    """Run a function that changes none of its arguments; results are its own.
+
+    Nothing of its inside is kept: the backward sweep runs it again from its arguments.
+    """
+
+    function: Function
+    args: tuple[Operand, ...]
+    outs: tuple[Made, ...]
+    loc: Loc = NOWHERE
+
+
 class Assert(Node):
     cond: Operand
     exception: str
@@ -254,7 +267,7 @@ class If(Node):
 
 Loop = For | While
 Update = Write | Accumulate | Take | Push
-Stmt = Op | View | Read | Update | Assert | Loop | If
+Stmt = Op | View | Read | Update | Call | Assert | Loop | If
 
 
 class Function(Node):

@@ -7,12 +7,14 @@ its statements once more, with values of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from srcgrad import ir
 from srcgrad.arguments import Specs
-from srcgrad.builder import Builder, const
+from srcgrad.builder import const
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
@@ -21,19 +23,17 @@ from srcgrad.frontend.values import Ref, Thing
 from srcgrad.ir import (
     Block,
     Const,
-    Function,
     Index,
-    Op,
     Operand,
     Read,
     Stmt,
     Value,
-    View,
 )
+from srcgrad.options import Options
+from srcgrad.passes import given_lengths, splice
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import Known, Tree, leaves, relabel, type_of_leaf
-from srcgrad.types import Array, Dim, Scalar, put_lengths
-from srcgrad.walk import every, inner_outs, outs, rewrite
+from srcgrad.types import Array, Scalar, put_lengths
 
 
 def derived(
@@ -84,39 +84,6 @@ def gradient_reading(
 
 
 # inside another function
-
-
-def splice(
-    build: Builder, function: Function, args: Sequence[Operand]
-) -> list[Operand]:
-    """Write a function's statements through a builder, arguments put in place."""
-    parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
-    args = [build.op("copy", a) if a in parts else a for a in args]
-    given: dict[Any, Any] = dict(zip(function.params, args, strict=True))
-    names, dims = dict[Any, Operand](given), dict[Any, Dim]()
-    kept: list[Stmt] = []
-    for stmt in function.body.stmts:
-        if isinstance(stmt, Op) and stmt.row == "dim" and stmt.args[0] in given:
-            dim = build.resolve(given[stmt.args[0]].type.dims[stmt.attrs["axis"]])
-            if not any(atom in build.unmeasured for atom, _ in dim.terms):
-                names[stmt.out], dims[stmt.out] = build.length(dim), dim
-                continue
-        kept.append(stmt)
-    block = Block(tuple(kept))
-    made = (v for stmt in every(block) for v in (*outs(stmt), *inner_outs(stmt)))
-    fresh = {value: Value(value.name, value.type) for value in made}
-    dims |= {value: Dim.of(new) for value, new in fresh.items()}
-    for new in fresh.values():
-        new.type = put_lengths(new.type, dims)
-    names |= fresh
-    build.open[-1] += rewrite(block, names, fresh, lengths=dims).stmts
-    found: list[Operand] = []
-    for result in function.results:
-        operand = names.get(result, result)
-        if operand.type.rank and operand in (*args, *found):
-            operand = build.op("copy", operand)
-        found.append(operand)
-    return found
 
 
 class Call:
@@ -208,3 +175,52 @@ def splice_call(
         return reader.thing(results[form[1]])  # type: ignore[no-any-return]
 
     return thing_of(reader, reading.result, leaf)
+
+
+class Checkpointed:
+    """A function of which a gradient keeps the arguments alone; calling it runs it.
+
+    Attributes:
+        primal: The plain function.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Wrap a function."""
+        functools.update_wrapper(self, function, updated=())
+        self.primal = function
+        self._value = Differentiated(function, "value", Options())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the plain function."""
+        return self.primal(*args, **kwargs)
+
+    def __srcgrad__(
+        self, reader: Any, args: list[Thing], kwargs: dict[str, Thing]
+    ) -> Thing:
+        """Write the call of a function of the IR."""
+        call, build = Call(self._value, reader, args, kwargs), reader.build
+        made = self._value.make(call.specs, (), call.static, build.ones)
+        reading, function, name = made.reading, made.pure, made.source.name
+        if reading.written or reading.changed:
+            what = f"the checkpointed function `{name}` changes an argument"
+            raise reader.problem("SG205", what, "return the new value instead")
+        operands = call.operands(reading)
+        dims = given_lengths(build, function, operands)
+        results: list[Any] = []
+        for result in function.results:
+            # Lengths that the function itself works out are measured.
+            axes = enumerate(result.type.dims)
+            own = [k for k, d in axes if any(a not in dims for a, _ in d.terms)]
+            type = build.loosen(put_lengths(result.type, dims), own)
+            results.append(Value(result.name, type))
+        build.emit(ir.Call(function, (*operands,), (*results,), build.loc))
+        for result in results:
+            build.measure(result)
+        leaves = map(reader.thing, results)
+        things = dict(enumerate(leaves))
+
+        def leaf(form: Tree, name: str) -> Thing:
+            found: Thing = things[form[1]]
+            return found
+
+        return thing_of(reader, reading.result, leaf)

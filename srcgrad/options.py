@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import re
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ class Options:
     check_nan: bool = False
     fastmath: bool = False
     boundscheck: bool | None = None
+    memory_budget: int | None = None
 
     @property
     def runner(self) -> str:
@@ -50,8 +52,10 @@ class CacheInfo(NamedTuple):
 
 
 # Names that the interface promises and what they must be until they do more.
-_LATER: dict[str, Any] = {"memory_budget": None, "parallel": False}
+_LATER: dict[str, Any] = {"parallel": False}
 _KNOWN = [f.name for f in fields(Options)]
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 def make_options(values: dict[str, Any]) -> Options:
@@ -82,7 +86,23 @@ def make_options(values: dict[str, Any]) -> Options:
             helps = ("positions are ints; names go into `argnames`",)
             raise make_error("SG303", f"argnums is {numbers!r}", helps=helps)
     values["argnums"] = tuple(map(int, numbers)) if several else int(numbers)
+    values["memory_budget"] = _bytes(values.get("memory_budget"))
     return Options(**values)
+
+
+def _bytes(size: Any) -> int | None:
+    """Return a size in bytes, as a number or as text like '64MB'."""
+    number, factor = size, 1
+    if isinstance(size, str):
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]i?B|B)", size)
+        number = float(found[1]) if found else None
+        factor = _UNITS[found[2]] if found else 1
+    elif isinstance(size, bool) or not isinstance(size, int | np.integer):
+        number = None
+    if size is not None and (number is None or number < 0):
+        helps = ("a number of bytes, or text like '64MB', '1.5GB' or '512KiB'",)
+        raise make_error("SG306", f"memory_budget is {size!r}", helps=helps)
+    return None if size is None else int(number * factor)
 
 
 @functools.cache

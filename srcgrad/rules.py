@@ -19,10 +19,11 @@ from srcgrad.frontend import calls
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
-from srcgrad.nested import Call, splice
+from srcgrad.nested import Call
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.ops.terms import Term
 from srcgrad.options import Options
+from srcgrad.passes import splice
 from srcgrad.source import Place, read_source
 from srcgrad.trees import Node, type_of_leaf
 from srcgrad.walk import uses

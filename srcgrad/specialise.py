@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from srcgrad.adjoint.checkpoint import cut_loops
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
@@ -28,7 +29,15 @@ from srcgrad.frontend.entry import Capture, Reading, read
 from srcgrad.garbage import undisturbed
 from srcgrad.ir import Function
 from srcgrad.options import Options
-from srcgrad.passes import FINAL, KERNEL, PRIMAL, drop_entry_checks, run_passes
+from srcgrad.passes import (
+    FINAL,
+    KERNEL,
+    PRIMAL,
+    drop_entry_checks,
+    has_calls,
+    inline_calls,
+    run_passes,
+)
 from srcgrad.results import fit, ready
 from srcgrad.source import FunctionSource, location
 from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
@@ -141,13 +150,13 @@ class Specialisation:
     @once
     def primal(self) -> Function:
         """The IR of the function itself."""
-        return run_passes(self.reading.function, PRIMAL)
+        return run_passes(inline_calls(self.reading.function), PRIMAL)
 
     @property
     @once
     def pure(self) -> Function:
         """The IR without the final versions of the arrays that are written."""
-        if not self.reading.written:
+        if not self.reading.written and not has_calls(self.reading.function):
             return self.primal
         results = self.reading.function.results[: self.reading.results]
         pure = replace(self.reading.function, results=results)
@@ -159,16 +168,25 @@ class Specialisation:
         apart: bool = False,
     ) -> Function:  # fmt: skip
         """Return the IR that computes results and gradients."""
-        wrt, name = self.wrt(names), f"{self.primal.name}_grad"
-        return run_passes(differentiate(self.pure, wrt, seeds, name, unit, apart))
+        return self.reverse(self.pure, names, seeds, "grad", unit, apart)
+
+    def reverse(
+        self, function: Function, names: Names, seeds: Sequence[int], kind: str,
+        unit: bool = False, apart: bool = False,
+    ) -> Function:  # fmt: skip
+        """Return the adjoint of a function of this one's arguments."""
+        wrt, name = self.wrt(names), f"{self.primal.name}_{kind}"
+        budget = self.options.memory_budget
+        if budget is not None:
+            function = cut_loops(function, wrt, seeds, budget, run_passes, apart)
+        made = differentiate(function, wrt, seeds, name, unit, apart, run_passes)
+        return run_passes(made)
 
     @once
     def split(self, names: Names) -> tuple[Function, Function]:
         """Return forward sweep and pullback; if they cannot be apart the whole."""
-        joint, count = (
-            self.adjoint(names, self.seeds, False, True),
-            len(self.pure.params),
-        )
+        joint = inline_calls(self.adjoint(names, self.seeds, False, True))
+        count = len(self.pure.params)
         found = split(joint, count, self.reading.results)
         if found is None:
             return self.primal, joint
@@ -177,15 +195,15 @@ class Specialisation:
     @once
     def second(self, names: Names) -> Function:
         """Return the IR of the gradient's own adjoint, for Hessian-vector products."""
-        first, name = self.adjoint(names), f"{self.primal.name}_hvp"
+        first = self.adjoint(names)
         seeds = range(self.reading.results, len(first.results))
-        return run_passes(differentiate(first, self.wrt(names), seeds, name))
+        return self.reverse(first, names, seeds, "hvp")
 
     @once
     def tangent(self, names: Names) -> Function:
         """Return the IR that computes results and tangents."""
         name = f"{self.primal.name}_jvp"
-        return run_passes(tangent(self.pure, self.wrt(names), name))
+        return run_passes(tangent(inline_calls(self.pure), self.wrt(names), name))
 
     @once
     def check(self, names: Names, has_aux: bool, first: bool) -> None:
@@ -233,12 +251,16 @@ class Specialisation:
     @once
     def final(self, function: Function) -> Function:
         """Return a function without the lengths that only its adjoint would ask for."""
-        return run_passes(function, FINAL)
+        return run_passes(self.whole(function), FINAL)
+
+    def whole(self, function: Function) -> Function:
+        """Return a function with all that it calls in place."""
+        return run_passes(inline_calls(function)) if has_calls(function) else function
 
     @once
     def kernel(self, function: Function) -> Function:
         """Return a function as loops over elements."""
-        return run_passes(function, KERNEL)
+        return run_passes(self.whole(function), KERNEL)
 
     @once
     def code(self, function: Function) -> Any:

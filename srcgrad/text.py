@@ -114,6 +114,9 @@ class _Printer:
                 return f"if {name(s.cond)}"
             case ir.Assert():
                 return f"assert {name(s.cond)}, {s.exception}: {s.message}"
+            case ir.Call():
+                results = ", ".join(map(self.typed, s.outs))
+                return f"{results} = call {s.function.name}({self.all(s.args)})"
             case ir.Op():
                 given = [name(a) for a in s.args]
                 given += [f"{k}={v!r}" for k, v in s.attrs.items()]

@@ -41,7 +41,8 @@ _NAMES = {
     for role in ("reads", "makes", "inner", "ends", "blocks")
 }
 _WHOLE = {Value, Const, Block}
-_PLAIN = {Op, ir.View, ir.Read, *get_args(ir.Update), ir.Assert}  # without blocks
+# Statements without blocks.
+_PLAIN = {Op, ir.View, ir.Read, *get_args(ir.Update), ir.Call, ir.Assert}
 _SMALL = {*_PLAIN, ir.Carry, ir.Merge}
 
 

@@ -204,7 +204,7 @@ REFUSED: dict[str, Refused] = {
     "SG306_backend": Refused(
         body("return x"), call=lambda f, x: srcgrad.grad(f, backend="jax")(x)
     ),
-    "SG306_checkpoint": Refused(body("return x"), options={"memory_budget": "64MB"}),
+    "SG306_budget": Refused(body("return x"), options={"memory_budget": "64 MB"}),
     "SG306_parallel": Refused(body("return x"), options={"parallel": True}),
     # SG4: names, types, memory
     "SG401_never_bound": Refused(body("return x * scale")),

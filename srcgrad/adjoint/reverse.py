@@ -4,19 +4,21 @@ The backward sweep is built again until it asks for nothing new; what passes fro
 run to the next is the plan alone. Two to four runs are the rule.
 """
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from srcgrad.adjoint.control import Control
-from srcgrad.adjoint.tapes import Plan
+from srcgrad.adjoint.statement import d_name
+from srcgrad.adjoint.tapes import Plan, Tape
 from srcgrad.analyses.activity import active_values
 from srcgrad.analyses.masks import masks
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT
 from srcgrad.ir import (
     Block,
+    Call,
     Const,
     Function,
     Loop,
@@ -26,21 +28,26 @@ from srcgrad.ir import (
     Stmt,
     Value,
     View,
+    owned,
 )
 from srcgrad.types import Array, Dim, Scalar
-from srcgrad.walk import inner_outs, outs, rewrite
+from srcgrad.walk import every, inner_outs, outs, reads, rewrite
 
 _RUNS = 40
+# What leaves out of a function what no result needs.
+Tidy = Callable[[Function], Function]
 
 
 def differentiate(
     function: Function, wrt: Sequence[int], seeds: Sequence[int] = (0,), name: str = "",
-    unit: bool = False, apart: bool = False,
+    unit: bool = False, apart: bool = False, tidy: Tidy = lambda f: f,
+    into: Sequence[int] = (),
 ) -> Function:  # fmt: skip
     """Return the function that computes the results and the gradients.
 
-    The parameters are those of the function, then one cotangent for each seeded result.
-    The results are those of the function, then one gradient for each of `wrt`.
+    The parameters are those of the function, then one cotangent for each seeded result,
+    then what the gradients of `into` are added to. The results are those of the
+    function, then one gradient for each of `wrt`.
 
     Args:
         function: The function; its results are numbers or arrays of their own.
@@ -49,37 +56,53 @@ def differentiate(
         name: The name of the new function.
         unit: Whether the only cotangent is 1, and no parameter.
         apart: Whether the backward sweep must begin where the forward sweep has ended.
+        tidy: What leaves out what adjoints of called functions do not need.
+        into: The positions of parameters, among `wrt`, that have a cotangent before.
     """
+    given = function, wrt, seeds, name, unit, apart, tidy, into
+    return settle(*given)[0]
+
+
+def settle(
+    function: Function, wrt: Sequence[int], seeds: Sequence[int], name: str = "",
+    unit: bool = False, apart: bool = False, tidy: Tidy = lambda f: f,
+    into: Sequence[int] = (),
+) -> tuple[Function, list[Tape]]:  # fmt: skip
+    """Return the adjoint of a function, and the tapes in it: see `differentiate`."""
     inputs = [function.params[k] for k in wrt]
     active = active_values(function, inputs, [function.results[k] for k in seeds])
     active.update(inputs)
     masked, name = masks(function), name or f"{function.name}_grad"
 
-    def settle(joined: Collection[Loop]) -> tuple["_Sweep", Function]:
+    def settled(joined: Collection[Loop]) -> tuple["_Sweep", Function]:
         regions, plan = Regions(function, joined), Plan()
         own = frozenset(regions.chain)
         for _ in range(_RUNS):
             saves = list(plan.saves)
             sweep = _Sweep(regions, plan, active, masked)
-            result = sweep.run(inputs, seeds, name, unit)
+            sweep.tidy = tidy
+            result = sweep.run(inputs, seeds, name, unit, into)
             plan.saves = dict(sweep.used)
             if not sweep.new and saves == list(plan.saves):
                 return sweep, measure_lengths(result, own)
         raise RecursionError(f"the adjoint of {function.name} does not settle")
 
-    sweep, result = settle(())
+    sweep, result = settled(())
     joined = [] if apart else sweep.joinable()
     if joined:
-        sweep, other = settle(joined)
-        if not sweep.apart and len(sweep.fused) == len(joined):
-            return other
-    return result
+        other, whole = settled(joined)
+        if not other.apart and len(other.fused) == len(joined):
+            sweep, result = other, whole
+    return result, [*sweep.taped.tapes.values()]
 
 
 class _Sweep(Control):
+    tidy: Tidy
+
     def run(
-        self, inputs: Sequence[Value], seeds: Sequence[int], name: str, unit: bool
-    ) -> Function:
+        self, inputs: Sequence[Value], seeds: Sequence[int], name: str, unit: bool,
+        into: Sequence[int],
+    ) -> Function:  # fmt: skip
         function, results = self.regions.function, []
         several, cotangents = len(seeds) > 1, list[Value]()
         if unit:
@@ -87,6 +110,13 @@ class _Sweep(Control):
             self.give(result, Const(1.0, Scalar(result.type.dtype)))
         else:
             cotangents = [self.seed(function.results[k], several) for k in seeds]
+        for param in (function.params[k] for k in into):
+            cotangents.append(before := Value(d_name(param), param.type))
+            if owned(param.type):
+                copy = self.build.op("copy", before, name=before.name)
+                self.buffers[self.owner(param)] = copy
+            else:
+                self.plain[param] = before
         # What lies where the backward sweep undoes writes is copied before it.
         restored = {self.regions.family(u.base) for u in self.plan.restores}
         with self.build.block() as kept:
@@ -123,6 +153,45 @@ class _Sweep(Control):
             found.append(loop)
             block = loop.body
 
+    def simple(self, stmt: Stmt) -> None:
+        self.call(stmt) if isinstance(stmt, Call) else super().simple(stmt)
+
+    def call(self, stmt: Call) -> None:
+        """Emit the call that runs a function again, and then backward."""
+        active = self.active
+        args: Sequence[Any] = stmt.args
+        seeds = [k for k, x in enumerate(stmt.outs) if x in active and self.wanted(x)]
+        if not seeds:
+            return
+        given = [self.withdraw(stmt.outs[k]) for k in seeds]
+        wrt = [k for k, a in enumerate(args) if a in active]
+        into: dict[Any, int] = {}  # what has a cotangent already is added to, once
+        for k in wrt:
+            x = args[k]
+            whole = not owned(x.type) or x in self.regions.buffer
+            if whole and self.wanted(x) and not isinstance(self.cotangent(x), Const):
+                into.setdefault(self.owner(x), k)
+        first = (*into.values(),)
+        params, function = rerun(stmt.function, wrt, seeds, first, self.tidy)
+        given += [self.cotangent(args[k]) for k in first]
+        sources = dict(zip(params, (*args, *given), strict=True))
+        read, own = {*function.params}, {*stmt.function.params}
+        takes = [
+            self.need(x) if p in own else x for p, x in sources.items() if p in read
+        ]
+        outs: list[Any] = []
+        for k, made in zip(wrt, function.results, strict=True):
+            x = args[k]
+            type = replace(x.type, contiguous=True) if owned(x.type) else made.type
+            outs.append(Value(d_name(x), type))
+        self.build.emit(Call(function, (*takes,), (*outs,), stmt.loc))
+        for k, g in zip(wrt, outs, strict=True):
+            if k not in first:
+                self.give(args[k], g)
+            else:
+                table: Any = self.buffers if owned(g.type) else self.plain
+                table[self.owner(args[k])] = g
+
     def seed(self, result: Operand, several: bool) -> Value:
         """Give a result its cotangent, a new parameter."""
         hint = result.name if several and isinstance(result, Value) else ""
@@ -131,6 +200,31 @@ class _Sweep(Control):
         g = Value(name, Array(type.dtype, dims) if dims else type)
         self.give(result, g)
         return g
+
+
+def rerun(
+    function: Function, wrt: Sequence[int], seeds: Sequence[int], into: Sequence[int],
+    tidy: Tidy,
+) -> tuple[Sequence[Value], Function]:  # fmt: skip
+    """Return what runs a function again, for its gradients alone.
+
+    It takes, of the parameters of the adjoint, which are returned, what it reads.
+    """
+    known = function.__dict__.setdefault("reruns", {})
+    key = tuple(wrt), tuple(seeds), tuple(into)
+    if key not in known:
+        whole = differentiate(function, wrt, seeds, tidy=tidy, into=into)
+        gradients = whole.results[len(function.results) :]
+        made = tidy(replace(whole, results=gradients, slopes=()))
+        made = tidy(replace(made, cut=None))
+        read = {*made.results, *reads(made.body.stmts)}
+        inside = [v for s in every(made.body) for v in (*outs(s), *inner_outs(s))]
+        for x in [*inside, *(p for p in whole.params if p in read)]:
+            read.update(atom for dim in x.type.dims for atom, _ in dim.terms)
+        params = tuple(p for p in whole.params if p in read)
+        known[key] = whole.params, replace(made, params=params)
+    found: tuple[Sequence[Value], Function] = known[key]
+    return found
 
 
 def measure_lengths(function: Function, settled: Container[Value]) -> Function:

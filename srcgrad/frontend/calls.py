@@ -26,7 +26,7 @@ Args = list[Thing]
 Kwargs = dict[str, Thing]
 # What `register_vjp` puts in place of plain functions, by identity.
 HOOKS: dict[int, Any] = {}
-DOORS = {"grad", "value_and_grad", "differentiable"}
+DOORS = {"checkpoint", "grad", "value_and_grad", "differentiable"}
 
 # names from outside
 

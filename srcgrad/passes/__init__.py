@@ -19,6 +19,10 @@ from srcgrad.passes.expand import expand as expand
 from srcgrad.passes.fuse import fuse as fuse
 from srcgrad.passes.gather import gather as gather
 from srcgrad.passes.hoist import hoist as hoist
+from srcgrad.passes.inline_calls import given_lengths as given_lengths
+from srcgrad.passes.inline_calls import has_calls as has_calls
+from srcgrad.passes.inline_calls import inline_calls as inline_calls
+from srcgrad.passes.inline_calls import splice as splice
 from srcgrad.passes.lower import lower as lower
 from srcgrad.passes.narrow import narrow as narrow
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
