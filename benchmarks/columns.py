@@ -17,11 +17,22 @@ from benchmarks.program import Arguments, Array, Program
 RIVALS = ("jax", "torch", "autograd")
 # Relative to the largest element; what sums in another order may differ by.
 SAME_VALUE, SAME_GRADIENT, SAME_SLOPE = 1e-9, 1e-7, 1e-5
+SINGLE = 1e4  # how much more that is in single precision
 
 
 def copied(arguments: Arguments) -> Arguments:
     """Return the arguments with arrays of their own: some programs write into them."""
     return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in arguments)
+
+
+def is_single(a: Any) -> bool:
+    """Tell an array of single precision."""
+    return isinstance(a, np.ndarray) and a.dtype == np.float32
+
+
+def loosened(arguments: Arguments) -> float:
+    """Return by how much more than in double precision results may differ."""
+    return SINGLE if any(map(is_single, arguments)) else 1.0
 
 
 def as_is(result: Any) -> Any:
@@ -134,7 +145,11 @@ def slope_error(
     primal: Callable[..., Any], gradients: Sequence[Any], program: Program,
     arguments: Arguments,
 ) -> float:  # fmt: skip
-    """Return the gradients' relative error along a random direction."""
+    """Return the gradients' relative error along a random direction.
+
+    The differences are of numbers in double precision.
+    """
+    arguments = tuple(a.astype(float) if is_single(a) else a for a in arguments)
     rng = np.random.default_rng(1)
     # Relative to the numbers themselves: a step suits those near and far from zero.
     ways: dict[int, Array | float] = {
@@ -158,7 +173,9 @@ def slope_error(
     return min(abs(d - slope) for d in differences) / max(size, 1e-300)
 
 
-def check(column: Column, result: Any, value: float, gradients: Any) -> str:
+def check(
+    column: Column, result: Any, value: float, gradients: Any, loose: float = 1.0
+) -> str:
     """Return what is wrong with a result, or nothing.
 
     `gradients` are those that another column found, None if this is the first.
@@ -166,10 +183,10 @@ def check(column: Column, result: Any, value: float, gradients: Any) -> str:
     finished = column.finish(result)
     found, own = finished if column.gradient else (finished, None)
     away = value_error(found, value)
-    if not away <= SAME_VALUE:
+    if not away <= SAME_VALUE * loose:
         return f"value off by {away:.0e}"
     if own is not None and gradients is not None:
         away = gradient_error(own, gradients)
-        if not away <= SAME_GRADIENT:
+        if not away <= SAME_GRADIENT * loose:
             return f"gradient off by {away:.0e}"
     return ""

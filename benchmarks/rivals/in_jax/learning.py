@@ -4,6 +4,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from benchmarks.rivals.in_jax import Texts
 
@@ -25,4 +26,19 @@ def mlp(x, w1, b1, w2, b2, w3, b3):
     return jnp.sum(y * y)
 
 
-TEXTS: Texts = {text.__name__: (text,) for text in (go_fast, softmax, mlp)}
+def layer(h, w, b):
+    h = lax.conv_general_dilated(
+        h, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    h = jax.nn.relu(h + b)
+    window = (1, 2, 2, 1)
+    return lax.reduce_window(h, -jnp.inf, lax.max, window, window, "VALID")
+
+
+def cnn(x, labels, w1, b1, w2, b2, w3, b3):
+    h = layer(layer(x, w1, b1), w2, b2)
+    y = jax.nn.log_softmax(h.reshape(h.shape[0], -1) @ w3 + b3)
+    return -jnp.mean(jnp.take_along_axis(y, labels[:, None], axis=1))
+
+
+TEXTS: Texts = {text.__name__: (text,) for text in (go_fast, softmax, mlp, cnn)}

@@ -1,4 +1,4 @@
-"""PyTorch: eager, double precision, one thread."""
+"""PyTorch: eager, one thread."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def columns(
         own = list(arguments)
         for i, a in enumerate(arguments):
             if i in chosen:
-                own[i] = torch.tensor(a, dtype=torch.float64, requires_grad=True)
+                own[i] = torch.tensor(np.asarray(a), requires_grad=True)
             elif isinstance(a, np.ndarray):
                 own[i] = torch.tensor(a)
         return tuple(own)

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
 import torch
+import torch.nn.functional as F
 
 from benchmarks.rivals.in_torch import Texts
 
@@ -24,4 +25,15 @@ def mlp(x, w1, b1, w2, b2, w3, b3):
     return torch.sum(y * y)
 
 
-TEXTS: Texts = {text.__name__: (text,) for text in (go_fast, softmax, mlp)}
+def layer(h, w, b):
+    h = torch.relu(F.conv2d(h, w.permute(3, 2, 0, 1), b, padding=1))
+    return F.max_pool2d(h, 2)
+
+
+def cnn(x, labels, w1, b1, w2, b2, w3, b3):
+    h = layer(layer(x.permute(0, 3, 1, 2), w1, b1), w2, b2)
+    h = h.permute(0, 2, 3, 1).flatten(1)
+    return F.cross_entropy(torch.addmm(b3, h, w3), labels)
+
+
+TEXTS: Texts = {text.__name__: (text,) for text in (go_fast, softmax, mlp, cnn)}
