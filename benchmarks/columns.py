@@ -14,7 +14,7 @@ import numpy as np
 import srcgrad
 from benchmarks.program import Arguments, Array, Program
 
-RIVALS = ("jax", "torch", "autograd")
+RIVALS = ("jax", "enzyme", "torch", "inductor", "autograd")
 # Relative to the largest element; what sums in another order may differ by.
 SAME_VALUE, SAME_GRADIENT, SAME_SLOPE = 1e-9, 1e-7, 1e-5
 SINGLE = 1e4  # how much more that is in single precision
@@ -109,7 +109,8 @@ def hand_columns(program: Program) -> list[Column]:
 def rival_columns(program: Program, arguments: Arguments, rival: str) -> list[Column]:
     """Return a rival's texts of the program; ImportError says that it is not there."""
     framework = importlib.import_module(f"benchmarks.rivals.in_{rival}")
-    name = f"benchmarks.rivals.in_{rival}.{program.family}"
+    of = getattr(framework, "TEXTS_OF", rival)
+    name = f"benchmarks.rivals.in_{of}.{program.family}"
     try:
         texts = importlib.import_module(name).TEXTS.get(program.name, ())
     except ModuleNotFoundError as error:

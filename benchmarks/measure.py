@@ -188,7 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name", choices=PROGRAMS)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--rivals", default="", help="of jax, torch, autograd")
+    parser.add_argument("--rivals", default="", help=f"of {', '.join(RIVALS)}")
     parser.add_argument("--memory", metavar="COLUMN", help="measure its peak instead")
     options = parser.parse_args()
     program = PROGRAMS[options.name]

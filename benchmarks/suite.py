@@ -8,6 +8,8 @@ and one thread, and the least CPU time of each counts. The columns:
   srcgrad's value kernel;
 - grad: srcgrad's value and gradient; hand: an adjoint written by hand (hand/);
 - jax, torch, autograd: the best of the rival's texts (rivals/), where it is installed;
+  enzyme and inductor take JAX's texts through Enzyme (the package enzyme_ad), and
+  PyTorch's through torch.compile, which needs a C++ compiler;
 - what srcgrad, the hand and JAX take to compile, and with --memory by how much a call
   raises the peak of resident memory, a process for each.
 
