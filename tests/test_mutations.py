@@ -199,6 +199,11 @@ MUTATIONS = (
         ("scratch_without_a_slope",),
     ),
     Mutation(
+        "spared loops", control.Control, "is_still",
+        "g is None or", "True or",
+        ("loops_before_both_arms",),
+    ),
+    Mutation(
         "known before", control.Control, "arranged",
         "not made.isdisjoint(free(stmts[at]))", "False",
         ("sum_that_is_squared",),

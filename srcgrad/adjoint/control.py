@@ -19,7 +19,7 @@ from srcgrad.adjoint.tapes import Plan, number
 from srcgrad.analyses.masks import Mask
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, const
-from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
+from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, View, owned
 from srcgrad.types import Scalar, Type
 from srcgrad.walk import blocks, free, handed, outs, substitute
 
@@ -60,7 +60,9 @@ class Control(Statements):
         self.apart = False
 
     def block(self, block: Block) -> None:
-        for stmt in reversed(block.stmts):
+        left = [*block.stmts]
+        while left:
+            stmt = left.pop()
             self.build.loc = stmt.loc
             within = self.regions.within
             if not isinstance(stmt, Loop | ir.If):
@@ -69,7 +71,7 @@ class Control(Statements):
                 o in self.active and self.wanted(o) for o in outs(stmt)
             ):
                 if isinstance(stmt, ir.If):
-                    self.branch(stmt)
+                    self.branch(stmt, left)
                 elif stmt in self.regions.joined:
                     self.join(stmt)
                 else:
@@ -133,7 +135,8 @@ class Control(Statements):
 
     # branches
 
-    def branch(self, stmt: ir.If) -> None:
+    def branch(self, stmt: ir.If, left: list[Stmt]) -> None:
+        """Reverse an `if`, and in it what is `left` if all of that is one arm's own."""
         cond = self.need(stmt.cond)
         for value in self.outside(stmt):
             if owned(value.type):
@@ -156,10 +159,35 @@ class Control(Statements):
                 self.block(block)
             ends.append(self.know())
             arms.append(stmts)
+        busy = [k for k in (0, 1) if self.is_still(left, ends[1 - k])]
+        for arm in busy[:1]:
+            self.recall(ends[arm])
+            region, cache = self.open[-1], dict(self.open[-1].cache)
+            with self.build.block() as more:
+                self.block(Block(tuple(left)))
+            # Behind the arm only that is at hand which is fetched at the head.
+            cache |= {x: y for x, y in region.cache.items() if x in region.heads}
+            region.cache = cache
+            arms[arm] += more
+            ends[arm] = self.know()
+            left.clear()
         merges: list[ir.Merge] = []
         self.recall(self.joined(ends, arms, merges))
         then, orelse = (Block(tuple(a)) for a in arms)
         self.build.emit(ir.If(cond, then, orelse, tuple(merges), stmt.loc))
+
+    def is_still(self, left: Sequence[Stmt], known: Known) -> bool:
+        """Tell whether what is left has no cotangent, so that a loop is spared."""
+        made = [(s, o) for s in left for o in outs(s) if o in self.active]
+        within, restores = self.regions.within, self.plan.restores
+        undone = (within(u, s) or u is s for u in restores for s in left)
+        if not any(isinstance(s, Loop) for s, _ in made) or any(undone):
+            return False
+        owners = {self.owner(o) for s, o in made if not isinstance(s, View)}
+        found = [known[t].get(o) for t in ("plain", "buffers") for o in owners]
+        return all(
+            g is None or (isinstance(g, Const) and g.value == 0.0) for g in found
+        )
 
     def joined(
         self, ends: list[Known], arms: list[list[Stmt]], merges: list[ir.Merge]

@@ -126,7 +126,9 @@ class Recorder:
             arms = (s.cond for s, _ in regions.chain[value] if isinstance(s, ir.If))
             behind = set().union(*map(regions.loops_behind, (value, *arms)))
             loops = tuple(s for s in tape.loops if s in behind) or tape.loops[-1:]
-        if any(not isinstance(s, ir.For) or s.exit is not None for s in loops):
+        if not all(s.exit is None and isinstance(s, ir.For) for s in loops[1:]):
+            return
+        if not isinstance(loops[0], ir.For) or not runs_through(regions, loops[0]):
             return
         open_loops = [s for s in loops if any(map(regions.beyond, bounds(s)))]
         limits = [most_turns(regions, s) for s in open_loops]
@@ -273,6 +275,14 @@ def bounds(loop: Loop) -> list[Operand]:
     return [*operands(replace(loop, carries=()))]
 
 
+def runs_through(regions: Regions, loop: ir.For) -> bool:
+    """Tell whether a loop runs as often as it says, or stops in a few turns at most."""
+    if loop.exit is None:
+        return True
+    span = (regions.linear(loop.stop) - regions.linear(loop.start)).known
+    return span is not None and abs(span) <= _FEW
+
+
 def most_turns(regions: Regions, loop: Loop) -> Dim | None:
     """Return how often a loop runs at most, as known before the outermost loop."""
     assert isinstance(loop, ir.For)
@@ -325,4 +335,5 @@ def is_length(x: Operand, known: Mapping[Any, Stmt]) -> bool:
     return isinstance(made, ir.Op) and made.row in _LENGTHS
 
 
+_FEW = 1024  # turns for which there is room, though the loop may end before
 _LENGTHS = {"dim", "length", "max2", "slice_length"}

@@ -213,3 +213,95 @@ def counted_down_from_the_end(x):
         y = math.exp(x[k])
         total -= math.sin(y) * y * k
     return total
+
+
+# An arm without a slope spares the loops before it, the other one runs them backward.
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=2)), argnums=(0, 1))
+def loops_before_a_test(x, w):
+    total = 0.0
+    for i in range(len(x)):
+        y = w[0] * x[i]
+        for k in range(4):
+            y = math.sin(y) + w[1] * k
+        z = math.exp(y)
+        if z > 1.0:
+            total += z * y * x[i]
+    return total
+
+
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=2)), argnums=(0, 1))
+def loops_before_the_other_arm(x, w):
+    s = w[0]
+    for i in range(len(x)):
+        y = s * x[i]
+        for k in range(4):
+            y = math.sin(y) + w[1] * k
+        if y > 1.0:
+            s = 0.5
+        else:
+            s = s * math.cos(y)
+    return s * s
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=2)), argnums=(0, 1))
+def loops_that_write_before_a_test(x, w):
+    total = 0.0
+    for i in range(4):
+        y = w[0]
+        for k in range(i + 1):
+            x[k] = x[k] * math.sin(x[k] + w[1])
+            y += x[k] * x[k]
+        if x[i] > -0.1:
+            total += y * math.exp(y)
+    return total + x[0] + x[1] * x[2]
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=2)), argnums=(0, 1))
+def loops_before_both_arms(x, w):
+    total = 0.0
+    for i in range(4):
+        y = w[0] * x[i]
+        z = y
+        for k in range(3):
+            y = math.sin(y) + z * w[1]
+            z = z * 0.9
+        if y > 0.3:
+            total += math.exp(y)
+        else:
+            total += z
+    return total
+
+
+@case(lambda rng: (rng.normal(size=3), rng.normal(size=2)), argnums=(0, 1))
+def tests_one_after_the_other(x, w):
+    y = w[0]
+    for k in range(3):
+        y = math.sin(y * x[k]) + w[1]
+    z = 0.0
+    if y > -5.0:
+        z = y * y
+        for k in range(2):
+            z = math.cos(z) * w[k]
+    r = 0.0
+    if z > -7.0:
+        r = z * w[1] + x[0]
+    if z > 7.0:
+        r = y
+    return r * r
+
+
+@case(lambda rng: (rng.uniform(0.2, 1.0, size=5),))
+def few_turns_that_may_end(x):
+    total = 0.0
+    for i in range(5):
+        y = x[i]
+        for k in range(30):
+            y = y * (1.0 + 0.3 * math.sin(y))
+            if y > 3.0 + k * 0.01:
+                break
+        total += y * x[i]
+    for k in range(40):
+        total = total * (1.0 + 0.01 * math.sin(total))
+        if total > 20.0:
+            break
+    return total
