@@ -12,7 +12,7 @@ same numbers, as the backward sweep has for each one of the forward sweep.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -263,13 +263,25 @@ class _Settling:
             body = self.block(loop.body)
             if abs(sign) == 1 and loop.exit is None:
                 told = [*self.facts[count:], *self.checked(before)]
+            new = {
+                a: self.resolved(d) for a, d in self.equal.items() if a not in before
+            }
         self.build.emit(replace(loop, start=start, stop=stop, body=body))
         outside = self.regions.site[loop].chain
+
+        def lasts(atoms: Iterable[Any]) -> bool:
+            chains = [self.regions.chain.get(a) for a in atoms]
+            return all(c is not None and c == outside[: len(c)] for c in chains)
+
         for fact in told:
             fact = replace(fact, turns=(turns, *fact.turns))
-            chains = [self.regions.chain.get(a) for a in fact.atoms()]
-            if all(c is not None and c == outside[: len(c)] for c in chains):
+            if lasts(fact.atoms()):
                 self.facts.append(fact)
+        if abs(sign) == 1 and self.is_less(high, low + _ONE, loop):
+            # It turns for certain: what its first turn has checked holds from here on.
+            for atom, dim in new.items():
+                if lasts((atom, *(a for a, _ in dim.terms))):
+                    self.equal[atom] = dim
 
     def checked(self, before: set[Any]) -> Iterator[Fact]:
         """Yield what checks in this block have told about operations."""

@@ -1,10 +1,10 @@
-"""Keep matrices transposed that innermost loops walk down.
+"""Keep arrays transposed that innermost loops walk down.
 
 Memory is read row by row: a loop over the first subscript of a matrix misses the cache
-in each turn and is not vectorised. A matrix that is made here, whose elements are read
-and written one by one, is laid out by columns if its innermost loops go down; one that
-is given, and only read, is copied so. No operation changes its place: all numbers are
-what they were.
+in each turn and is not vectorised. An array that is made here, whose elements are read
+and written one by one, is laid out in the order of the loops if the innermost ones do
+not run over its last axis; one that is given, and only read, is copied so. No operation
+changes its place: all numbers are what they were.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from srcgrad.ops import ROWS
 from srcgrad.types import Array
 from srcgrad.walk import every, operands, rewrite
 
-# Loops around an element that make up for a copy of the matrix.
-_DEPTH = 3
+# Loops around an element that make up for a copy of a matrix, and statements in them
+# that do for one of more axes.
+_DEPTH, _MANY = 3, 3
 Element = ir.Read | ir.Write | ir.Accumulate
+Axes = tuple[int, ...]  # of the array as it is, in the order of another layout
+Weight = tuple[int, int]  # how many loops are around what walks so, and how often
 
 
 def transpose(function: Function) -> Function:
-    """Return the function with matrices transposed that innermost loops walk down.
+    """Return the function with arrays transposed that innermost loops walk down.
 
     >>> from srcgrad.builder import Builder, const
     >>> from srcgrad.text import print_function
@@ -66,7 +69,7 @@ def transpose(function: Function) -> Function:
 
 
 class _Layout:
-    """Which matrices a function walks along, and which down."""
+    """Which arrays a function walks along, and which down."""
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -74,22 +77,22 @@ class _Layout:
         self.versions: dict[Buffer, list[Value]] = defaultdict(list)
         for value, buffer in self.regions.buffer.items():
             self.versions[buffer.family()].append(value)
-        # How many loops stand around what walks along a matrix, or down.
-        self.along: dict[Buffer, int] = defaultdict(int)
-        self.down: dict[Buffer, int] = defaultdict(int)
+        # What walks along rows, and down: for each, in which order of axes.
+        self.along: dict[Buffer, Weight] = {}
+        self.down: dict[Buffer, dict[Axes, Weight]] = defaultdict(dict)
         self.downs: set[Stmt] = set()  # statements that walk down
         self.odd: set[Buffer] = set()  # what is not only read and written by elements
         for stmt in every(function.body):
             self.look(stmt)
 
     def family(self, x: Any) -> Buffer | None:
-        """Return the memory of a version of a matrix."""
+        """Return the memory of a version of an array of several axes."""
         if x not in self.regions.buffer or not isinstance(x.type, Array):
             return None
-        return self.regions.buffer[x].family() if x.type.rank == 2 else None
+        return self.regions.buffer[x].family() if x.type.rank > 1 else None
 
     def look(self, stmt: Stmt) -> None:
-        """Note what a statement does with matrices."""
+        """Note what a statement does with arrays."""
         used = [x for x in operands(stmt) if self.family(x) is not None]
         if is_element(stmt) and self.family(stmt.base) is not None:
             used.remove(stmt.base)
@@ -102,38 +105,52 @@ class _Layout:
         self.odd |= {self.family(x) for x in used}  # type: ignore[misc]
 
     def walk(self, stmt: Element) -> None:
-        """Note in which direction the innermost loop walks a matrix."""
+        """Note in which order the loops walk an array."""
         loops = [s for s, _ in self.regions.site[stmt].chain if isinstance(s, ir.Loop)]
         family = self.family(stmt.base)
         if family is None or not loops or not isinstance(loops[-1], For):
             return
         (index,) = stmt.path
         assert isinstance(index, Index)
-        var = loops[-1].var
-        row, column = (self.regions.linear(k).factor(var) for k in index.items)  # type: ignore[arg-type]
-        if column:
-            self.along[family] = max(self.along[family], len(loops))
-        elif row:
-            self.down[family] = max(self.down[family], len(loops))
-            self.downs.add(stmt)
+        places = [self.regions.linear(k) for k in index.items]  # type: ignore[arg-type]
+        variables = [s.var for s in loops if isinstance(s, For)]
+        # How deep the loop stands that runs over each axis.
+        deep = [
+            max([n + 1 for n, v in enumerate(variables) if place.factor(v)], default=0)
+            for place in places
+        ]
+        if not places[deep.index(max(deep))].factor(loops[-1].var):
+            return
+        if places[-1].factor(loops[-1].var):
+            self.along[family] = _more(self.along.get(family), len(loops))
+            return
+        order = tuple(sorted(range(len(deep)), key=deep.__getitem__))
+        weights = self.down[family]
+        weights[order] = _more(weights.get(order), len(loops))
+        self.downs.add(stmt)
 
-    def chosen(self) -> set[Buffer]:
-        """Return the matrices that are better transposed."""
-        return {
-            family
-            for family, depth in self.down.items()
-            if depth >= _DEPTH
-            if self.is_given(family)
-            or (depth > self.along[family] and self.is_made(family))
-        }
+    def chosen(self) -> dict[Buffer, Axes]:
+        """Return the arrays that are better transposed, and how."""
+        found: dict[Buffer, Axes] = {}
+        for family, weights in self.down.items():
+            order = max(weights, key=lambda o: weights[o])
+            deep, often = weights[order]
+            if self.is_given(family):
+                worth = deep > len(order) or (len(order) > 2 and often >= _MANY)
+            else:
+                more = weights[order] > self.along.get(family, (0, 0))
+                worth = more and self.is_made(family)
+            if deep >= _DEPTH and worth:
+                found[family] = order
+        return found
 
     def is_given(self, family: Buffer) -> bool:
-        """Tell whether a matrix is a parameter that is only read."""
+        """Tell whether an array is a parameter that is only read."""
         versions = self.versions[family]
         return len(versions) == 1 and versions[0] in self.function.params
 
     def is_made(self, family: Buffer) -> bool:
-        """Tell whether all there is of a matrix is made here, and read by elements."""
+        """Tell whether all there is of an array is made here, and read by elements."""
         if family in self.odd:
             return False
         for x in self.versions[family]:
@@ -141,9 +158,8 @@ class _Layout:
             if isinstance(made, Op):
                 shape = self.regions.definition.get(made.args[0])
                 like = isinstance(shape, Op) and shape.row == "extents"
-                if made.row not in ("empty", "zeros") and not (
-                    made.row == "zeros_like" and like
-                ):
+                rows = ("zeros_like", "empty_like") if like else ("empty", "zeros")
+                if made.row not in rows:
                     return False
             elif made is None or isinstance(made, ir.View | ir.Take):
                 return False
@@ -151,24 +167,26 @@ class _Layout:
 
 
 class _Transposing:
-    """A function that is written anew, with some matrices transposed."""
+    """A function that is written anew, with some arrays transposed."""
 
-    def __init__(self, layout: _Layout, chosen: set[Buffer]) -> None:
+    def __init__(self, layout: _Layout, chosen: dict[Buffer, Axes]) -> None:
         self.layout, self.build = layout, Builder()
         # The transposed version of one that is made here, or given.
         self.made: dict[Any, Value] = {}
         self.given: dict[Any, Value] = {}
-        for family in chosen:
+        self.order: dict[Any, Axes] = {}
+        for family, order in chosen.items():
             given = layout.is_given(family)
             for x in layout.versions[family]:
-                (self.given if given else self.made)[x] = _turned(x)
+                (self.given if given else self.made)[x] = _turned(x, order)
+                self.order[x] = order
 
     def function(self) -> Function:
         """Return the new function."""
         before = self.layout.function
         for x in before.params:
             if x in self.given:
-                self.given[x] = self.copied(x)
+                self.given[x] = self.copied(x, self.order[x])
         for stmt in before.body.stmts:
             self.stmt(stmt)
         results = tuple(map(self.plain, before.results))
@@ -198,14 +216,17 @@ class _Transposing:
         if op.row == "dim" and op.args[0] in self.made:
             axis: Any = op.attrs.get("axis", 0)
             x = self.made[op.args[0]]
-            op = replace(op, args=(x,), attrs={"axis": 1 - axis})
+            axis = self.order[op.args[0]].index(axis)
+            op = replace(op, args=(x,), attrs={"axis": axis})
         elif op.outs and op.outs[0] in self.made:
-            args: tuple[Operand, ...] = op.args[::-1]
-            if op.row == "zeros_like":
-                shape: Any = self.layout.regions.definition[args[0]]
-                like = _turned(shape.out)
-                self.build.emit(replace(shape, args=shape.args[::-1], outs=(like,)))
-                args = (like,)
+            order = self.order[op.outs[0]]
+            if op.row.endswith("_like"):
+                shape: Any = self.layout.regions.definition[op.args[0]]
+                like, sizes = _turned(shape.out, order), _ordered(shape.args, order)
+                self.build.emit(replace(shape, args=sizes, outs=(like,)))
+                args: tuple[Operand, ...] = (like,)
+            else:
+                args = _ordered(op.args, order)
             op = replace(op, args=args, outs=(self.made[op.outs[0]],))
         else:
             op = replace(op, args=tuple(map(self.plain, op.args)))
@@ -219,43 +240,60 @@ class _Transposing:
         if new is not None:
             (index,) = stmt.path
             assert isinstance(index, Index)
-            path = (replace(index, items=index.items[::-1]),)
+            items = _ordered(index.items, self.order[stmt.base])
+            path = (replace(index, items=items),)
             stmt = replace(stmt, base=new, path=path)
             stmt = rewrite(stmt, makes=self.made)
         self.build.emit(stmt)
 
     def plain(self, x: Operand) -> Operand:
         """Return an operand; what is transposed is copied row by row."""
-        return self.copied(self.made[x]) if x in self.made else x
+        if x not in self.made:
+            return x
+        order = self.order[x]
+        return self.copied(self.made[x], tuple(map(order.index, range(len(order)))))
 
-    def copied(self, x: Value) -> Value:
-        """Return a transposed copy of a matrix."""
+    def copied(self, x: Value, order: Axes) -> Value:
+        """Return a transposed copy of an array."""
         build, sizes = self.build, list[Operand]()
-        for axis in (1, 0):
+        for axis in order:
             size = Value("", INT)
             attrs: dict[str, object] = {"axis": axis}
             sizes.append(build.emit(Op("dim", (x,), (size,), attrs, build.loc)).out)
-        first = _turned(x)
+        first = _turned(x, order)
         attrs = {"dtype": x.type.dtype}
         build.emit(Op("empty", (*sizes,), (first,), attrs, build.loc))
-        i, j = Value("i", INT), Value("j", INT)
-        outer, inner, rows, last = (Value(first.name, first.type) for _ in range(4))
-        with build.block() as column:
-            item = build.read(x, (Index((j, i), sure=True),))
-            new = build.write(inner, (Index((i, j), sure=True),), item)
-        turns = Carry(outer, inner, new, rows)
-        body = Block((*column,))
-        loop = For(j, const(0), sizes[1], const(1), (turns,), body, loc=build.loc)
-        turns, body = Carry(first, outer, rows, last), Block((loop,))
-        loop = For(i, const(0), sizes[0], const(1), (turns,), body, loc=build.loc)
-        build.emit(loop)
+        here = tuple(Value(name, INT) for name in "ijkl"[: len(order)])
+        there = tuple(here[order.index(axis)] for axis in range(len(order)))
+        inns = [Value(first.name, first.type) for _ in order]
+        with build.block() as stmts:
+            item = build.read(x, (Index(there, sure=True),))
+            last = build.write(inns[-1], (Index(here, sure=True),), item)
+        loops = list(zip(here, sizes, (first, *inns), inns, strict=False))
+        for var, count, before, inn in reversed(loops):
+            turns = Carry(before, inn, last, Value(first.name, first.type))
+            body, last = Block((*stmts,)), turns.out
+            stmts = [For(var, const(0), count, const(1), (turns,), body, loc=build.loc)]
+        build.emit(stmts[0])
         return last
 
 
-def _turned(x: Value) -> Value:
-    """Return a new value for the transpose of a matrix."""
+def _more(weight: Weight | None, deep: int) -> Weight:
+    """Return a weight with one more statement: the deepest ones count."""
+    if weight is None or weight[0] < deep:
+        return deep, 1
+    return weight[0], weight[1] + (weight[0] == deep)
+
+
+def _ordered(items: tuple[Any, ...], order: Axes) -> tuple[Any, ...]:
+    """Return what belongs to axes in another order of them."""
+    return tuple(items[axis] for axis in order)
+
+
+def _turned(x: Value, order: Axes) -> Value:
+    """Return a new value for an array with its axes in another order."""
     name = x.name.removesuffix("_t") if x.name.endswith("_t") else f"{x.name}_t"
-    type = Array(x.type.dtype, x.type.dims[::-1])
+    type = Array(x.type.dtype, _ordered(x.type.dims, order))
     return Value(name if x.name else "", type, x.hint)
 
 

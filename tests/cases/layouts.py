@@ -114,3 +114,47 @@ def room_where_it_is_known(x, n):
             y[0] = y[n - i - 1] * x[0]
             s += y[0]
     return s
+
+
+# The innermost loops run over the middle axis, the outermost over the last one.
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=(3, 4, 5)), rng.normal(size=(4, 4, 5)),
+                   rng.normal(size=(3, 4))), argnums=(0, 1, 2))  # fmt: skip
+def columns_of_the_air(u, w, g):
+    ni, nj, nk = u.shape
+    c, d = np.empty_like(u), np.zeros((ni, nj, nk))
+    c[:, :, 0] = g * u[:, :, 0]
+    for k in range(1, nk):
+        a = 0.1 * (w[1:, :, k] + w[:-1, :, k])
+        c[:, :, k] = g * u[:, :, k] / (3.0 + a * c[:, :, k - 1])
+        d[:, :, k] = (u[:, :, k] - d[:, :, k - 1] * a) * c[:, :, k] + u[:, :, k - 1]
+    for k in range(nk - 2, -1, -1):
+        d[:, :, k] -= c[:, :, k] * d[:, :, k + 1] + u[:, :, k] * u[:, :, k + 1]
+    return np.sum(d * d)
+
+
+@case(lambda rng: (rng.normal(size=(2, 3, 2, 4)),))
+def four_axes_walked_in_another_order(x):
+    y = np.zeros((2, 3, 2, 4))
+    total = 0.0
+    for l in range(4):
+        for j in range(3):
+            for k in range(2):
+                for i in range(2):
+                    t = x[i, j, k, l] * x[1 - i, j, k, l]
+                    y[i, j, k, l] = t * x[i, j, k, 3 - l]
+                    total += y[i, j, k, l] * np.sin(y[i, 2 - j, k, l]) * (i + 1)
+    return total + np.sum(y)
+
+
+# What the only turn of a loop has checked holds behind it; what none has does not.
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=4), rng.normal(size=1), 0))
+def checked_in_the_only_turn(x, y, z, n):
+    s = x * 0.0
+    for k in range(1):
+        s += x * y * (k + 1)
+    for k in range(n):
+        s += (x + z) * k
+    t = x * z
+    for k in range(2):
+        t = t * (s + y) + z
+    return np.sum(t * y)
