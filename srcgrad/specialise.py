@@ -32,7 +32,9 @@ from srcgrad.options import Options
 from srcgrad.passes import (
     FINAL,
     KERNEL,
+    PIPELINE,
     PRIMAL,
+    Pass,
     drop_entry_checks,
     has_calls,
     inline_calls,
@@ -147,10 +149,18 @@ class Specialisation:
         return pair(found, value.items[1]) if options.has_aux else found
 
     @property
+    def first(self) -> Sequence[Pass]:
+        """What a function goes through before it is differentiated.
+
+        Plain Python computes the very numbers that the user's own function does.
+        """
+        return PRIMAL if self.options.runner == "numba" else PIPELINE
+
+    @property
     @once
     def primal(self) -> Function:
         """The IR of the function itself."""
-        return run_passes(inline_calls(self.reading.function), PRIMAL)
+        return run_passes(inline_calls(self.reading.function), self.first)
 
     @property
     @once
@@ -159,8 +169,7 @@ class Specialisation:
         if not self.reading.written and not has_calls(self.reading.function):
             return self.primal
         results = self.reading.function.results[: self.reading.results]
-        pure = replace(self.reading.function, results=results)
-        return run_passes(pure, PRIMAL)
+        return run_passes(replace(self.reading.function, results=results), self.first)
 
     @once
     def adjoint(

@@ -1,7 +1,7 @@
 """Products of all turns are taken out of loops, where the proof holds and only there.
 
-That the gradients are right is said by the cases in `cases/products.py`, and that a
-broken proof is noticed by `test_mutations.py`.
+The cases are those of `cases/products.py`. The text made for Numba is run as it is: the
+gradient must be that of the text for plain Python, where nothing is taken out.
 """
 
 import re
@@ -12,7 +12,9 @@ import pytest
 
 import srcgrad
 from srcgrad.errors import SrcgradError
+from srcgrad.passes.batch_products import Turns
 from tests.cases import CASES
+from tests.test_mutations import Mutation, install
 
 CASE = {case.name: case for case in CASES}
 
@@ -39,18 +41,87 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize(("name", "count"), FOUND.items(), ids=FOUND)
-def test_products_are_taken_out(
-    name: str, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Find as many products as there are, and IR that keeps its rules."""
+MUTATIONS = (
+    Mutation(
+        "product of the turn's own row",
+        Turns,
+        "is_apart",
+        "own and self.regions.linear(read) == place",
+        "own",
+        ("rows_written_from_the_other_end", "row_times_a_matrix_from_the_row_before"),
+    ),
+    Mutation(
+        "product of rows beyond those written",
+        Turns,
+        "is_apart",
+        "if self.holds(gap, at):",
+        "if True:",
+        ("column_that_one_turn_writes",),
+    ),
+    Mutation(
+        "product of rows from the beginning",
+        Turns,
+        "__init__",
+        "self.require(self.holds(self.start, loop))",
+        "pass",
+        ("rows_around_the_end",),
+    ),
+    Mutation(
+        "product of what is the same in each turn",
+        Turns,
+        "is_outside",
+        "isinstance(x, Const) or",
+        "True or",
+        ("matrix_that_changes_in_the_loop", "row_changed_before_it_is_multiplied"),
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that IR keeps its rules after each pass."""
     monkeypatch.setenv("SRCGRAD_DEBUG", "1")
-    case = CASE[name]
-    made = srcgrad.differentiable(
-        case.function, argnums=case.argnums, backend="python", cache=False
-    )
-    text = made.source(*case.make(np.random.default_rng(0)))
-    assert len(set(re.findall(r"\bproducts\w* = ", text))) == count
+
+
+def text_of(name: str) -> str:
+    """Return the text of the gradient of a case that Numba's kernel is made from."""
+    function, argnums = CASE[name].function, CASE[name].argnums
+    made = srcgrad.differentiable(function, argnums=argnums, backend="numba")
+    text = made.source(*CASE[name].make(np.random.default_rng(0)))
+    return text[text.index("import numpy") :]
+
+
+def complaint(name: str) -> str:
+    """Return what is wrong with the gradient of a case."""
+    case, scope = CASE[name], dict[str, Any]()
+    plain = srcgrad.grad(case.function, argnums=case.argnums, backend="python")
+    try:
+        exec(text_of(name), scope)
+        _, found = scope[f"{name}_grad"](*case.make(np.random.default_rng(0)))
+    except Exception as error:
+        return repr(error)
+    due = plain(*case.make(np.random.default_rng(0)))
+    due = due if isinstance(due, tuple) else (due,)
+    for k, (a, b) in enumerate(zip(due, found, strict=True)):
+        if not np.allclose(a, b, rtol=1e-11, atol=1e-11):
+            return f"gradient {k}: {b}, not {a}"
+    return ""
+
+
+@pytest.mark.parametrize(("name", "count"), FOUND.items(), ids=FOUND)
+def test_products_are_taken_out(name: str, count: int) -> None:
+    """Find as many products before loops as there are, and the same gradient."""
+    assert len(set(re.findall(r"\bproducts\w* = ", text_of(name)))) == count
+    assert complaint(name) == ""
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
+def test_broken_proof_is_noticed(
+    mutation: Mutation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Break a proof: one of the gradients is wrong."""
+    install(mutation, monkeypatch)
+    assert any(map(complaint, mutation.cases))
 
 
 def test_what_would_not_fit_in_memory_stays() -> None:
@@ -62,12 +133,13 @@ def test_what_would_not_fit_in_memory_stays() -> None:
             total += np.sum(np.tanh(x[i] @ w))
         return total
 
-    text = srcgrad.grad(energy).source(np.ones((3, 2)), np.ones((2, 9)))
+    text = srcgrad.grad(energy, backend="numba").source(
+        np.ones((3, 2)), np.ones((2, 9))
+    )
     assert "products = " not in text
 
 
-@pytest.mark.parametrize("backend", ["python", "numba"])
-def test_loop_without_turns_is_refused_where_arrays_do_not_fit(backend: Any) -> None:
+def test_loop_without_turns_is_refused_where_arrays_do_not_fit() -> None:
     """Name the one thing that plain Python can and the taken out product cannot."""
 
     def rows(x: Any, w: Any) -> Any:
@@ -76,7 +148,7 @@ def test_loop_without_turns_is_refused_where_arrays_do_not_fit(backend: Any) -> 
             out[i] = x[i] @ w
         return np.sum(out)
 
-    slope = srcgrad.grad(rows, backend=backend, cache=False)
+    slope = srcgrad.grad(rows, backend="numba", cache=False)
     assert np.all(slope(np.ones((0, 3)), np.ones((3, 2))) == np.zeros((0, 3)))
     with pytest.raises(SrcgradError, match="SG402"):
         slope(np.ones((0, 3)), np.ones((4, 2)))

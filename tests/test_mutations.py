@@ -22,7 +22,6 @@ from srcgrad.compile import plain
 from srcgrad.emit import names, nest
 from srcgrad.frontend import build, entry
 from srcgrad.ops.table import ROWS
-from srcgrad.passes.batch_products import Turns
 from srcgrad.passes.elide_copies import _Plan
 from tests.cases import CASES, Case
 from tests.harness import check_case
@@ -88,26 +87,6 @@ class Mutation:
 
 
 MUTATIONS = (
-    Mutation(
-        "product of the turn's own row", Turns, "is_apart",
-        "own and self.regions.linear(read) == place", "own",
-        ("rows_written_from_the_other_end", "row_times_a_matrix_from_the_row_before"),
-    ),
-    Mutation(
-        "product of rows beyond those written", Turns, "is_apart",
-        "if self.holds(gap, at):", "if True:",
-        ("column_that_one_turn_writes",),
-    ),
-    Mutation(
-        "product of rows from the beginning", Turns, "__init__",
-        "self.require(self.holds(self.start, loop))", "pass",
-        ("rows_around_the_end",),
-    ),
-    Mutation(
-        "product of what is the same in each turn", Turns, "is_outside",
-        "isinstance(x, Const) or", "True or",
-        ("matrix_that_changes_in_the_loop", "row_changed_before_it_is_multiplied"),
-    ),
     Mutation(
         "rule", ROWS, "sin",
         "cos(x)", "sin(x)",

@@ -41,7 +41,8 @@ def keep_lengths(function: Function) -> Function:
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
 PIPELINE: list[Pass] = [keep_lengths, write_over, elide_copies]
-# How a function is before it is differentiated.
+# How a function is before it is differentiated for Numba: products are not made in the
+# user's order, though by the same library.
 PRIMAL: list[Pass] = [batch_products, *PIPELINE]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
