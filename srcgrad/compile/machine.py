@@ -10,7 +10,7 @@ import functools
 import importlib
 import importlib.util
 import pickle
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from numba.core.dispatcher import Dispatcher
 
 from srcgrad.compile.files import Entry, digest
 from srcgrad.garbage import undisturbed
+
+_NEEDLESS = {"inline_closure_likes", "nopython_rewrites"}
 
 
 class EntryCache(caching.NullCache):
@@ -55,6 +57,25 @@ class EntryCache(caching.NullCache):
             self._entry.commit()
 
 
+class Pipeline(compiler.CompilerBase):
+    """Numba's own passes but those that look for what no kernel has.
+
+    They search for functions inside functions and for expressions of whole arrays, and
+    take a tenth of the time. Where there may be some all passes run.
+    """
+
+    def define_pipelines(self) -> list[Any]:
+        """Return the one list of passes."""
+        whole: Any = compiler.DefaultPassBuilder
+        made = whole.define_nopython_pipeline(self.state)
+        code = self.state.func_id.code
+        inner = any(isinstance(x, CodeType) for x in code.co_consts)
+        if not inner and not self.state.flags.auto_parallel.enabled:
+            made.passes = [p for p in made.passes if p[0].name() not in _NEEDLESS]
+            made.finalize()
+        return [made]
+
+
 @functools.cache
 def start() -> None:
     """Load what Numba compiles arrays with, but not SciPy: that takes 0.2 s.
@@ -89,5 +110,8 @@ def load_compiled(entry: Entry) -> ModuleType:
         # Runtime kernels that the module imports are cached beside their own source.
         if isinstance(value, Dispatcher) and value.__module__ == module.__name__:
             vars(value)["_cache"] = EntryCache(value.py_func, entry)
+            own = vars(value)["_compiler"]
+            if own.pipeline_class is compiler.Compiler:
+                own.pipeline_class = Pipeline
             vars(value)["compile"] = undisturbed()(value.compile)
     return module

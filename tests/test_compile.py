@@ -1,4 +1,4 @@
-"""Compiling goes without searches for garbage, and leaves the user's choice alone."""
+"""Compiling does without searches for garbage, and without passes that find nothing."""
 
 import gc
 import threading
@@ -8,6 +8,7 @@ import pytest
 
 import srcgrad
 from srcgrad import specialise
+from srcgrad.compile.files import Entry
 from srcgrad.garbage import undisturbed
 
 
@@ -81,3 +82,18 @@ def test_another_thread_leaves_the_setting_alone() -> None:
     thread.start()
     thread.join()
     assert seen == [True]
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_kernels_are_compiled_without_needless_passes(inner: bool) -> None:
+    machine = pytest.importorskip("srcgrad.compile.machine")
+    body = "[k for k in range(3)][x]" if inner else "x + 1"
+    text = f"import numba\n@numba.njit\ndef step(x):\n    return {body}\n"
+    step = machine.load_compiled(Entry("key", "step", text)).step
+    assert step(2) == (2 if inner else 3)
+    (found,) = step.overloads.values()
+    ran = {name.split("_", 1)[1] for p in found.metadata["pipeline_times"].values()
+           for name in p}  # fmt: skip
+    assert "native_lowering" in ran
+    assert (ran >= machine._NEEDLESS) == inner
+    assert inner or ran.isdisjoint(machine._NEEDLESS)
