@@ -66,12 +66,13 @@ def make_plan(
     run = made.code(program.function).dispatcher
     run.disable_compile()  # other types take the long way
     write = _Writer(made.converters(program.function), {**_SPACE, "run": run})
-    write.refuse(f"tuple(k) != {write.name(tuple(kwargs))}" if kwargs else "k")
+    write.refuse(f"len(k) != {len(kwargs)}" if kwargs else "k")
     for place, value in reading.statics:
         write.watch(place, value)
     given = dict(zip(signature.kinds, write.unpack(len(args), "a"), strict=False))
     if kwargs:
-        given |= zip(kwargs, write.unpack(len(kwargs), "k.values()"), strict=True)
+        held = ", ".join(f"k[{name!r}]" for name in kwargs)
+        given |= zip(kwargs, write.unpack(len(kwargs), f"[{held}]"), strict=True)
     found: list[tuple[str, Any]] = []
     for name, spec in made.specs.items():
         path = given.get(name) or write.name(values[name])
@@ -92,13 +93,24 @@ def make_plan(
                 write.refuse(f"shares({path}, {other})")
     # Numba is quicker with Python's own numbers.
     extra = [float(x) if x.dtype == "float64" else x for x in program.extra]
-    takes = [p if ready(x, True) is x else f"ready({p}, True)" for p, x in found]
+    takes = [p if ready(x, True) is x else _readied(p, x) for p, x in found]
     write.lines.append(f"r = run({', '.join([*takes, *map(write.name, extra)])})")
     for at, k in enumerate(reading.written if in_place else (), reading.results):
         write.lines.append(f"{found[k][0]}[...] = r[{at}]")
     exec(_TEXT.format("\n        ".join(write.lines), write.form(form)), write.space)
     plan: Plan = write.space["plan"]
     return plan
+
+
+def _readied(path: str, value: Any) -> str:
+    """Return the expression that makes a kernel's argument of what is none."""
+    return f"{path}.copy()" if _is_plain(value) else f"ready({path}, True)"
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a copy of an array in C order is all that a kernel takes."""
+    plain = type(value) is np.ndarray and value.ndim > 0
+    return plain and bool(value.dtype.isnative)
 
 
 class _Writer:
@@ -164,7 +176,8 @@ class _Writer:
 
     def differs(self, path: str, value: Any, kind: str) -> str:
         """Return the test that a number or array is of another kind."""
-        if ready(value, True) is not value:  # its flags, derived classes: in full
+        strided = ready(value, True) is not value
+        if strided and not _is_plain(value):  # derived classes and such: in full
             return f"spec_of({path}) != {self.name(spec_of(value))}"
         if not isinstance(value, np.ndarray):
             return f"type({path}) is not {kind}"
@@ -176,6 +189,9 @@ class _Writer:
             differs = f"1 in {path}.shape"
         dtype = self.name(value.dtype)  # most often the very object
         other = f"{path}.dtype is not {dtype} and {path}.dtype != {dtype}"
+        if strided:  # the kernel is given a copy, whose strides tell nothing
+            c_order = value.flags.c_contiguous
+            other += f" or {path}.flags.c_contiguous is not {c_order}"
         return f"type({path}) is not array or {differs} or {other}"
 
     def form(self, form: Tree) -> str:

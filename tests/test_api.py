@@ -1759,3 +1759,56 @@ def test_import_brings_nothing_of_ours() -> None:
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_arrays_that_a_kernel_must_copy_take_the_short_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("numba")
+
+    def product(x: Any, y: Any) -> Any:
+        return np.sum(x * y)
+
+    gradient = srcgrad.grad(product, argnums=(0, 1), backend="numba")
+    x = np.arange(6.0).reshape(2, 3)
+    frozen = np.arange(6.0).reshape(2, 3) + 1.0
+    frozen.flags.writeable = False
+    cases = [(x.T, x.T), (frozen, x), (x[:, ::-1], frozen), (x[:, ::2], x[:, 1:])]
+    for args in cases:
+        gradient(*args)  # makes the plan
+    long = srcgrad.differentiated.Differentiated.bind
+    calls: list[Any] = []
+
+    def watched(self: Any, *given: Any) -> Any:
+        calls.append(given)
+        return long(self, *given)
+
+    monkeypatch.setattr(type(gradient), "bind", watched)
+    for one, two in cases:
+        d_x, d_y = gradient(one, two)
+        assert np.array_equal(d_x, two)
+        assert np.array_equal(d_y, one)
+    assert calls == []
+    # Other kinds in the place of these are seen.
+    others = [(x.T[:1], x.T[:1]), (x[0, ::2], x[1, ::2])]
+    others += [(frozen.astype("f4").T, x.T), (x.astype(">f8").T, x.T)]
+    for one, two in others:
+        d_x, d_y = gradient(one, two)
+        assert d_x.dtype.newbyteorder("=") == one.dtype.newbyteorder("=")
+        assert np.array_equal(d_x, two)
+        assert np.array_equal(d_y, one)
+    assert calls
+
+
+def test_keywords_take_the_short_way_in_any_order() -> None:
+    pytest.importorskip("numba")
+
+    def power(x: float, n: float) -> float:
+        return x * x * n
+
+    gradient = srcgrad.grad(power, backend="numba")
+    for _ in range(2):
+        assert gradient(x=3.0, n=2.0) == 12.0
+        assert gradient(n=2.0, x=3.0) == 12.0
+    with pytest.raises(TypeError):
+        gradient(n=2.0, y=3.0)
