@@ -6,15 +6,16 @@ import math
 
 import numpy as np
 
-from benchmarks.hand.compiled import by_hand, square_sum
+from benchmarks.hand.compiled import by_hand, exp, plus, square_sum
 
 
 @by_hand
-def _log_sum(terms):
+def _log_sum(terms, powers):
     largest = np.max(terms)
     total = 0.0
     for c in range(terms.shape[0]):
-        total += math.exp(terms[c] - largest)
+        powers[c] = exp(terms[c] - largest)
+        total = plus(total, powers[c])
     return largest, total
 
 
@@ -65,23 +66,23 @@ def gmm(alphas, means, scales, lower, x, constant, gamma, degrees):
         for row in range(d):
             logs[c] += scales[c, row]
     centered, moved = np.empty((k, d)), np.empty((k, d))
-    terms, back = np.empty(k), np.empty(d)
+    terms, powers, back = np.empty(k), np.empty(k), np.empty(d)
     d_alphas, d_means = np.zeros(k), np.zeros((k, d))
     d_scales, d_lower = np.zeros((k, d)), np.zeros(lower.shape)
     value = 0.0
     for i in range(n):
         _point(x[i], alphas, means, roots, lower, logs, centered, moved, terms)
-        largest, total = _log_sum(terms)
+        largest, total = _log_sum(terms, powers)
         value += largest + math.log(total)
         for c in range(k):
-            g = math.exp(terms[c] - largest) / total
+            g = powers[c] / total
             d_alphas[c] += g
             given = (roots, lower, centered, moved)
             _share(g, c, *given, d_means, d_scales, d_lower, back)
-    largest, total = _log_sum(alphas)
+    largest, total = _log_sum(alphas, powers)
     value -= n * (largest + math.log(total))
     for c in range(k):
-        d_alphas[c] -= n * math.exp(alphas[c] - largest) / total
+        d_alphas[c] -= n * powers[c] / total
     half = 0.5 * gamma * gamma
     value += constant
     value += half * (square_sum(roots.ravel()) + square_sum(lower.ravel()))
