@@ -40,7 +40,9 @@ def grad(fun: Fun | None = None, argnums: Any = 0, **options: Any) -> Any:
             may change), `cache`, `check_nan` (raise if the gradient is not finite),
             `memory_budget` (bytes, or text like "64MB": what is kept of the turns of a
             `for` loop takes no more, if cutting it in segments can do that; each
-            segment is run again in the backward sweep).
+            segment is run again in the backward sweep), `parallel` (threads share the
+            turns of loops that are independent; results do not depend on how many
+            threads there are).
 
     Returns:
         A `Differentiated`: call it for the gradient, which has the structure, shapes

@@ -24,7 +24,8 @@
 Arrays are values with versions. A version has one owner: it is consumed by Write,
 Accumulate, Take, Push, a carry (init and yld) and a merge. A View is made where it is
 read and never lives across a write. `exit` is true at the end of a turn that leaves the
-loop; `trips` counts the turns begun. Node classes are final: `isinstance` is complete.
+loop; `trips` counts the turns begun. The turns of a `parallel` loop may run at once, or
+in any order. Node classes are final: `isinstance` is complete.
 """
 
 from __future__ import annotations
@@ -245,6 +246,7 @@ class For(Node):
     exit: End | None = None
     trips: Made | None = None
     loc: Loc = NOWHERE
+    parallel: bool = False
 
 
 class While(Node):

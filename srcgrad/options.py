@@ -24,6 +24,7 @@ class Options:
     cache: bool = True
     check_nan: bool = False
     fastmath: bool = False
+    parallel: bool = False
     boundscheck: bool | None = None
     memory_budget: int | None = None
 
@@ -34,7 +35,7 @@ class Options:
 
     @property
     def flags(self) -> dict[str, bool]:
-        """What was chosen for the kernel."""
+        """What was chosen for the kernel; its text says what threads run."""
         return {"fastmath": self.fastmath, "boundscheck": bool(self.boundscheck)}
 
     @property
@@ -51,8 +52,6 @@ class CacheInfo(NamedTuple):
     backend: str
 
 
-# Names that the interface promises and what they must be until they do more.
-_LATER: dict[str, Any] = {"parallel": False}
 _KNOWN = [f.name for f in fields(Options)]
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -61,9 +60,6 @@ _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 def make_options(values: dict[str, Any]) -> Options:
     """Return checked options, or raise ArgumentError."""
     values, wrong = dict(values), list[str]()
-    for name, allowed in _LATER.items():
-        if values.pop(name, allowed) != allowed:
-            wrong = [f"the option `{name}` is not available yet", "leave it out"]
     for name in sorted(values.keys() - _KNOWN):
         options = ", ".join(f"`{option}`" for option in sorted(_KNOWN))
         wrong = [f"there is no option `{name}`", *suggest(name, _KNOWN)]
@@ -71,6 +67,8 @@ def make_options(values: dict[str, Any]) -> Options:
     if values.get("backend", "auto") not in ("auto", "numba", "python", "warm"):
         wrong = [f"there is no backend {values['backend']!r}"]
         wrong.append("backends are 'auto', 'numba', 'python' and 'warm'")
+    if not isinstance(values.get("parallel", False), bool):
+        wrong = [f"`parallel` is {values['parallel']!r}", "it is True or False"]
     if values.get("boundscheck") is False:
         wrong = ["`boundscheck=False` is not available yet"]
         wrong.append("leave it out: what is certain is checked once already")

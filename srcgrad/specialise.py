@@ -34,6 +34,7 @@ from srcgrad.passes import (
     KERNEL,
     PIPELINE,
     PRIMAL,
+    THREADS,
     Pass,
     drop_entry_checks,
     has_calls,
@@ -269,7 +270,8 @@ class Specialisation:
     @once
     def kernel(self, function: Function) -> Function:
         """Return a function as loops over elements."""
-        return run_passes(self.whole(function), KERNEL)
+        passes = THREADS if self.options.parallel else KERNEL
+        return run_passes(self.whole(function), passes)
 
     @once
     def code(self, function: Function) -> Any:

@@ -107,7 +107,8 @@ class _Printer:
         verb, name = type(s).__name__.lower(), self.name
         match s:
             case ir.For():
-                return f"for {name(s.var)} in {self.all((s.start, s.stop, s.step))}"
+                sort = "parallel for" if s.parallel else "for"
+                return f"{sort} {name(s.var)} in {self.all((s.start, s.stop, s.step))}"
             case ir.While():
                 return "while"
             case ir.If():

@@ -580,6 +580,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "subscript": lambda args, attrs, type: range(args[1])[args[0]],
     "limit": lambda args, attrs, type: slice(args[0], None).indices(args[1])[0],
     "extents": _filled(math.nan),
+    "parts": lambda args, attrs, type: 1,
     "range_length": lambda args, attrs, type: len(range(*args)),
     "new_list": _empty_list,
     "emptied": lambda args, attrs, type: [],

@@ -205,7 +205,7 @@ REFUSED: dict[str, Refused] = {
         body("return x"), call=lambda f, x: srcgrad.grad(f, backend="jax")(x)
     ),
     "SG306_budget": Refused(body("return x"), options={"memory_budget": "64 MB"}),
-    "SG306_parallel": Refused(body("return x"), options={"parallel": True}),
+    "SG306_parallel": Refused(body("return x"), options={"parallel": 2}),
     # SG4: names, types, memory
     "SG401_never_bound": Refused(body("return x * scale")),
     "SG401_bound_later": Refused(

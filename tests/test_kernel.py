@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 
 import srcgrad
 import srcgrad.runtime as runtime
@@ -83,7 +84,7 @@ def text_of(lines: list[Line]) -> str:
 
 def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
     """Return a function of a text."""
-    space = {"np": np, "math": math, **names}
+    space = {"np": np, "math": math, "special": scipy.special, **names}
     exec(compile(text, f"<{name}>", "exec"), space)
     made: Callable[..., Any] = space[name]
     return made

@@ -31,8 +31,13 @@ def kernel_text(function: Function, **flags: bool) -> str:
         ]
     chosen = "".join(f", {name}=True" for name, on in flags.items() if on)
     always = 'error_model="numpy", nogil=True, no_cfunc_wrapper=True'
-    head += ["", f"@njit({always}{chosen})"]
-    return "\n".join([*head, *(text for text, _ in lines)]) + "\n"
+    body = [text for text, _ in lines]
+    starts = [k for k, text in enumerate(body) if text.startswith("def ")]
+    for k in starts:
+        # Only the last one, the kernel itself, is called from Python.
+        alone = ", no_cpython_wrapper=True" if k < starts[-1] else ""
+        body[k] = f"@njit({always}{alone}{chosen})\n{body[k]}"
+    return "\n".join([*head, "", *body]) + "\n"
 
 
 def load(function: Function, cache: bool = True, **flags: bool) -> Callable[..., Any]:

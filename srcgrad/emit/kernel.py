@@ -12,7 +12,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Any
 
@@ -20,15 +20,15 @@ from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import const
-from srcgrad.emit.kernel_scalars import Name, Scalars, is_sum, total
-from srcgrad.emit.names import name_values
+from srcgrad.emit.kernel_scalars import Frame, Name, Scalars, is_sum, total
+from srcgrad.emit.names import Naming, name_values
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import ATOM, Text, path_text
 from srcgrad.emit.writer import Line
 from srcgrad.ir import Operand, Value
 from srcgrad.ops.table import ROWS
 from srcgrad.types import Dim, ListOf
-from srcgrad.walk import every
+from srcgrad.walk import every, free, operands
 
 
 def emit_kernel(function: ir.Function) -> list[Line]:
@@ -45,6 +45,7 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     taken = {"np", "math"}
     naming = name_values(function, nest, taken, typed=True)
     writer = _Kernel(nest, naming, taken)
+    writer.name = function.name
     params = ", ".join(naming[p] for p in function.params)
     writer.at = function.loc
     writer.line(f"def {function.name}_kernel({params}):")
@@ -52,15 +53,20 @@ def emit_kernel(function: ir.Function) -> list[Line]:
         writer.block(function.body.stmts)
         writer.begin(ir.NOWHERE)
         results = [writer.show(r).text for r in function.results]
-        # Numba does not take a tuple display of more than thirty expressions.
-        parts = [results[k : k + 30] for k in range(0, len(results), 30)] or [[]]
-        shown = [f"({', '.join(p)}{',' * (len(p) == 1)})" for p in parts]
-        writer.line(f"return {' + '.join(shown)}")
+        writer.line(f"return {_tuple(results)}")
+    writer.lines[:0] = writer.parts
     # The ends of a slice are for naught where only its checks were wanted.
     words = Counter(w for text, _ in writer.lines for w in re.findall(r"\w+", text))
     ends = (re.match(r" *(e\d+) = ", text) for text, _ in writer.lines)
     used = [end is None or words[end[1]] > 1 for end in ends]
     return [*compress(writer.lines, used)]
+
+
+def _tuple(items: Sequence[str]) -> str:
+    """Return a tuple as text: Numba takes thirty items in one display."""
+    parts = [items[k : k + 30] for k in range(0, len(items), 30)] or [[]]
+    shown = [f"({', '.join(p)}{',' * (len(p) == 1)})" for p in parts]
+    return " + ".join(shown)
 
 
 def _terms(bounds: Bounds, x: ir.Operand) -> Iterator[Any]:
@@ -84,6 +90,44 @@ def used_runtime(lines: Iterable[Line]) -> set[str]:
 
 class _Kernel(Scalars):
     """The statements of a kernel, which works on elements and calls."""
+
+    name: str
+
+    def __init__(self, nest: Nest, naming: Naming, taken: set[str]) -> None:
+        super().__init__(nest, naming, taken)
+        self.parts: list[Line] = []  # functions that threads run
+
+    def loop(self, s: ir.For) -> None:
+        """Write a `for`; what threads repeat is a function with what it reads."""
+        if not s.parallel:
+            super().loop(s)
+            return
+        outside = self.lines, self.frames, self.indent
+        made = self.taken - {*self.naming.names.values(), "np", "math"}
+        body: list[Line] = []
+        self.lines, self.frames, self.indent = body, [Frame(s, 0, 0, 0)], 0
+        with self.inside():
+            self.turn(s)
+        self.lines, self.frames, self.indent = outside
+        name = self.fresh(f"{self.name}_part")
+        words = {w for text, _ in body for w in re.findall(r"\w+", text)}
+        given = [self.naming[x] for x in self.leaves(free(s))]
+        given += sorted(made)  # temporaries of what comes before
+        given = [x for x in dict.fromkeys(given) if x in words]
+        head = f"def {name}({', '.join([self.naming[s.var], *given])}):"
+        self.parts += [(head, s.loc), *body, ("", s.loc), ("", s.loc)]
+        self.line(f"rt_prange({name}, {self.show(s.stop).text}, {_tuple(given)})")
+
+    def leaves(self, xs: Iterable[Any]) -> Iterator[Any]:
+        """Yield what has a name among values and what those are made of."""
+        for x in xs:
+            made = self.regions.definition.get(x)
+            written = isinstance(made, ir.Op) and made.row == "extents"
+            made = made if written else self.folded(x)
+            if made is not None:
+                yield from self.leaves(operands(made))
+            elif isinstance(x, Value):
+                yield x
 
     def write(self, s: ir.Stmt) -> None:
         match s:

@@ -308,6 +308,8 @@ class Scalars(Writer):
             loop = frame.loop
             if stmt is not loop or loop.exit is not None or loop.step not in _UNIT:
                 break
+            if loop.parallel:  # what it repeats is a function of its own
+                break
             ((own, _),) = self.form(loop.var).terms
             atoms = {a for d in (low, high, *used) for a, _ in d.terms if a is not own}
             there = all(self.is_there(a.value, loop) for a in atoms)

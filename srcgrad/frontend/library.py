@@ -444,6 +444,7 @@ def _bool(reader: Reader, x: Thing, python: bool) -> Thing:
 
 HANDLERS |= {
     "builtins.range": _iterable(iteration.numbers, once=False),
+    "numba.misc.special.prange": _iterable(iteration.numbers, once=False),
     "builtins.reversed": _iterable(iteration.backward),
     "builtins.enumerate": _iterable(iteration.counted),
     "srcgrad.ops.prelude.zipped": _iterable(iteration.side_by_side),

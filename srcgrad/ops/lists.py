@@ -1,4 +1,4 @@
-"""Lists that grow at run time, and the lengths of ranges."""
+"""Lists that grow at run time, the lengths of ranges, and their parts."""
 
 from __future__ import annotations
 
@@ -61,5 +61,10 @@ constant("new_list(item=None)", _list_of, spell="[]", kernel=_empty_list)
 constant("range_length(start, stop, step)", _integer, cost=0, bits=length_bits,
          spell="len(range({start}, {stop}, {step}))",
          kernel=lambda n, t, a: f"rt_range_length({', '.join(n)})")  # fmt: skip
+# `room` is what parts need for themselves; that it be added up must be cheap, too.
+constant("parts(turns, work, room)", _integer, cost=0, bits=length_bits,
+         spell="max(1, min(64, {turns}, {work} // 20000, {work} // (16 * {room} + 16), "
+               "4194304 // ({room} + 1)))",
+         kernel=lambda n, t, a: f"rt_parts({', '.join(n)})")  # fmt: skip
 rule("pack_list(items)", _packed, items="g", spell="np.array",
      kernel=_pack_list)  # fmt: skip

@@ -25,6 +25,7 @@ from srcgrad.passes.inline_calls import inline_calls as inline_calls
 from srcgrad.passes.inline_calls import splice as splice
 from srcgrad.passes.lower import lower as lower
 from srcgrad.passes.narrow import narrow as narrow
+from srcgrad.passes.parallel import parallel as parallel
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
 from srcgrad.passes.transpose import transpose as transpose
@@ -50,6 +51,8 @@ KERNEL: list[Pass] = [
     drop_rules, expand, lower, settle_lengths, gather, fuse, remove_dead_code, narrow,
     transpose, sum_rows, hoist,
 ]  # fmt: skip
+# The same for threads.
+THREADS: list[Pass] = [*KERNEL[:-2], parallel, *KERNEL[-2:]]
 
 
 def run_passes(

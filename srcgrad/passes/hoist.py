@@ -71,7 +71,8 @@ class _Hoisting:
     def is_room(self, s: Stmt, at: Stmt) -> bool:
         """Tell whether a statement makes an array that could be made elsewhere."""
         sizes = map(self.bounds.linear, operands(s))
-        new = isinstance(s, Op) and s.row == "empty"
+        shared = isinstance(at, ir.For) and at.parallel  # each thread has its own
+        new = isinstance(s, Op) and s.row == "empty" and not shared
         return new and all(self.bounds.holds(size, at) for size in sizes)
 
     def lifted(self, branch: ir.If, at: Stmt) -> list[Stmt]:

@@ -44,8 +44,8 @@ FILES = ("conv", "create", "extrema", "linalg", "move", "order", "pool", "reduce
          "scalar", "scan", "special", "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
-    "large_sin", "large_tan", "multiply", "number", "plus", "polynomial", "push",
-    "select", "subtract", "zeros",
+    "large_sin", "large_tan", "multiply", "number", "plus", "polynomial",
+    "prange", "push", "select", "subtract", "zeros",
 )  # fmt: skip
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
@@ -64,6 +64,8 @@ class Compiled:
 
     def __getattr__(self, name: str) -> Any:
         if name in INTRINSICS:
+            if name == "prange":
+                return _module("threads").loaded()
             return getattr(_intrinsics(), name)
         kernels = plain()
         base, _, dtype = name.rpartition("_")
@@ -160,8 +162,9 @@ def _cores(function: FunctionType) -> Iterator[FunctionType]:
 @cache
 def _glue() -> str:
     """Return a digest of what is linked into every kernel."""
-    file = Path(__file__).with_name("intrinsics.py")
-    return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+    files = (Path(__file__).with_name(f"{n}.py") for n in ("intrinsics", "threads"))
+    whole = b"".join(file.read_bytes() for file in files)
+    return hashlib.blake2b(whole, digest_size=8).hexdigest()
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = [
     "arange", "arange_length", "eye", "limit", "linspace", "pack", "pack1", "pack2",
-    "pack3", "range_length", "slice_length", "zeros_items",
+    "pack3", "parts", "range_length", "slice_length", "zeros_items",
 ]  # fmt: skip
 
 
@@ -57,6 +57,15 @@ def pack(items, dtype):
     for i in range(len(items)):
         out[i] = items[i]
     return out
+
+
+def parts(turns, work, room):
+    """Return in how many parts turns are worth to be cut: lengths alone decide that.
+
+    A part costs some 3 us, `work` is counted in half nanoseconds.
+    """
+    found = min(64, turns, work // 20_000, work // (16 * room + 16))
+    return max(1, min(found, 4_194_304 // (room + 1)))
 
 
 def range_length(start, stop, step):

@@ -28,7 +28,8 @@ from srcgrad.runtime.shelf import Shelf
 __all__ = [
     "add", "bits", "compile_function", "emptied", "empty", "external", "flat", "fma",
     "full", "index", "inlined", "large_cos", "large_sin", "large_tan", "multiply",
-    "number", "plus", "polynomial", "publish", "push", "select", "subtract", "zeros",
+    "number", "plus", "polynomial", "publish", "publish_as", "push", "select",
+    "subtract", "zeros",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -335,7 +336,9 @@ def _define_rare(module: Any, type: Any, own: str, name: str) -> None:
 large_sin, large_cos, large_tan = map(_rare, ("sin", "cos", "tan"))
 
 
-def compile_function(function: Any, *, stamp: str, private: bool, inlined: bool) -> Any:
+def compile_function(
+    function: Any, *, stamp: str, private: bool, inlined: bool, **more: Any
+) -> Any:
     """Return the dispatcher of a function; `private` ones are not called from Python.
 
     Its machine code is kept on disk under `stamp`. An `inlined` one becomes part of
@@ -344,7 +347,7 @@ def compile_function(function: Any, *, stamp: str, private: bool, inlined: bool)
     Literal numbers are forgotten at calls: Numba would otherwise compile
     `rt_sum3_float64(x, 1, n, 1, (n,))` anew for that 1.
     """
-    flags: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+    flags: dict[str, Any] = {"error_model": "numpy", "nogil": True, **more}
     if inlined:
         flags["forceinline"] = True
     if private or inlined:
@@ -400,11 +403,16 @@ def _signature(template: str, dtype: str) -> tuple[Any, Any]:
 def publish(dispatcher: Any, template: str, dtype: str, symbol: str) -> None:
     """Compile a core for a dtype, or load it, and put it under its symbol."""
     args, result = _signature(template, dtype)
-    dispatcher.compile(result(*args))
-    compiled = dispatcher.overloads[args]
+    publish_as(dispatcher, result(*args), f"{symbol}.{dtype}")
+
+
+def publish_as(dispatcher: Any, signature: Any, symbol: str) -> None:
+    """Compile a function for a signature, or load it, and put it under a symbol."""
+    dispatcher.compile(signature)
+    compiled = dispatcher.overloads[signature.args]
     name = compiled.fndesc.llvm_func_name
     address = compiled.library.get_pointer_to_function(name)
-    llvmlite.binding.add_symbol(f"{symbol}.{dtype}", address)
+    llvmlite.binding.add_symbol(symbol, address)
 
 
 def external(

@@ -19,6 +19,7 @@ __all__ = [
     "index",
     "multiply",
     "plus",
+    "prange",
     "push",
     "subtract",
     "zeros",
@@ -64,6 +65,12 @@ def emptied(items):
 def plus(x, y):
     """Return one more partial sum; loops may add up in several at once."""
     return x + y
+
+
+def prange(turns, parts, args):
+    """Call `turns(part, *args)` for each part; threads may take them in any order."""
+    for part in range(parts):
+        turns(part, *args)
 
 
 def add(x, y, line):
