@@ -246,6 +246,12 @@ def work_array(x: Any, A: Any, idx: Any) -> Any:
     return total
 
 
+def rows_of_one_turn(x: Any, A: Any, idx: Any) -> Any:
+    e = np.exp(A - x)
+    p = e / e.sum(axis=1, keepdims=True)
+    return np.sum(p * p)
+
+
 def in_steps(x: Any, A: Any, idx: Any) -> Any:
     u = x.copy()
     for _ in range(3):
@@ -260,7 +266,7 @@ LOOPS: list[tuple[Callable[..., Any], int]] = [
     (scattered_and_read, 0), (stencil, 1), (recurrence, 0), (prefix, 1),
     (reads_another, 1), (around_the_end, 0), (in_a_view, 1), (reset, 0), (doubled, 0),
     (looked_at, 0), (left_early, 0), (while_inside, 1), (array_of_a_turn, 1),
-    (work_array, 0), (in_steps, 3),
+    (work_array, 0), (in_steps, 3), (rows_of_one_turn, 1),
 ]  # fmt: skip
 
 
@@ -301,6 +307,7 @@ def kept_by_all(self: Any, s: Any, at: Any) -> bool:
         (looked_at, parallel._Threads, "is_sum", anywhere, "result 0"),
         (doubled, parallel._Threads, "goes_on", anywhere, "result 0"),
         (array_of_a_turn, hoist._Hoisting, "is_room", kept_by_all, "Race"),
+        (rows_of_one_turn, hoist._Hoisting, "is_room", kept_by_all, "Race"),
     ],
 )
 def test_broken_test_of_independence_is_noticed(

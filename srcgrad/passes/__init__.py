@@ -25,6 +25,7 @@ from srcgrad.passes.inline_calls import inline_calls as inline_calls
 from srcgrad.passes.inline_calls import splice as splice
 from srcgrad.passes.lower import lower as lower
 from srcgrad.passes.narrow import narrow as narrow
+from srcgrad.passes.narrow import narrow_apart as narrow_apart
 from srcgrad.passes.parallel import parallel as parallel
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
@@ -52,7 +53,10 @@ KERNEL: list[Pass] = [
     transpose, sum_rows, hoist,
 ]  # fmt: skip
 # The same for threads.
-THREADS: list[Pass] = [*KERNEL[:-2], parallel, *KERNEL[-2:]]
+_NARROW = KERNEL.index(narrow)
+THREADS: list[Pass] = [
+    *KERNEL[:_NARROW], narrow_apart, *KERNEL[_NARROW + 1 : -2], parallel, *KERNEL[-2:],
+]  # fmt: skip
 
 
 def run_passes(

@@ -8,7 +8,7 @@ runs over goes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,11 +53,23 @@ def narrow(function: Function) -> Function:
     return _Narrowing(function).run()
 
 
+def narrow_apart(function: Function) -> Function:
+    """Do the same, and make what is left of an array where one turn alone uses it.
+
+    Threads then share none of it; `hoist` makes it before loops that one thread runs.
+    """
+    return _Narrowing(function, apart=True).run()
+
+
 class _Narrowing:
     """The arrays of a function, and who looks at each version."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, apart: bool = False) -> None:
         self.function, self.regions = function, Regions(function)
+        self.apart = apart
+        self.within: dict[Stmt, list[Op]] = defaultdict(list)  # made in a loop's turns
+        self.first: dict[Op, Value] = {}  # what such an array was when a turn began
+        self.carried: list[ir.Carry] = []  # what hands it on no more
         self.users: dict[Any, list[Stmt]] = defaultdict(list)
         self.ends: dict[Any, list[Stmt]] = defaultdict(list)
         for stmt in every(function.body):
@@ -75,12 +87,32 @@ class _Narrowing:
                 gone = self.needless(stmt, accesses)
                 if gone and not versions & {*self.function.results}:
                     self.gone |= dict.fromkeys(versions, gone)
+                    if self.apart:
+                        site, many = self.regions.site, len(gone)
+                        around = site[accesses[0]].chain[len(site[stmt].chain) :]
+                        self.move(stmt, [loop for loop, _ in around[:many]])
         names: dict[Any, Any] = {}
         for x, gone in self.gone.items():
             dims = _without(x.type.dims, gone)
             names[x] = Value(x.name, Array(x.type.dtype, dims), x.hint)
+        names |= {x: names[op.out] for op, x in self.first.items()}
         new = replace(self.function, body=self.block(self.function.body))
         return rewrite(new, names, names) if names else self.function
+
+    def move(self, op: Op, loops: Sequence[Any]) -> None:
+        """Make an array in the turns of the last of some loops around its uses."""
+        x, carries, outer = op.out, list[ir.Carry](), list[Stmt]()
+        for loop in loops:
+            if self.users[x] != [loop] or self.ends[x]:
+                return
+            (c,) = (c for c in loop.carries if c.init is x)
+            if self.users[c.out] or self.ends[c.out] != outer:
+                return
+            carries.append(c)
+            x, outer = c.inn, [loop]
+        self.within[loops[-1]].append(op)
+        self.first[op] = x
+        self.carried += carries
 
     def follow(self, start: Value) -> tuple[set[Any], list[Access]]:
         """Return the versions of an array, and what reads and changes elements.
@@ -142,11 +174,16 @@ class _Narrowing:
     def block(self, block: Block) -> Block:
         """Return a block whose subscripts lack the axes that go."""
         stmts: list[Stmt] = []
-        for stmt in block.stmts:
-            stmt = rewrite(stmt, block=self.block)
+        for old in block.stmts:
+            if old in self.first:
+                continue
+            stmt = rewrite(old, block=self.block)
             if isinstance(stmt, Op) and stmt.row == "empty":
-                gone = self.gone.get(stmt.out, set())
-                stmt = replace(stmt, args=_without(stmt.args, gone))
+                stmt = self.empty(stmt)
+            elif isinstance(stmt, For):
+                made = map(self.empty, self.within[old])
+                body = Block((*made, *stmt.body.stmts))
+                stmt = rewrite(replace(stmt, body=body), gone=self.carried)
             elif isinstance(stmt, Access) and stmt.base in self.gone:
                 (step,) = stmt.path
                 assert isinstance(step, Index)
@@ -155,6 +192,10 @@ class _Narrowing:
                 stmt = replace(stmt, path=path)
             stmts.append(stmt)
         return Block((*stmts,))
+
+    def empty(self, op: Op) -> Op:
+        """Return what makes an array without the axes that go."""
+        return replace(op, args=_without(op.args, self.gone.get(op.out, set())))
 
 
 def _without(items: tuple[Any, ...], gone: Collection[int]) -> tuple[Any, ...]:
