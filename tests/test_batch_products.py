@@ -1,4 +1,4 @@
-"""Products of all turns are taken out of loops, where the proof holds and only there.
+"""Products are taken out of loops, or loops are products, where the proof holds.
 
 The cases are those of `cases/products.py`. The text made for Numba is run as it is: the
 gradient must be that of the text for plain Python, where nothing is taken out.
@@ -13,11 +13,23 @@ import pytest
 import srcgrad
 from srcgrad.errors import SrcgradError
 from srcgrad.passes.batch_products import Turns
+from srcgrad.passes.sum_turns import _Sum
 from tests.cases import CASES
 from tests.test_mutations import Mutation, install
 
 CASE = {case.name: case for case in CASES}
 
+# Loops that add up columns, and whether their adjoints are products.
+ADDED = {
+    "columns_added_and_taken_away": True,
+    "columns_added_below": False,
+    "columns_added_to_what_is_a_factor": False,
+    "rows_added_to_one_of_them": False,
+    "columns_added_by_numbers_that_change": False,
+    "columns_of_one_number": True,
+    "columns_added_in_no_turn": True,
+    "columns_added_to_short_floats": False,
+}
 # How many products stand before loops in the text of a case.
 FOUND = {
     "rows_times_a_matrix_in_place": 1,
@@ -38,10 +50,29 @@ FOUND = {
     "matrices_times_a_vector": 2,
     "rows_times_a_turned_matrix": 2,
     "only_the_first_rows": 2,
+    "matrices_times_rows": 1,
+    "triangle_added_column_by_column": 1,
+    "rows_added_by_numbers": 1,
 }
 
 
 MUTATIONS = (
+    Mutation(
+        "sum of columns that the loop changes",
+        Turns,
+        "array",
+        "self.require(any(self.is_apart(w, r, s) for w, r in pairs))",
+        "pass",
+        ("rows_added_to_one_of_them",),
+    ),
+    Mutation(
+        "sum of columns that one turn adds to",
+        _Sum,
+        "terms",
+        "(not minus, factors)",
+        "(minus, factors)",
+        ("columns_added_and_taken_away",),
+    ),
     Mutation(
         "product of the turn's own row",
         Turns,
@@ -113,6 +144,54 @@ def test_products_are_taken_out(name: str, count: int) -> None:
     """Find as many products before loops as there are, and the same gradient."""
     assert len(set(re.findall(r"\bproducts\w* = ", text_of(name)))) == count
     assert complaint(name) == ""
+
+
+@pytest.mark.parametrize(("name", "added"), ADDED.items(), ids=ADDED)
+def test_loops_that_add_columns_are_products(name: str, added: bool) -> None:
+    """Find a product in the adjoint of a loop, or none; and the same gradient."""
+    assert ("@" in text_of(name)) == added
+    assert complaint(name) == ""
+
+
+def test_columns_are_added_in_the_users_order() -> None:
+    """Compute the very value of plain Python, and right derivatives of both orders."""
+
+    def corner(c: Any, a: Any) -> Any:
+        for i in range(a.shape[0]):
+            for k in range(a.shape[1]):
+                c[i, : i + 1] += a[i, k] * a[: i + 1, k]
+        return c[3, 1] * c[2, 2]
+
+    rng = np.random.default_rng(3)
+    c, a, v = rng.normal(size=(4, 4)), rng.normal(size=(4, 9)), rng.normal(size=(4, 9))
+    made = srcgrad.value_and_grad(corner, argnums=1, backend="numba")
+    plain = srcgrad.value_and_grad(corner, argnums=1, backend="python")
+    assert "products" in made.source(c, a)
+    (value, slope), (_, due) = made(c, a), plain(c, a)
+    assert value == corner(c.copy(), a)
+    np.testing.assert_allclose(slope, due, rtol=1e-13)
+    for found in (made, plain):
+        assert found.jvp((c, a), (None, v))[0] == value
+    curved = [srcgrad.grad(corner, argnums=1, backend=b) for b in ("numba", "python")]
+    one, two = (f.hvp(a, v, c) for f in curved)
+    np.testing.assert_allclose(one, two, rtol=1e-12)
+
+
+def test_columns_beyond_the_last_are_asked_for() -> None:
+    """Raise what plain Python does where slices would leave out what is not there."""
+
+    def added(y: Any, x: Any, s: Any, n: int) -> Any:
+        for k in range(n):
+            y += s[k] * x[:, k]
+        return np.sum(y * y)
+
+    text = srcgrad.grad(added, backend="numba").source(
+        np.ones(3), np.ones((3, 9)), np.ones(9), 10
+    )
+    assert text.count("NotImplementedError") == 2
+    slope = srcgrad.grad(added, backend="numba", cache=False)
+    with pytest.raises(IndexError):
+        slope(np.ones(3), np.ones((3, 9)), np.ones(9), 10)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)

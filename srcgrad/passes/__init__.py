@@ -29,6 +29,7 @@ from srcgrad.passes.narrow import narrow_apart as narrow_apart
 from srcgrad.passes.parallel import parallel as parallel
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
+from srcgrad.passes.sum_turns import sum_turns as sum_turns
 from srcgrad.passes.transpose import transpose as transpose
 from srcgrad.passes.write_over import write_over as write_over
 from srcgrad.verifier import verify as check
@@ -45,7 +46,7 @@ def keep_lengths(function: Function) -> Function:
 PIPELINE: list[Pass] = [keep_lengths, write_over, elide_copies]
 # How a function is before it is differentiated for Numba: products are not made in the
 # user's order, though by the same library.
-PRIMAL: list[Pass] = [batch_products, *PIPELINE]
+PRIMAL: list[Pass] = [sum_turns, batch_products, *PIPELINE]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [

@@ -56,9 +56,10 @@ from srcgrad.walk import (
 
 FLOATS = {"float32", "float64"}
 NEVER = "arrays of a loop that never turns do not fit"
+_SHORT = 8  # turns that take less time than a call
 _ALL = Slice(None, None, None)
 _TURN = (Permute((1, 0)),)
-_NUMBERS = {"add", "sub", "mul", "neg", "slice_length"}
+NUMBERS = {"add", "sub", "mul", "neg", "max2", "slice_length"}
 
 
 class Stays(Exception):
@@ -151,6 +152,11 @@ class Turns:
         self.require(loop.step == const(1) and loop.exit is None)
         self.require(self.holds(self.start, loop))
 
+    def is_short(self) -> bool:
+        """Tell whether the loop is known to turn a few times only."""
+        turns = (self.stop - self.start).known
+        return turns is not None and turns <= _SHORT
+
     def require(self, holds: bool) -> None:
         """Leave the loop as it is unless something holds."""
         if not holds:
@@ -178,7 +184,7 @@ class Turns:
             return x
         if x not in self.moved:
             made = self.regions.definition.get(x)
-            self.require(isinstance(made, Op) and made.row in _NUMBERS)
+            self.require(isinstance(made, Op) and made.row in NUMBERS)
             assert isinstance(made, Op)
             args, out = tuple(map(self.before, made.args)), Value("", x.type)
             self.moved[x] = self.build.emit(replace(made, args=args, outs=(out,))).out
@@ -285,7 +291,9 @@ class _Product(Turns):
         self.own, self.other = parts[self.right], parts[not self.right]
         self.ranks = op.args[self.right].type.rank, op.args[not self.right].type.rank
         self.require(self.ranks[0] == 1 or (self.ranks[0] == 2 and not self.right))
-        self.require(max(self.ranks) == 2 or self.is_alone())
+        self.require(self.ranks[1] <= 2)
+        vectors = max(self.ranks) == 1
+        self.require(not vectors or (self.is_alone() and not self.is_short()))
         self.require(self.ranks[1] == 1 or self.is_stored())
 
     def is_alone(self) -> bool:

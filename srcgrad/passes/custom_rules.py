@@ -4,6 +4,7 @@ from typing import Any
 
 from srcgrad.ir import Block, Function, Op, Operand
 from srcgrad.ops import ROWS
+from srcgrad.passes.dead_code import remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies
 from srcgrad.walk import every, rewrite
 
@@ -25,4 +26,4 @@ def drop_rules(function: Function) -> Function:
 
     if not names and not copies:
         return function
-    return elide_copies(rewrite(function, names, block=block))
+    return remove_dead_code(elide_copies(rewrite(function, names, block=block)))

@@ -53,8 +53,8 @@ def rows_above_are_new(a, b):
 
 @case(lambda rng: (rng.normal(size=(4, 4)), rng.normal(size=(4, 4))), argnums=(0, 1))
 def column_that_one_turn_writes(a, b):
-    for i in range(4):
-        for j in range(4):
+    for i in range(b.shape[0]):
+        for j in range(b.shape[1]):
             b[i, j] += a[i:, j] @ b[i:, 0]
     return np.sum(b * b)
 
@@ -105,7 +105,7 @@ def products_that_are_changed_or_kept(x, w):
         y += 1.0
         y *= x[i]
         out[i] = y
-    for i in range(4):
+    for i in range(x.shape[0]):
         z = x[i] @ w[0]
         kept.append(z * z)
     for i in range(4):
@@ -155,7 +155,7 @@ def matrices_times_a_vector(x, v):
     out = np.zeros((2, 4))
     for i in range(2):
         out[i] = x[i] @ v
-    for j in range(4):
+    for j in range(x.shape[1]):
         out[0, j] *= v @ x[1, j]
     return np.sum(out * out)
 
@@ -166,6 +166,16 @@ def rows_times_a_turned_matrix(x, w):
     for i in range(4):
         out[i] = x[i] @ w.T + w @ x[i]
     return np.sum(out * out)
+
+
+@case(lambda rng: (rng.normal(size=(6, 4)), rng.normal(size=(3, 4, 4))), argnums=(0, 1))
+def matrices_times_rows(x, w):
+    out = np.zeros((3, 6, 4))
+    for i in range(x.shape[0]):
+        for j in range(w.shape[0]):
+            out[j, i] += w[j] @ x[i]
+            out[j, i] *= out[j, i]
+    return np.sum(out)
 
 
 @case(lambda rng: (rng.normal(size=(6, 3)), rng.normal(size=(3, 3)), 4), argnums=(0, 1))
@@ -194,3 +204,115 @@ def rows_that_do_not_fit(x, w):
     for i in range(x.shape[0]):
         out[i] = x[i] @ w
     return np.sum(out * out)
+
+
+@case(lambda rng: (1.5, rng.normal(size=(5, 5)), rng.normal(size=(5, 9))),
+      argnums=(0, 1, 2))  # fmt: skip
+def triangle_added_column_by_column(alpha, c, a):
+    for i in range(a.shape[0]):
+        c[i, : i + 1] *= 0.5
+        for k in range(a.shape[1]):
+            c[i, : i + 1] += alpha * a[i, k] * a[: i + 1, k]
+    return np.sum(c * c)
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=(4, 11)), rng.normal(size=11)),
+      argnums=(0, 1, 2))  # fmt: skip
+def columns_added_and_taken_away(y, x, s):
+    w = y * y
+    for k in range(1, x.shape[1] - 1):
+        y -= w * x[:, k] * s[k] - s[k] * x[:, k] * 0.5 - -(2.0 * s[k] * x[:, k])
+    for k in range(s.shape[0]):
+        y[1:] = x[1:, k] * (0.1 * s[k]) + y[1:]
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=(9, 4)), rng.normal(size=(3, 9))), argnums=(0, 1))
+def rows_added_by_numbers(x, s):
+    out = np.zeros((3, 4))
+    for i in range(3):
+        for k in range(2, x.shape[0]):
+            out[i, :] += s[i, k] * x[k]
+    return np.sum(out * out * out)
+
+
+@case(lambda rng: (rng.normal(size=9), rng.normal(size=(9, 9)), rng.normal(size=9)),
+      argnums=(0, 1, 2))  # fmt: skip
+def columns_added_below(y, x, s):
+    for k in range(y.shape[0]):
+        y[k:] += s[k] * x[k:, k]
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=9), rng.normal(size=(9, 9)), rng.normal(size=9)),
+      argnums=(0, 1, 2))  # fmt: skip
+def columns_added_to_what_is_a_factor(y, x, s):
+    for k in range(y.shape[0]):
+        y += s[k] * x[:, k] * y[0]
+    for k in range(y.shape[0]):
+        y += 0.01 * y[k] * x[:, k]
+    return np.sum(y)
+
+
+@case(lambda rng: (rng.normal(size=(9, 9)), rng.normal(size=9)), argnums=(0, 1))
+def rows_added_to_one_of_them(x, s):
+    for k in range(x.shape[0]):
+        x[4] += s[k] * x[k]
+    return np.sum(x * x)
+
+
+@case(lambda rng: (rng.normal(size=9), rng.normal(size=(9, 9)), rng.normal(size=9)),
+      argnums=(0, 1, 2))  # fmt: skip
+def columns_added_by_numbers_that_change(y, x, s):
+    for k in range(y.shape[0]):
+        y += s[k] * x[:, k]
+        s *= 0.9
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=9), rng.normal(size=(1, 9)), rng.normal(size=9)),
+      argnums=(0, 1, 2))  # fmt: skip
+def columns_of_one_number(y, x, s):
+    for k in range(x.shape[1]):
+        y += s[k] * x[:, k]
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=3), rng.normal(size=(3, 9)), rng.normal(size=9)),
+      argnums=(0, 1, 2))  # fmt: skip
+def columns_added_in_no_turn(y, x, s):
+    for k in range(x.shape[1], s.shape[0]):
+        y += s[k] * x[:, k]
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=3).astype("f4"), rng.normal(size=(3, 9)),
+                   rng.normal(size=9)), argnums=(1, 2))  # fmt: skip
+def columns_added_to_short_floats(y, x, s):
+    for k in range(x.shape[1]):
+        y += s[k] * x[:, k]
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=3), rng.normal(size=(3, 9)), rng.normal(size=8)),
+      raises=IndexError)  # fmt: skip
+def more_columns_than_numbers(y, x, s):
+    for k in range(x.shape[1]):
+        y += s[k] * x[:, k]
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=3), rng.normal(size=(2, 9)), rng.normal(size=9)),
+      raises=ValueError)  # fmt: skip
+def columns_of_another_length(y, x, s):
+    for k in range(x.shape[1]):
+        y += s[k] * x[:, k]
+    return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=3), rng.normal(size=(3, 9)), rng.normal(size=9), 10),
+      raises=IndexError)  # fmt: skip
+def more_turns_than_columns(y, x, s, n):
+    for k in range(n):
+        y += s[k] * x[:, k]
+    return np.sum(y * y)
