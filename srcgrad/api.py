@@ -38,11 +38,12 @@ def grad(fun: Fun | None = None, argnums: Any = 0, **options: Any) -> Any:
             returns `(value, aux)`), `backend` ("auto", "numba", "python", or "warm":
             CPython until a compile in the background is done, and then the last bits
             may change), `cache`, `check_nan` (raise if the gradient is not finite),
-            `memory_budget` (bytes, or text like "64MB": what is kept of the turns of a
-            `for` loop takes no more, if cutting it in segments can do that; each
-            segment is run again in the backward sweep), `parallel` (threads share the
-            turns of loops that are independent; results do not depend on how many
-            threads there are).
+            `memory_budget` (bytes, or text like "64MB": the tapes of `for` loops take
+            no more. Loops that would are cut in segments, which are run again in the
+            backward sweep; `TapeBudgetError` is raised if that is not enough. Loops
+            that may be left early, `while` among them, are neither cut nor counted),
+            `parallel` (threads share the turns of loops that are independent; results
+            do not depend on how many threads there are).
 
     Returns:
         A `Differentiated`: call it for the gradient, which has the structure, shapes

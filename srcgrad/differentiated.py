@@ -29,7 +29,15 @@ from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, make_plan
 from srcgrad.results import direction, result_of, shown, touches, tree_copy
 from srcgrad.source import read_source, unbound
-from srcgrad.specialise import NONE, Ones, Program, Specialisation, pair, specialise
+from srcgrad.specialise import (
+    NONE,
+    Ones,
+    Program,
+    Specialisation,
+    cut_deeper,
+    pair,
+    specialise,
+)
 from srcgrad.text import print_function
 from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, repeats, spec_of
 from srcgrad.walk import every
@@ -218,7 +226,7 @@ class Differentiated:
             if self.inner is not None:
                 from srcgrad.nested import derived
 
-                made = derived(self, self.inner, specs, leaf)
+                made = derived(self, self.inner, specs, leaf, ones)
             else:
                 given = self.signature, specs, names, self.options, leaf, ones
                 made = specialise(*given)
@@ -291,6 +299,9 @@ class Differentiated:
             except SrcgradError:
                 raise
             except Exception as error:
+                if (ones := cut_deeper(made, error)) is not None:
+                    self._ones[tuple(made.specs.items())] = ones
+                    continue
                 result = self._plain(call.values, in_place)
                 if not self.learn(made, error):
                     raise _failure(made, error) from error

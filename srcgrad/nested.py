@@ -38,11 +38,12 @@ from srcgrad.types import Array, Scalar, put_lengths
 
 def derived(
     outer: Differentiated, inner: Differentiated, specs: Specs,
-    leaf: Callable[[str], Any],
+    leaf: Callable[[str], Any], ones: dict[str, int],
 ) -> Specialisation:  # fmt: skip
     """Return the specialisation of a function that is itself a gradient."""
-    made, reading = gradient_reading(inner, specs, leaf)
-    return replace(made, specs=specs, reading=reading, options=outer.options, made={})
+    made, reading = gradient_reading(inner, specs, leaf, ones)
+    made = replace(made, specs=specs, options=outer.options, made={}, ones=ones)
+    return replace(made, reading=reading)
 
 
 def gradient_reading(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from srcgrad.adjoint.checkpoint import cut_loops
+from srcgrad.adjoint.checkpoint import LEVELS, cut_loops
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
@@ -50,6 +50,7 @@ M = TypeVar("M", bound=Callable[..., Any])
 Ones = dict[str, int]  # which of the lengths that meet at a place is one
 Names = tuple[str, ...]
 NONE = ("static", Known(None))
+BUDGET = "memory_budget"  # among lengths: at which level loops are cut
 
 
 class Program(NamedTuple):
@@ -87,6 +88,7 @@ class Specialisation:
     options: Options
     fixed: dict[str, Any]
     written: Sequence[int]
+    ones: Ones = field(default_factory=dict)
     made: dict[Any, Any] = field(default_factory=dict)
 
     def raw(self, leaves: dict[str, Any]) -> list[Any]:
@@ -188,7 +190,8 @@ class Specialisation:
         wrt, name = self.wrt(names), f"{self.primal.name}_{kind}"
         budget = self.options.memory_budget
         if budget is not None:
-            function = cut_loops(function, wrt, seeds, budget, run_passes, apart)
+            level = self.ones.get(BUDGET, 0)
+            function = cut_loops(function, wrt, seeds, budget, run_passes, apart, level)
         made = differentiate(function, wrt, seeds, name, unit, apart, run_passes)
         return run_passes(made)
 
@@ -312,6 +315,25 @@ class Specialisation:
         return [part if to is None else to(part) for part, to in pairs]
 
 
+def cut_deeper(made: Specialisation, error: Exception) -> Ones | None:
+    """Return what is known with loops cut once more, if their tapes are too long.
+
+    Raises:
+        TapeBudgetError: They have been cut too often.
+    """
+    text, level = str(error), made.ones.get(BUDGET, 0) + 1
+    if not isinstance(error, MemoryError) or not text.startswith(BUDGET):
+        return None
+    if level > LEVELS:
+        line = text.rpartition(" ")[2]
+        what = f"the loop in line {line} keeps more than `{BUDGET}` allows"
+        note = "cutting it in segments that are run again is not enough"
+        helps = ("give more, or leave `memory_budget` out",)
+        name = made.source.name
+        raise make_error("SG601", what, note=note, helps=helps, function=name)
+    return {**made.ones, BUDGET: level}
+
+
 @undisturbed()
 def specialise(
     signature: Signature, specs: Specs, names: Sequence[str], options: Options,
@@ -331,7 +353,7 @@ def specialise(
             fixed[need.leaf] = _value(need.captures, leaf, need.leaf)
         else:
             made = source, specs, arguments, reading, options, fixed, reading.written
-            return Specialisation(*made)
+            return Specialisation(*made, ones or {})
     raise make_error("SG205", "too many arguments must be known while compiling")
 
 

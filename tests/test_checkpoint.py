@@ -5,14 +5,18 @@ import importlib
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import srcgrad
+from srcgrad import specialise
 from srcgrad.adjoint import checkpoint
-from srcgrad.errors import ArgumentError, SrcgradError
+from srcgrad.builder import INT
+from srcgrad.errors import ArgumentError, SrcgradError, TapeBudgetError
+from srcgrad.ir import Const
 from tests.cases import CASES, Case
 
 inlining: Any = importlib.import_module("srcgrad.passes.inline_calls")
@@ -216,6 +220,27 @@ def start(function: Fun) -> Any:
     return 0.4 if function in NUMBERS else START.copy()
 
 
+Cutting = Callable[[int, int], None]
+
+
+@pytest.fixture
+def cutting(monkeypatch: pytest.MonkeyPatch) -> Cutting:
+    """Make loops be cut in segments of so many turns, at a level, fit or not."""
+
+    def cut(steps: int, level: int) -> None:
+        loops = partial(checkpoint.cut_loops, level=level, checked=False)
+
+        def forced(*args: Any) -> Any:
+            return loops(*args[:6])
+
+        monkeypatch.setattr(specialise, "cut_loops", forced)
+        if steps:
+            always = Const(steps, INT)
+            monkeypatch.setattr(checkpoint._Cutter, "steps", lambda *_: always)
+
+    return cut
+
+
 @pytest.fixture
 def cuts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Note the loops that are cut."""
@@ -233,32 +258,38 @@ def cuts(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def agree(function: Fun, turns: int, *, backend: str = "python") -> None:
     """Check value and gradient with a budget against those without."""
     plain = srcgrad.value_and_grad(function, backend=backend, cache=False)
-    small = plain.with_options(memory_budget=0)
+    small = plain.with_options(memory_budget="1GB")
     value, slope = plain(start(function), turns)
     assert small(start(function), turns)[0] == value
     np.testing.assert_array_equal(small(start(function), turns)[1], slope)
 
 
 @pytest.mark.parametrize("function", NUMBERS + ARRAYS)
-def test_gradients_are_those_without_a_budget(function: Fun, cuts: list[Any]) -> None:
+@pytest.mark.parametrize(("steps", "level"), [(3, 1), (0, 2)])
+def test_gradients_are_those_without_a_budget(
+    function: Fun, steps: int, level: int, cutting: Cutting, cuts: list[Any]
+) -> None:
     """They are the same to the bit: the same operations are run again."""
-    for turns in (0, 1, 2, 3, 4, 7, 16, 23):
+    cutting(steps, level)
+    for turns in (0, 1, 3, 8, 23):
         agree(function, turns)
     assert cuts or function in (left_early, until)
 
 
 @pytest.mark.parametrize("function", [with_steps, ping_pong])
-def test_compiled_gradients_too(function: Fun) -> None:
+def test_compiled_gradients_too(function: Fun, cutting: Cutting) -> None:
     """Kernels take segments as they take other loops."""
+    cutting(3, 1)
     for turns in (1, 7, 23):
         agree(function, turns, backend="numba")
 
 
 @pytest.mark.parametrize("function", [recurrence, nested, rebound, field, writes_rows])
-def test_second_order(function: Fun) -> None:
+def test_second_order(function: Fun, cutting: Cutting) -> None:
     """What runs a segment again is itself differentiated."""
     plain = srcgrad.differentiable(function, backend="python", cache=False)
-    small = plain.with_options(memory_budget=0)
+    small = plain.with_options(memory_budget="1GB")
+    cutting(3, 1)
     direction = 0.7 if function in NUMBERS else np.cos(START)
     for turns in (1, 2, 11):
         product = plain.hvp(start(function), direction, turns)
@@ -266,31 +297,34 @@ def test_second_order(function: Fun) -> None:
         np.testing.assert_allclose(again, product, rtol=1e-12)
 
 
-def test_pullback_and_aux() -> None:
+def test_pullback_and_aux(cutting: Cutting) -> None:
     """A vjp keeps the starts of segments; `has_aux` changes nothing."""
+    cutting(4, 1)
 
     def both(x, n):
         s = recurrence(x, n)
         return s, s * s
 
-    value, pullback = srcgrad.vjp(both, 0.4, 30, backend="python", memory_budget=0)
+    value, pullback = srcgrad.vjp(both, 0.4, 30, backend="python", memory_budget=9)
     plain, pull = srcgrad.vjp(both, 0.4, 30, backend="python")
     assert value == plain
     for g in ((1.0, 0.0), (0.5, 2.0)):
         assert pullback(g)[0] == pull(g)[0]
-    slope = srcgrad.grad(both, has_aux=True, backend="python", memory_budget=0)
+    slope = srcgrad.grad(both, has_aux=True, backend="python", memory_budget=9)
     assert slope(0.4, 30) == (pull((1.0, 0.0))[0], value[1])
 
 
-def test_callers_arrays_stay() -> None:
+def test_callers_arrays_stay(cutting: Cutting) -> None:
     """What a segment changes is not the caller's."""
+    cutting(2, 1)
     u = START.copy()
-    srcgrad.grad(field_in_place, backend="python", memory_budget=0)(u, 9)
+    srcgrad.grad(field_in_place, backend="python", memory_budget=9)(u, 9)
     np.testing.assert_array_equal(u, START)
 
 
-def test_prints_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_prints_once(capsys: pytest.CaptureFixture[str], cutting: Cutting) -> None:
     """What is run again does not print again."""
+    cutting(2, 1)
 
     def shown(x, n):
         for i in range(n):
@@ -298,7 +332,7 @@ def test_prints_once(capsys: pytest.CaptureFixture[str]) -> None:
             print("turn", i)
         return x
 
-    srcgrad.grad(shown, backend="python", memory_budget=0)(0.4, 3)
+    srcgrad.grad(shown, backend="python", memory_budget=9)(0.4, 3)
     assert capsys.readouterr().out.split("\n") == ["turn 0", "turn 1", "turn 2", ""]
 
 
@@ -313,34 +347,67 @@ def peak(function: Any, *args: Any) -> int:
 
 
 def test_memory_follows_the_budget() -> None:
-    """The peak is the root of what it was; a budget is used, and kept."""
+    """What fits is kept whole; else the peak is a root of what it was."""
     plain = srcgrad.grad(recurrence, backend="python")
     whole = peak(plain, 0.4, 20_000)
-    least = peak(plain.with_options(memory_budget=0), 0.4, 20_000)
-    some = peak(plain.with_options(memory_budget="20KB"), 0.4, 20_000)
     assert whole > 160_000
-    assert least < 24 * 142 + 5_000
-    assert 6_000 < some < 25_000
+    for budget, most in (("160KB", whole), (159_999, 5_000), ("2KB", 3_000)):
+        small = plain.with_options(memory_budget=budget)
+        assert peak(small, 0.4, 20_000) <= most
+        assert small(0.4, 20_000) == plain(0.4, 20_000)
+    with pytest.raises(TapeBudgetError, match=r"line \d+ keeps more than `memory"):
+        plain.with_options(memory_budget=100)(0.4, 20_000)
     u = np.linspace(0.1, 0.9, 1_000)
     plain = srcgrad.grad(field, backend="python")
-    whole = peak(plain, u, 100)
-    least = peak(plain.with_options(memory_budget="250KB"), u, 100)
-    assert whole > 100 * 8_000
-    assert least < 250_000 + 8 * 8_000
+    assert peak(plain, u, 100) > 100 * 8_000
+    small = plain.with_options(memory_budget="250KB")
+    assert peak(small, u, 100) < 250_000 + 8 * 8_000
+
+
+def test_loops_inside_loops_are_cut_where_the_outer_one_is_short() -> None:
+    """Ten turns of 500 steps each: what a turn keeps is cut too."""
+
+    def epochs(x, n, m):
+        s = x
+        for _ in range(n):
+            for _ in range(m):
+                s = np.sin(s) * 1.1 + x
+        return s
+
+    plain = srcgrad.grad(epochs, backend="python")
+    small = plain.with_options(memory_budget="4KB")
+    assert peak(plain, 0.4, 10, 500) > 40_000
+    assert peak(small, 0.4, 10, 500) < 4_000
+    for n, m in ((10, 500), (0, 0), (3, 0), (0, 3)):
+        assert small(0.4, n, m) == plain(0.4, n, m)
+
+
+def test_gradients_inside_keep_to_the_budget() -> None:
+    """A gradient taken inside another function is cut as well, and a pullback is."""
+    small = srcgrad.grad(recurrence, backend="python", memory_budget="2KB")
+    outer = srcgrad.value_and_grad(lambda x: small(x, 300) ** 2, backend="python")
+    plain = srcgrad.grad(recurrence, backend="python")
+    assert outer(0.4)[0] == plain(0.4, 300) ** 2
+    twice = srcgrad.grad(small, backend="python")(0.4, 300)
+    assert twice == pytest.approx(srcgrad.grad(plain, backend="python")(0.4, 300))
+    pullback = srcgrad.vjp(recurrence, 0.4, 300, backend="python", memory_budget="2KB")
+    assert pullback[1](1.0)[0] == plain(0.4, 300)
 
 
 def test_text_reads_like_the_loop() -> None:
     """The backward text runs a segment again, then back."""
-    text = srcgrad.grad(recurrence, backend="python", memory_budget=800).source(0.4, 9)
+    slope = srcgrad.grad(recurrence, backend="python", memory_budget=800)
+    assert "steps" not in slope.source(0.4, 9)
+    slope(0.4, 200)
     for line in (
-        "steps = max(25, int((turns * 0.5) ** 0.5))",
+        "steps = max(1, int((turns * 0.5) ** 0.5))",
         "for k in range(segments):",
         "s_saved[k] = s",
         "for k in range(segments - 1, -1, -1):",
         "s_saved_2[i - first] = s_2",
         "for i in range(last - 1, first - 1, -1):",
     ):
-        assert line in text
+        assert line in slope.backward_source
 
 
 @pytest.mark.parametrize("size", ["64 MB", "-3MB", "much", "MB", -1, 1.5, True, [4]])
@@ -388,8 +455,11 @@ def test_what_is_read_later_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(slope(START, 7), right)
 
 
-def test_a_segment_too_short_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_too_short_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, cutting: Cutting
+) -> None:
     """The tester under test: each turn belongs to one segment."""
+    cutting(3, 1)
     segment = checkpoint._Cutter.segment
 
     def shorter(self: Any, loop: Any) -> Any:
@@ -408,13 +478,15 @@ CUTTABLE = [c for c in CASES if not (c.refused or c.raises or c.scale)]
 
 @pytest.mark.long
 @pytest.mark.parametrize("case", CUTTABLE, ids=lambda case: case.name)
-def test_every_case_in_segments(case: Case) -> None:
-    """All of the catalogue, with the shortest segments."""
+@pytest.mark.parametrize("level", [1, 2])
+def test_every_case_in_segments(case: Case, level: int, cutting: Cutting) -> None:
+    """All of the catalogue in segments of two turns."""
+    cutting(2, level)
     inputs = [case.make(np.random.default_rng(0)) for _ in range(2)]
     options: Any = {"argnums": case.argnums, "backend": "python", "cache": False}
     with np.errstate(all="ignore"):
         plain = srcgrad.value_and_grad(case.function, **options)(*inputs[0])
-        options["memory_budget"] = 0
+        options["memory_budget"] = 9
         small = srcgrad.value_and_grad(case.function, **options)(*inputs[1])
     for one, other in zip(numbers(small), numbers(plain), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)

@@ -9,13 +9,18 @@ which are gone before the segment before the last is run.
 
 How long segments are is worked out when the loop begins. With `state` bytes handed from
 turn to turn and `turn` bytes on the tapes for each, n / steps * state + steps * turn
-are kept, least of all where steps is the root of n * state / turn. Segments are longer
-where half the budget has room for their tapes. Tapes count twice: those of a segment
-are freed when those of the next are there.
+are kept, least of all where steps is the root of n * state / turn. Tapes count twice:
+those of a segment are freed when those of the next are there.
+
+Whether that is necessary, and enough, is seen when the loop begins as well: a check
+fails where it is not, and the function is made again at the next level. At level 0
+loops are left whole; above level 1 a segment is cut in segments itself, or the loops in
+its turns are.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -43,10 +48,13 @@ from srcgrad.ir import (
 from srcgrad.types import Array, Dim, ListOf
 from srcgrad.walk import every, free, inner_outs, outs, rewrite
 
+LEVELS = 4  # and then there is no way
+
 
 def cut_loops(
     function: Function, wrt: Sequence[int], seeds: Sequence[int], budget: int,
-    tidy: Tidy, apart: bool = False,
+    tidy: Tidy, apart: bool = False, level: int = 1, *, inner: bool = False,
+    checked: bool = True,
 ) -> Function:  # fmt: skip
     """Return the function with the loops in segments that would keep something.
 
@@ -54,9 +62,12 @@ def cut_loops(
         function: The function.
         wrt: The positions of the parameters to differentiate with respect to.
         seeds: The positions of the results that have a cotangent.
-        budget: How many bytes the tapes of a loop may take.
+        budget: How many bytes the tapes of loops may take.
         tidy: What leaves out of an adjoint what no result needs.
         apart: Whether the backward sweep must begin where the forward sweep has ended.
+        level: How often loops are cut.
+        inner: Whether the loops inside the outermost ones are cut, not those.
+        checked: Whether it is checked that the budget is kept.
     """
     tapes = settle(function, wrt, seeds, apart=apart, tidy=tidy)[1]
     keeping = {stmt for tape in tapes for stmt, _ in tape.chain}
@@ -65,8 +76,9 @@ def cut_loops(
     inputs = [function.params[k] for k in wrt]
     results = [function.results[k] for k in seeds]
     active = active_values(function, inputs, results) | {*inputs}
-    cutter, stmts = _Cutter(function, active, budget, tidy), function.body.stmts
-    cutter.keeping = keeping
+    cutter = _Cutter(function, active, budget, tidy, level, checked)
+    cutter.keep(keeping, inner)
+    stmts = function.body.stmts
     head = len(stmts) if function.cut is None else function.cut
     first, last = (cutter.block(Block(s)).stmts for s in (stmts[:head], stmts[head:]))
     cut = None if function.cut is None else len(first)
@@ -74,24 +86,34 @@ def cut_loops(
 
 
 class _Cutter:
-    keeping: set[Stmt]  # all loops and branches that values are kept in
-
     def __init__(
-        self, function: Function, active: set[Any], budget: int, tidy: Tidy
-    ) -> None:
-        self.regions, self.active = Regions(function), active
-        self.budget, self.tidy = budget, tidy
+        self, function: Function, active: set[Any], budget: int, tidy: Tidy,
+        level: int, checked: bool,
+    ) -> None:  # fmt: skip
+        self.regions, self.active, self.budget = Regions(function), active, budget
+        self.tidy, self.level, self.checked = tidy, level, checked
+
+    def keep(self, keeping: set[Stmt], inner: bool) -> None:
+        """Note what values are kept in, and which loops of that are to be cut."""
+        self.keeping, self.loops = keeping, set[Stmt]()
+        for stmt in keeping:
+            around = [s for s, _ in self.regions.site[stmt].chain]
+            if sum(isinstance(s, ir.Loop) for s in around) == int(inner):
+                self.loops.update([stmt] if isinstance(stmt, For) else [])
+        self.budget //= max(1, len(self.loops))
 
     def block(self, block: Block) -> Block:
-        """Return a block with its outermost loops in segments."""
+        """Return a block with loops in segments."""
         build = Builder(trusting=True)
         for stmt in block.stmts:
             build.loc = stmt.loc
-            if stmt not in self.keeping:
-                build.emit(stmt)
-            elif isinstance(stmt, ir.If):
+            if stmt in self.loops:
+                assert isinstance(stmt, For)
+                if not self.cut(stmt, build):
+                    build.emit(stmt)
+            elif stmt in self.keeping:
                 build.emit(rewrite(stmt, block=self.block))
-            elif not (isinstance(stmt, For) and self.cut(stmt, build)):
+            else:
                 build.emit(stmt)
         return build.close()
 
@@ -101,23 +123,51 @@ class _Cutter:
         if function is None:
             return False
         given = [None, None, *function.params[2:]]
-        given[len(given) - len(loop.carries) :] = [c.inn for c in loop.carries]
+        count = len(given) - len(loop.carries)
+        given[count:] = [c.inn for c in loop.carries]
         wrt = [k for k, x in enumerate(given) if x in self.active]
         seeds = [k for k, c in enumerate(loop.carries) if c.out in self.active]
         tapes = settle(function, wrt, seeds, apart=True, tidy=self.tidy)[1]
         if not (seeds and tapes):
             return False
-        _, again = rerun(function, wrt, seeds, (), self.tidy)
-        states = function.params[len(given) - len(loop.carries) :]
-        turn: Operand = const(0)
-        for tape in tapes:
-            turn = build.op("add", turn, self.bytes(build, tape, loop, function))
-        state: Operand = const(0)
-        for param in again.params:
-            if param in states:
-                state = build.op("add", state, _bytes(build, param.type))
-        self.write(loop, build, function, build.op("mul", const(2), turn), state)
+        again = rerun(function, wrt, seeds, (), self.tidy).function
+        states = [p for p in again.params if p in function.params[count:]]
+        state = _total(build, [_bytes(build, p.type) for p in states])
+        sizes = [self.bytes(build, tape, loop, function) for tape in tapes]
+        turn = build.op("max2", const(1), _total(build, sizes))
+        n = trip_count(build, loop, self.regions.definition)
+        if isinstance(n, Value):
+            n.name = n.name or "turns"
+        if self.level == 0:
+            self.check(build, build.op("mul", n, turn), self.budget)
+            return False
+        turn, budget, level = build.op("mul", const(2), turn), self.budget, self.level
+        nested = any(isinstance(s, ir.Loop) for t in tapes for s, _ in t.chain[1:])
+        if level > 1:
+            # Half the budget is for the loops inside a turn.
+            budget, level = (budget // 2, 1) if nested else (budget, level)
+            function = cut_loops(
+                function, wrt, seeds, budget, self.tidy, True, self.level - 1,
+                inner=nested, checked=nested,
+            )  # fmt: skip
+        steps = self.steps(build, n, turn, state, level)
+        up = build.op("sub", build.op("add", n, steps), const(1))
+        segments = build.op("floordiv", up, steps, name="segments")
+        need = build.op("mul", segments, state)
+        if level > 1:
+            need = build.op("mul", need, const(level + 1))
+        elif self.level == 1:
+            need = build.op("add", need, build.op("mul", steps, turn))
+        self.check(build, need, budget)
+        self.write(loop, build, function, segments, steps, n)
         return True
+
+    def check(self, build: Builder, need: Operand, budget: int) -> None:
+        """Write a check that the budget is kept."""
+        if self.checked:
+            enough = build.op("le", need, const(budget))
+            text = f"memory_budget, line {build.loc.line}"
+            build.emit(ir.Assert(enough, "MemoryError", text, build.loc))
 
     def segment(self, loop: For) -> Function | None:
         """Return the turns from one to another as a function, if they can be one.
@@ -171,16 +221,10 @@ class _Cutter:
         return size
 
     def write(
-        self, loop: For, build: Builder, function: Function, turn: Operand,
-        state: Operand,
+        self, loop: For, build: Builder, function: Function, segments: Operand,
+        steps: Operand, n: Operand,
     ) -> None:  # fmt: skip
         """Write the segments of a loop."""
-        n = trip_count(build, loop, self.regions.definition)
-        if isinstance(n, Value):
-            n.name = n.name or "turns"
-        steps = self.steps(build, n, turn, state)
-        up = build.op("sub", build.op("add", n, steps), const(1))
-        segments = build.op("floordiv", up, steps, name="segments")
         var, carries = Value("k", INT), list[Carry]()
         for c in loop.carries:
             inn, yld = (Value(c.inn.name, c.inn.type) for _ in range(2))
@@ -188,8 +232,7 @@ class _Cutter:
         with build.block() as stmts:
             done = build.op("mul", var, steps, name="first")
             end = build.op("min2", build.op("add", done, steps), n, name="last")
-            far = (build.op("mul", x, loop.step) for x in (done, end))
-            first, last = (build.op("add", loop.start, x) for x in far)
+            first, last = (self.turn(build, loop, x) for x in (done, end))
             takes = function.params[2 : len(function.params) - len(carries)]
             args = (first, last, *takes, *(c.inn for c in carries))
             made: Any = tuple(c.yld for c in carries)
@@ -197,19 +240,34 @@ class _Cutter:
         bounds, body = (const(0), segments, const(1)), Block(tuple(stmts))
         build.emit(For(var, *bounds, tuple(carries), body, loc=loop.loc))
 
-    def steps(self, build: Builder, n: Any, turn: Any, state: Any) -> Operand:
-        """Return how many turns a segment has."""
-        if isinstance(turn, Const) and isinstance(state, Const):
-            room: Operand = const(max(1, self.budget // 2 // int(turn.value)))
-            best = build.op("mul", n, state.value / turn.value)
+    def turn(self, build: Builder, loop: For, k: Operand) -> Operand:
+        """Return what the variable of a loop is in a turn."""
+        gone = k if loop.step == const(1) else build.op("mul", k, loop.step)
+        if loop.start != const(0):
+            gone = build.op("add", loop.start, gone)
+        return gone
+
+    def steps(
+        self, build: Builder, n: Any, turn: Any, state: Any, level: int
+    ) -> Operand:
+        """Return how many turns a segment has: all levels take the same memory."""
+        known = isinstance(turn, Const) and isinstance(state, Const)
+        if known and state.value == 0:
+            return const(max(1, self.budget // int(turn.value)))
+        ratio = state.value / turn.value if known else build.op("div", state, turn)
+        part = 1 / (level + 1)
+        if level == 1:
+            root = build.op("pow", n if ratio == 1 else build.op("mul", n, ratio), part)
         else:
-            room = build.op("floordiv", const(self.budget // 2), turn)
-            room = build.op("max2", const(1), room)
-            best = build.op("div", build.op("mul", n, state), turn)
-        root = build.op("pow", best, 0.5)
-        root = build.op("cast", root, dtype="int64", python=True)
-        steps: Operand = build.op("max2", room, root, name="steps")
+            less = ratio**part if known else build.op("pow", ratio, part)
+            root = build.op("mul", build.op("pow", n, 1 - part), less)
+        whole = build.op("cast", root, dtype="int64", python=True)
+        steps: Operand = build.op("max2", const(1), whole, name="steps")
         return steps
+
+
+def _total(build: Builder, parts: Sequence[Operand]) -> Operand:
+    return reduce(partial(build.op, "add"), parts) if parts else const(0)
 
 
 def _bytes(build: Builder, type: Any) -> Operand:

@@ -4,10 +4,12 @@ The backward sweep is built again until it asks for nothing new; what passes fro
 run to the next is the plan alone. Two to four runs are the rule.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from srcgrad.adjoint.control import Control
 from srcgrad.adjoint.statement import d_name
@@ -17,6 +19,7 @@ from srcgrad.analyses.masks import masks
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT
 from srcgrad.ir import (
+    Assert,
     Block,
     Call,
     Const,
@@ -74,7 +77,7 @@ def settle(
     active.update(inputs)
     masked, name = masks(function), name or f"{function.name}_grad"
 
-    def settled(joined: Collection[Loop]) -> tuple["_Sweep", Function]:
+    def settled(joined: Collection[Loop]) -> tuple[_Sweep, Function]:
         regions, plan = Regions(function, joined), Plan()
         own = frozenset(regions.chain)
         for _ in range(_RUNS):
@@ -172,20 +175,21 @@ class _Sweep(Control):
             if whole and self.wanted(x) and not isinstance(self.cotangent(x), Const):
                 into.setdefault(self.owner(x), k)
         first = (*into.values(),)
-        params, function = rerun(stmt.function, wrt, seeds, first, self.tidy)
+        again = rerun(stmt.function, wrt, seeds, first, self.tidy)
         given += [self.cotangent(args[k]) for k in first]
-        sources = dict(zip(params, (*args, *given), strict=True))
+        sources = dict(zip(again.params, (*args, *given), strict=True))
+        function = again.function
         read, own = {*function.params}, {*stmt.function.params}
         takes = [
             self.need(x) if p in own else x for p, x in sources.items() if p in read
         ]
         outs: list[Any] = []
-        for k, made in zip(wrt, function.results, strict=True):
+        for k, made in zip(again.moved, function.results, strict=True):
             x = args[k]
             type = replace(x.type, contiguous=True) if owned(x.type) else made.type
             outs.append(Value(d_name(x), type))
         self.build.emit(Call(function, (*takes,), (*outs,), stmt.loc))
-        for k, g in zip(wrt, outs, strict=True):
+        for k, g in zip(again.moved, outs, strict=True):
             if k not in first:
                 self.give(args[k], g)
             else:
@@ -202,28 +206,51 @@ class _Sweep(Control):
         return g
 
 
+class Again(NamedTuple):
+    """What runs a function again: it takes of the parameters of the adjoint what it
+    reads, and returns the gradients that are not as they were before.
+    """
+
+    params: Sequence[Value]
+    function: Function
+    moved: Sequence[int]
+
+
 def rerun(
     function: Function, wrt: Sequence[int], seeds: Sequence[int], into: Sequence[int],
     tidy: Tidy,
-) -> tuple[Sequence[Value], Function]:  # fmt: skip
-    """Return what runs a function again, for its gradients alone.
-
-    It takes, of the parameters of the adjoint, which are returned, what it reads.
-    """
+) -> Again:  # fmt: skip
+    """Return what runs a function again, for its gradients alone."""
     known = function.__dict__.setdefault("reruns", {})
     key = tuple(wrt), tuple(seeds), tuple(into)
     if key not in known:
         whole = differentiate(function, wrt, seeds, tidy=tidy, into=into)
         gradients = whole.results[len(function.results) :]
-        made = tidy(replace(whole, results=gradients, slopes=()))
-        made = tidy(replace(made, cut=None))
+        # A note to readers that stands alone in its loop would leave that empty.
+        notes = {s for s in every(whole.body) if isinstance(s, Assert)}
+        notes = {s for s in notes if not s.exception}
+        made = rewrite(replace(whole, results=gradients, slopes=()), gone=notes)
+        made = tidy(replace(tidy(made), cut=None))
+        ops = [s for s in made.body.stmts if isinstance(s, Op) and s.row == "copy"]
+        copies: dict[Operand, Operand] = {s.out: s.args[0] for s in ops}
+        given = whole.params[len(whole.params) - len(into) :]
+        before: dict[int, Operand] = dict(zip(into, given, strict=True))
+
+        def moves(k: int, g: Operand) -> bool:
+            if k in before:
+                return copies.get(g, g) is not before[k]
+            return not isinstance(g, Const) or g.value != 0.0
+
+        pairs = zip(wrt, made.results, strict=True)
+        moved = {k: g for k, g in pairs if moves(k, g)}
+        made = tidy(replace(made, results=tuple(moved.values())))
         read = {*made.results, *reads(made.body.stmts)}
         inside = [v for s in every(made.body) for v in (*outs(s), *inner_outs(s))]
         for x in [*inside, *(p for p in whole.params if p in read)]:
             read.update(atom for dim in x.type.dims for atom, _ in dim.terms)
         params = tuple(p for p in whole.params if p in read)
-        known[key] = whole.params, replace(made, params=params)
-    found: tuple[Sequence[Value], Function] = known[key]
+        known[key] = Again(whole.params, replace(made, params=params), [*moved])
+    found: Again = known[key]
     return found
 
 

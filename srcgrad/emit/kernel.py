@@ -164,7 +164,7 @@ class _Kernel(Scalars):
                 name = s.exception if hasattr(builtins, s.exception) else "ValueError"
                 if s.message.startswith("meeting"):
                     name = f"AssertionError({s.message!r})"
-                elif name == "NotImplementedError":
+                elif name in ("NotImplementedError", "MemoryError"):
                     name = f"{name}({s.message!r})"
                 self.refuse(name, f"not {self.show(s.cond).at(ATOM)}")
 

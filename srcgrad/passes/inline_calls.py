@@ -111,7 +111,8 @@ class _Writer:
             free = [a in own and a not in kept and counts[a] == 1 for a in stmt.args]
             called = _without_copies(inline_calls(stmt.function), free)
             args = [names.get(a, a) for a in stmt.args]
-            results = splice(build, called, args, stmt.outs)
+            ours = [a for a, is_free in zip(args, free, strict=True) if is_free]
+            results = splice(build, called, args, stmt.outs, ours)
             names.update(zip(stmt.outs, results, strict=True))
         return [*build.close().stmts]
 
@@ -124,26 +125,36 @@ class _Writer:
 
 def _without_copies(function: Function, free: Sequence[bool]) -> Function:
     """Return a function that takes the memory of arguments it would only copy."""
-    mine = {p for p, ours in zip(function.params, free, strict=True) if ours}
+    pairs = zip(function.params, free, strict=True)
+    mine: set[Operand] = {p for p, ours in pairs if ours}
+    mine.difference_update(function.results)
     used = Counter((*function.results, *reads(function.body.stmts)))
     for stmt in every(function.body):
         if isinstance(stmt, Op):
             row = ROWS[stmt.row]
-            pairs = enumerate(stmt.args)
-            used.subtract(a for k, a in pairs if row.param(k) in row.shape_only)
-    copies = [s for s in function.body.stmts if isinstance(s, Op) and s.row == "copy"]
-    gone = {s: s.out for s in copies if s.args[0] in mine and used[s.args[0]] == 1}
-    names = {out: s.args[0] for s, out in gone.items()}
+            args = enumerate(stmt.args)
+            used.subtract(a for k, a in args if row.param(k) in row.shape_only)
+    changed = {x for s in every(function.body) for x in consumed(s)}
+    gone: dict[Stmt, Value] = {}
+    for stmt in function.body.stmts:
+        if isinstance(stmt, Op) and stmt.row == "copy" and stmt.args[0] in mine:
+            (given,) = stmt.args
+            # What is handed back as it was given may be read besides.
+            if used[given] == 1 or changed.isdisjoint((given, stmt.out)):
+                mine.discard(given)
+                gone[stmt] = stmt.out
+    names = {out: operands(s)[0] for s, out in gone.items()}
     return rewrite(function, names, gone=gone) if gone else function
 
 
 def splice(
     build: Builder, function: Function, args: Sequence[Operand],
-    results: Sequence[Value] = (),
+    results: Sequence[Value] = (), taken: Sequence[Operand] = (),
 ) -> list[Operand]:  # fmt: skip
     """Write a function's statements through a builder, arguments put in place.
 
-    Returns what its results are: of `results`, where one is made by the function.
+    Returns what its results are: of `results`, where one is made by the function, or
+    arguments that may be `taken`.
     """
     parts = {s.out for stmts in build.open for s in stmts if isinstance(s, View)}
     parts |= build.views.keys()
@@ -179,7 +190,8 @@ def splice(
     found: list[Operand] = []
     for result in function.results:
         operand = names.get(result, result)
-        if operand.type.rank and operand in (*args, *found):
+        others = (a for a in args if a not in taken)
+        if operand.type.rank and operand in (*others, *found):
             operand = build.op("copy", operand)
         found.append(operand)
     return found
