@@ -222,6 +222,8 @@ STATEMENTS: tuple[Row, ...] = (
     (7, "", "branch"),
 )
 BLOCKS = {"for_range", "for_each", "while_capped", "branch"}
+# What a turn that only adds to the total does: these change names of its own alone.
+INSIDE = {"on_scalar", "on_element", "on_vector", "jump", *BLOCKS} - {"for_each"}
 
 
 class Chooser(Protocol):
@@ -271,6 +273,11 @@ class Scope:
     loops: int = 0
     work: int = 1
     parent: "Scope | None" = None
+    own: set[str] | None = None  # what may be changed, if not everything
+
+    def changeable(self) -> list[str]:
+        """Return the arrays of one axis that may be changed."""
+        return [v for v in self.vectors if self.own is None or v in self.own]
 
     def inner(self, trips: int | None = None) -> "Scope":
         """Return the scope of a block; of a loop's body if `trips` are given."""
@@ -483,12 +490,16 @@ class _Writer:
     def statement(self, scope: Scope) -> None:
         deep = scope.depth >= 3 or scope.work > 60 or len(self.lines) > 40
         rows = [row for row in STATEMENTS if not (deep and row[2] in BLOCKS)]
+        if scope.own is not None:
+            rows = [row for row in rows if row[2] in INSIDE]
         getattr(self, self.choose_row(rows))(scope)
 
     def depth(self) -> int:
         return self.chooser.integer(2, 3)
 
     def settable(self, scope: Scope) -> list[str]:
+        if scope.own is not None:
+            return [name for name in scope.scalars if name in scope.own]
         return [name for name in scope.scalars if name != "s" or self.often(2)] or ["s"]
 
     def on_scalar(self, scope: Scope) -> None:
@@ -497,6 +508,7 @@ class _Writer:
             new = self.fresh("t")
             self.write(scope, f"{new} = {self.scalar(scope, self.depth())}")
             scope.scalars.append(new)
+            scope.own = scope.own and scope.own | {new}
             return
         start = self.chooser.integer(0, len(names) - 1)
         given = [names[(start + k) % len(names)] for k in range(3)]
@@ -510,18 +522,18 @@ class _Writer:
         self.write(scope, text)
 
     def on_element(self, scope: Scope) -> None:
-        if "matrix" in self.features and not self.often(3):
+        if "matrix" in self.features and not self.often(3) and scope.own is None:
             row, column = (self.subscript(scope, n) for n in (ROWS, COLUMNS))
             element = f"{self.pick(scope.matrices)}[{row}, {column}]"
         else:
-            name = self.pick(list(scope.vectors))
+            name = self.pick(scope.changeable())
             element = f"{name}[{self.subscript(scope, scope.vectors[name])}]"
         row = self.choose_row(ON_ELEMENT)
         self.write(scope, self.fill(row, scope, self.depth(), COLUMNS, E=element))
 
     def on_vector(self, scope: Scope) -> None:
-        name, size = self.pick(list(scope.vectors.items()))
-        self.on_array(scope, name, f"{name}[:]", size)
+        name = self.pick(scope.changeable())
+        self.on_array(scope, name, f"{name}[:]", scope.vectors[name])
 
     def on_slice(self, scope: Scope) -> None:
         if "matrix" in self.features and not self.often(3):
@@ -849,7 +861,37 @@ class _Writer:
         self.write(scope, f"total = {terms[0]}")
         for start in range(1, len(terms), 3):
             self.write(scope, "total += " + " + ".join(terms[start : start + 3]))
-        self.write(scope, "return total")
+        if self.often(3):
+            self.adding_loop(scope)
+        self.write(scope, f"return {self.pick(('total', '0.5 * total', 'total / 3'))}")
+
+    def adding_loop(self, scope: Scope) -> None:
+        """Write a loop that adds to the total and often hands on nothing else."""
+        inner = scope.inner(trips=4)
+        if self.once_in(4):
+            count = self.fresh("c")
+            self.write(scope, f"{count} = 0", f"while {count} < 4:")
+            self.write(inner, f"{count} += 1")
+            inner.ints[count] = (1, 4)
+        else:
+            self.write(scope, f"for h in range({self.pick(('4', '5, 1, -1', 'k'))}):")
+            inner.ints["h"] = (0, 5)
+        number, vector = self.fresh("t"), self.fresh("v")
+        self.write(inner, f"{number} = {self.scalar(inner, 2)}")
+        # By a sum of products it is new memory.
+        self.write(
+            inner, f"{vector} = 0.5 * {self.vector(inner, 2, COLUMNS)} + 0.1 * x"
+        )
+        inner.scalars.append(number)
+        inner.vectors[vector], inner.memory[vector] = COLUMNS, self.new_memory()
+        if self.often(5):
+            inner.own = {number, vector}
+        self.block(inner)
+        self.block(inner)
+        if self.once_in(3):
+            self.write(inner, f"if {self.test(inner, 2)}:")
+            self.write(inner.inner(), f"total += {self.scalar(inner, 2)}")
+        self.write(inner, f"total += 0.3 * {number} + 0.1 * np.sum({vector})")
 
     def program(self) -> str:
         """Return the text of a whole module."""
