@@ -15,28 +15,38 @@ and one thread, and the least CPU time of each counts. The columns:
 
     python benchmarks/suite.py
     python benchmarks/suite.py adi lu --rounds 30 --rivals jax --json suite.json
+
+With --threads 2 all columns may use two threads, srcgrad by `parallel=True`, and the
+least time on the wall counts: the machine must be quiet.
 """
 
+import argparse
 import os
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# What libraries read when they are loaded: one thread each.
-ONE_THREAD = dict.fromkeys(
-    ["OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"],
-    "1",
-)
-ONE_THREAD["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+# What libraries read when they are loaded; columns.py reads the first.
+THREADS = [
+    "SUITE_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+]  # fmt: skip
 
 
 def main() -> None:
-    """Become the process that draws the table, on one core."""
+    """Become the process that draws the table, on as many cores as threads."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--threads", type=int, default=1)
+    options, rest = parser.parse_known_args()
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        cores = sorted(os.sched_getaffinity(0))[-options.threads :]
+        os.sched_setaffinity(0, cores)
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": path.rstrip(os.pathsep)}
-    command = [sys.executable, "-m", "benchmarks.table", *sys.argv[1:]]
+    environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep)}
+    environment |= dict.fromkeys(THREADS, str(options.threads))
+    several = str(options.threads > 1).lower()
+    environment["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={several}"
+    command = [sys.executable, "-m", "benchmarks.table", *rest]
     os.execve(sys.executable, command, environment)
 
 

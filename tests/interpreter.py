@@ -481,6 +481,13 @@ def _empty_list(args: Args, attrs: Attrs, type: Type) -> Any:
     return []
 
 
+def _parts(turns: int, work: int, room: int) -> int:
+    if min(turns, work) < 1:
+        return 1
+    cheap = int(work / (16 * (1 + room)))
+    return max(1, min(64, turns, int(work / 20_000), cheap, int(2**22 / (1 + room))))
+
+
 def _slice_length(args: Args, attrs: Attrs, type: Type) -> int:
     parts = iter(args[1:])
     bounds = [next(parts) if there else None for there in attrs["given"]]
@@ -580,7 +587,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "subscript": lambda args, attrs, type: range(args[1])[args[0]],
     "limit": lambda args, attrs, type: slice(args[0], None).indices(args[1])[0],
     "extents": _filled(math.nan),
-    "parts": lambda args, attrs, type: 1,
+    "parts": lambda args, attrs, type: _parts(*args),
     "range_length": lambda args, attrs, type: len(range(*args)),
     "new_list": _empty_list,
     "emptied": lambda args, attrs, type: [],
