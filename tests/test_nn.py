@@ -125,7 +125,9 @@ def test_max_pool2d_ties_and_nan(backend: str) -> None:
     assert slope.reshape(2, 4).tolist() == [[1, 0, 0, 2], [0, 0, 0, 0]]
 
 
-@pytest.mark.parametrize(("size", "stride"), [(2, None), (3, 2), ((2, 3), 1), (2, 3)])
+@pytest.mark.parametrize(
+    ("size", "stride"), [(2, None), (3, 2), ((2, 3), 1), ([2, 2], 3)]
+)
 def test_max_pool2d(size: Any, stride: Any) -> None:
     """Windows may overlap, or leave gaps."""
     rng = np.random.default_rng(0)
@@ -138,11 +140,12 @@ def test_max_pool2d(size: Any, stride: Any) -> None:
     assert f(x) == pooled(x)
     srcgrad.check_grads(f, (x,), order=2)
     np.testing.assert_allclose(g.grad(x), f.grad(x), 1e-12)
-    y = nn.max_pool2d(x, size, stride)
-    assert y[1, 1, 1, 2] == images.window(
-        x, (1, 1, 1, 2), {"size": (size, size) if isinstance(size, int) else size,
-                          "stride": (stride or size,) * 2}
-    ).max()  # fmt: skip
+    pairs = [tuple(p) if isinstance(p, tuple | list) else (p, p)
+             for p in (size, size if stride is None else stride)]  # fmt: skip
+    part = images.window(
+        x, (1, 1, 1, 2), dict(zip(("size", "stride"), pairs, strict=True))
+    )
+    assert nn.max_pool2d(x, size, stride)[1, 1, 1, 2] == part.max()
 
 
 X, W = np.ones((1, 4, 4, 3)), np.ones((2, 2, 3, 2))
@@ -158,6 +161,11 @@ X, W = np.ones((1, 4, 4, 3)), np.ones((2, 2, 3, 2))
         (lambda x, w: nn.conv2d(x, w, 0.0, 1, "full").sum(), (X, W), "padding is"),
         (lambda x, w: nn.conv2d(x, w, 0.0, 1, 0, 1, 3).sum(), (X, W[:, :, :1]),
          "into these groups"),
+        (lambda x, w: nn.conv2d(x, w, 0.0, 0).sum(), (X, W), "one positive number"),
+        (lambda x, w: nn.conv2d(x, w, 0.0, 1, 0, (1, -1)).sum(), (X, W), "positive"),
+        (lambda x, w: nn.conv2d(x, w, 0.0, groups=0).sum(), (X, W), "these groups"),
+        (lambda x: nn.max_pool2d(x, 0).sum(), (X,), "one positive number"),
+        (lambda x: nn.max_pool2d(x, (2, 2, 2)).sum(), (X,), "or two"),
         (lambda x: nn.max_pool2d(x, 5).sum(), (X,), "windows are larger"),
         (lambda x: nn.max_pool2d(x[0]).sum(), (X,), "have four axes"),
     ],

@@ -39,7 +39,7 @@ def conv2d(
     """
     if x.ndim != 4 or w.ndim != 4:
         raise ValueError("conv2d: images and weights have four axes")
-    if groups > 1 and w.shape[3] % groups != 0:
+    if groups < 1 or (groups > 1 and w.shape[3] % groups != 0):
         raise ValueError("conv2d: outputs cannot be divided into these groups")
     s, d = _pair(stride), _pair(dilation)
     top, rows = _fitted(padding, 0, x.shape[1], _reach(w.shape[0], d[0]), s[0])
@@ -79,7 +79,11 @@ def max_pool2d(x: Floats, size: Any = 2, stride: Any = None) -> Floats:
 
 
 def _pair(x: Any) -> Any:
-    return x if isinstance(x, tuple) else (x, x)
+    """Return a size or a step of rows and of columns."""
+    pair = tuple(x) if isinstance(x, (tuple, list)) else (x, x)
+    if len(pair) != 2 or min(pair) < 1:
+        raise ValueError("a size, a stride, a dilation is one positive number, or two")
+    return pair
 
 
 def _reach(length: Any, dilation: int) -> Any:
