@@ -19,6 +19,7 @@ from tests.harness import (
 from tests.oracles import Array
 
 SAMPLE = [case for case in CASES if case.sample or case.scale]
+JOINED = [case for case in CASES if case.function.__module__.endswith(".joined")]
 ON_PYTHON = [
     pytest.param(case, marks=pytest.mark.long if case.scale else ()) for case in CASES
 ]
@@ -56,6 +57,17 @@ def test_case_on_python(case: Case) -> None:
 def test_case_on_numba(case: Case) -> None:
     """Value and gradient of the sample: compiling takes seconds."""
     check_case(case, "numba", transforms=False)
+
+
+@pytest.mark.parametrize("case", JOINED, ids=name_of)
+def test_joined_loops_are_well_formed(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that runs backward at once reads what it has, not what a loop leaves."""
+    monkeypatch.setenv("SRCGRAD_DEBUG", "1")
+    args = case.make(np.random.default_rng(0))
+    function = srcgrad.grad(case.function, argnums=case.argnums, backend="python")
+    assert "# backward" in function.source(*args)
 
 
 @pytest.mark.long

@@ -19,7 +19,7 @@ from srcgrad.adjoint.tapes import Plan, number
 from srcgrad.analyses.masks import Mask
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, const
-from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, View, owned
+from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
 from srcgrad.types import Scalar, Type
 from srcgrad.walk import blocks, free, handed, outs, substitute
 
@@ -183,7 +183,8 @@ class Control(Statements):
         undone = (within(u, s) or u is s for u in restores for s in left)
         if not any(isinstance(s, Loop) for s, _ in made) or any(undone):
             return False
-        owners = {self.owner(o) for s, o in made if not isinstance(s, View)}
+        whole = (o for _, o in made if not owned(o.type) or o in self.regions.buffer)
+        owners = {*map(self.owner, whole)}
         found = [known[t].get(o) for t in ("plain", "buffers") for o in owners]
         return all(
             g is None or (isinstance(g, Const) and g.value == 0.0) for g in found

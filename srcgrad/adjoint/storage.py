@@ -367,7 +367,7 @@ class Storage:
         return None
 
     def grown(self, x: Value) -> Value | None:
-        """Return the last version of a list that only grows: it holds all of `x`."""
+        """Return the present version of a list that only grows: it holds all of `x`."""
         regions, family = self.regions, self.regions.family(x)
         pushed = all(isinstance(u, ir.Push) for u in regions.family_updates(x))
         if not isinstance(x.type, ListOf) or not pushed:
@@ -376,8 +376,7 @@ class Storage:
         made = [v for v in versions if isinstance(regions.definition.get(v), Op | None)]
         if len(made) > 1 or regions.chain[made[0]]:
             return None
-        last: Value = [v for v in versions if not regions.chain[v]][-1]
-        return last
+        return self.current.get(regions.memory(made[0]))
 
     # arrays
 

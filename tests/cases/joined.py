@@ -305,3 +305,22 @@ def few_turns_that_may_end(x):
         if total > 20.0:
             break
     return total
+
+
+# The list still grows in later turns: what a turn reads is there when it is over.
+@case(lambda rng: (rng.normal(size=5), rng.normal(size=3)), argnums=(0, 1))
+def lists_that_grow_from_turn_to_turn(x, w):
+    total = 0.0
+    places, rows = [], []
+    for i in range(5):
+        places.append(i)
+        if x[i] > -0.2:
+            rows.append(np.arange(3) * 0.3 + i)
+        y = x[i]
+        for k in places:
+            y = math.sin(x[k] * y + k)
+        z = w * y
+        for row in rows:
+            z = z * np.cos(row + z)
+        total += np.sum(z * np.exp(z))
+    return total
