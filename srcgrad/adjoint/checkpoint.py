@@ -142,7 +142,8 @@ class _Cutter:
             self.check(build, build.op("mul", n, turn), self.budget)
             return False
         turn, budget, level = build.op("mul", const(2), turn), self.budget, self.level
-        nested = any(isinstance(s, ir.Loop) for t in tapes for s, _ in t.chain[1:])
+        inside = any(isinstance(s, ir.Loop) for t in tapes for s, _ in t.chain[1:])
+        nested = inside and level > 2  # the turns of the loop itself come first
         if level > 1:
             # Half the budget is for the loops inside a turn.
             budget, level = (budget // 2, 1) if nested else (budget, level)
@@ -156,6 +157,7 @@ class _Cutter:
         need = build.op("mul", segments, state)
         if level > 1:
             need = build.op("mul", need, const(level + 1))
+            need = build.op("add", need, turn)  # a segment has one turn at least
         elif self.level == 1:
             need = build.op("add", need, build.op("mul", steps, turn))
         self.check(build, need, budget)
