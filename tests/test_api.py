@@ -422,6 +422,32 @@ def test_a_gradient_inside_where_lengths_meet() -> None:
         assert outer(2.0, x, i, j) == want
 
 
+def test_a_gradient_inside_of_a_sum_that_is_squared() -> None:
+    def f(x: Any) -> Any:
+        total = 0.0
+        for i in range(len(x)):
+            y = np.sin(x[i]) * x[i]
+            total += y * y
+        return total * total
+
+    slope, x = grad(f, **PYTHON), np.array([0.5, 1.5, 2.0])
+    whole = differentiable(lambda x: np.sum(slope(x)), **PYTHON)
+    np.testing.assert_allclose(whole(x), np.sum(slope(x)))
+
+
+def test_little_room_is_made_for_turns_that_may_not_come() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(1000):
+            x = x * np.sin(x)
+            if np.sum(x) < 1.0:
+                break
+        return np.sum(x)
+
+    slope = grad(f, **PYTHON)
+    assert "x_saved = np.empty(1000)" in slope.source(2.0)
+    assert "x_saved = []" in slope.source(np.ones(3))
+
+
 def test_value_of_grad_of_grad_is_the_gradient() -> None:
     assert differentiable(grad(cube), **PYTHON)(3.0) == 54.0
     assert value_and_grad(grad(cube), **PYTHON)(3.0) == (54.0, 36.0)

@@ -184,7 +184,7 @@ MUTATIONS = (
     ),
     Mutation(
         "known before", control.Control, "arranged",
-        "not made.isdisjoint(free(stmts[at]))", "False",
+        "not waiting.isdisjoint(free(s))", "False",
         ("sum_that_is_squared",),
     ),
     Mutation(

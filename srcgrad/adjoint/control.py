@@ -350,9 +350,9 @@ class Control(Statements):
             waits = not waiting.isdisjoint(free(s))
             (late if waits else early).append(s)
             waiting.update(outs(s) if waits else ())
-        made = {x for s in late for x in outs(s)}
-        self.apart |= at > 0 and not made.isdisjoint(free(stmts[at]))
-        return (*early, *stmts[at : at + 1], *late, *stmts[at + 1 :])
+        here = stmts[at : at + 1]
+        self.apart |= any(not waiting.isdisjoint(free(s)) for s in here)
+        return (*early, *here, *late, *stmts[at + 1 :])
 
     def turns(self, stmt: Loop) -> tuple[Value, Operand, Operand, Operand]:
         """Return the variable and the bounds of the reverse loop."""

@@ -128,7 +128,8 @@ class Recorder:
             loops = tuple(s for s in tape.loops if s in behind) or tape.loops[-1:]
         if not all(s.exit is None and isinstance(s, ir.For) for s in loops[1:]):
             return
-        if not isinstance(loops[0], ir.For) or not runs_through(regions, loops[0]):
+        axes = len(loops) - 1 + len(dims)
+        if not isinstance(loops[0], ir.For) or not few(regions, loops[0], axes):
             return
         open_loops = [s for s in loops if any(map(regions.beyond, bounds(s)))]
         limits = [most_turns(regions, s) for s in open_loops]
@@ -275,12 +276,16 @@ def bounds(loop: Loop) -> list[Operand]:
     return [*operands(replace(loop, carries=()))]
 
 
-def runs_through(regions: Regions, loop: ir.For) -> bool:
-    """Tell whether a loop runs as often as it says, or stops in a few turns at most."""
+def few(regions: Regions, loop: ir.For, axes: int) -> bool:
+    """Tell whether a loop runs as often as it says, or stops in a few turns at most.
+
+    There are fewer the more `axes` what is kept of a turn has: room for a thousand
+    arrays may not be there, where five turns are all there ever are.
+    """
     if loop.exit is None:
         return True
     span = (regions.linear(loop.stop) - regions.linear(loop.start)).known
-    return span is not None and abs(span) <= _FEW
+    return span is not None and abs(span) <= _FEW >> 4 * axes
 
 
 def most_turns(regions: Regions, loop: Loop) -> Dim | None:
@@ -335,5 +340,5 @@ def is_length(x: Operand, known: Mapping[Any, Stmt]) -> bool:
     return isinstance(made, ir.Op) and made.row in _LENGTHS
 
 
-_FEW = 1024  # turns for which there is room, though the loop may end before
+_FEW = 1024  # turns with room for a number each, though the loop may end before
 _LENGTHS = {"dim", "length", "max2", "slice_length"}

@@ -183,7 +183,7 @@ def _candidates(nest: Nest, storage: Value, wish: dict[Value, str]) -> Iterator[
     base = _legal(wish.get(storage) or storage.hint or "t")
     made = nest.regions.definition.get(storage)
     if base == "t" and isinstance(made, ir.Op) and made.row == "dim":
-        base = "nmkl"[int(str(made.attrs.get("axis", 0)))]
+        base = "nmkl"[int(str(made.attrs.get("axis", 0))) % 4]
         yield base
         base = f"{base}_{_legal(name)}" if (name := made.args[0].name) else base
     yield base

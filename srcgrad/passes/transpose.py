@@ -263,7 +263,7 @@ class _Transposing:
         first = _turned(x, order)
         attrs = {"dtype": x.type.dtype}
         build.emit(Op("empty", (*sizes,), (first,), attrs, build.loc))
-        here = tuple(Value(name, INT) for name in "ijkl"[: len(order)])
+        here = tuple(Value("ijkl"[k % 4], INT) for k in range(len(order)))
         there = tuple(here[order.index(axis)] for axis in range(len(order)))
         inns = [Value(first.name, first.type) for _ in order]
         with build.block() as stmts:

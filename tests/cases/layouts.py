@@ -146,6 +146,17 @@ def four_axes_walked_in_another_order(x):
     return total + np.sum(y)
 
 
+@case(lambda rng: (rng.normal(size=(2, 1, 2, 1, 2)),))
+def five_axes_walked_backward(x):
+    total = 0.0
+    for a in range(2):
+        for b in range(2):
+            for k in range(3):
+                for c in range(2):
+                    total += np.sin(x[c, 0, b, 0, a] * (k + 1)) * x[c, 0, 1 - b, 0, a]
+    return total
+
+
 # What the only turn of a loop has checked holds behind it; what none has does not.
 @case(lambda rng: (rng.normal(size=4), rng.normal(size=4), rng.normal(size=1), 0))
 def checked_in_the_only_turn(x, y, z, n):
