@@ -53,6 +53,7 @@ FOUND = {
     "matrices_times_rows": 1,
     "triangle_added_column_by_column": 1,
     "rows_added_by_numbers": 1,
+    "rows_times_a_matrix_of_a_list": 0,
 }
 
 
@@ -233,3 +234,17 @@ def test_loop_without_turns_is_refused_where_arrays_do_not_fit() -> None:
         slope(np.ones((0, 3)), np.ones((4, 2)))
     with pytest.raises(ValueError, match="matmul"):
         slope(np.ones((1, 3)), np.ones((4, 2)))
+
+    def chosen(x: Any, w: Any, k: int) -> Any:
+        out = np.zeros((3, 2))
+        for i in range(x.shape[0]):
+            out[i] = x[i] @ w[k]
+        return np.sum(out)
+
+    slope = srcgrad.grad(chosen, backend="numba", cache=False)
+    assert np.all(slope(np.ones((0, 3)), np.ones((4, 3, 2)), -4) == np.zeros((0, 3)))
+    for k in (4, -5):
+        with pytest.raises(SrcgradError, match="SG402"):
+            slope(np.ones((0, 3)), np.ones((4, 3, 2)), k)
+        with pytest.raises(IndexError, match="out of bounds"):
+            slope(np.ones((1, 3)), np.ones((4, 3, 2)), k)

@@ -15,8 +15,9 @@ A product is taken out of a loop over `i` if
 - the result is no larger than what is there anyway: it goes, element by element, to the
   turn's own place in an array, or it has no more elements than the rows.
 
-What is used of the result is as it was, but for rounding. The check that factors fit
-stands before the loop now: one that never turns, with factors that do not, is refused.
+What is used of the result is as it was, but for rounding. The checks that factors fit,
+and that subscripts are inside, stand before the loop now: one that never turns, with
+factors that do not, is refused.
 """
 
 from __future__ import annotations
@@ -204,6 +205,7 @@ class Turns:
     def items(self, base: Value, path: ir.Path) -> list[Any]:
         """Return the items of a path of one subscript, one for each axis."""
         self.require(len(path) == 1 and isinstance(path[0], Index))
+        self.require(base.type.rank > 0)  # no list
         assert isinstance(path[0], Index)
         items = [*path[0].items]
         for i in items:
@@ -253,9 +255,25 @@ class Turns:
     def view(self, part: Part, items: Sequence[Any]) -> Value:
         """Write another part of an array, before the loop."""
         base, items = self.array(part), [*items]
+        for k, item in enumerate(part.items):
+            if not isinstance(item, Slice) and not isinstance(items[k], Slice):
+                self.fit(item, items[k], base.type.dims[k])
         while items and items[-1] == _ALL:
             items.pop()
         return self.build.view(base, (Index((*items,)),)) if items else base
+
+    def fit(self, item: Operand, moved: Operand, size: Dim) -> None:
+        """Check that a subscript is inside, which no turn might have asked."""
+        place, build = self.regions.linear(item), self.build
+        if self.holds(self.stop - self.start - Dim(1), self.loop):
+            return
+        length = build.length(size)
+        if not self.holds(size - place - Dim(1), self.loop):
+            test = build.op("lt", moved, length)
+            build.emit(ir.Assert(test, "NotImplementedError", NEVER, build.loc))
+        if not self.holds(place + size, self.loop):
+            test = build.op("ge", moved, build.op("neg", length))
+            build.emit(ir.Assert(test, "NotImplementedError", NEVER, build.loc))
 
     def all_rows(self, part: Part) -> tuple[Value, int]:
         """Write what all turns read of an array; return it, and the axis of turns."""

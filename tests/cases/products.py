@@ -316,3 +316,14 @@ def more_turns_than_columns(y, x, s, n):
     for k in range(n):
         y += s[k] * x[:, k]
     return np.sum(y * y)
+
+
+@case(lambda rng: (rng.normal(size=(4, 3)), rng.normal(size=(3, 3))), argnums=(0, 1))
+def rows_times_a_matrix_of_a_list(x, w):
+    found = []
+    for k in range(3):
+        found.append(w * (k + 1.0))
+    out = np.zeros((4, 3))
+    for i in range(4):
+        out[i] = np.tanh(x[i] @ found[1])
+    return np.sum(out * out)
