@@ -306,6 +306,8 @@ class Control(Statements):
         outside = sorted(self.outside(stmt), key=lambda x: owned(x.type))
         moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
         given = [(c, self.withdraw(c.out)) for c in moving]
+        # What numbers have been given so far may depend on the sum: it is added later.
+        later = [(x, self.withdraw(x)) for x in outside if not owned(x.type)]
         slots = [self.slot(x, x, x, x) for x in outside]
         before = self.know()
         carries = [*forward.carries]
@@ -335,8 +337,8 @@ class Control(Statements):
             else:
                 carries.append(ir.Carry(slot.init, inn, end, out))
             slot.leave(gone.get(inn, out))
-        for c, g in given:
-            self.hand(c.init, g)
+        for x, g in (*((c.init, g) for c, g in given), *later):
+            self.hand(x, g)
         body = Block(self.arranged(stmts))
         loop = substitute(replace(forward, carries=(*carries,), body=body), gone)
         self.fused.add(self.build.emit(loop))

@@ -324,3 +324,15 @@ def lists_that_grow_from_turn_to_turn(x, w):
             z = z * np.cos(row + z)
         total += np.sum(z * np.exp(z))
     return total
+
+
+# What the sum decides for another number is added behind the loop.
+@case(lambda rng: (rng.normal(size=5), 0.3, 0.7), argnums=(0, 1, 2))
+def factor_of_the_whole_sum(x, r, s):
+    total = 0.0
+    for i in range(5):
+        y = math.exp(r * x[i])
+        for _ in range(2):
+            y = math.sin(y * s)
+        total += y
+    return math.exp(-r) * total + s * s
