@@ -96,6 +96,7 @@ class Call:
     ) -> None:  # fmt: skip
         """Bind the arguments of a call, ints at differentiated places as floats."""
         self.reader, self.leaves = reader, dict[str, Operand]()
+        self.roots: dict[Any, Any] = {}  # of arrays
         signature, source = inner.signature, inner.signature.source
         held = [calls.lift(reader, value) for value in signature.held]
         kept = {k: calls.lift(reader, v) for k, v in signature.kept.items()}
@@ -156,7 +157,22 @@ class Call:
             what = "a gradient taken inside takes numbers, arrays and containers"
             raise self.reader.problem("SG205", what)
         value: Operand = self.reader.operand(thing)
-        return self.reader.build.op("copy", value) if thing.path else value
+        value = self.reader.build.op("copy", value) if thing.path else value
+        self.roots[value] = thing.root
+        return value
+
+    def share(
+        self, reading: Reading, operands: list[Operand], results: list[Thing]
+    ) -> None:
+        """Note which results are in one memory with arguments, or with each other."""
+        roots = [
+            *map(self.roots.get, operands),
+            *(getattr(x, "root", 0) for x in results),
+        ]
+        for pair in reading.shared:
+            one, other = (roots[k] for k in pair)
+            if one and other:
+                self.reader.share(one, other)
 
 
 def splice_call(
@@ -217,8 +233,8 @@ class Checkpointed:
         build.emit(ir.Call(function, (*operands,), (*results,), build.loc))
         for result in results:
             build.measure(result)
-        leaves = map(reader.thing, results)
-        things = dict(enumerate(leaves))
+        things = [*map(reader.thing, results)]
+        call.share(reading, operands, things)
 
         def leaf(form: Tree, name: str) -> Thing:
             found: Thing = things[form[1]]

@@ -107,6 +107,7 @@ class CustomVjp:
             rule.made["row"] = _row(name, rule.reading.function, places)
         operands = value, *call.operands(rule.reading)
         thing: Thing = reader.thing(reader.build.op(rule.made["row"], *operands))
+        call.share(made.reading, given, [thing])
         return thing
 
 

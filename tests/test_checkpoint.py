@@ -587,6 +587,56 @@ def test_checkpoint_of_what_changes_arguments_is_refused() -> None:
         srcgrad.grad(lambda x: change(x), backend="python")(np.ones(3))
 
 
+@srcgrad.checkpoint
+def parts(x):
+    return x, x[1:], x * 2.0
+
+
+@srcgrad.custom_vjp
+def same(x):
+    return x
+
+
+@same.defvjp
+def same_vjp(g, z, x):
+    return g
+
+
+def test_results_in_the_memory_of_arguments() -> None:
+    """Read both, or write one and read that: to read the other then is refused."""
+
+    def fine(x):
+        y = x * 2.0
+        z, part, own = parts(y)
+        own[0] = y[1]
+        w = same(z * part[0])
+        w[1] = w[0] * own[0]
+        return (w * own).sum() + (y * z).sum() + part.sum()
+
+    def whole(x):
+        y = x * 2.0
+        z = parts(y)[0]
+        z[0] = 5.0 * z[1]
+        return y.sum()
+
+    def part(x):
+        z, end, _ = parts(x * 2.0)
+        z[1] = 5.0 * z[0]
+        return end.sum()
+
+    def ruled(x):
+        y = x * 2.0
+        z = same(y)
+        y[0] = 5.0 * y[1]
+        return z.sum()
+
+    x = np.array([0.5, 1.5, -0.7])
+    srcgrad.check_grads(fine, (x,), order=2, backend="python")
+    for function in (whole, part, ruled):
+        with pytest.raises(SrcgradError, match=r"SG403.*may share its memory"):
+            srcgrad.grad(function, backend="python")(x)
+
+
 def test_checkpoint_of_lengths_it_makes_itself() -> None:
     """Results may be of any length; those of one are learned."""
 

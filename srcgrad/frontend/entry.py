@@ -45,6 +45,8 @@ class Reading:
     `changed` says that an argument is a container that was changed, `lost` that or that
     its memory was handed on to another name: which buffer it is in the end is not known
     while compiling. `statics` are the captured values that are compiled in.
+    `shared` are pairs of a result and a parameter or result that are arrays in one
+    memory for plain Python; results are counted on from the parameters.
     """
 
     function: ir.Function
@@ -57,6 +59,7 @@ class Reading:
     changed: bool = False
     lost: bool = False
     statics: list[tuple[Place, Any]] = field(default_factory=list)
+    shared: list[tuple[int, int]] = field(default_factory=list)
 
 
 def read(
@@ -90,6 +93,7 @@ class _Entry(Reader):
         super().__init__(source, ones, writing)
         self.source, self.names, self.fixed = source, names, fixed
         self.arguments: dict[v.Root, ir.Value] = {}
+        self.roots: dict[Any, v.Root] = {}  # of parameters and results
         self.head: list[ir.Stmt] = []
 
     def read(self, specs: dict[str, Tree]) -> Reading:
@@ -107,6 +111,7 @@ class _Entry(Reader):
             self.gone(*gone.args)
         self.give_up_if_refused()
         params, count = list(self.leaves), len(operands)
+        shared = self.sharing([*params, *operands], len(params))
         written, changed = [], False
         for cell, before in containers.items():
             now = self.state.heap.get(cell)
@@ -131,8 +136,15 @@ class _Entry(Reader):
                 value.type = put_lengths(value.type, known)
         return Reading(
             function, form, self.captures, list(self.leaves.values()), written,
-            self.effects, count, changed, lost, self.statics,
+            self.effects, count, changed, lost, self.statics, shared,
         )  # fmt: skip
+
+    def sharing(self, arrays: list[Any], first: int) -> list[tuple[int, int]]:
+        """Return the pairs of arrays, one of them a result, that share memory."""
+        found = [self.roots.get(x) for x in arrays]
+        homes = [{r.memory, *r.memory.shares} if r else set() for r in found]
+        results = range(first, len(arrays))
+        return [(k, j) for k in results for j in range(k) if homes[k] & homes[j]]
 
     def give_up_if_refused(self) -> None:
         if self.problems:
@@ -154,7 +166,7 @@ class _Entry(Reader):
                 self.outer_atoms.add(atom)
                 self.head.append(ir.Op("dim", (value,), (atom,), {"axis": axis}))
         ref = self.allocate(value)
-        self.arguments[ref.root] = value
+        self.arguments[ref.root], self.roots[value] = value, ref.root
         if ones:
             return ref
         return v.Ref(ref.root, (ir.Index((const(0),)),), Scalar(dtype))  # of rank 0
@@ -184,6 +196,8 @@ class _Entry(Reader):
             self.problem("SG302", f"the result is a {v.kind_of(thing)}")
             return const(0)
         out: ir.Operand = self.build.op("copy", self.operand(thing))
+        if isinstance(thing, v.Ref):
+            self.roots[out] = thing.root
         return out
 
     def protected(
