@@ -224,7 +224,8 @@ def _fold(dtype: Callable[[str], str], item: str = "", finish: str = "") -> Any:
 
     def fold(types: Types, attrs: Attrs) -> Fold:
         (t,) = types
-        letters, axes = "abcdefgh"[: t.rank], axes_of(attrs.get("axis"), t.rank)
+        letters = "".join(chr(ord("a") + k) for k in range(t.rank))
+        axes = axes_of(attrs.get("axis"), t.rank)
         one = "1" if attrs.get("keepdims") else ""
         kept = "".join(one if k in axes else c for k, c in enumerate(letters))
         step = "plus" if dtype(t.dtype).startswith("float") else "add"

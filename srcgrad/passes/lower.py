@@ -480,7 +480,7 @@ class _Lowering(Parts):
                 return body(now, index)
             if part.extents[axis] == ONE:
                 return level(axis + 1, now, [*index, ZERO])
-            var = Value(_NAMES[first + axis], INT)
+            var = Value(_NAMES[(first + axis) % len(_NAMES)], INT)
             like = [v if isinstance(v, Value) else name or v for v in bases]
             inns = [Value(v.name, v.type, v.hint) for v in like]
             last = [Value(v.name, v.type, v.hint) for v in like]

@@ -182,3 +182,10 @@ def running_maximum(x, w):
         low = np.minimum(low, x[i])
         s += w[i] * (top - low)
     return s
+
+
+# Arrays may have more axes than there are names for the variables of their loops.
+@case(lambda rng: (rng.normal(size=(2, 1, 1, 1, 2, 1, 1, 1, 2, 1)),))
+def ten_axes(x):
+    y = np.exp(x) * x
+    return np.sum(y * np.sum(y, axis=(0, 8), keepdims=True))
