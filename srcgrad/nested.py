@@ -221,6 +221,11 @@ class Checkpointed:
         if reading.written or reading.changed:
             what = f"the checkpointed function `{name}` changes an argument"
             raise reader.problem("SG205", what, "return the new value instead")
+        if reading.entwined:
+            what = f"`{name}` returns a container it was given, or one twice"
+            raise reader.problem(
+                "SG205", what, "return a new one, with copies of items"
+            )
         operands = call.operands(reading)
         dims = given_lengths(build, function, operands)
         results: list[Any] = []

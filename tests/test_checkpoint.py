@@ -587,6 +587,31 @@ def test_checkpoint_of_what_changes_arguments_is_refused() -> None:
         srcgrad.grad(lambda x: change(x), backend="python")(np.ones(3))
 
 
+def test_checkpoint_that_returns_one_container_under_two_names_is_refused() -> None:
+    """Plain Python would see a change to one through the other."""
+    given = srcgrad.checkpoint(lambda d: d)
+
+    @srcgrad.checkpoint
+    def twice(x):
+        items = [x[0], x[1]]
+        return items, {"again": items}
+
+    def first(x):
+        d = {"p": x * 2.0}
+        e = given(d)
+        e["p"] = x * 3.0
+        return (d["p"] * x).sum()
+
+    def second(x):
+        one, other = twice(x)
+        other["again"][0] = 5.0 * x[2]
+        return one[0] * x[1]
+
+    for program in (first, second):
+        with pytest.raises(SrcgradError, match="returns a container it was given"):
+            srcgrad.grad(program, backend="python")(np.ones(3))
+
+
 @srcgrad.checkpoint
 def parts(x):
     return x, x[1:], x * 2.0

@@ -328,7 +328,9 @@ class Control(Statements):
             self.block(stmt.body)
             ends = [slot.end() for slot in slots]
             same = [(self.cotangent(c.inn), g) for c, g in given]
-        self.apart |= any(d is not g and repr(d) != repr(g) for d, g in same)
+        self.apart |= any(
+            d is not g and not (isinstance(d, Const) and d == g) for d, g in same
+        )
         self.recall(before)
         for slot, inn, end in zip(slots, inns, ends, strict=True):
             out = Value(slot.name, slot.type)

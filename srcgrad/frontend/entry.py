@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,8 @@ class Reading:
     its memory was handed on to another name: which buffer it is in the end is not known
     while compiling. `statics` are the captured values that are compiled in.
     `shared` are pairs of a result and a parameter or result that are arrays in one
-    memory for plain Python; results are counted on from the parameters.
+    memory for plain Python; results are counted on from the parameters. `entwined` says
+    that a container in the result is an argument's, or stands in two places.
     """
 
     function: ir.Function
@@ -60,6 +61,7 @@ class Reading:
     lost: bool = False
     statics: list[tuple[Place, Any]] = field(default_factory=list)
     shared: list[tuple[int, int]] = field(default_factory=list)
+    entwined: bool = False
 
 
 def read(
@@ -110,6 +112,8 @@ class _Entry(Reader):
         except v.Gone as gone:
             self.gone(*gone.args)
         self.give_up_if_refused()
+        held = [*cells(self, result)]
+        entwined = len({*held}) < len(held) or not containers.keys().isdisjoint(held)
         params, count = list(self.leaves), len(operands)
         shared = self.sharing([*params, *operands], len(params))
         written, changed = [], False
@@ -136,7 +140,7 @@ class _Entry(Reader):
                 value.type = put_lengths(value.type, known)
         return Reading(
             function, form, self.captures, list(self.leaves.values()), written,
-            self.effects, count, changed, lost, self.statics, shared,
+            self.effects, count, changed, lost, self.statics, shared, entwined,
         )  # fmt: skip
 
     def sharing(self, arrays: list[Any], first: int) -> list[tuple[int, int]]:
@@ -247,6 +251,18 @@ def flatten(
             return ("leaf", len(operands) - 1, *["array of rank 0"] * point)
     items = tuple(flatten(reader, t, operands, array) for t in parts.values())
     return Node(kind, cls, tuple(parts), items)
+
+
+def cells(reader: Reader, thing: v.Thing) -> Iterator[v.Cell]:
+    """Yield the containers of a result, as often as they stand there."""
+    parts: Any = thing.items if isinstance(thing, v.Tuple) else ()
+    if isinstance(thing, v.Cell):
+        yield thing
+        parts = reader.state.heap[thing]
+    if isinstance(parts, dict):
+        parts = parts.values()
+    for part in parts if not isinstance(parts, v.Ref) else ():
+        yield from cells(reader, part)
 
 
 def thing_of(
