@@ -313,6 +313,8 @@ class _Lowering(Parts):
         path = made.path if made is not None else ()
         if x not in self.parts and (not path or isinstance(path[-1], ir.Reshape)):
             return True
+        if made is not None and not getattr(made.base.type, "contiguous", True):
+            return False
         if turned and path == (ir.Permute((1, 0)),):
             return True
         if len(path) == 1 and isinstance(path[0], Index):

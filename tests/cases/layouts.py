@@ -169,3 +169,11 @@ def checked_in_the_only_turn(x, y, z, n):
     for k in range(2):
         t = t * (s + y) + z
     return np.sum(t * y)
+
+
+# Parts of a view that is not contiguous are not either.
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=(4, 6))), argnums=(0, 1))
+def parts_of_reversed_views(x, a):
+    s = np.sum(x[3::-1][1:]) * np.sum(x[::2][:2]) + np.max(x[4:0:-1][1:])
+    b = a[:, ::2]
+    return s * np.sum(b[1]) + np.sum(b[2:][0] * x[:3]) + np.prod(a.T[1:3][1])
