@@ -154,7 +154,7 @@ MUTATIONS = (
     ),
     Mutation(
         "order of reverse", control.Control, "block",
-        "reversed(block.stmts)", "block.stmts",
+        "left.pop()", "left.pop(0)",
         ("swap_by_temporary",),
     ),
     Mutation(
@@ -184,7 +184,7 @@ MUTATIONS = (
     ),
     Mutation(
         "known before", control.Control, "arranged",
-        "not waiting.isdisjoint(free(s))", "False",
+        "any(not waiting.isdisjoint(free(s)) for s in here)", "False",
         ("sum_that_is_squared",),
     ),
     Mutation(

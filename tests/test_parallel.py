@@ -83,7 +83,8 @@ def problems(case: Case) -> Iterator[tuple[str, str]]:
             if "rt_prange" not in text:
                 continue
             due = run(as_plain(function), args, compiled=True)
-            message = differs(due, run(runner, args, compiled=True), 1e-11)
+            found = run(runner, args, compiled=True)
+            message = differs(due, found, max(case.rtol, 1e-11))
         except Exception:
             message = traceback.format_exc(limit=-3)
         if message:

@@ -31,7 +31,8 @@ from tests.rule_samples import NUMBERS, Sample, samples
 
 Call = Callable[..., tuple[Any, ...]]
 Numbers = Sequence[Any]
-STILL = {"stop_gradient", "zeros_items"}  # the one on purpose, the other is a list
+# The one on purpose, the others make lists.
+STILL = {"stop_gradient", "zeros_items", "emptied"}
 SPACE = {"np": np, "math": math, "special": special}
 SPACE |= {n: getattr(readable, n) for n in readable.__all__}
 
