@@ -164,7 +164,11 @@ def checkpoint(fun: Fun) -> Fun:
     is paid for memory. Works as a decorator too; outside of gradients it is `fun`.
 
     Args:
-        fun: A plain function that changes none of its arguments.
+        fun: A plain function that changes none of its arguments, and whose containers
+            in the result are new ones, each in one place.
+
+    Raises:
+        SrcgradError: Where a gradient reads the call of a function that is not so.
 
     >>> @checkpoint
     ... def layer(x):

@@ -136,7 +136,7 @@ def _batched(regions: Regions, loop: For) -> list[Stmt] | None:
             try:
                 return _Product(regions, loop, op).taken_out()
             except Stays:
-                pass
+                continue  # this product stays; another may go
     return None
 
 
