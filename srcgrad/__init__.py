@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from srcgrad import errors as errors
     from srcgrad import nn as nn
+    from srcgrad import optim as optim
     from srcgrad.api import checkpoint as checkpoint
     from srcgrad.api import differentiable as differentiable
     from srcgrad.api import grad as grad
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from srcgrad.compile.files import clear_cache as clear_cache
     from srcgrad.differentiated import Differentiated as Differentiated
     from srcgrad.display import show as show
+    from srcgrad.interop import as_scipy as as_scipy
     from srcgrad.rules import custom_vjp as custom_vjp
     from srcgrad.rules import register_vjp as register_vjp
 
@@ -33,17 +35,18 @@ _NAMES = {
     "compile.files": "clear_cache",
     "differentiated": "Differentiated",
     "display": "show",
+    "interop": "as_scipy",
     "rules": "custom_vjp register_vjp",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-__all__ = sorted([*_HOMES, "errors", "nn"])
+__all__ = sorted([*_HOMES, "errors", "nn", "optim"])
 
 
 if not TYPE_CHECKING:  # for type checkers no other name is there
 
     def __getattr__(name: str) -> Any:
         """Import a public name, or a module of them."""
-        if name in ("errors", "nn"):
+        if name in ("errors", "nn", "optim"):
             return importlib.import_module(f"srcgrad.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module 'srcgrad' has no attribute {name!r}")

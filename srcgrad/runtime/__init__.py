@@ -40,8 +40,9 @@ __all__ = [
     "take_last",
 ]  # fmt: skip
 
-FILES = ("conv", "create", "extrema", "linalg", "move", "order", "pool", "reduce",
-         "scalar", "scan", "special", "views", "vmath", "vmath32")  # fmt: skip
+FILES = ("conv", "create", "extrema", "linalg", "move", "optimisers", "order", "pool",
+         "reduce", "scalar", "scan", "special", "views", "vmath",
+         "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
     "large_sin", "large_tan", "multiply", "number", "plus", "polynomial",

@@ -1,0 +1,9 @@
+"""Bridges: a function and its gradient as SciPy, torch, JAX or PyTensor take them.
+
+Each file imports its framework when its function is called, never before.
+"""
+
+from srcgrad.interop.scipy import as_scipy
+from srcgrad.optim.problem import Problem
+
+__all__ = ["Problem", "as_scipy"]
