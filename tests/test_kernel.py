@@ -70,10 +70,11 @@ def plain_runtime(name: str) -> Any:
 
 
 # In the package the name of a pass is that of its function.
-fuse, gather, hoist, narrow, settle_lengths, sum_rows, transpose = (
+clear_late, fuse, gather, hoist, narrow, settle_lengths, sum_rows, transpose = (
     importlib.import_module(f"srcgrad.passes.{name}")
     for name in (
-        "fuse", "gather", "hoist", "narrow", "settle_lengths", "sum_rows", "transpose",
+        "clear_late", "fuse", "gather", "hoist", "narrow", "settle_lengths", "sum_rows",
+        "transpose",
     )
 )  # fmt: skip
 
@@ -262,6 +263,21 @@ def always(self: Any, family: Any) -> bool:
     return True
 
 
+def zero(self: Any, x: Any, path: Any, assumed: Any) -> bool:
+    """Take what a loop is given to be zero."""
+    return True
+
+
+def one_part(self: Any, path: Any, loop: Any) -> bool:
+    """Take a path to be about one part in all turns."""
+    return True
+
+
+def cleared_again(self: Any, take: Any, rest: Any) -> bool:
+    """Take a part not to be read after it is added to."""
+    return True
+
+
 def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
     """Let the first axis of an array go, whatever runs over it."""
     return {0} if accesses and op.out.type.rank > 1 else set()
@@ -270,6 +286,9 @@ def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
 @pytest.mark.parametrize(
     ("name", "target", "attribute", "broken", "noticed"),
     [
+        ("to_and_fro_and_both_are_seen", clear_late._Plan, "is_zero", zero, "not"),
+        ("to_and_fro_over_more_and_more", clear_late._Plan, "is_one", one_part, "not"),
+        ("written_from_twice", clear_late._Plan, "reads_alone", cleared_again, "not"),
         ("broadcast_on_store", narrow._Narrowing, "needless", first_axis, "not"),
         (
             "cut_off_at_the_end",

@@ -29,14 +29,14 @@ _WEIGHT = 8  # operations that are done again rather than kept
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """A nest that adds to one element a turn: `array[i + 1, j] += ...`.
+    """A nest that adds to one element a turn, or stores it: `array[i + 1, j] += ...`.
 
     `shifts` says for each loop which axis of the array it runs over, and what is added
     to its variable there; `fixed` are the other subscripts.
     """
 
     loops: tuple[For, ...]
-    add: Accumulate
+    add: Accumulate | ir.Write
     shifts: tuple[tuple[int, int], ...]
     fixed: tuple[Dim | None, ...]
 
@@ -180,7 +180,10 @@ class _Gathering:
     def nest(self, stmt: Stmt) -> Nest | None:
         """Return a statement as a nest that adds to elements, if it is one."""
         loops = _loops(stmt)
-        if not loops or not isinstance(add := loops[-1].body.stmts[-1], Accumulate):
+        if not loops:
+            return None
+        add = loops[-1].body.stmts[-1]
+        if not isinstance(add, Accumulate | ir.Write):
             return None
         body = loops[-1].body.stmts[:-1]
         pure = all(isinstance(s, ir.Op | ir.Read) for s in body)
@@ -298,10 +301,27 @@ class _Writer:
         with self.build.block() as then:
             one = split(base)
         with self.build.block() as orelse:
-            other = self.loop(
-                var, whole, base, lambda i, b: self.tested(depth, nests, i, b, valid)
-            )
+            other = self.apart(depth, nests, base, valid)
         return self.either(middle, then, orelse, (one, other))
+
+    def apart(
+        self, depth: int, nests: list[Placed], base: Value, valid: Tests
+    ) -> Value:
+        """Write what those nests add to one row that have something to add to it."""
+        for outer, group in groupby(nests, lambda p: p[0].shifts[:depth]):
+            with self.build.block() as then:
+                new = base
+                for _, same in groupby(group, lambda p: p[0].shifts):
+                    row = [*same]
+                    loop = row[0][0].loops[depth]
+
+                    def turn(i: Dim, base: Value, row: list[Placed] = row) -> Value:
+                        own = [(n, {**at, n.loops[depth].var: i}) for n, at in row]
+                        return self.added(own, base)
+
+                    new = self.loop(loop.var, loop.stop, new, turn)
+            base = self.either(valid[outer], then, [], (new, base))
+        return base
 
     def tested(
         self, depth: int, nests: list[Placed], i: Dim, base: Value, valid: Tests
@@ -375,7 +395,7 @@ class _Writer:
         else:
             given[loops[-1].carries[0].inn] = base
         for stmt in stmts:
-            if isinstance(stmt, ir.Read | Accumulate):
+            if isinstance(stmt, ir.Read | ir.Write | Accumulate):
                 (step,) = stmt.path
                 forms = None
                 if isinstance(step, ir.Index) and step.sure:

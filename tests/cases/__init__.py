@@ -125,5 +125,6 @@ from tests.cases import (  # noqa: E402, F401
     science_statistics,
     shaping,
     special,
+    stencils,
     storage,
 )
