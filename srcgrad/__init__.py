@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from srcgrad.compile.files import clear_cache as clear_cache
     from srcgrad.differentiated import Differentiated as Differentiated
     from srcgrad.display import show as show
+    from srcgrad.graphs import graph as graph
     from srcgrad.interop import as_scipy as as_scipy
     from srcgrad.rules import custom_vjp as custom_vjp
     from srcgrad.rules import register_vjp as register_vjp
@@ -35,6 +36,7 @@ _NAMES = {
     "compile.files": "clear_cache",
     "differentiated": "Differentiated",
     "display": "show",
+    "graphs": "graph",
     "interop": "as_scipy",
     "rules": "custom_vjp register_vjp",
 }

@@ -497,11 +497,15 @@ class Differentiated:
     def _repr_html_(self) -> str:
         return str(importlib.import_module("srcgrad.display").as_html(self))
 
+    def graph(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw the computation graph, as `srcgrad.graph` does."""
+        return importlib.import_module("srcgrad.graphs").graph(self, *args, **kwargs)
+
     def explain(self, *args: Any, **kwargs: Any) -> Any:
         """Say more about the gradient (not available yet)."""
         raise make_error("SG306", "this is not available yet")
 
-    graph = export = explain
+    export = explain
 
     @property
     def numba(self) -> Any:

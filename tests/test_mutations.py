@@ -188,7 +188,7 @@ MUTATIONS = (
         ("sum_that_is_squared",),
     ),
     Mutation(
-        "entry copy", entry._Entry, "protected",
+        "entry copy", entry.Entry, "protected",
         "param in changed", "False",
         ("argument_mutated",),
     ),

@@ -62,27 +62,26 @@ def differentiate(
         tidy: What leaves out what adjoints of called functions do not need.
         into: The positions of parameters, among `wrt`, that have a cotangent before.
     """
-    given = function, wrt, seeds, name, unit, apart, tidy, into
-    return settle(*given)[0]
+    return settle(function, wrt, seeds, name, unit, apart, tidy, into)[0]
 
 
 def settle(
     function: Function, wrt: Sequence[int], seeds: Sequence[int], name: str = "",
     unit: bool = False, apart: bool = False, tidy: Tidy = lambda f: f,
-    into: Sequence[int] = (),
+    into: Sequence[int] = (), kind: Callable[..., Sweep] | None = None,
 ) -> tuple[Function, list[Tape]]:  # fmt: skip
-    """Return the adjoint of a function, and the tapes in it: see `differentiate`."""
+    """Return the adjoint, as `differentiate` does, and its tapes; `kind` watches it."""
     inputs = [function.params[k] for k in wrt]
     active = active_values(function, inputs, [function.results[k] for k in seeds])
     active.update(inputs)
     masked, name = masks(function), name or f"{function.name}_grad"
 
-    def settled(joined: Collection[Loop]) -> tuple[_Sweep, Function]:
+    def settled(joined: Collection[Loop]) -> tuple[Sweep, Function]:
         regions, plan = Regions(function, joined), Plan()
         own = frozenset(regions.chain)
         for _ in range(_RUNS):
             saves = list(plan.saves)
-            sweep = _Sweep(regions, plan, active, masked)
+            sweep = (kind or Sweep)(regions, plan, active, masked)
             sweep.tidy = tidy
             result = sweep.run(inputs, seeds, name, unit, into)
             plan.saves = dict(sweep.used)
@@ -99,7 +98,7 @@ def settle(
     return result, [*sweep.taped.tapes.values()]
 
 
-class _Sweep(Control):
+class Sweep(Control):
     tidy: Tidy
 
     def run(

@@ -80,12 +80,12 @@ def read(
     writing: set[ast.expr] = set()
     while True:
         try:
-            return _Entry(source, names, ones, writing, fixed or {}).read(specs)
+            return Entry(source, names, ones, writing, fixed or {}).read(specs)
         except TestWrites as found:
             writing.add(found.test)
 
 
-class _Entry(Reader):
+class Entry(Reader):
     """Read a function whose arguments are parameters."""
 
     def __init__(
