@@ -99,6 +99,17 @@ def joined(x: Any) -> Any:
     return s
 
 
+def nested(x: Any) -> Any:
+    """Have a loop in a loop that is run forward and backward turn by turn."""
+    s = 0.0
+    for i in range(len(x)):
+        y = x[i]
+        for _ in range(3):
+            y = y * y
+        s += y
+    return s
+
+
 RNG = np.random.default_rng(0)
 PARAMS = {
     "w1": RNG.normal(size=(4, 5)), "b1": np.zeros(5),
@@ -116,6 +127,7 @@ PROGRAMS: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (halved, (37.0,)),
     (twice, (0.7,)),
     (joined, (np.array([0.3, 0.6]),)),
+    (nested, (np.array([0.9, 1.1]),)),
 ]
 
 
@@ -185,6 +197,17 @@ def test_loop_joined_to_its_backward_shows_its_last_turn() -> None:
     slope = f"{math.exp(product):.4g}"
     assert found["exp"] == (slope, "1")
     assert found["*"] == (f"{product:.4g}", slope)
+
+
+def test_loop_in_a_joined_loop_shows_its_last_turn() -> None:
+    drawing = graph(nested, np.array([0.9, 1.1]), unfold=True)
+    outer = next(n.inner for n in drawing.graph.nodes if n.inner)
+    inner = next(n.inner for n in outer.nodes if n.inner)
+    last = 1.1**4
+    assert [(w.forward, w.backward) for w in inner.wires] == [
+        (f"{last:.4g}", f"{2 * last:.4g}"),
+        (f"{last * last:.4g}", "1"),
+    ]
 
 
 def test_while_shows_its_last_turn() -> None:
@@ -299,6 +322,21 @@ def test_bad_arguments() -> None:
         graph(squared, 2.0, 3.0, 2.0).save("picture.png")
 
 
+def test_use_that_is_not_known_leaves_no_part_of_the_sum() -> None:
+    """Read an element and use the whole: what the read gives is not kept apart."""
+
+    def read(x: Any) -> Any:
+        return x[0] * np.sum(x * x)
+
+    def outer(x: Any) -> Any:
+        return read(x) + x[1]
+
+    drawing = graph(outer, np.array([2.0, 3.0]), unfold=True)
+    (inner,) = (n.inner for n in drawing.graph.nodes if n.inner)
+    assert [w.backward for w in inner.wires if w.source.kind == "door"] == [""]
+    assert drawing.graph.wires[0].backward == "[21 13]"
+
+
 def test_caller_keeps_its_arrays() -> None:
     x = np.array([2.0, 3.0, 4.0])
 
@@ -307,6 +345,7 @@ def test_caller_keeps_its_arrays() -> None:
         return x.sum()
 
     graph(written, x)
+    graph(lambda x: [written(x), x], x)
     assert x.tolist() == [2.0, 3.0, 4.0]
 
 

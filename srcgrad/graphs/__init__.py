@@ -18,6 +18,7 @@ from srcgrad.graphs.svg import draw_svg
 from srcgrad.graphs.texts import draw_dot, draw_mermaid
 from srcgrad.graphs.watch import Run, watched_run
 from srcgrad.options import Options
+from srcgrad.results import tree_copy
 from srcgrad.trees import is_float_leaf, leaves
 
 __all__ = ["Drawing", "graph"]
@@ -68,6 +69,14 @@ def graph(
     (w)─────────┘
           ← 16
     """
+    return _drawn(f, args, kwargs, unfold, values)
+
+
+def _drawn(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+    unfold: Unfold, values: bool,
+) -> Drawing:  # fmt: skip
+    """Return the drawing of a function; without a gradient if it has no number."""
     given = bool(args or kwargs)
     try:
         d, call, names = _prepared(f, args, kwargs)
@@ -76,6 +85,8 @@ def graph(
         if isinstance(f, Differentiated):
             raise
         note = "no gradient: the result is not one number"
+        args, kwargs = tree_copy((args, kwargs))  # the plain function may write to them
+        call = _bound(d, args, kwargs, ())
         return Drawing(watched_run(d, call, (), values and given), unfold, note)
     except SrcgradError as error:
         if given or (isinstance(f, Differentiated) and f._last):

@@ -253,7 +253,7 @@ class _Maker:
         if (stmt, x) in notes.unclear:
             return _UNKNOWN
         found = notes.found((kind, stmt, x, 0), True)
-        if found is None and isinstance(stmt, ir.Loop | ir.If | ir.View | ir.Call):
+        if found is None and not isinstance(stmt, ir.Op | ir.Assert):
             return _UNKNOWN
         k = 1
         while found is not None and isinstance(stmt, ir.Op):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 _SWEEPS = 16
@@ -112,7 +112,10 @@ def place(
             layers[k].append(line.points[-1])
         line.points.append(line.target)
     pieces = [piece for line in lines for piece in line.pieces]
-    layers = _ordered(layers, pieces)
+    parted: list[list[Piece]] = [[] for _ in range(count)]
+    for piece in pieces:
+        parted[piece[0].layer].append(piece)
+    layers = _ordered(layers, parted)
     _settle(layers, pieces, between, whole)
     top = min((box.top for layer in layers for box in layer), default=0.0)
     for box in (box for layer in layers for box in layer):
@@ -124,7 +127,7 @@ def place(
         edges.append((x, x + width))
         for box in layer:
             box.x = x + width - box.width / 2 if box.last else x + width / 2
-        ends = [(a.y + p, b.y + q) for a, p, b, q in pieces if a.layer == number]
+        ends = [(a.y + p, b.y + q) for a, p, b, q in parted[number]]
         x += width + (gap(ends) if number + 1 < count else 0.0)
     return Layout(layers, list(lines), edges, x, height)
 
@@ -132,14 +135,16 @@ def place(
 Piece = tuple[Box, float, Box, float]
 
 
-def _ordered(layers: list[list[Box]], pieces: Sequence[Piece]) -> list[list[Box]]:
+def _ordered(
+    layers: list[list[Box]], parted: Sequence[Sequence[Piece]]
+) -> list[list[Box]]:
     """Return the layers in the order with the fewest crossings that was found."""
     before: dict[Box, list[tuple[Box, float, float]]] = {}
     after: dict[Box, list[tuple[Box, float, float]]] = {}
-    for a, p, b, q in pieces:
+    for a, p, b, q in chain.from_iterable(parted):
         after.setdefault(a, []).append((b, q, p))
         before.setdefault(b, []).append((a, p, q))
-    best, fewest = layers, crossings(layers, pieces)
+    best, fewest = layers, crossings(layers, parted)
     now = [[*layer] for layer in layers]
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
@@ -156,7 +161,7 @@ def _ordered(layers: list[list[Box]], pieces: Sequence[Piece]) -> list[list[Box]
                 return float(sum(met)) / len(met)
 
             layer.sort(key=wish)
-        count = crossings(now, pieces)
+        count = crossings(now, parted)
         if count < fewest:
             best, fewest = [[*layer] for layer in now], count
     return best
@@ -166,13 +171,13 @@ def _places(layers: Sequence[Sequence[Box]]) -> dict[Box, int]:
     return {box: k for layer in layers for k, box in enumerate(layer)}
 
 
-def crossings(layers: Sequence[Sequence[Box]], pieces: Sequence[Piece]) -> int:
-    """Return how many pairs of lines cross."""
+def crossings(
+    layers: Sequence[Sequence[Box]], parted: Sequence[Sequence[Piece]]
+) -> int:
+    """Return how many pairs of lines cross, from the pieces behind each layer."""
     place, count = _places(layers), 0
-    for number in range(len(layers)):
-        ends = sorted(
-            ((place[a], p), (place[b], q)) for a, p, b, q in pieces if a.layer == number
-        )
+    for pieces in parted:
+        ends = sorted(((place[a], p), (place[b], q)) for a, p, b, q in pieces)
         for k, (left, right) in enumerate(ends):
             count += sum(one < right and first > left for first, one in ends[k + 1 :])
     return count
