@@ -96,8 +96,8 @@ def test_conv2d_compiled() -> None:
             np.testing.assert_allclose(a, b, 1e-11, 1e-12)
 
 
-def test_many_patches_are_laid_out_in_turns() -> None:
-    """More numbers than the scratch memory holds."""
+def test_conv2d_of_larger_images() -> None:
+    """Of several images, with an edge, through the gradient of the layer."""
     rng = np.random.default_rng(0)
     for shape in ((9, 20, 20, 9), (30, 30, 30, 1)):
         x, w = rng.normal(size=shape), rng.normal(size=(3, 3, shape[3], 2))

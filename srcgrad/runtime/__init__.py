@@ -45,9 +45,10 @@ FILES = ("conv", "create", "extrema", "linalg", "move", "optimisers", "order", "
          "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
-    "large_sin", "large_tan", "multiply", "number", "plus", "polynomial",
-    "prange", "push", "select", "subtract", "zeros",
+    "large_sin", "large_tan", "multiply", "number", "outer_tile", "plus", "polynomial",
+    "prange", "product_tile", "push", "select", "subtract", "zeros",
 )  # fmt: skip
+NATIVE = "intrinsics", "threads", "tiles"  # what they emit is linked into kernels
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
     "uint16", "uint8", "bool",
@@ -163,7 +164,7 @@ def _cores(function: FunctionType) -> Iterator[FunctionType]:
 @cache
 def _glue() -> str:
     """Return a digest of what is linked into every kernel."""
-    files = (Path(__file__).with_name(f"{n}.py") for n in ("intrinsics", "threads"))
+    files = (Path(__file__).with_name(f"{n}.py") for n in NATIVE)
     whole = b"".join(file.read_bytes() for file in files)
     return hashlib.blake2b(whole, digest_size=8).hexdigest()
 

@@ -24,12 +24,13 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import get_itemsize, make_array, populate_array
 
 from srcgrad.runtime.shelf import Shelf
+from srcgrad.runtime.tiles import outer_tile, product_tile
 
 __all__ = [
     "add", "bits", "compile_function", "emptied", "empty", "external", "flat", "fma",
     "full", "index", "inlined", "large_cos", "large_sin", "large_tan", "multiply",
-    "number", "plus", "polynomial", "publish", "publish_as", "push", "select",
-    "subtract", "zeros",
+    "number", "outer_tile", "plus", "polynomial", "product_tile", "publish",
+    "publish_as", "push", "select", "subtract", "zeros",
 ]  # fmt: skip
 
 Function = Callable[..., Any]

@@ -18,12 +18,16 @@ __all__ = [
     "full",
     "index",
     "multiply",
+    "outer_tile",
     "plus",
     "prange",
+    "product_tile",
     "push",
     "subtract",
     "zeros",
 ]  # fmt: skip
+
+TILE = 128  # the bytes of a row of a tile
 
 
 def flat(x: Any) -> Any:
@@ -71,6 +75,33 @@ def prange(turns, parts, args):
     """Call `turns(part, *args)` for each part; threads may take them in any order."""
     for part in range(parts):
         turns(part, *args)
+
+
+def product_tile(a, at_a, b, at_b, c, at_c, lengths, more):
+    """Put sums of products into rows of `TILE` bytes of `c`; or add them, for `more`.
+
+    Row `r` has the sum of `a[a0 + r * a_row + i * a1 + j] * b[b0 + i * b1 + j * b2:]`
+    over `i` and `j`, for lengths `(rows, i, j)`, places `(a0, a_row, a1, 1)`,
+    `(b0, b1, b2)` and `(c0, c_row)`. All arrays are vectors, all lengths positive.
+    """
+    (a0, a_row, a1, a2), (b0, b1, b2), (c0, c_row) = at_a, at_b, at_c
+    lanes = TILE // c.itemsize
+    for row in range(lengths[0]):
+        to = c[c0 + row * c_row :][:lanes]
+        if not more:
+            to[:] = 0
+        for i in range(lengths[1]):
+            for j in range(lengths[2]):
+                start = b0 + i * b1 + j * b2
+                to += a[a0 + row * a_row + i * a1 + j * a2] * b[start : start + lanes]
+
+
+def outer_tile(a, at_a, b, at_b, c, at_c, lengths, more):
+    """Do as `product_tile` does where rows of `a`, not items of a sum, are neighbours.
+
+    Places in `a` are `(a0, 1, a1, a2)`.
+    """
+    product_tile(a, at_a, b, at_b, c, at_c, lengths, more)
 
 
 def add(x, y, line):
