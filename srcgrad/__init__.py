@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srcgrad import errors as errors
+    from srcgrad import monitor as monitor
     from srcgrad import nn as nn
     from srcgrad import optim as optim
     from srcgrad.api import checkpoint as checkpoint
@@ -41,14 +42,14 @@ _NAMES = {
     "rules": "custom_vjp register_vjp",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-__all__ = sorted([*_HOMES, "errors", "nn", "optim"])
+__all__ = sorted([*_HOMES, "errors", "monitor", "nn", "optim"])
 
 
 if not TYPE_CHECKING:  # for type checkers no other name is there
 
     def __getattr__(name: str) -> Any:
         """Import a public name, or a module of them."""
-        if name in ("errors", "nn", "optim"):
+        if name in ("errors", "monitor", "nn", "optim"):
             return importlib.import_module(f"srcgrad.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module 'srcgrad' has no attribute {name!r}")

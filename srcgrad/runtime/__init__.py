@@ -40,8 +40,8 @@ __all__ = [
     "take_last",
 ]  # fmt: skip
 
-FILES = ("conv", "create", "extrema", "linalg", "move", "optimisers", "order", "pool",
-         "reduce", "scalar", "scan", "special", "views", "vmath",
+FILES = ("conv", "create", "extrema", "linalg", "magnitude", "move", "optimisers",
+         "order", "pool", "reduce", "scalar", "scan", "special", "views", "vmath",
          "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
