@@ -34,7 +34,7 @@ LAYERS: list[list[set[str]]] = [
         | {"differentiated", "pickling", "plans", "rules"}
     ],
     [
-        {"check", "explain", "display", "graphs", "monitor", "distributed"}
+        {"check", "explain", "display", "graphs", "monitor", "train", "distributed"}
         | {"embedded", "nonfinite", "nn", "optim", "interop", "warm", "__main__"}
     ],
     [{"__init__"}],

@@ -331,7 +331,7 @@ def test_what_is_not_finite_on_entry_is_named() -> None:
     step = srcgrad.grad(rooted, backend="python")
     found = nan_source(step, {"w": np.array([1.0, np.nan])}, np.ones(2))
     assert found is not None
-    assert "argument 0.w is not finite on entry: nan at [1]" in found
+    assert "`p.w` is not finite on entry: nan at [1]" in found
     assert nan_source(rooted, {"w": np.ones(2)}, x=np.ones(2)) is None
 
 

@@ -224,6 +224,13 @@ class GradientFlow:
             raise ValueError("nothing was recorded yet: call `record(grads)`")
         return self.records[-1]
 
+    def watches(self, name: str) -> bool:
+        """Tell whether it is known what made the activations of a name."""
+        try:
+            return bool(kind_of(name, self._kinds))
+        except ValueError:
+            return False
+
     def findings(self) -> list[Finding]:
         """Return what is wrong now: vanishing, exploding, not finite, idle units."""
         records = list(self.records)

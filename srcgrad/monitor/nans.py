@@ -31,9 +31,12 @@ def nan_source(f: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
     >>> import srcgrad
     >>> slope = srcgrad.grad(lambda p, x: np.sum(np.sqrt(p * x)), backend="python")
     >>> print(nan_source(slope, np.ones(2), np.array([1.0, np.nan])))
-    argument 1 is not finite on entry: nan at [1], 1 of 2 elements
+    `x` is not finite on entry: nan at [1], 1 of 2 elements
     """
-    named = {f"argument {k}": x for k, x in enumerate(args)} | kwargs
+    own = list(f.__signature__.parameters) if isinstance(f, Differentiated) else []
+    if len(own) < len(args):
+        own = [f"argument {k}" for k in range(len(args))]
+    named = dict(zip(own, args, strict=False)) | kwargs
     for name, value in named.items():
         found = entry_fault(name, value)
         if found:
