@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from srcgrad import monitor as monitor
     from srcgrad import nn as nn
     from srcgrad import optim as optim
+    from srcgrad import train as train
     from srcgrad.api import checkpoint as checkpoint
     from srcgrad.api import differentiable as differentiable
     from srcgrad.api import grad as grad
@@ -42,14 +43,15 @@ _NAMES = {
     "rules": "custom_vjp register_vjp",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-__all__ = sorted([*_HOMES, "errors", "monitor", "nn", "optim"])
+_MODULES = ["errors", "monitor", "nn", "optim", "train"]
+__all__ = sorted([*_HOMES, *_MODULES])
 
 
 if not TYPE_CHECKING:  # for type checkers no other name is there
 
     def __getattr__(name: str) -> Any:
         """Import a public name, or a module of them."""
-        if name in ("errors", "monitor", "nn", "optim"):
+        if name in _MODULES:
             return importlib.import_module(f"srcgrad.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module 'srcgrad' has no attribute {name!r}")
