@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from srcgrad.display import show as show
     from srcgrad.graphs import graph as graph
     from srcgrad.interop import as_scipy as as_scipy
+    from srcgrad.interop import to_jax as to_jax
+    from srcgrad.interop import to_pytensor as to_pytensor
+    from srcgrad.interop import to_torch as to_torch
     from srcgrad.rules import custom_vjp as custom_vjp
     from srcgrad.rules import register_vjp as register_vjp
 
@@ -39,7 +42,7 @@ _NAMES = {
     "differentiated": "Differentiated",
     "display": "show",
     "graphs": "graph",
-    "interop": "as_scipy",
+    "interop": "as_scipy to_jax to_pytensor to_torch",
     "rules": "custom_vjp register_vjp",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
