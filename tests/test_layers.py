@@ -34,8 +34,9 @@ LAYERS: list[list[set[str]]] = [
         | {"differentiated", "pickling", "plans", "rules"}
     ],
     [
-        {"check", "explain", "display", "graphs", "monitor", "train", "distributed"}
-        | {"embedded", "nonfinite", "nn", "optim", "interop", "warm", "__main__"}
+        {"check", "data", "explain", "display", "graphs", "monitor", "train"}
+        | {"distributed", "embedded", "nonfinite", "nn", "optim", "interop", "warm"}
+        | {"__main__"}
     ],
     [{"__init__"}],
 ]
