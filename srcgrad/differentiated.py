@@ -298,16 +298,18 @@ class Differentiated:
                 return made, program, inputs, made.run(program, inputs)
             except SrcgradError:
                 raise
-            except Exception as error:
-                if (ones := cut_deeper(made, error)) is not None:
-                    self._ones[tuple(made.specs.items())] = ones
-                    continue
-                result = self._plain(call.values, in_place)
-                if not self.learn(made, error):
-                    raise _failure(made, error) from error
-                if in_place:
-                    raise PlainRun(result) from None
-                failed = str(error)
+            except Exception as found:
+                error = found
+            # Out of the handler: what plain Python raises is shown by itself.
+            if (ones := cut_deeper(made, error)) is not None:
+                self._ones[tuple(made.specs.items())] = ones
+                continue
+            result = self._plain(call.values, in_place)
+            if not self.learn(made, error):
+                raise _failure(made, error) from error
+            if in_place:
+                raise PlainRun(result)
+            failed = str(error)
         body = every(made.reading.function.body)
         loc = next(s.loc for s in body if getattr(s, "message", "") == failed)
         what = "lengths meet here that are equal in one turn, 1 and another in the next"

@@ -1,5 +1,6 @@
 """Convolutions and windows one product at a time: what the quick ones must equal."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -83,3 +84,36 @@ def spread(args: Sequence[Any], attrs: Attrs) -> Any:
     for at in np.ndindex(*y.shape):
         window(out, at, attrs)[np.unravel_index(chosen[at], attrs["size"])] += y[at]
     return out
+
+
+def summed(args: Sequence[Any], attrs: Attrs) -> Any:
+    """Return the sum of the items of each window."""
+    x, *count = args
+    out = np.zeros((len(x), *count, x.shape[3]), x.dtype)
+    for at in np.ndindex(*out.shape):
+        out[at] = window(x, at, attrs).sum()
+    return out
+
+
+def shared(args: Sequence[Any], attrs: Attrs) -> Any:
+    """Return zeros with what windows have added to all their items."""
+    y, *size = args
+    out = np.zeros((len(y), *size, y.shape[3]), y.dtype)
+    for at in np.ndindex(*y.shape):
+        window(out, at, attrs)[...] += y[at]
+    return out
+
+
+def kept(key: int, rate: float, *shape: int) -> Any:
+    """Return the mask of dropout, by Wellons' hash of 32 bits."""
+
+    def mixed(x: int) -> int:
+        x = (x ^ x >> 16) * 0x21F0AAAD % 2**32
+        x = (x ^ x >> 15) * 0x735A2D97 % 2**32
+        return x ^ x >> 15
+
+    low, high = key % 2**32, (key >> 32) % 2**32
+    one = mixed(low)
+    two = mixed(high ^ mixed(one ^ 0x5BD1E995))
+    found = [mixed(mixed(k ^ one) ^ two) for k in range(math.prod(shape))]
+    return np.array([x >= rate * 2**32 for x in found], bool).reshape(shape)

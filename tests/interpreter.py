@@ -611,4 +611,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "window_places": _plain(images.places),
     "window_take": _plain(images.taken),
     "window_spread": _plain(images.spread),
+    "window_sum": _plain(images.summed),
+    "window_share": _plain(images.shared),
+    "kept_mask": lambda args, attrs, type: images.kept(*args),
 }  # fmt: skip

@@ -385,6 +385,9 @@ SAMPLES: dict[str, list[Sample]] = {
         *_of("1,4,5,2 =3 =2", size=[(2, 3)], stride=[(1, 2)], given=(IMAGE.round(1),)),
     ],
     "window_take": _of("1,4,5,2 int16:1,2,2,2", given=(IMAGE, PLACES), **_POOLED),
+    "window_sum": _of("2,4,5,2 =2 =2", **_POOLED) + _of("n,3,3,1 =1 =1", **_POOLED),
+    "window_share": _of("2,2,2,2 =4 =5", **_POOLED) + _of("0,1,1,2 =3 =3", **_POOLED),
+    "kept_mask": _of("=7 =0.3 =2 =3", "int =0.5 =40", "=-1 =0.25 =0 =2"),
     "window_spread": _of(
         "1,2,2,2 int16:1,2,2,2 =4 =5", given=(IMAGE[:, :2, :2], PLACES), **_POOLED
     ),

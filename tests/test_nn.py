@@ -66,7 +66,7 @@ def test_conv2d(steps: Any, padding: Any) -> None:
     np.testing.assert_allclose(y, due, 1e-12, 1e-12)
     f = srcgrad.differentiable(layer, argnums=(0, 1, 2), backend="python")
     assert f(x, w, b) == layer(x, w, b)
-    srcgrad.check_grads(f, (x, w, b))
+    srcgrad.check_grads(layer, (x, w, b), backend="python")
     small = nn.conv2d(*operands(groups, "float32"), stride, given, dilation, groups)
     assert small.dtype == np.float32
     np.testing.assert_allclose(small, due, 1e-4, 1e-5)
@@ -138,7 +138,7 @@ def test_max_pool2d(size: Any, stride: Any) -> None:
 
     f, g = (srcgrad.differentiable(pooled, backend=b) for b in ("python", "numba"))
     assert f(x) == pooled(x)
-    srcgrad.check_grads(f, (x,), order=2)
+    srcgrad.check_grads(pooled, (x,), order=2, backend="python")
     np.testing.assert_allclose(g.grad(x), f.grad(x), 1e-12)
     pairs = [tuple(p) if isinstance(p, tuple | list) else (p, p)
              for p in (size, size if stride is None else stride)]  # fmt: skip
@@ -156,18 +156,24 @@ X, W = np.ones((1, 4, 4, 3)), np.ones((2, 2, 3, 2))
     ("layer", "args", "what"),
     [
         (lambda x, w: nn.conv2d(x, w, 0.0).sum(), (X, W[:, :, :2]), "3 channels, but"),
-        (lambda x, w: nn.conv2d(x, w, 0.0).sum(), (X[:, :1], W), "beyond the image"),
-        (lambda x, w: nn.conv2d(x, w, 0.0).sum(), (X[0], W), "have four axes"),
+        (lambda x, w: nn.conv2d(x, w, 0.0).sum(), (X[:, :1], W), "beyond images"),
+        (lambda x, w: nn.conv2d(x, w, 0.0).sum(), (X[0], W), "conv2d: images are"),
         (lambda x, w: nn.conv2d(x, w, 0.0, 1, "full").sum(), (X, W), "padding is"),
         (lambda x, w: nn.conv2d(x, w, 0.0, 1, 0, 1, 3).sum(), (X, W[:, :, :1]),
-         "into these groups"),
+         "into 3 groups"),
         (lambda x, w: nn.conv2d(x, w, 0.0, 0).sum(), (X, W), "one positive number"),
         (lambda x, w: nn.conv2d(x, w, 0.0, 1, 0, (1, -1)).sum(), (X, W), "positive"),
-        (lambda x, w: nn.conv2d(x, w, 0.0, groups=0).sum(), (X, W), "these groups"),
+        (lambda x, w: nn.conv2d(x, w, 0.0, groups=0).sum(), (X, W), "into 0 groups"),
+        (lambda x, w: nn.conv2d(x, w, 0.0, 1, (1, 2, 3)).sum(), (X, W), "padding is"),
+        (lambda x, w: nn.conv2d(x, w, 0.0, 1, ((1,), 2)).sum(), (X, W), "padding is"),
+        (lambda x, w: nn.conv2d(x, w, x[0, 0]).sum(), (X, W), "b is .out,."),
+        (lambda x, w: nn.conv2d(x, w, w[0, 0, 0, :1]).sum(), (X, W), "b of shape .1,."),
+        (lambda x: nn.max_pool2d(x, 2, 0).sum(), (X,), "one positive number"),
+        (lambda x: nn.avg_pool2d(x, 5).sum(), (X,), "windows .5, 5. are larger"),
         (lambda x: nn.max_pool2d(x, 0).sum(), (X,), "one positive number"),
         (lambda x: nn.max_pool2d(x, (2, 2, 2)).sum(), (X,), "or two"),
         (lambda x: nn.max_pool2d(x, 5).sum(), (X,), "windows are larger"),
-        (lambda x: nn.max_pool2d(x[0]).sum(), (X,), "have four axes"),
+        (lambda x: nn.max_pool2d(x[0]).sum(), (X,), "images are"),
     ],
 )  # fmt: skip
 def test_errors(

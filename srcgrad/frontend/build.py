@@ -8,6 +8,7 @@ expressions, subscripts, calls, branches and loops.
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -434,7 +435,7 @@ class Reader:
                     text = ast.unparse(stmt.msg) if stmt.msg else ""
                     self.require(cond, "AssertionError", text)
             case ast.Raise():
-                self.raises(ast.unparse(stmt).removeprefix("raise "))
+                self.raises(_raised(stmt.exc, len(self.frames) == 1))
             case ast.Import() | ast.ImportFrom():
                 calls.local_import(self, stmt)
             case ast.Global() if self.frames[-1].outer:
@@ -545,3 +546,16 @@ def _prepared(
     """Return the regular statements of a function, and what is alive after each."""
     body = normalize_jumps(function, writing).body
     return body, Liveness(body)
+
+
+def _raised(raised: Any, own: bool) -> str:
+    """Return what readable text raises, which may stand in a module of its own.
+
+    Names that a helper alone has are left out: plain Python says it all.
+    """
+    name = ast.unparse(getattr(raised, "func", raised))
+    text = ast.unparse(raised)
+    if not isinstance(getattr(builtins, name, None), type):
+        return f"Exception({text!r})" if own else "Exception"
+    names = {n.id for n in ast.walk(raised) if isinstance(n, ast.Name)}
+    return text if own or names == {name} else name

@@ -1,4 +1,6 @@
-"""Convolutions and windows over images `(n, height, width, channels)`.
+"""What networks have beside products: convolutions, windows over images, dropout.
+
+Images are `(n, height, width, channels)`.
 
 What a convolution adds up is linear in the images, the weights and what the result is
 multiplied by. Each of its three rows is the slope of the other two, so they are closed.
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from srcgrad.ops.layout import as_dtype, call
+from srcgrad.ops.layout import as_dtype, call, tuple_text
 from srcgrad.ops.table import (
     Attrs,
     Infer,
@@ -107,9 +109,17 @@ def _taken(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     return Array(types[0].dtype, types[1].dims)
 
 
-def _spread(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    (n, _, _, channels), (height, width) = types[0].dims, _dims(shapes, attrs, 2)
-    return Array(types[0].dtype, (n, height, width, channels))
+def _images(first: int) -> Infer:
+    """Return the type rule of images whose size is operands, from one on."""
+
+    def infer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+        (n, _, _, channels), (height, width) = (
+            types[0].dims,
+            _dims(shapes, attrs, first),
+        )
+        return Array(_floats(types[:1]), (n, height, width, channels))
+
+    return infer
 
 
 def _window(kernel: str) -> Any:
@@ -128,7 +138,33 @@ constant(f"window_places(x, height, width, {_SIZES})", _placed, cost=20,
 linear(f"window_take(x, places, {_SIZES})", _taken, spell="window_take", cost=10,
            x="g.window_spread(places, x.shape[1], x.shape[2], size=size, "
            "stride=stride)", kernel=_window("window_take"))  # fmt: skip
-linear(f"window_spread(y, places, height, width, {_SIZES})", _spread, cost=10,
+linear(f"window_spread(y, places, height, width, {_SIZES})", _images(2), cost=10,
            spell="window_spread({y}, {places}, ({height}, {width}){keywords})",
            y="g.window_take(places, size=size, stride=stride)",
            kernel=_window("window_spread"))  # fmt: skip
+for _name, _back in (("window_sum", "window_share"), ("window_share", "window_sum")):
+    linear(f"{_name}(x, height, width, {_SIZES})", _images(1), cost=10,
+           spell=f"{_name}({{x}}, ({{height}}, {{width}}){{keywords}})",
+           x=f"g.{_back}(x.shape[1], x.shape[2], size=size, stride=stride)",
+           kernel=_window(_name))  # fmt: skip
+
+
+# dropout
+
+
+def _mask(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    key, rate = types[:2]
+    if key.rank or not key.dtype.startswith("int"):
+        raise Unsupported("the key of a mask is a whole number")
+    if rate.rank:
+        raise Unsupported("the rate of a mask is one number")
+    return Array("bool", tuple(_dims(shapes, attrs, 2)))
+
+
+def _mask_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    key, rate, *lengths = names
+    return f"rt_kept_mask(np.int64({key}), np.float64({rate}), {tuple_text(lengths)})"
+
+
+constant("kept_mask(key, rate, *shape)", _mask, cost=20, kernel=_mask_kernel,
+         spell="kept_mask({key}, {rate}, {shape})")  # fmt: skip

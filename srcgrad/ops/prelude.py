@@ -540,25 +540,6 @@ def signed_factorial(n):
     return (-1.0) ** (n + 1) * math.gamma(n + 1.0)
 
 
-_READABLE = "srcgrad.runtime.readable"
-
-
-@means(f"{_READABLE}.conv_nhwc")
-def conv_nhwc(x, w, start, size, stride=(1, 1), dilation=(1, 1), groups=1):
-    pairs = {"stride": stride, "dilation": dilation}
-    return rows.conv_nhwc(x, w, *start, *size, groups=groups, **pairs)
-
-
-@means(f"{_READABLE}.window_places")
-def window_places(x, count, size, stride):
-    return rows.window_places(x, *count, size=size, stride=stride)
-
-
-@means(f"{_READABLE}.window_take")
-def window_take(x, places, size, stride):
-    return rows.window_take(x, places, size=size, stride=stride)
-
-
 @means("numpy.copyto")
 def copyto(dst, src):
     dst[...] = src

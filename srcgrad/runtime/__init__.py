@@ -40,9 +40,9 @@ __all__ = [
     "take_last",
 ]  # fmt: skip
 
-FILES = ("conv", "create", "extrema", "linalg", "magnitude", "move", "optimisers",
-         "order", "pool", "reduce", "scalar", "scan", "special", "views", "vmath",
-         "vmath32")  # fmt: skip
+FILES = ("conv", "create", "draw", "extrema", "linalg", "magnitude", "move",
+         "optimisers", "order", "pool", "reduce", "scalar", "scan", "special", "views",
+         "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
     "large_sin", "large_tan", "multiply", "number", "outer_tile", "plus", "polynomial",

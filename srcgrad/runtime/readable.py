@@ -7,21 +7,23 @@ from typing import Any
 import numpy as np
 
 from srcgrad.runtime import scalar
+from srcgrad.runtime.draw import mixed
 from srcgrad.runtime.windows import (
     conv_nhwc,
     conv_nhwc_input,
     conv_nhwc_weights,
     window_places,
+    window_share,
     window_spread,
+    window_sum,
     window_take,
 )
 
 __all__ = [
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
-    "diagonal_matrix", "exclusive_cumprod", "keep_layout",
-    "linear_scan",
+    "diagonal_matrix", "exclusive_cumprod", "keep_layout", "kept_mask", "linear_scan",
     "sinc_slope", "spread_along", "stop_gradient", "take_last", "window_places",
-    "window_spread", "window_take",
+    "window_share", "window_spread", "window_sum", "window_take",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
@@ -83,6 +85,23 @@ def keep_layout(x: Any) -> Any:
 def stop_gradient(x: Floats) -> Floats:
     """Return a copy of an array, and a number as it is: a constant to derivatives."""
     return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def kept_mask(rng: Any, rate: float, shape: Any) -> Any:
+    """Return bools of which about a share of `rate` is False, as `runtime/draw.py`.
+
+    They follow from a whole number and the shape; a generator draws the number.
+
+    >>> kept_mask(7, 0.25, 4)
+    array([ True,  True,  True,  True])
+    """
+    drawn = isinstance(rng, np.random.Generator)
+    key, low = int(rng.integers(2**63) if drawn else rng), 0xFFFFFFFF
+    one = mixed(key & low)
+    two = mixed(((key >> 32) & low) ^ mixed(one ^ 0x5BD1E995))
+    k = np.arange(np.prod(shape, dtype=int))
+    found = mixed(mixed((k & low) ^ one) ^ two ^ (k >> 32))
+    return (found >= rate * 2.0**32).reshape(shape)
 
 
 def spread_along(x: Floats, index: Any, n: int, axis: int = 0) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 
 __all__ = [
     "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights", "window_places",
-    "window_spread", "window_take",
+    "window_share", "window_spread", "window_sum", "window_take",
 ]  # fmt: skip
 
 Floats = Any
@@ -128,9 +128,9 @@ def _groups(depth: int, out: int, groups: int) -> Iterator[tuple[slice, slice]]:
         yield slice(g * i, g * i + i), slice(g * o, g * o + o)
 
 
-def _windows(x: Floats, places: Any, size: Pair, stride: Pair) -> Iterator[Floats]:
+def _windows(x: Floats, count: Pair, size: Pair, stride: Pair) -> Iterator[Floats]:
     """Yield views of the items at each place of all windows."""
-    down, across = places.shape[1:3]
+    down, across = count
     for p, q in np.ndindex(*size):
         rows = slice(p, p + (down - 1) * stride[0] + 1, stride[0])
         yield x[:, rows, q : q + (across - 1) * stride[1] + 1 : stride[1]]
@@ -145,7 +145,7 @@ def window_places(x: Floats, count: Pair, size: Pair, stride: Pair) -> Any:
     """
     places = np.zeros((len(x), *count, x.shape[3]), np.int16)
     best = np.empty(places.shape, x.dtype)
-    for k, v in enumerate(_windows(x, places, size, stride)):
+    for k, v in enumerate(_windows(x, count, size, stride)):
         better = ((v > best) | (v != v)) & (best == best) if k else True
         np.copyto(best, v, where=better)
         np.copyto(places, np.int16(k), where=better)
@@ -155,7 +155,7 @@ def window_places(x: Floats, count: Pair, size: Pair, stride: Pair) -> Any:
 def window_take(x: Floats, places: Any, size: Pair, stride: Pair) -> Floats:
     """Return the item at its place in each window."""
     out = np.empty(places.shape, x.dtype)
-    for k, v in enumerate(_windows(x, places, size, stride)):
+    for k, v in enumerate(_windows(x, places.shape[1:3], size, stride)):
         np.copyto(out, v, where=places == k)
     return out
 
@@ -170,6 +170,30 @@ def window_spread(
     array([0., 2., 0.])
     """
     out = np.zeros((len(y), *shape, y.shape[3]), y.dtype)
-    for k, v in enumerate(_windows(out, places, size, stride)):
+    for k, v in enumerate(_windows(out, places.shape[1:3], size, stride)):
         v += np.where(places == k, y, 0)
+    return out
+
+
+def window_sum(x: Floats, count: Pair, size: Pair, stride: Pair) -> Floats:
+    """Return the sum of the items of each of `count` windows.
+
+    >>> window_sum(np.arange(3.0).reshape(1, 1, 3, 1), (1, 2), (1, 2), (1, 1)).ravel()
+    array([1., 3.])
+    """
+    out = np.zeros((len(x), *count, x.shape[3]), x.dtype)
+    for v in _windows(x, count, size, stride):
+        out += v
+    return out
+
+
+def window_share(y: Floats, shape: Pair, size: Pair, stride: Pair) -> Floats:
+    """Return images of zeros, with what windows have added to all their items.
+
+    >>> window_share(np.ones((1, 1, 2, 1)), (1, 3), (1, 2), (1, 1)).ravel()
+    array([1., 2., 1.])
+    """
+    out = np.zeros((len(y), *shape, y.shape[3]), y.dtype)
+    for v in _windows(out, y.shape[1:3], size, stride):
+        v += y
     return out

@@ -1,0 +1,88 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+"""What helpers of networks mean to the compiler, in plain NumPy; see `prelude`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcgrad.ops.prelude import fixed, is_fixed, kind, means, refused, rows, same
+
+READABLE, CHECKS = "srcgrad.runtime.readable", "srcgrad.nn.checks"
+
+
+@means(f"{READABLE}.conv_nhwc")
+def conv_nhwc(x, w, start, size, stride=(1, 1), dilation=(1, 1), groups=1):
+    pairs = {"stride": stride, "dilation": dilation}
+    return rows.conv_nhwc(x, w, *start, *size, groups=groups, **pairs)
+
+
+@means(f"{READABLE}.window_places")
+def window_places(x, count, size, stride):
+    return rows.window_places(x, *count, size=size, stride=stride)
+
+
+@means(f"{READABLE}.window_take")
+def window_take(x, places, size, stride):
+    return rows.window_take(x, places, size=size, stride=stride)
+
+
+@means(f"{READABLE}.window_sum")
+def window_sum(x, count, size, stride):
+    return rows.window_sum(x, *count, size=size, stride=stride)
+
+
+@means(f"{READABLE}.kept_mask")
+def kept_mask(rng, rate, shape):
+    if isinstance(rng, np.random.Generator):
+        what = "no numbers can be drawn inside a differentiated function"
+        advice = "pass a number in place of the generator: `int(rng.integers(2**63))`"
+        return refused(what, advice)
+    return rows.kept_mask(rng, rate, *shape)
+
+
+# What layers check; plain Python says what is wrong (`srcgrad/nn/checks.py`).
+
+
+@means(f"{CHECKS}.meet")
+def meet(layer, what, first, x, axis, second, w, other):
+    same(np.shape(x)[axis], np.shape(w)[other], layer)
+
+
+@means(f"{CHECKS}.meet_all")
+def meet_all(layer, first, x, second, y, axes):
+    for n, m in zip(np.shape(x)[:axes], np.shape(y)[:axes], strict=True):
+        same(n, m, layer)
+
+
+@means(f"{CHECKS}.share")
+def share(layer, rate):
+    known = is_fixed(rate) and is_share(rate)
+    if not known and (rate < 0 or rate >= 1 or rate != rate):
+        raise ValueError
+
+
+@fixed
+def is_share(rate):
+    """Tell whether a rate is from 0 to below 1."""
+    return 0 <= rate < 1
+
+
+@means(f"{CHECKS}.floats")
+def floats(layer, name, x):
+    if kind(x) not in ("float64", "float32"):
+        raise TypeError
+
+
+@means(f"{CHECKS}.filled")
+def filled(layer, x):
+    for length in np.shape(x):
+        if length == 0:
+            raise ValueError
+
+
+@means(f"{CHECKS}.whole_below")
+def whole_below(layer, name, labels, count):
+    if kind(labels) in ("float64", "float32", "bool"):
+        raise TypeError
+    if np.any((labels < 0) | (labels >= count)):
+        raise ValueError
