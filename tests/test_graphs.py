@@ -322,6 +322,20 @@ def test_bad_arguments() -> None:
         graph(squared, 2.0, 3.0, 2.0).save("picture.png")
 
 
+def test_value_that_enters_a_loop_twice_has_one_part() -> None:
+    def kept(x: Any) -> Any:
+        best = x
+        for _ in range(3):
+            x = 2.0 * x
+            if x < 5.0:
+                best = x
+        return best * x
+
+    wire = graph(kept, 1.0).graph.wires[0]
+    assert [end.part for end in wire.ends] == ["64"]
+    assert wire.backward == "64"
+
+
 def test_use_that_is_not_known_leaves_no_part_of_the_sum() -> None:
     """Read an element and use the whole: what the read gives is not kept apart."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -255,12 +256,13 @@ class _Maker:
         found = notes.found((kind, stmt, x, 0), True)
         if found is None and not isinstance(stmt, ir.Op | ir.Assert):
             return _UNKNOWN
-        k = 1
-        while found is not None and isinstance(stmt, ir.Op):
+        for k in count(1):
             more = notes.found((kind, stmt, x, k), True)
             if more is None:
                 break
-            found, k = found + more, k + 1
+            if notes.was_joined(stmt):  # these are of others too
+                return _UNKNOWN
+            found = found + more
         return found
 
     def total(self, parts: Sequence[Any]) -> Any:

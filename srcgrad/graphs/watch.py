@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,10 @@ from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.passes import run_passes
 from srcgrad.specialise import Specialisation
 from srcgrad.types import Scalar
-from srcgrad.walk import inner_outs, outs, rewrite
+from srcgrad.walk import every, inner_outs, outs, rewrite
 
 _MARK = "watched by srcgrad"
+_CODES = count()
 _TURN = Value("turn", Scalar("float64"))
 
 
@@ -113,8 +115,17 @@ class Notes:
 
     def note(self, key: Key, operand: Operand) -> Stmt:
         """Return the statement that notes an operand."""
-        code = self.codes.setdefault(key, len(self.codes))
-        return ir.Assert(operand, "AssertionError", repr((_MARK, code)))
+        return ir.Assert(operand, "AssertionError", repr((_MARK, self.code(key))))
+
+    def code(self, key: Key) -> int:
+        """Return the number of a key, which no other notes have."""
+        if key not in self.codes:
+            self.codes[key] = next(_CODES)
+        return self.codes[key]
+
+    def was_joined(self, stmt: Stmt) -> bool:
+        """Tell whether a loop was run forward and backward turn by turn."""
+        return ("turn", stmt, _TURN, 0) in self.codes
 
     def look(self, code: int, value: Any) -> None:
         """Take down a value as it is now."""
@@ -134,9 +145,10 @@ class Notes:
 class WatchedSweep(Sweep):
     """A backward sweep that notes each cotangent, and each part that it is given."""
 
-    def __init__(self, notes: Notes, *args: Any) -> None:
+    def __init__(self, sweeps: list[Notes], *args: Any) -> None:
         super().__init__(*args)
-        self.notes = notes
+        self.notes = Notes()
+        sweeps.append(self.notes)
         # What is being reversed, how deep it lies, and how often each value was given.
         self.at: list[tuple[Stmt, int, dict[Any, int]]] = []
         self.marks: list[int] = []  # the marks of joined loops around
@@ -200,8 +212,7 @@ class WatchedSweep(Sweep):
             super().loop(stmt)
 
     def join(self, stmt: ir.Loop) -> None:
-        key = ("turn", stmt, _TURN, 0)
-        self.marks.append(self.notes.codes.setdefault(key, len(self.notes.codes)))
+        self.marks.append(self.notes.code(("turn", stmt, _TURN, 0)))
         self.notes.group.setdefault(self.marks[-1], set())
         with self.reversing(stmt):
             super().join(stmt)
@@ -282,10 +293,15 @@ def watched_run(
     _run(made, function, inputs, run.forward)
     if names:
         wrt = made.wrt(names)
-        watched = partial(WatchedSweep, run.backward)
+        sweeps: list[Notes] = []  # one for each attempt to build the adjoint
+        watched = partial(WatchedSweep, sweeps)
         adjoint, _ = settle(run.function, wrt, (0,), kind=watched)
-        one = made.dtype(0).type(1.0)
-        found = _run(made, run_passes(adjoint), [*inputs, one], run.backward)
+        adjoint, one = run_passes(adjoint), made.dtype(0).type(1.0)
+        messages = {getattr(s, "message", "") for s in every(adjoint.body)}
+        for notes in sweeps:
+            if any(repr((_MARK, k)) in messages for k in notes.codes.values()):
+                run.backward = notes
+        found = _run(made, adjoint, [*inputs, one], run.backward)
         slopes = out[len(out) - len(wrt) :]
         for given, own in zip(slopes, found[len(found) - len(wrt) :], strict=True):
             near = 1e-3 if np.asarray(own).dtype == "float32" else 1e-6
