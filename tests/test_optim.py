@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from benchmarks.optimisers import RULES, measured, own_columns
 from srcgrad import optim
 from srcgrad.optim.optimiser import in_numpy, kernel
 from srcgrad.optim.parameters import beside
@@ -556,6 +557,14 @@ def test_moving_average() -> None:
     assert state["step"] == 2
     with pytest.raises(ValueError, match=r"average'\]\['w'\]: shape \(2,\), its param"):
         ema.step({"w": np.ones(3), "n": "x"}, state)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_benchmark_cannot_rot(rule: str) -> None:
+    rng = np.random.default_rng(7)
+    params, grads = ([rng.normal(size=n) for n in (5, 3)] for _ in range(2))
+    ms = measured(own_columns(rule, params, grads), rounds=1)
+    assert ms.keys() == {"step", "update"}
 
 
 def test_import_is_light() -> None:

@@ -239,12 +239,14 @@ def step_leaf(
 ) -> None:
     """Step one parameter and its slots in place."""
     flat = [vector(x) for x in targets]
-    if any(np.may_share_memory(gradient, x) for x in flat):
-        gradient = gradient.copy()
+    for x in flat:
+        if np.may_share_memory(gradient, x):
+            gradient = gradient.copy()
+            break
     run(flat[0], gradient, *flat[1:], *numbers)
     for target, x in zip(targets, flat, strict=True):
-        if not np.may_share_memory(target, x):  # it is not laid out as kernels need it
-            target[...] = x.reshape(target.shape)
+        if x is not target and not np.may_share_memory(target, x):
+            target[...] = x.reshape(target.shape)  # it is not laid out for kernels
 
 
 def check_writable(leaves: list[Leaf], names: Sequence[str], step: Any) -> None:
@@ -255,27 +257,33 @@ def check_writable(leaves: list[Leaf], names: Sequence[str], step: Any) -> None:
         names: What the trees are called that parameter and slots are in.
         step: What the state holds for the number of steps.
     """
-    held: dict[int, list[tuple[str, Vector]]] = {}
-    for leaf in (x for x in leaves if x.gradient is not None):
-        for name, array in zip(names, (leaf.value, *leaf.slots), strict=True):
-            where = shown_path(name, leaf.path)
-            if not isinstance(array, np.ndarray):
-                what = f"is a {type(array).__name__}, which cannot change in place"
-                help = "use `update`, or make it an array: `np.array(x)`"
-                raise TypeError(f"{where} {what}: {help}")
-            if not array.flags.writeable:
-                raise ValueError(f"{where} is read-only: use `update`, or copy it")
-            memory = array if array.base is None else array.base
-            held.setdefault(id(memory), []).append((where, array))
-    for views in held.values():
-        if len(views) > 1:
-            _check_apart(views)
+    arrays = [
+        (name, leaf.path, array)
+        for leaf in leaves
+        if leaf.gradient is not None
+        for name, array in zip(names, (leaf.value, *leaf.slots), strict=True)
+    ]
+    for name, path, array in arrays:
+        if not isinstance(array, np.ndarray):
+            what = f"is a {type(array).__name__}, which cannot change in place"
+            help = "use `update`, or make it an array: `np.array(x)`"
+            raise TypeError(f"{shown_path(name, path)} {what}: {help}")
+        if not array.flags.writeable:
+            where = shown_path(name, path)
+            raise ValueError(f"{where} is read-only: use `update`, or copy it")
+    owners = [id(x if x.base is None else x.base) for _, _, x in arrays]
+    if len(set(owners)) < len(owners):
+        held: dict[int, list[tuple[str, Vector]]] = {}
+        for owner, (name, path, array) in zip(owners, arrays, strict=True):
+            held.setdefault(owner, []).append((shown_path(name, path), array))
+        for views in held.values():
+            check_apart(views)
     if not isinstance(step, np.ndarray):
         kind = type(step).__name__
         raise TypeError(f"state['step'] is of {kind}: `step` needs `np.array(n)`")
 
 
-def _check_apart(views: list[tuple[str, Vector]]) -> None:
+def check_apart(views: list[tuple[str, Vector]]) -> None:
     """Refuse views of one memory that overlap; neighbours by address are enough."""
     bounds = [np.lib.array_utils.byte_bounds(array) for _, array in views]
     order = sorted(range(len(views)), key=bounds.__getitem__)

@@ -7,7 +7,7 @@ never be trained, and nothing would tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,8 @@ def shown_path(name: str, path: Path) -> str:
 
 def beside(
     params: Tree, others: Sequence[Tree], names: Sequence[str]
-) -> Iterator[tuple[Path, Any, list[Any]]]:
-    """Yield path, leaf and the leaves of other trees at its place, for each leaf.
+) -> list[tuple[Path, Any, list[Any]]]:
+    """Return path, leaf and the leaves of other trees at its place, for each leaf.
 
     Lists and tuples stand for each other, and dicts may be in any order. Where another
     tree has None instead of a container, each leaf below has None.
@@ -48,31 +48,35 @@ def beside(
     Raises:
         ValueError: A tree has another structure; the message names the place.
     """
-    yield from _beside((), params, list(others), names)
+    found: list[tuple[Path, Any, list[Any]]] = []
+    _walk((), params, list(others), names, found)
+    return found
 
 
-def _beside(
-    path: Path, tree: Tree, others: list[Any], names: Sequence[str]
-) -> Iterator[tuple[Path, Any, list[Any]]]:
-    node = opened(tree)
+def _walk(
+    path: Path, tree: Tree, others: list[Any], names: Sequence[str],
+    found: list[tuple[Path, Any, list[Any]]],
+) -> None:  # fmt: skip
+    node = None if type(tree) is np.ndarray else opened(tree)
     if node is None:
-        yield path, tree, others
+        found.append((path, tree, others))
         return
-    found = [
-        _items(node, other, path, name, names[0])
-        for other, name in zip(others, names[1:], strict=True)
-    ]
+    columns = [_items(node, other, path, names, k) for k, other in enumerate(others, 1)]
     for k, (key, item) in enumerate(zip(node.keys, node.items, strict=True)):
         inner = (path, node.kind, key)
-        yield from _beside(inner, item, [items[k] for items in found], names)
+        _walk(inner, item, [items[k] for items in columns], names, found)
 
 
-def _items(node: Node, other: Any, path: Path, name: str, first: str) -> Sequence[Any]:
+def _items(
+    node: Node, other: Any, path: Path, names: Sequence[str], k: int
+) -> Sequence[Any]:
     """Return the items of another container by the keys of this one."""
     if other is None:
         return (None,) * len(node.keys)
     there = opened(other)
-    here, place = shown_path(first, path), shown_path(name, path)
+    if there and there.kind == node.kind and there.keys == node.keys:
+        return there.items
+    here, place = shown_path(names[0], path), shown_path(names[k], path)
     kinds = {"list": "sequence", "tuple": "sequence"}
     kind = kinds.get(node.kind, node.kind)
     if there is None or kinds.get(there.kind, there.kind) != kind:
@@ -161,6 +165,9 @@ def fit(
         TypeError: It is no array, or of another dtype.
         ValueError: It has another shape.
     """
+    if type(value) is type(other) is np.ndarray:  # it mostly is, and this is quick
+        if value.shape == other.shape and value.dtype is other.dtype:
+            return other
     own = np.dtype(float) if type(value) is float else value.dtype
     found = np.asarray(other) if isinstance(other, _NUMBERS) else np.empty(())
     if found.shape == np.shape(value) and found.dtype.char == own.char:
@@ -180,6 +187,8 @@ def fit(
 def vector(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return an array as a vector that kernels take; a copy only if need be."""
     flags = x.flags
+    if x.ndim == 1 and flags.c_contiguous and flags.aligned and x.dtype.isnative:
+        return x
     if flags.c_contiguous and flags.aligned and x.dtype.isnative:
         return x.reshape(-1)
     return np.array(x, x.dtype.newbyteorder("="), order="C").reshape(-1)
