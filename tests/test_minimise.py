@@ -54,6 +54,23 @@ def test_other_arguments_and_doors() -> None:
     assert minimize(lambda x: (x - 2.0) ** 2, 0.0).params == pytest.approx(2.0)
 
 
+class Shifted:
+    """A function with an object."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    @differentiable(backend="python")
+    def distance(self, p: Any) -> Any:
+        return np.sum((p["x"] - self.at) ** 2)
+
+
+def test_methods_of_objects() -> None:
+    for at in (2.0, 5.0):
+        found = minimize(Shifted(at).distance, {"x": np.zeros(2)})
+        np.testing.assert_allclose(found.params["x"], at, 1e-6)
+
+
 def test_bounds() -> None:
     low: Any = {"x": None, "tail": [np.array([1.5, -9.0, -9.0])], "name": None}
     found = minimize(ROSENBROCK, START, bounds=(low, 4.0))

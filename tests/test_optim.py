@@ -451,6 +451,18 @@ def test_schedules() -> None:
     assert rates[19] == rates[24] == pytest.approx(1 / 25e4)
 
 
+def test_numbers_of_any_kind_share_a_kernel() -> None:
+    """An int or float32 among the options compiles nothing anew."""
+    w, run = np.zeros(2), vars(kernel("sgd"))
+    options: list[Any] = [(0.5, 0.0), (np.float32(0.5), 0), (1, 1)]
+    for lr, decay in options:
+        opt = optim.SGD(lr=lr, weight_decay=decay)
+        opt.step(np.ones(2), opt.init(w), w)
+    assert w.tolist() == [-1.0, -1.0]
+    kinds = [str(types[0]) for types in run["overloads"]]
+    assert len(kinds) == len(set(kinds))
+
+
 def test_rate_is_that_of_the_step() -> None:
     """The first step asks for `lr(0)`, and a state that is read goes on."""
     asked: list[int] = []
@@ -505,6 +517,8 @@ def test_a_norm_that_is_not_finite_is_told() -> None:
 
 
 def test_clip_by_value() -> None:
+    point = optim.clip_by_global_norm(np.array(4.0), 1.0)[0]
+    assert (type(point), point) == (np.ndarray, 1.0)
     grads = {"w": np.array([-3.0, math.nan], np.float32), "b": 0.5, "n": None}
     found = optim.clip_by_value(grads, 1.0)
     assert (found["w"][0], found["w"].dtype, found["b"]) == (-1, np.float32, 0.5)

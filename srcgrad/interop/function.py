@@ -9,7 +9,7 @@ import numpy as np
 
 from srcgrad.differentiated import Differentiated
 from srcgrad.optim.parameters import Path, beside
-from srcgrad.options import make_options
+from srcgrad.optim.problem import as_differentiated
 from srcgrad.results import tree_copy
 from srcgrad.trees import tree_map
 
@@ -24,10 +24,7 @@ class Bridged:
 
     def __init__(self, f: Any) -> None:
         """Take a plain function, or one behind any door: its value counts."""
-        if isinstance(f, Differentiated):
-            self._function = f.with_options(has_aux=False)
-        else:
-            self._function = Differentiated(f, "value", make_options({}))
+        self._function = as_differentiated(f, has_aux=False)
         self._doors: dict[tuple[int, ...], Differentiated] = {}
         self._known: dict[Any, tuple[str, bool]] = {}
         self.name = self._function.__name__
@@ -68,7 +65,7 @@ class Bridged:
         """Return a scalar and its gradients with respect to arguments by position."""
         if chosen not in self._doors:
             options: dict[str, Any] = {"argnums": chosen, "argnames": ()}
-            self._doors[chosen] = self._function.with_options(**options)
+            self._doors[chosen] = as_differentiated(self._function, **options)
         value, grads = self._doors[chosen].value_and_grad(*self._own(args))
         return value, grads
 

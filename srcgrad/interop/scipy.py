@@ -18,7 +18,8 @@ def as_scipy(f: Any, example: Any, *args: Any) -> Problem:
 
     Returns:
         A `Problem` with `x0`, `fun(x)`, `jac(x)`, `hessp(x, v)` and `unravel(x)`. The
-        value and the gradient at one x are computed at once, and only once.
+        value and the gradient at one x are computed at once, and only once: what else
+        `f` reads must stay as it is.
 
     Raises:
         TypeError: The example holds integers or nothing to change.

@@ -82,6 +82,9 @@ class Accumulate:
     def step(self, grads: Tree, state: State, params: Tree) -> None:
         """Do the same in place, as `Optimiser.step`."""
         done, sums, means = self._added(grads, state, params)
+        if not isinstance(state["count"], np.ndarray):
+            kind = type(state["count"]).__name__
+            raise TypeError(f"state['count'] is of {kind}: `step` needs `np.array(n)`")
         if done == self.every:
             self.optimiser.step(means, state["inner"], params)
             done = 0

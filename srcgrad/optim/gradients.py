@@ -39,8 +39,7 @@ def clip_by_value(grads: Tree, limit: float) -> Tree:
     check_number("clip_by_value", "limit", limit, 0.0)
 
     def clipped(x: Any) -> Any:
-        new = np.clip(x, -limit, limit)
-        return float(new) if type(x) is float else new
+        return _like(np.clip(x, -limit, limit), x)
 
     return rebuilt(grads, [clipped(x) if own else x for _, x, own in _floats(grads)])
 
@@ -99,10 +98,13 @@ def clip_by_global_norm(
     # Divided by what is above one, so that a gradient in reach keeps its bits.
     scale = limit / norm if math.isfinite(norm) and norm > limit else 1.0
 
-    def scaled(x: Any) -> Any:
-        return x * scale if isinstance(x, np.ndarray) else type(x)(x * scale)
+    found = [_like(x * scale, x) if own else x for _, x, own in leaves]
+    return rebuilt(grads, found), norm
 
-    return rebuilt(grads, [scaled(x) if own else x for _, x, own in leaves]), norm
+
+def _like(new: Any, x: Any) -> Any:
+    """Return what was made of a leaf as a leaf of its kind, arrays of rank 0 too."""
+    return np.asarray(new) if isinstance(x, np.ndarray) else type(x)(new)
 
 
 def _culprit(leaves: list[tuple[Path, Any, bool]], norm: float) -> str:

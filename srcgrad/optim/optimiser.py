@@ -138,8 +138,7 @@ class Stepper:
                 the place: `params['conv1'][0]: shape (3, 3), its gradient has (3, 4)`.
         """
         leaves, step = self._matched(grads, state, params)
-        name, numbers = self.rule(step)
-        run = kernel(name)
+        run, numbers = self._numbers(step)
         columns = zip(*(stepped(run, leaf, numbers) for leaf in leaves), strict=True)
         new, *trees = (rebuilt(params, column) for column in columns)
         kept = dict(zip(self.slots(), trees, strict=True))
@@ -156,14 +155,18 @@ class Stepper:
             TypeError: As `update`; or a parameter is a float, which cannot change.
         """
         leaves, step = self._matched(grads, state, params)
-        name, numbers = self.rule(step)
+        run, numbers = self._numbers(step)
         names = ["params", *(f"state[{n!r}]" for n in self.slots())]
         check_writable(leaves, names, state["step"])
-        run = kernel(name)
         for leaf in leaves:
             if leaf.gradient is not None:
                 step_leaf(run, [leaf.value, *leaf.slots], leaf.gradient, numbers)
         state["step"][...] = step + 1
+
+    def _numbers(self, step: int) -> tuple[Callable[..., Any], list[float]]:
+        """Return the kernel of a step and its numbers, floats all: it is typed."""
+        name, numbers = self.rule(step)
+        return kernel(name), [float(x) for x in numbers]
 
     def _matched(
         self, grads: Tree, state: State, params: Tree

@@ -15,10 +15,11 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def as_differentiated(f: Any, **options: Any) -> Differentiated:
-    """Return a function with its derivatives in the first argument."""
-    if isinstance(f, Differentiated):
-        return f.with_options(argnums=0, argnames=(), **options)
-    return Differentiated(f, "value", make_options(options))
+    """Return a plain function, or one behind any door, with these options."""
+    if not isinstance(f, Differentiated):
+        return Differentiated(f, "value", make_options(options))
+    # with_options forgets the object of a bound method.
+    return f.with_options(**options)._like(_held=f._held, _signature=None)
 
 
 class Problem:
@@ -32,7 +33,7 @@ class Problem:
         self, f: Any, example: Any, args: tuple[Any, ...], name: str = "example"
     ) -> None:
         """Take apart an example of the first argument, which errors call `name`."""
-        self._f, self._args = as_differentiated(f), args
+        self._f, self._args = as_differentiated(f, argnums=0, argnames=()), args
         leaves = [(path, x) for path, x, _ in beside(example, (), [""])]
         # None for what is no parameter: it is handed on as it is.
         self._leaves = [(path, x, is_parameter(x, name, path)) for path, x in leaves]
