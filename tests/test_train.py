@@ -234,6 +234,50 @@ def test_resumed_bit_for_bit(stop: int, tmp_path: Path) -> None:
     same(whole(second), whole(straight), tmp_path)
 
 
+class Shuffled:
+    """Batches that know where they are, by the protocol of `srcgrad.data.Batches`."""
+
+    def __init__(self) -> None:
+        self.rng, self.at = np.random.default_rng(3), 0
+        self.shuffle()
+
+    def shuffle(self) -> None:
+        self.before = self.rng.bit_generator.state
+        self.order = self.rng.permutation(4)
+
+    def __len__(self) -> int:
+        return 4
+
+    def __iter__(self) -> Iterator[Any]:
+        while self.at < 4:
+            self.at += 1
+            yield X * self.order[self.at - 1]
+        self.at = 0
+        self.shuffle()
+
+    def state(self) -> Any:
+        if self.at == 4:
+            return {"at": 0, "generator": self.rng.bit_generator.state}
+        return {"at": self.at, "generator": self.before}
+
+    def restore(self, state: Any) -> None:
+        self.rng.bit_generator.state = state["generator"]
+        self.at = state["at"]
+        self.shuffle()
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 5, 8, 11])
+def test_batches_that_keep_their_place(stop: int, tmp_path: Path) -> None:
+    path = tmp_path / "run.npz"
+
+    def go(**more: Any) -> Any:
+        return fit(STEP, start(), Sgd(), Shuffled(), epochs=3, **more)
+
+    straight = go()
+    go(checkpoint=path, callbacks=lambda m: m.kind == "step" and m.step == stop)
+    same(whole(go(checkpoint=path)), whole(straight), tmp_path)
+
+
 def test_batches_that_differ_are_noticed(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
 

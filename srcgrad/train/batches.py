@@ -30,6 +30,11 @@ def count_of(batches: Batches) -> int | None:
         return None
 
 
+def keeps_place(batches: Any) -> bool:
+    """Tell whether batches know where they are, as `srcgrad.data.Batches` do."""
+    return all(callable(getattr(batches, name, None)) for name in ("state", "restore"))
+
+
 def begin(batches: Batches, epoch: int, rng: np.random.Generator) -> Iterator[Any]:
     """Return the batches of an epoch."""
     found = batches(epoch, rng) if callable(batches) else batches

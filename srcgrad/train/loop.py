@@ -66,7 +66,7 @@ def fit(
         save_every: After how many steps it is written, too.
         resume: Whether to go on from the checkpoint if there is one: bit for bit as a
             run that was never stopped, if batches are shuffled by `rng` before the
-            first one, or are the same every time.
+            first one, have `state()` and `restore(state)`, or are always the same.
         progress: True prints each epoch, False nothing, None a bar in a terminal only.
 
     Raises:

@@ -21,11 +21,11 @@ from srcgrad.monitor.nans import entry_fault, nan_source
 from srcgrad.monitor.parameters import float_leaves, tree_norm
 from srcgrad.results import tree_copy
 from srcgrad.train.batches import (
-    Batches,
     arguments,
     begin,
     count_of,
     fingerprint,
+    keeps_place,
     skip,
 )
 from srcgrad.train.checkpoints import read_leaves, restored, save_checkpoint
@@ -42,7 +42,7 @@ class Run:
 
     step: Callable[..., Any]
     optimiser: Any
-    batches: Batches
+    batches: Any
     epochs: int
     rng: np.random.Generator
     evaluate: Callable[..., Any] | None
@@ -105,15 +105,7 @@ class Run:
         """Make one epoch, or what is left of it; tell whether to go on."""
         done, start = self.done, time.perf_counter()
         done.epoch = epoch
-        if self.batch:  # resumed: from where the epoch began, to where it was left
-            now, self.rng.bit_generator.state = self._state(), self.started
-            found = begin(self.batches, epoch, self.rng)
-            skip(found, self.batch, self.mark, epoch)
-            self.rng.bit_generator.state = now
-        else:
-            self.started = self._state()
-            found = begin(self.batches, epoch, self.rng)
-        for batch in found:
+        for batch in self.left(epoch):
             stop = self.one(epoch, batch)
             if self.save_every and done.step % self.save_every == 0:
                 self.save()
@@ -132,6 +124,21 @@ class Run:
             done.stopped = "callback" if stop else "interrupted"
             self._say_stopped()
         return not stop and not self.interrupted
+
+    def left(self, epoch: int) -> Iterator[Any]:
+        """Return the batches of an epoch that are to come."""
+        if not self.batch:
+            self.started = self._state()
+            return begin(self.batches, epoch, self.rng)
+        if keeps_place(self.batches):
+            whole = self.batch == self.count  # then they stand before the next epoch
+            return iter(()) if whole else begin(self.batches, epoch, self.rng)
+        # Resumed: from where the epoch began, to where it was left.
+        now, self.rng.bit_generator.state = self._state(), self.started
+        found = begin(self.batches, epoch, self.rng)
+        skip(found, self.batch, self.mark, epoch)
+        self.rng.bit_generator.state = now
+        return found
 
     def one(self, epoch: int, batch: Any) -> bool:
         """Make one step; tell whether a callback wants to stop."""
@@ -209,6 +216,7 @@ class Run:
             "rng": self._state(), "rng_started": self.started, "position": position,
             "history": {n: np.array(v) for n, v in done.history.items()},
             "epochs": done.epochs,
+            "batches": self.batches.state() if keeps_place(self.batches) else None,
         })  # fmt: skip
         self.saved = done.step
 
@@ -232,6 +240,9 @@ class Run:
         state = self._state()
         self.started = restored(leaves, state, "rng_started", name)
         self.rng.bit_generator.state = restored(leaves, state, "rng", name)
+        if keeps_place(self.batches):
+            place = restored(leaves, self.batches.state(), "batches", name)
+            self.batches.restore(place)
         at = (
             leaves[f"position.{n}"] for n in ("epoch", "step", "batch", "fingerprint")
         )
