@@ -18,7 +18,8 @@ def find_culprit(
 ) -> tuple[Location, str] | None:
     """Return the user's line that made finite numbers infinite or nan, and how.
 
-    It is the first statement of the backward sweep to do so, or else of the forward.
+    It is the first statement of the backward sweep to do so, or else of the forward; if
+    the function's value is not finite itself, the first of all.
 
     Args:
         text: The readable module of a gradient.
@@ -42,8 +43,11 @@ def find_culprit(
     watched = ast.fix_missing_locations(_Watched().visit(tree))
     exec(compile(watched, "<gradient>", "exec"), space)
     with np.errstate(all="ignore"):
-        space[text.name](*(a.copy() if hasattr(a, "copy") else a for a in args))
+        value = space[text.name](*(a.copy() if hasattr(a, "copy") else a for a in args))
+    while isinstance(value, tuple):
+        value = value[0]
     cut = next((k for k, line in enumerate(lines, 1) if line == "    # backward"), 0)
+    cut = cut if np.all(np.isfinite(value)) else 0
     line = next((n for n in found if n > cut), next(iter(found), None))
     if line is None or not text.lines[line - 1].line:
         return None  # none found, or one of ours that stems from no line

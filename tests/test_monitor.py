@@ -327,6 +327,22 @@ def test_the_line_of_a_nan(backend: str) -> None:
     assert nan_source(step, {"w": np.ones(2)}, np.ones(2)) is None
 
 
+def overflowing(p: Any, x: Any) -> Any:
+    """Overflow in the forward sweep; in the backward a nan follows."""
+    h = p["w"] * x
+    g = np.exp(h)
+    return np.sum(g * g)
+
+
+def test_a_loss_that_is_not_finite_is_blamed_on_the_forward_sweep() -> None:
+    step = srcgrad.value_and_grad(overflowing, backend="python")
+    found = nan_source(step, {"w": np.array([1.0, 1e3])}, np.ones(2))
+    assert found is not None
+    assert "g = np.exp(h)" in found
+    assert "`h` = 1000" in found
+    assert found.startswith("nan or infinity first arises here in `overflowing`")
+
+
 def test_what_is_not_finite_on_entry_is_named() -> None:
     step = srcgrad.grad(rooted, backend="python")
     found = nan_source(step, {"w": np.array([1.0, np.nan])}, np.ones(2))

@@ -62,7 +62,7 @@ def run(folder: Path, **more: Any) -> Any:
 
 def whole(done: Any) -> Any:
     """Return all that must not depend on how often a run was stopped."""
-    epochs = [{n: x for n, x in e.items() if n != "seconds"} for e in done.epochs]
+    epochs = [{n: x for n, x in e.items() if "seconds" not in n} for e in done.epochs]
     history = {n: np.array(x) for n, x in done.history.items()}
     return {
         "params": done.params, "state": done.state, "carried": done.carried,

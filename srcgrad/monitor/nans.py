@@ -18,7 +18,7 @@ def nan_source(f: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
 
     What is not finite in the arguments is named first. Otherwise the generated gradient
     is run once more, statement by statement, for the first that makes finite numbers
-    infinite or nan: of the backward sweep, else of the forward.
+    infinite or nan: of all if the value is not finite, else of the backward sweep.
 
     Args:
         f: What `grad`, `value_and_grad` or `differentiable` returned.
@@ -55,7 +55,7 @@ def nan_source(f: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
     what = f"nan or infinity first arises here in `{made.source.name}` or its gradient"
     about: Any = {"function": made.source.name, "names": call.names}
     error: SrcgradError = make_error("SG701", what, place, note=note, **about)
-    return str(error)
+    return str(error).removeprefix("error[SG701]: ")
 
 
 def entry_fault(name: str, tree: Any) -> str:

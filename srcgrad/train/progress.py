@@ -28,9 +28,9 @@ def _short(x: float) -> str:
 
 def epoch_line(record: Mapping[str, float], epochs: int) -> str:
     """Return the line of an epoch that is done."""
-    hidden = ("epoch", "steps", "seconds")
+    hidden = ("epoch", "steps", "seconds", "step_seconds")
     shown = numbers({n: x for n, x in record.items() if n not in hidden})
-    each = 1e3 * record["seconds"] / max(record["steps"], 1)
+    each = 1e3 * record["step_seconds"]
     return f"epoch {record['epoch']}/{epochs}  {shown}  {each:.3g} ms/step"
 
 

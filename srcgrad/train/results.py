@@ -52,7 +52,7 @@ class Fit:
         step: How many steps were made in all.
         history: By name, a number for each step: "loss", "gradient_norm", metrics.
         epochs: For each whole epoch its "epoch", "steps", "loss", "gradient_norm",
-            "seconds" and metrics.
+            metrics, "seconds" and "step_seconds", the median of a step.
         stopped: "finished", "interrupted" (Ctrl-C), "callback", or "error".
         resumed_at: The step of the checkpoint that was resumed from; None without.
     """

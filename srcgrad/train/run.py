@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,6 +72,7 @@ class Run:
         self.started = self._state()  # the generator when this epoch began
         self.saved: int | None = None  # the step of the last checkpoint
         self.seen: Any = None  # the last batch
+        self.times: list[float] = []  # seconds of each step of this epoch
         self.mark = 0  # its fingerprint, where it was skipped
 
     def start(self, params: Any, carry: Any, resume: bool, progress: Quiet) -> Fit:
@@ -104,7 +106,7 @@ class Run:
     def epoch(self, epoch: int) -> bool:
         """Make one epoch, or what is left of it; tell whether to go on."""
         done, start = self.done, time.perf_counter()
-        done.epoch = epoch
+        done.epoch, self.times = epoch, []
         for batch in self.left(epoch):
             stop = self.one(epoch, batch)
             if self.save_every and done.step % self.save_every == 0:
@@ -165,6 +167,7 @@ class Run:
         figures = {"loss": loss, "gradient_norm": norm, **metrics}
         self._note(figures)
         seconds = time.perf_counter() - start
+        self.times.append(seconds)
         self.progress.step(epoch, self.batch, self.count, figures, seconds)
         return self._tell(Moment(
             "step", epoch, done.step, loss, norm, metrics, done.params, done.state,
@@ -184,7 +187,8 @@ class Run:
             metrics |= {str(name): float(x) for name, x in pairs.items()}
         about = {"epoch": epoch, "steps": steps, "loss": means["loss"],
                  "gradient_norm": means["gradient_norm"], **metrics}  # fmt: skip
-        done.epochs.append({**about, "seconds": seconds})
+        usual = statistics.median(self.times) if self.times else 0.0
+        done.epochs.append({**about, "seconds": seconds, "step_seconds": usual})
         self.progress.say(epoch_line(done.epochs[-1], self.progress.epochs))
         self.batch, self.started, self.seen = 0, self._state(), None
         stop = self._tell(Moment(
@@ -335,7 +339,7 @@ class Run:
     def _failure(self, what: str, cause: str | None) -> TrainingError:
         """Return the error of something that is not finite."""
         lines = [f"error[SG701]: {what}"]
-        lines += [cause] if cause else []
+        lines += [f"cause: {cause}"] if cause else []
         kept = "before this step" if cause or "update" not in what else "now"
         lines.append(f"help: the parameters {kept} are in `error.result.params`")
         if self.path is not None and self.path.exists():
