@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from scipy import special
@@ -217,8 +218,7 @@ def test_xlogy() -> None:
 @pytest.mark.parametrize(
     ("name", "function", "count"),
     [
-        ("maximum", np.maximum, 2), ("minimum", np.minimum, 2), ("fmax", np.fmax, 2),
-        ("fmin", np.fmin, 2), ("logaddexp", np.logaddexp, 2),
+        ("fmax", np.fmax, 2), ("fmin", np.fmin, 2), ("logaddexp", np.logaddexp, 2),
         ("logaddexp2", np.logaddexp2, 2), ("sign", np.sign, 1), ("rint", np.rint, 1),
         ("trunc", np.trunc, 1),
         ("cbrt", np.cbrt, 1), ("sinc", np.sinc, 1), ("signbit", np.signbit, 1),
@@ -234,6 +234,37 @@ def test_scalar_functions(name: str, function: Any, count: int) -> None:
             with np.errstate(all="ignore"):
                 wanted = function(*args)
             np.testing.assert_allclose(version(*args), wanted, 1e-15, 1e-16)
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_extremes_of_two(name: str) -> None:
+    """A nan wins; vectors, the rest of a loop and plain Python agree with NumPy."""
+    rng, wanted = np.random.default_rng(1), getattr(np, name)
+    kernel, run = getattr(compiled(), name), plain()[name]
+
+    @numba.njit
+    def along(x: Any, y: Any, out: Any) -> None:
+        for i in range(len(x)):
+            out[i] = kernel(x[i], y[i])
+
+    @numba.njit
+    def over(x: Any) -> Any:
+        best = x[0]
+        for i in range(1, len(x)):
+            best = kernel(best, x[i])
+        return best
+
+    for dtype in ("float64", "float32", "int64", "uint8"):
+        x, y = rng.integers(0, 40, (2, 77)).astype(dtype)
+        if dtype.startswith("float"):
+            x[[3, 70]], y[[5, 75]] = np.nan, np.inf
+        out = np.empty_like(x)
+        along(x, y, out)
+        np.testing.assert_array_equal(out, wanted(x, y))
+        pairs = zip(x.tolist(), y.tolist(), strict=True)
+        np.testing.assert_array_equal([run(*p) for p in pairs], wanted(x, y))
+        for part in (x[4:69], x, y, x[3:4]):
+            np.testing.assert_array_equal(over(part), wanted.reduce(part))
 
 
 def test_round_is_pythons_own() -> None:

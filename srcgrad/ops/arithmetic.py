@@ -76,7 +76,7 @@ elementwise("x * y", name="mul", x="g * y", y="g * x", infer=_number,
             loop=bools("{x} & {y}", "{x} * {y}"), exact="rt_multiply({x}, {y}, {line})",
             callables=dotted("multiply"), bits=lambda args, op: sum(args),
             cost=0)  # fmt: skip
-elementwise("x / y", name="div", x="g / y", y="-g * z / y", infer=_divide,
+elementwise("x / y", name="div", x="g / y", y="-(g / y) * z", infer=_divide,
             callables=dotted("divide true_divide"), check=_nonzero)  # fmt: skip
 elementwise("-x", name="neg", x="-g", infer=_number,
             exact="rt_subtract(0, {x}, {line})", callables=dotted("negative"),

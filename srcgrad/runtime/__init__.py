@@ -45,8 +45,9 @@ FILES = ("conv", "create", "draw", "extrema", "linalg", "magnitude", "move",
          "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
-    "large_sin", "large_tan", "multiply", "number", "outer_tile", "plus", "polynomial",
-    "prange", "product_tile", "push", "select", "subtract", "zeros",
+    "large_sin", "large_tan", "maximum", "minimum", "multiply", "number",
+    "outer_tile", "plus", "polynomial", "prange", "product_tile", "push", "select",
+    "subtract", "zeros",
 )  # fmt: skip
 NATIVE = "intrinsics", "threads", "tiles"  # what they emit is linked into kernels
 DTYPES = (

@@ -7,7 +7,7 @@ A nan wins as it does in NumPy; of equals the first one is meant.
 
 import numpy as np
 
-from srcgrad.runtime.views import flat
+from srcgrad.runtime.views import flat, maximum, minimum
 
 __all__ = [
     "all1", "all3", "any1", "any3", "argbest1", "argbest3", "best1", "best3", "count1",
@@ -22,38 +22,26 @@ CORES = {
     "_truths": "void(T[::1], int64, int64, int64, boolean, boolean[::1])",
 }
 
-LANES = 64
 EMPTY = "zero-size array to reduction operation which has no identity"
 
 
 def _extreme(a, start, n, largest):
     """Return the best of a row."""
-    lanes = min(LANES, n)
-    best = a[start : start + lanes].copy()
-    smallest = not largest
-    for turn in range(1, n // lanes):
-        row = a[start + turn * lanes : start + turn * lanes + lanes]
-        for j in range(lanes):
-            v, m = row[j], best[j]
-            if ((v > m) & largest) | ((v < m) & smallest) | (v != v):
-                best[j] = v
-    m = best[0]
-    for j in range(1, lanes):
-        v = best[j]
-        if ((v > m) & largest) | ((v < m) & smallest) | (v != v):
-            m = v
-    for i in range(start + n - n % lanes, start + n):
-        v = a[i]
-        if ((v > m) & largest) | ((v < m) & smallest) | (v != v):
-            m = v
-    return m
+    row = a[start : start + n]
+    best = row[0]
+    if largest:
+        for j in range(1, n):
+            best = maximum(best, row[j])
+    else:
+        for j in range(1, n):
+            best = minimum(best, row[j])
+    return best
 
 
 def _extremes(a, outer, n, inner, largest, out):
     """Put the best along the middle axis into `out`."""
     if n == 0:
         raise ValueError(EMPTY)
-    smallest = not largest
     for o in range(outer):
         if inner == 1:
             out[o] = _extreme(a, o * n, n, largest)
@@ -64,10 +52,12 @@ def _extremes(a, outer, n, inner, largest, out):
             to[j] = a[first + j]
         for i in range(1, n):
             row = a[first + i * inner : first + i * inner + inner]
-            for j in range(inner):
-                v, m = row[j], to[j]
-                if ((v > m) & largest) | ((v < m) & smallest) | (v != v):
-                    to[j] = v
+            if largest:
+                for j in range(inner):
+                    to[j] = maximum(to[j], row[j])
+            else:
+                for j in range(inner):
+                    to[j] = minimum(to[j], row[j])
 
 
 def best1(x, largest):

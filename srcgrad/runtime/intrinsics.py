@@ -28,9 +28,9 @@ from srcgrad.runtime.tiles import outer_tile, product_tile
 
 __all__ = [
     "add", "bits", "compile_function", "emptied", "empty", "external", "flat", "fma",
-    "full", "index", "inlined", "large_cos", "large_sin", "large_tan", "multiply",
-    "number", "outer_tile", "plus", "polynomial", "product_tile", "publish",
-    "publish_as", "push", "select", "subtract", "zeros",
+    "full", "index", "inlined", "large_cos", "large_sin", "large_tan", "maximum",
+    "minimum", "multiply", "number", "outer_tile", "plus", "polynomial",
+    "product_tile", "publish", "publish_as", "push", "select", "subtract", "zeros",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
@@ -227,6 +227,43 @@ def plus(typing_context: Any, x: Any, y: Any) -> Any:
         return builder.fadd(args[0], other, flags=("reassoc",))
 
     return x(x, y), generate
+
+
+def _extreme(name: str, order: str) -> Any:
+    """Return the code of the larger or smaller of two numbers.
+
+    Loops of LLVM's own `maximum` are done in vectors; of two zeros it may take either.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        type = signature.return_type
+        a, b = (
+            context.cast(builder, v, t, type)
+            for v, t in zip(args, signature.args, strict=True)
+        )
+        if isinstance(type, types.Float):
+            kind = ir.FunctionType(a.type, [a.type, a.type])
+            found = builder.module.declare_intrinsic(f"llvm.{name}", [a.type], kind)
+            return builder.call(found, [a, b], fastmath=("nsz",))
+        signed = isinstance(type, types.Integer) and type.signed
+        compare = builder.icmp_signed if signed else builder.icmp_unsigned
+        return builder.select(compare(order, a, b), a, b)
+
+    return generate
+
+
+@intrinsic
+def maximum(typing_context: Any, x: Any, y: Any) -> Any:
+    """Return the larger of two numbers, or a nan."""
+    both = typing_context.unify_types(x, y)
+    return both(x, y), _extreme("maximum", ">=")
+
+
+@intrinsic
+def minimum(typing_context: Any, x: Any, y: Any) -> Any:
+    """Return the smaller of two numbers, or a nan."""
+    both = typing_context.unify_types(x, y)
+    return both(x, y), _extreme("minimum", "<=")
 
 
 @intrinsic

@@ -10,19 +10,9 @@ from srcgrad.runtime.views import multiply
 
 __all__ = [
     "cbrt", "fmax", "fmin", "integer_power", "logaddexp",
-    "logaddexp2", "maximum", "minimum", "python_power", "rint", "round_to", "shift",
+    "logaddexp2", "python_power", "rint", "round_to", "shift",
     "sign", "signbit", "sinc", "sinc_slope", "trunc",
 ]  # fmt: skip
-
-
-def maximum(x, y):
-    """Return the larger of two numbers, or a nan."""
-    return x if (x >= y) | (x != x) else y
-
-
-def minimum(x, y):
-    """Return the smaller of two numbers, or a nan."""
-    return x if (x <= y) | (x != x) else y
 
 
 def fmax(x, y):

@@ -17,6 +17,8 @@ __all__ = [
     "flat",
     "full",
     "index",
+    "maximum",
+    "minimum",
     "multiply",
     "outer_tile",
     "plus",
@@ -69,6 +71,16 @@ def emptied(items):
 def plus(x, y):
     """Return one more partial sum; loops may add up in several at once."""
     return x + y
+
+
+def maximum(x, y):
+    """Return the larger of two numbers, or a nan."""
+    return x if (x >= y) | (x != x) else y
+
+
+def minimum(x, y):
+    """Return the smaller of two numbers, or a nan."""
+    return x if (x <= y) | (x != x) else y
 
 
 def prange(turns, parts, args):
