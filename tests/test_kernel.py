@@ -70,10 +70,14 @@ def plain_runtime(name: str) -> Any:
 
 
 # In the package the name of a pass is that of its function.
-clear_late, fuse, gather, hoist, narrow, settle_lengths, sum_rows, transpose = (
+(
+    clear_late, fuse, gather, hoist, narrow, recompute, settle_lengths, sum_rows,
+    transpose,
+) = (
     importlib.import_module(f"srcgrad.passes.{name}")
     for name in (
-        "clear_late", "fuse", "gather", "hoist", "narrow", "settle_lengths", "sum_rows",
+        "clear_late", "fuse", "gather", "hoist", "narrow", "recompute",
+        "settle_lengths", "sum_rows",
         "transpose",
     )
 )  # fmt: skip
@@ -258,8 +262,8 @@ def untransposed(self: Any, x: Any) -> Any:
     return self.made.get(x, x)
 
 
-def always(self: Any, family: Any) -> bool:
-    """Transpose whatever is walked down."""
+def always(self: Any, *what: Any) -> bool:
+    """Transpose whatever is walked down, compute again whatever changes."""
     return True
 
 
@@ -301,6 +305,7 @@ def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
         ("checked_for_pairs", settle_lengths._Settling, "recall", wherever, "bounds"),
         ("write_through_slice_view", fuse._Joining, "same_place", any_place, "not"),
         ("kept_for_the_next_turn", hoist._Hoisting, "last_versions", forgotten, "not"),
+        ("scaled_before_a_change", recompute._Plan, "stays", always, "not"),
         ("columns_carried_on", transpose._Transposing, "plain", untransposed, "shape"),
         ("taken_as_a_whole", transpose._Layout, "is_made", always, "shape"),
         ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),

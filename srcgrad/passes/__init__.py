@@ -28,6 +28,7 @@ from srcgrad.passes.lower import lower as lower
 from srcgrad.passes.narrow import narrow as narrow
 from srcgrad.passes.narrow import narrow_apart as narrow_apart
 from srcgrad.passes.parallel import parallel as parallel
+from srcgrad.passes.recompute import recompute as recompute
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
 from srcgrad.passes.sum_turns import sum_turns as sum_turns
@@ -51,7 +52,7 @@ PRIMAL: list[Pass] = [sum_turns, batch_products, *PIPELINE]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [
-    drop_rules, expand, clear_late, lower, settle_lengths, gather, fuse,
+    drop_rules, expand, clear_late, recompute, lower, settle_lengths, gather, fuse,
     remove_dead_code, narrow, transpose, sum_rows, hoist,
 ]  # fmt: skip
 # The same for threads.

@@ -245,7 +245,7 @@ def _extreme(name: str, order: str) -> Any:
             kind = ir.FunctionType(a.type, [a.type, a.type])
             found = builder.module.declare_intrinsic(f"llvm.{name}", [a.type], kind)
             return builder.call(found, [a, b], fastmath=("nsz",))
-        signed = isinstance(type, types.Integer) and type.signed
+        signed = getattr(type, "signed", False)  # bools have no sign
         compare = builder.icmp_signed if signed else builder.icmp_unsigned
         return builder.select(compare(order, a, b), a, b)
 

@@ -177,3 +177,13 @@ def parts_of_reversed_views(x, a):
     s = np.sum(x[3::-1][1:]) * np.sum(x[::2][:2]) + np.max(x[4:0:-1][1:])
     b = a[:, ::2]
     return s * np.sum(b[1]) + np.sum(b[2:][0] * x[:3]) + np.prod(a.T[1:3][1])
+
+
+# A scaled matrix that two products read; the matrix is another one between them.
+@case(lambda rng: (rng.normal(size=(3, 3)), rng.normal(size=3), 1.5))
+def scaled_before_a_change(a, x, s):
+    a = a.copy()
+    b = s * a
+    y = b @ x
+    a[0] = y
+    return np.sum(np.sin(b @ y)) + np.sum(a * a)
