@@ -390,6 +390,9 @@ def test_step_refuses_what_it_cannot_change() -> None:
             ValueError, match=r"params\[0\] and params\[1\] share memory"
         ):
             opt.step(slope, opt.init(twice), twice)
+    lent = [np.frombuffer(w.data) for _ in range(2)]  # two owners, one memory
+    with pytest.raises(ValueError, match="share memory"):
+        opt.step([np.ones(4), np.ones(4)], opt.init(lent), lent)
     parts = [w[2:], w[:2]]
     opt.step([np.ones(2), np.ones(2)], opt.init(parts), parts)
     assert w.tolist() == [-1] * 4

@@ -18,7 +18,7 @@ from srcgrad.optim.optimiser import (
     step_leaf,
     stepped,
 )
-from srcgrad.optim.parameters import Tree, beside, fit, is_parameter, rebuilt, vector
+from srcgrad.optim.parameters import Tree, beside, fit, is_parameter, rebuilt
 from srcgrad.optim.rules import Optimiser
 from srcgrad.results import tree_copy
 from srcgrad.trees import tree_map
@@ -179,7 +179,7 @@ class EMA:
         for path, value, (param,) in beside(state["average"], [params], names):
             found = None
             if is_parameter(value, names[0], path):
-                found = vector(fit(value, param, both, path, "parameter"))
+                found = fit(value, param, both, path, "parameter")
             leaves.append(Leaf(path, value, found, []))
         step = count(state["step"])
         decay = self.decay(step) if callable(self.decay) else self.decay

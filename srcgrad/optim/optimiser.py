@@ -18,6 +18,9 @@ from srcgrad.optim.parameters import (
     beside,
     fit,
     is_parameter,
+    is_plain,
+    overlap,
+    owner,
     rebuilt,
     shown_path,
     vector,
@@ -186,7 +189,7 @@ class Stepper:
                 ]
                 if gradient is not None:
                     both = "params", "grads"
-                    gradient = vector(fit(value, gradient, both, path, "gradient"))
+                    gradient = fit(value, gradient, both, path, "gradient")
             elif gradient is not None:
                 where = shown_path("params", path)
                 what = f"{where} is a {type(value).__name__}, which is not trained"
@@ -219,14 +222,14 @@ def stepped(run: Callable[..., Any], leaf: Leaf, numbers: Sequence[float]) -> li
     given = [leaf.value, *leaf.slots]
     if leaf.gradient is None:
         return [x.copy() if isinstance(x, np.ndarray) else x for x in given]
-    old = [vector(np.asarray(x)) for x in given]
+    old, gradient = [vector(np.asarray(x)) for x in given], vector(leaf.gradient)
     new = [np.empty_like(x) for x in old]
     for first in range(0, old[0].size, _BLOCK):
         part = slice(first, first + _BLOCK)
         for source, target in zip(old, new, strict=True):
             target[part] = source[part]
         own, *slots = (x[part] for x in new)
-        run(own, leaf.gradient[part], *slots, *numbers)
+        run(own, gradient[part], *slots, *numbers)
     shaped: list[Any] = [x.reshape(np.shape(leaf.value)) for x in new]
     if not isinstance(leaf.value, np.ndarray):
         number = shaped[0][()]
@@ -241,15 +244,15 @@ def step_leaf(
     numbers: Sequence[float],
 ) -> None:
     """Step one parameter and its slots in place."""
-    flat = [vector(x) for x in targets]
-    for x in flat:
-        if np.may_share_memory(gradient, x):
+    for x in targets:
+        if overlap(gradient, x):
             gradient = gradient.copy()
             break
-    run(flat[0], gradient, *flat[1:], *numbers)
+    flat = [vector(x) for x in targets]
+    run(flat[0], vector(gradient), *flat[1:], *numbers)
     for target, x in zip(targets, flat, strict=True):
-        if x is not target and not np.may_share_memory(target, x):
-            target[...] = x.reshape(target.shape)  # it is not laid out for kernels
+        if not is_plain(target):
+            target[...] = x.reshape(target.shape)
 
 
 def check_writable(leaves: list[Leaf], names: Sequence[str], step: Any) -> None:
@@ -274,11 +277,11 @@ def check_writable(leaves: list[Leaf], names: Sequence[str], step: Any) -> None:
         if not array.flags.writeable:
             where = shown_path(name, path)
             raise ValueError(f"{where} is read-only: use `update`, or copy it")
-    owners = [id(x if x.base is None else x.base) for _, _, x in arrays]
+    owners = [id(x) if x.base is None else owner(x) for _, _, x in arrays]
     if len(set(owners)) < len(owners):
         held: dict[int, list[tuple[str, Vector]]] = {}
-        for owner, (name, path, array) in zip(owners, arrays, strict=True):
-            held.setdefault(owner, []).append((shown_path(name, path), array))
+        for key, (name, path, array) in zip(owners, arrays, strict=True):
+            held.setdefault(key, []).append((shown_path(name, path), array))
         for views in held.values():
             check_apart(views)
     if not isinstance(step, np.ndarray):

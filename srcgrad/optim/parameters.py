@@ -184,11 +184,28 @@ def fit(
     raise TypeError(f"{here} is {own.name}, its {noun} {found.dtype.name}: {fix}")
 
 
+def is_plain(x: np.ndarray[Any, Any]) -> bool:
+    """Tell whether kernels take an array as it lies in memory."""
+    flags = x.flags
+    return flags.c_contiguous and flags.aligned and x.dtype.isnative
+
+
 def vector(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return an array as a vector that kernels take; a copy only if need be."""
-    flags = x.flags
-    if x.ndim == 1 and flags.c_contiguous and flags.aligned and x.dtype.isnative:
-        return x
-    if flags.c_contiguous and flags.aligned and x.dtype.isnative:
-        return x.reshape(-1)
-    return np.array(x, x.dtype.newbyteorder("="), order="C").reshape(-1)
+    if not is_plain(x):
+        x = np.array(x, x.dtype.newbyteorder("="), order="C")
+    return x if x.ndim == 1 else x.reshape(-1)
+
+
+def owner(x: np.ndarray[Any, Any]) -> int:
+    """Return a number that arrays share if they may share memory."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return id(x) if x.base is None else 0  # who knows what others lend
+
+
+def overlap(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
+    """Tell whether two arrays may share memory; quick for those that own theirs."""
+    if x.base is None and y.base is None:
+        return x is y
+    return np.may_share_memory(x, y)
