@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from benchmarks import networks
 from benchmarks.columns import hand_columns, own_columns
 from benchmarks.measure import Measurement
 from benchmarks.programs import PROGRAMS
@@ -65,3 +66,12 @@ def test_gradients_agree(name: str) -> None:
     for column in hand_columns(PROGRAMS[name]):
         measurement.verify(column)
     assert not [r for r in measurement.records if "note" in r]
+
+
+@pytest.mark.parametrize("name", ["cnn", "mlp"])
+def test_networks_train(name: str) -> None:
+    """The loss falls on one small batch."""
+    trainer = networks.in_srcgrad(name, backend="python")
+    x, labels = networks.batch(name, 4)
+    losses = [float(trainer.train(x, labels)) for _ in range(8)]
+    assert losses[-1] < 0.7 * losses[0]
