@@ -232,6 +232,19 @@ def test_arm_that_is_not_run_has_no_numbers() -> None:
     assert [w.forward + w.backward for w in other.wires] == ["", "", ""]
 
 
+def test_arm_has_the_numbers_of_its_own_last_run() -> None:
+    """See the turn before the loop is left: 4 and the square of 2 * 2."""
+    drawing = graph(stopped, np.array([1.0, 2.0, 3.0]), 2.0, unfold=True)
+    (loop,) = (n.inner for n in drawing.graph.nodes if n.inner)
+    (branch,) = (n.inner for n in loop.nodes if n.inner)
+    then, other = (arm.inner for arm in branch.nodes if arm.inner)
+    assert [w.forward for w in then.wires] == ["20"]
+    assert {w.source.label: w.forward for w in other.wires} == {
+        "x": "[1 2 3]", "w": "2", "s": "4", "[i]": "2", "*": "4", "· * ·": "16",
+        "+": "20",
+    }  # fmt: skip
+
+
 def test_parts_add_up_or_are_not_shown() -> None:
     drawing = graph(looped, 1.3, 4)
     x = drawing.graph.wires[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -22,7 +23,7 @@ from srcgrad.graphs.model import (
     number,
     shown,
 )
-from srcgrad.graphs.watch import Chain, Helper, Run
+from srcgrad.graphs.watch import Chain, Helper, Key, Run, entering
 from srcgrad.ir import Operand, Stmt, Value
 from srcgrad.ops.table import ROWS
 from srcgrad.types import is_float
@@ -69,6 +70,7 @@ class _Maker:
         for stmt in every(run.function.body):
             self.made.update(dict.fromkeys(outs(stmt), stmt))
         self.known: dict[Value, bool] = {}
+        self.scope: tuple[Stmt, int] | None = None
 
     def quiet(self, x: Operand) -> bool:
         """Tell whether a value is written into labels, and has no wire.
@@ -285,7 +287,19 @@ class _Maker:
         return shown(g, shape=False)
 
     def value(self, x: Value) -> Any:
-        return self.run.forward.found(("value", None, x, 0), False)
+        """Return a value as it was when the block around was run last."""
+        if self.scope is not None and x in entering(*self.scope):
+            key: Key = ("value", self.scope[0], x, self.scope[1])
+        else:
+            key = ("value", None, x, 0)
+        return self.run.forward.found(key, False)
+
+    @contextmanager
+    def inside(self, stmt: Stmt, k: int = 0) -> Iterator[None]:
+        """Be in a block of a loop or branch."""
+        before, self.scope = self.scope, (stmt, k)
+        yield
+        self.scope = before
 
     def wire(self, x: Value, source: Node, name: str) -> Wire:
         """Return the wire of a value, with all that is known of it."""
@@ -349,7 +363,8 @@ class _Maker:
         ends = [(c.yld, self.named(c.out)) for c in handed]
         head = stmt.test.stmts if isinstance(stmt, ir.While) else ()
         inside = (*head, *stmt.body.stmts)
-        inner = self.graph(inside, enters, ends, depth, "door", stmt, carried)
+        with self.inside(stmt):
+            inner = self.graph(inside, enters, ends, depth, "door", stmt, carried)
         node.inner = inner
         doors = _doors(inner.enters, [c.out for c in handed], inner.leaves)
         for c in carried.values():
@@ -369,13 +384,9 @@ class _Maker:
             read = {y: None for x in free(stmt) for y in self.loud(x)}
             enters = {x: self.named(x) for x in read}
             part = Node("arm", name)
-            part.inner = self.graph(block.stmts, enters, ends, depth, "door", stmt)
+            with self.inside(stmt, arm):
+                part.inner = self.graph(block.stmts, enters, ends, depth, "door", stmt)
             node.inner.nodes.append(part)
-            made = [x for s in block.stmts for x in outs(s)]
-            ran = isinstance(stmt.cond, Value) and self.value(stmt.cond) == (arm == 0)
-            if not ran and all(self.value(x) is None for x in made):
-                for wire in part.inner.wires:
-                    wire.forward = wire.backward = wire.detail = ""
             found = _doors(
                 part.inner.enters, [m.out for m in merges], part.inner.leaves
             )

@@ -22,6 +22,7 @@ from srcgrad import ir
 from srcgrad.adjoint.control import Slot
 from srcgrad.adjoint.reverse import Sweep, settle
 from srcgrad.differentiated import Call, Differentiated, PlainRun
+from srcgrad.emit.nest import block_ends
 from srcgrad.errors import internal_error
 from srcgrad.frontend.entry import Entry, Reading
 from srcgrad.frontend.iteration import TestWrites
@@ -29,7 +30,7 @@ from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.passes import run_passes
 from srcgrad.specialise import Specialisation
 from srcgrad.types import Scalar
-from srcgrad.walk import every, inner_outs, outs, rewrite
+from srcgrad.walk import blocks, every, inner_operands, inner_outs, outs, reads, rewrite
 
 _MARK = "watched by srcgrad"
 _CODES = count()
@@ -90,9 +91,9 @@ def read_helpers(made: Specialisation) -> tuple[Reading, dict[Value, Chain]]:
             writing.add(found.test)
 
 
-# What is noted: the "value" of a value, the "whole" of its cotangent, or the k-th part
-# of it that comes from a statement, handed out of that ("part") or about in it
-# ("inner").
+# What is noted: the "value" of a value, or with a loop or branch what it was when the
+# k-th block of that began; the "whole" of its cotangent; the k-th part of that which
+# comes from a statement, handed out of it ("part") or about in it ("inner").
 Key = tuple[str, Stmt | None, Value, int]
 
 
@@ -326,8 +327,24 @@ def _noted(block: Block, notes: Notes) -> Block:
 def _noted_inside(notes: Notes, stmt: Stmt | Function, block: Block) -> Block:
     if isinstance(stmt, ir.While) and block is stmt.test:
         return block  # it runs once more than the turns
-    noted = _noted(block, notes)
-    return Block((*_notes(inner_outs(stmt), notes), *noted.stmts))
+    found = _notes(inner_outs(stmt), notes)
+    if not isinstance(stmt, Function):
+        k = int(isinstance(stmt, ir.If) and block is stmt.orelse)
+        plain = (x for x in entering(stmt, k) if x.type.rank >= 0)
+        found += [notes.note(("value", stmt, x, k), x) for x in plain]
+    return Block((*found, *_noted(block, notes).stmts))
+
+
+def entering(stmt: Stmt, k: int) -> list[Value]:
+    """Return the values of the outside that a block of a loop or branch reads."""
+    block, ends = blocks(stmt)[-1], inner_operands(stmt)
+    if isinstance(stmt, ir.If):
+        block, ends = blocks(stmt)[k], (*block_ends(stmt)[k],)
+    own = {*inner_outs(stmt)}
+    for inner in (s for b in blocks(stmt) for s in every(b)):
+        own.update(outs(inner), inner_outs(inner))
+    found = dict.fromkeys([*reads(block.stmts), *ends])
+    return [x for x in found if isinstance(x, Value) and x not in own]
 
 
 def _notes(values: Sequence[Value], notes: Notes) -> list[Stmt]:
