@@ -191,6 +191,12 @@ WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], type[Exception], str]] = 
      "one item has no variance"),
     (nn.attention, (W[None], W[None], ROWS[None]), ValueError, "attention: k of shape"),
     (nn.attention, (W[None], W, W), ValueError, "attention: q, k, v"),
+    (lambda q: nn.attention(q, q, q, np.ones((2, 4, 3), bool)), (np.ones((1, 3, 3)),),
+     ValueError, r"mask of shape \(2, 4, 3\) does not broadcast to the products"),
+    (lambda q: nn.attention(q, q, q, np.ones((2, 3, 3))), (ROWS[None, :3],), ValueError,
+     r"mask of shape \(2, 3, 3\) does not broadcast"),
+    (lambda q: nn.attention(q, q, q, np.ones((1, 1, 3, 3))), (ROWS[None, :3],),
+     ValueError, "mask of shape"),
     (nn.rnn_cell, (ONE, ONE, W, W, B), ValueError, r"rnn_cell: u is \(size, 1"),
     (lambda x: nn.residual(x, lambda x: x[:, :1]), (ROWS,), ValueError, "residual"),
     (lambda x: nn.dropout(x, 1.0, 0), (ROWS,), ValueError, "the rate is from 0"),
@@ -298,6 +304,8 @@ def test_attention_that_sees_nothing() -> None:
     assert np.all(nn.attention(q, q, q, mask)[0, 1] == 0)
     np.testing.assert_allclose(nn.attention(q, q, q, mask)[0, 0], q[0, 0], 1e-15)
     assert np.all(np.isfinite(srcgrad.grad(total, backend="python")(q)))
+    q[0, 0, 0] = np.nan
+    assert np.isnan(nn.attention(q, q, q, mask)[0, 0, 0])  # a nan is not hidden
 
 
 def test_kl_divergence_of_none() -> None:

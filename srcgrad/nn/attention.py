@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.nn.checks import floats, meet, meet_all, said
-from srcgrad.runtime.readable import stop_gradient
+from srcgrad.nn.activations import softmax
+from srcgrad.nn.checks import floats, meet, meet_all, said, spreads
 
 Floats = Any  # an array of floats
+FAR = -1e30  # beside anything else that is nothing, also in float32
 
 
 def attention(
@@ -25,7 +26,7 @@ def attention(
         k: Keys `(..., keys, size)`.
         v: Values `(..., keys, features)`.
         mask: Which keys a query may see: bools that broadcast to `(..., queries,
-            keys)`; or floats that are added to the products.
+            keys)`; or floats that are added to the products, not all of a row infinite.
         causal: Whether the query at place i sees the keys up to place i alone.
 
     Returns:
@@ -45,14 +46,15 @@ def attention(
     meet_all("attention", "q", q, "k", k, np.ndim(q) - 2)
     meet_all("attention", "q", q, "v", v, np.ndim(q) - 2)
     scores = (q * q.shape[-1] ** -0.5) @ np.swapaxes(k, -1, -2)
+    if mask is not None:
+        spreads("attention", "mask", mask, "the products", scores)
+    if mask is not None and mask.dtype != bool:
+        scores = scores + mask
     if causal:
         places = np.arange(k.shape[-2])
-        scores = np.where(places <= np.arange(q.shape[-2])[:, None], scores, -np.inf)
-    if mask is not None and mask.dtype == bool:
-        scores = np.where(mask, scores, -np.inf)
-    elif mask is not None:
-        scores = scores + mask
-    most = stop_gradient(np.max(scores, axis=-1, keepdims=True))
-    powers = np.exp(scores - np.where(most > -np.inf, most, 0))
-    total = np.sum(powers, axis=-1, keepdims=True)
-    return powers / np.where(total > 0, total, 1) @ v
+        scores = np.where(places <= np.arange(q.shape[-2])[:, None], scores, FAR)
+    if mask is None or mask.dtype != bool:
+        return softmax(scores) @ v
+    scores = np.where(mask, scores, FAR)
+    blind = np.max(scores, axis=-1, keepdims=True) <= 0.5 * FAR
+    return np.where(blind, 0, softmax(scores) @ v)

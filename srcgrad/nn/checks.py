@@ -14,7 +14,16 @@ import numpy as np
 
 from srcgrad.errors import shown_path
 
-__all__ = ["filled", "floats", "meet", "meet_all", "said", "share", "whole_below"]
+__all__ = [
+    "filled",
+    "floats",
+    "meet",
+    "meet_all",
+    "said",
+    "share",
+    "spreads",
+    "whole_below",
+]
 
 Floats = Any  # an array of floats
 
@@ -54,6 +63,14 @@ def meet_all(layer: str, first: str, x: Any, second: str, y: Any, axes: int) -> 
     """Raise ValueError unless the first axes of two arrays are of one length each."""
     for axis in range(axes):
         meet(layer, f"items along axis {axis}", first, x, axis, second, y, axis)
+
+
+def spreads(layer: str, first: str, x: Any, second: str, y: Any) -> None:
+    """Raise ValueError unless an array broadcasts to the shape of another."""
+    pairs = zip(np.shape(x)[::-1], np.shape(y)[::-1], strict=False)
+    if np.ndim(x) > np.ndim(y) or any(n not in (1, m) for n, m in pairs):
+        what = f"{layer}: {first} of shape {{}} does not broadcast to {second} {{}}"
+        raise ValueError(said(what, x, y))
 
 
 def share(layer: str, rate: float) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from srcgrad.ops.prelude import fixed, is_fixed, kind, means, refused, rows, same
+from srcgrad.ops.prelude import (
+    axes_of,
+    fixed,
+    is_fixed,
+    is_one,
+    kind,
+    means,
+    refused,
+    rows,
+    same,
+)
 
 READABLE, CHECKS = "srcgrad.runtime.readable", "srcgrad.nn.checks"
 
@@ -52,6 +62,15 @@ def meet(layer, what, first, x, axis, second, w, other):
 def meet_all(layer, first, x, second, y, axes):
     for n, m in zip(np.shape(x)[:axes], np.shape(y)[:axes], strict=True):
         same(n, m, layer)
+
+
+@means(f"{CHECKS}.spreads")
+def spreads(layer, first, x, second, y):
+    if np.ndim(x) > np.ndim(y):
+        raise ValueError
+    for axis in axes_of(None, np.ndim(x)):
+        if not is_one(x, axis):
+            same(np.shape(x)[axis], np.shape(y)[axis - np.ndim(x)], layer)
 
 
 @means(f"{CHECKS}.share")

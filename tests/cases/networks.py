@@ -62,3 +62,36 @@ def convolutions_in_a_loop(x, w, b):
 def windows_that_overlap(x):
     y = max_pool2d(np.sin(x), (3, 2), stride=(2, 1))
     return np.sum(max_pool2d(y * y, 2, 1) * y[:, 1:, 1:])
+
+
+TOKENS = np.array([[1, 0, 3, 1], [2, 2, 0, 3]])
+
+
+def block(rng):
+    shapes = {"table": (4, 6), "place": (4, 6), "a": (6,), "b": (6,), "w": (6, 18),
+              "w1": (6, 5), "b1": (5,), "w2": (5, 6), "out": (6, 4)}
+    return ({k: 0.5 * rng.normal(size=s) for k, s in shapes.items()},)
+
+
+@case(block)
+def transformer(p):
+    x = nn.embedding(TOKENS, p["table"]) + p["place"]
+    qkv = nn.dense(nn.layer_norm(x, p["a"], p["b"]), p["w"])
+    x = x + nn.attention(qkv[..., :6], qkv[..., 6:12], qkv[..., 12:], causal=True)
+    x = nn.dropout(x, 0.25, 7)
+    h = nn.dense(nn.gelu(nn.dense(x, p["w1"], p["b1"])), p["w2"])
+    logits = nn.dense(x + h, p["out"])
+    return nn.softmax_cross_entropy(logits[:, :-1], TOKENS[:, 1:])
+
+
+def cells(rng):
+    shapes = (4, 2, 3), (3, 6), (2, 6), (6,), (6,)
+    return tuple(0.5 * rng.normal(size=s) for s in shapes)
+
+
+@case(cells, argnums=(0, 2))
+def cells_in_a_loop(x, w, u, b, b_state):
+    h = np.zeros((2, 2))
+    for t in range(len(x)):
+        h = nn.gru_cell(x[t], h, w, u, b, b_state)
+    return nn.huber(h, np.tanh(x[0, :, :2]), 0.3)
