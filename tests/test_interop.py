@@ -108,6 +108,9 @@ def test_torch_gradients() -> None:
         np.testing.assert_allclose(p[name].grad, 3 * wanted[name], 1e-12)
     assert x.grad is None
     assert not bridge({k: v.detach() for k, v in p.items()}, x, 2.0).requires_grad
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Bridged, "value_and_grads", None)  # what nobody wants
+        assert bridge(p, x, 2.0).item() == value.item()
     single = [torch.tensor(v, dtype=torch.float32, requires_grad=True) for v in (W, B)]
     bridge({"w": single[0], "b": single[1]}, x.float(), 2.0).backward()
     np.testing.assert_allclose(single[0].grad, wanted["w"], 1e-4)

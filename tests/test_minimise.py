@@ -83,6 +83,8 @@ def test_bounds() -> None:
         ValueError, match=r"params\['tail'\]\[0\]: shape \(3,\), its low"
     ):
         minimize(ROSENBROCK, START, bounds=(low, None))
+    with pytest.raises(ValueError, match="'BFGS' takes no bounds; L-BFGS-B does"):
+        minimize(ROSENBROCK, START, method="BFGS", bounds=(0, 1))
     with pytest.raises(ValueError, match="a pair"):
         minimize(ROSENBROCK, START, bounds=[(0, 1)] * 3)
     with pytest.raises(ValueError, match="params has 'x', bounds high has not"):

@@ -73,6 +73,7 @@ class _Run:
     ) -> None:
         """Take arguments with tensors, and which of their leaves are tensors."""
         self._torch, self._function, self._args, self._own = torch, function, args, own
+        self._active = torch.is_grad_enabled()  # `forward` would not be told
         self._form: Any = None
         self._pull: Pullback = list
         self._shown: list[bool] = []  # which leaves of the result are tensors
@@ -84,7 +85,7 @@ class _Run:
         mixed, wanted = [], []
         for (_, x), own in zip(leaves(self._args), self._own, strict=True):
             mixed.append(next(arrays) if own else x)
-            wanted.append(next(flags) if own else False)
+            wanted.append(own and next(flags) and self._active)
         args = rebuilt(self._args, mixed)
         self._form, self._pull = self._function.forward(args, wanted)
         found = [x for _, x in leaves(self._form)]

@@ -157,7 +157,7 @@ class EMA:
         """Return a new state with the average nearer to the parameters."""
         leaves, step, new = self._matched(params, state)
         run = kernel("follow")
-        moved = [stepped(run, leaf, (new,))[0] for leaf in leaves]
+        moved = [stepped(run, (new,), leaf)[0] for leaf in leaves]
         average = rebuilt(state["average"], moved)
         return {"step": np.array(step + 1), "average": average}
 
@@ -167,7 +167,7 @@ class EMA:
         check_writable(leaves, ["state['average']"], state["step"])
         for leaf in leaves:
             if leaf.gradient is not None:
-                step_leaf(kernel("follow"), [leaf.value], leaf.gradient, (new,))
+                step_leaf(kernel("follow"), (new,), [leaf.value], leaf.gradient)
         state["step"][...] = step + 1
 
     def _matched(self, params: Tree, state: State) -> tuple[list[Leaf], int, float]:

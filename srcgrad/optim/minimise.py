@@ -12,6 +12,7 @@ from srcgrad.optim.parameters import Tree, beside, shown_path
 from srcgrad.optim.problem import Problem
 
 _CURVED = "newton-cg", "trust-ncg", "trust-krylov", "trust-constr"  # they take hessp
+_BOUNDED = "l-bfgs-b", "tnc", "slsqp", "trust-constr"
 _METHODS = "l-bfgs-b", "bfgs", "cg", "tnc", "slsqp", *_CURVED
 
 
@@ -80,6 +81,8 @@ def minimize(
     if method.lower() not in _METHODS:
         known = "L-BFGS-B, BFGS, CG, TNC, SLSQP, Newton-CG, trust-ncg, trust-krylov"
         raise ValueError(f"method {method!r} is none of {known} and trust-constr")
+    if bounds is not None and method.lower() not in _BOUNDED:
+        raise ValueError(f"method {method!r} takes no bounds; L-BFGS-B does")
     problem = Problem(f, params, args, "params")
     _check_start(problem)
     more: dict[str, Any] = {}

@@ -30,6 +30,7 @@ from srcgrad.trees import tree_map
 Vector = np.ndarray[Any, Any]
 State = dict[str, Any]
 Rate = float | Callable[[int], float]
+Decay = Any  # a float, or a function of a parameter's path that returns one
 
 _BLOCK = 1 << 15  # items that are copied and stepped while the cache holds them
 
@@ -81,6 +82,9 @@ class Leaf:
     value: Any
     gradient: Vector | None
     slots: list[Any]
+
+
+Rule = tuple[Callable[..., Any], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,9 @@ class Stepper:
                 the place: `params['conv1'][0]: shape (3, 3), its gradient has (3, 4)`.
         """
         leaves, step = self._matched(grads, state, params)
-        run, numbers = self._numbers(step)
-        columns = zip(*(stepped(run, leaf, numbers) for leaf in leaves), strict=True)
+        rules = self._rules(step, leaves)
+        found = (stepped(*rule, leaf) for rule, leaf in zip(rules, leaves, strict=True))
+        columns = zip(*found, strict=True)
         new, *trees = (rebuilt(params, column) for column in columns)
         kept = dict(zip(self.slots(), trees, strict=True))
         return new, {"step": np.array(step + 1), **kept}
@@ -158,18 +163,19 @@ class Stepper:
             TypeError: As `update`; or a parameter is a float, which cannot change.
         """
         leaves, step = self._matched(grads, state, params)
-        run, numbers = self._numbers(step)
+        rules = self._rules(step, leaves)
         names = ["params", *(f"state[{n!r}]" for n in self.slots())]
         check_writable(leaves, names, state["step"])
-        for leaf in leaves:
+        for rule, leaf in zip(rules, leaves, strict=True):
             if leaf.gradient is not None:
-                step_leaf(run, [leaf.value, *leaf.slots], leaf.gradient, numbers)
+                step_leaf(*rule, [leaf.value, *leaf.slots], leaf.gradient)
         state["step"][...] = step + 1
 
-    def _numbers(self, step: int) -> tuple[Callable[..., Any], list[float]]:
-        """Return the kernel of a step and its numbers, floats all: it is typed."""
+    def _rules(self, step: int, leaves: Sequence[Leaf]) -> list[Rule]:
+        """Return the kernel and its numbers for each leaf; floats all: it is typed."""
         name, numbers = self.rule(step)
-        return kernel(name), [float(x) for x in numbers]
+        rule = kernel(name), [float(x) for x in numbers]
+        return [rule] * len(leaves)
 
     def _matched(
         self, grads: Tree, state: State, params: Tree
@@ -217,7 +223,7 @@ def count(step: Any) -> int:
     return int(step)
 
 
-def stepped(run: Callable[..., Any], leaf: Leaf, numbers: Sequence[float]) -> list[Any]:
+def stepped(run: Callable[..., Any], numbers: Sequence[float], leaf: Leaf) -> list[Any]:
     """Return parameter and slots after a step, as new arrays or floats."""
     given = [leaf.value, *leaf.slots]
     if leaf.gradient is None:
@@ -239,9 +245,9 @@ def stepped(run: Callable[..., Any], leaf: Leaf, numbers: Sequence[float]) -> li
 
 def step_leaf(
     run: Callable[..., Any],
+    numbers: Sequence[float],
     targets: list[Vector],
     gradient: Vector,
-    numbers: Sequence[float],
 ) -> None:
     """Step one parameter and its slots in place."""
     for x in targets:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from srcgrad.optim.optimiser import Rate, Stepper, check_number
+from srcgrad.optim.optimiser import Decay, Leaf, Rate, Stepper, check_number
+from srcgrad.optim.optimiser import Rule as KernelRule
+from srcgrad.optim.parameters import shown_path
 
 Rule = tuple[str, tuple[float, ...]]
 
@@ -28,13 +31,27 @@ class Optimiser(Stepper):
             check_number(name, "lr", self.lr, 0.0)
         for option in ("momentum", "decay"):
             check_number(name, option, getattr(self, option, 0.0), 0.0, 1.0)
-        for option in ("eps", "weight_decay", "initial"):
+        if not callable(getattr(self, "weight_decay", 0.0)):
+            check_number(name, "weight_decay", getattr(self, "weight_decay", 0.0), 0.0)
+        for option in ("eps", "initial"):
             check_number(name, option, getattr(self, option, 0.0), 0.0)
         betas: Any = getattr(self, "betas", (0.0, 0.0))
         if not isinstance(betas, tuple) or len(betas) != 2:
             raise ValueError(f"{name}: betas is {betas!r}; it must be a pair")
         for k, beta in enumerate(betas):
             check_number(name, f"betas[{k}]", beta, 0.0, 1.0)
+
+    def _rules(self, step: int, leaves: Sequence[Leaf]) -> list[KernelRule]:
+        decay: Any = getattr(self, "weight_decay", 0.0)
+        if not callable(decay):
+            return super()._rules(step, leaves)
+        rate, found = self.rate(step), list[KernelRule]()
+        for leaf in leaves:
+            stays = leaf.gradient is None
+            own = 0.0 if stays else decay(shown_path("params", leaf.path))
+            fixed: Any = {"lr": rate, "weight_decay": own}
+            found += replace(self, **fixed)._rules(step, [leaf])
+        return found
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step; the first step is 0.
@@ -64,7 +81,8 @@ class SGD(Optimiser):
         lr: The learning rate, or a function of the number of steps done before.
         momentum: The share of the velocity that is kept, in [0, 1).
         nesterov: Whether the step looks ahead along the velocity.
-        weight_decay: What times the parameter is added to its gradient.
+        weight_decay: What times the parameter is added to its gradient: a number, or
+            a function that gives one for a path such as "params['conv1'][0]".
 
     >>> import numpy as np
     >>> opt, w = SGD(lr=0.05), {"w": 3.0}
@@ -77,7 +95,7 @@ class SGD(Optimiser):
     lr: Rate = 1e-2
     momentum: float = 0.0
     nesterov: bool = False
-    weight_decay: float = 0.0
+    weight_decay: Decay = 0.0
 
     def __post_init__(self) -> None:
         """Refuse options out of range."""
@@ -106,7 +124,8 @@ class Momentum(SGD):
         lr: The learning rate, or a function of the number of steps done before.
         momentum: The share of the velocity that is kept, in [0, 1).
         nesterov: Whether the step looks ahead along the velocity.
-        weight_decay: What times the parameter is added to its gradient.
+        weight_decay: What times the parameter is added to its gradient: a number, or
+            a function that gives one for a path such as "params['conv1'][0]".
     """
 
     momentum: float = 0.9
@@ -120,7 +139,8 @@ class Nesterov(Momentum):
         lr: The learning rate, or a function of the number of steps done before.
         momentum: The share of the velocity that is kept, in [0, 1).
         nesterov: Whether the step looks ahead along the velocity.
-        weight_decay: What times the parameter is added to its gradient.
+        weight_decay: What times the parameter is added to its gradient: a number, or
+            a function that gives one for a path such as "params['conv1'][0]".
     """
 
     nesterov: bool = True
@@ -138,7 +158,8 @@ class RMSProp(Optimiser):
         eps: What is added to the root.
         momentum: The share of a velocity that is kept, in [0, 1).
         centred: Whether the square of the mean gradient is taken off (Graves 2013).
-        weight_decay: What times the parameter is added to its gradient.
+        weight_decay: What times the parameter is added to its gradient: a number, or
+            a function that gives one for a path such as "params['conv1'][0]".
     """
 
     lr: Rate = 1e-2
@@ -146,7 +167,7 @@ class RMSProp(Optimiser):
     eps: float = 1e-8
     momentum: float = 0.0
     centred: bool = False
-    weight_decay: float = 0.0
+    weight_decay: Decay = 0.0
 
     def slots(self) -> dict[str, float]:
         """Return what the state keeps: mean square, and perhaps mean and velocity."""
@@ -172,13 +193,14 @@ class Adagrad(Optimiser):
         lr: The learning rate, or a function of the number of steps done before.
         eps: What is added to the root.
         initial: What the sums of squares begin with.
-        weight_decay: What times the parameter is added to its gradient.
+        weight_decay: What times the parameter is added to its gradient: a number, or
+            a function that gives one for a path such as "params['conv1'][0]".
     """
 
     lr: Rate = 1e-2
     eps: float = 1e-10
     initial: float = 0.0
-    weight_decay: float = 0.0
+    weight_decay: Decay = 0.0
 
     def slots(self) -> dict[str, float]:
         """Return what the state keeps: the sum of squares."""
@@ -201,8 +223,8 @@ class Adam(Optimiser):
         lr: The learning rate, or a function of the number of steps done before.
         betas: The shares of the two means that are kept, each in [0, 1).
         eps: What is added to the root.
-        weight_decay: What times the parameter is added to its gradient; `AdamW` is
-            mostly better.
+        weight_decay: What times the parameter is added to its gradient, as for `SGD`;
+            `AdamW` is mostly better.
 
     >>> import numpy as np
     >>> opt, w = Adam(lr=0.1), np.array([1.0, -2.0])
@@ -215,7 +237,7 @@ class Adam(Optimiser):
     lr: Rate = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
-    weight_decay: float = 0.0
+    weight_decay: Decay = 0.0
 
     def slots(self) -> dict[str, float]:
         """Return what the state keeps: mean and mean square."""
@@ -243,10 +265,11 @@ class AdamW(Adam):
         lr: The learning rate, or a function of the number of steps done before.
         betas: The shares of the two means that are kept, each in [0, 1).
         eps: What is added to the root.
-        weight_decay: What share of itself, times `lr`, a parameter loses.
+        weight_decay: What share of itself, times `lr`, a parameter loses: a number, or
+            a function that gives one for a path such as "params['conv1'][0]".
     """
 
-    weight_decay: float = 1e-2
+    weight_decay: Decay = 1e-2
 
     def rule(self, step: int) -> Rule:
         """Return the kernel and its numbers."""
@@ -263,12 +286,13 @@ class Lion(Optimiser):
     Attributes:
         lr: The learning rate, or a function of the number of steps done before.
         betas: The shares of the mean that are kept in the step and after it.
-        weight_decay: What share of itself, times `lr`, a parameter loses.
+        weight_decay: What share of itself, times `lr`, a parameter loses: a number, or
+            a function that gives one for a path such as "params['conv1'][0]".
     """
 
     lr: Rate = 1e-4
     betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.0
+    weight_decay: Decay = 0.0
 
     def slots(self) -> dict[str, float]:
         """Return what the state keeps: the mean."""
