@@ -221,7 +221,7 @@ def _rules(stmt: Stmt) -> Iterator[tuple[bool, str]]:
     match stmt:
         case ir.If(cond):
             yield number(cond, "an if tests", "bool")
-        case ir.Assert(cond):
+        case ir.Assert(cond, exception) if exception != "SrcgradNoted":
             yield number(cond, "a check tests", "bool")
         case ir.Push(base, value):
             yield isinstance(base.type, ListOf), "push into what is no list"

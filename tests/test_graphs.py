@@ -309,6 +309,25 @@ def test_options_of_a_gradient_are_its_own() -> None:
     assert (found["x"], found["w"], found["target"]) == ("", "16", "")
 
 
+def test_gradient_of_a_gradient() -> None:
+    drawing = graph(srcgrad.grad(srcgrad.grad(lambda x: x**3)), 2.0)
+    assert drawing.title == "gradient of <lambda>"
+    assert wires(drawing)[0] == ("x", "2", "12")
+
+
+def test_method() -> None:
+    class Plain:
+        def __init__(self) -> None:
+            self.k = 3.0
+
+        def energy(self, x: Any) -> Any:
+            return self.k * x * x
+
+    plain = Plain().energy
+    assert ("x", "2", "12") in wires(graph(plain, 2.0))
+    assert ("x", "2", "12") in wires(graph(srcgrad.grad(plain), 2.0))
+
+
 def test_structure_alone() -> None:
     for drawing in (
         graph(squared),
@@ -331,6 +350,12 @@ def test_bad_arguments() -> None:
         graph(squared, 2, 3, 2)
     with pytest.raises(ArgumentError, match="pass example arguments"):
         graph(perceptron)
+    with pytest.raises(ArgumentError, match="a function is needed, not int"):
+        graph(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="positional argument"):
+        graph(product, 1.0, 2.0, 3.0, 4.0)
+    with pytest.raises(IndexError, match="out of bounds"):
+        graph(lambda x: np.sqrt(x[4]), np.ones(3))
     with pytest.raises(ValueError, match="none of the endings"):
         graph(squared, 2.0, 3.0, 2.0).save("picture.png")
 

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from srcgrad.differentiated import Call, Differentiated
-from srcgrad.errors import OutputError, SrcgradError, make_error
+from srcgrad.errors import (
+    OutputError,
+    SrcgradError,
+    TypeInferenceError,
+    UnsupportedFunctionError,
+    make_error,
+)
 from srcgrad.graphs.build import Unfold, build_graph
 from srcgrad.graphs.characters import draw_characters
 from srcgrad.graphs.model import Graph
@@ -89,7 +95,8 @@ def _drawn(
         call = _bound(d, args, kwargs, ())
         return Drawing(watched_run(d, call, (), values and given), unfold, note)
     except SrcgradError as error:
-        if given or (isinstance(f, Differentiated) and f._last):
+        unknown = isinstance(error, UnsupportedFunctionError | TypeInferenceError)
+        if given or not unknown or (isinstance(f, Differentiated) and f._last):
             raise
         what = "without arguments a graph is drawn for floats, which are refused here"
         helps = ("pass example arguments", "`values=False` draws without running them")
@@ -144,7 +151,7 @@ class Drawing:
     def __init__(self, run: Run, unfold: Unfold, note: str = "") -> None:
         """Take what was read and noted of a function."""
         self._run, self._note = run, note
-        self.title = run.made.source.name
+        self.title = run.title
         self.graph: Graph = build_graph(run, unfold)
 
     @cached_property

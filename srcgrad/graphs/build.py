@@ -54,8 +54,7 @@ def build_graph(run: Run, unfold: Unfold = False) -> Graph:
     function, reading = run.function, run.made.reading
     names = dict(zip(function.params, reading.leaves, strict=False))
     results = function.results[: reading.results]
-    own = run.made.source.name
-    own = own if own.isidentifier() else "result"
+    own = run.title if run.title.isidentifier() else "result"
     several = len(results) > 1
     ends = [(x, f"result {k}" if several else own) for k, x in enumerate(results, 1)]
     return maker.graph(function.body.stmts, names, ends, 0)

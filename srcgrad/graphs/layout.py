@@ -145,22 +145,21 @@ def _ordered(
         after.setdefault(a, []).append((b, q, p))
         before.setdefault(b, []).append((a, p, q))
     best, fewest = layers, crossings(layers, parted)
-    now = [[*layer] for layer in layers]
+    now, place = [[*layer] for layer in layers], _places(layers)
     for sweep in range(_SWEEPS):
-        down = sweep % 2 == 0
-        beside = before if down else after
-        for layer in now[1:] if down else now[-2::-1]:
-            place = _places(now)
+        beside = after if sweep % 2 else before
 
-            def wish(box: Box, place: Any = place, beside: Any = beside) -> float:
-                found = beside.get(box)
-                if not found:
-                    return float(place[box])
-                # Where a line meets a box decides between equal neighbours.
-                met = [place[other] + 1e-3 * p - 1e-6 * q for other, p, q in found]
-                return float(sum(met)) / len(met)
+        def wish(box: Box, beside: Any = beside) -> float:
+            found = beside.get(box)
+            if not found:
+                return float(place[box])
+            # Where a line meets a box decides between equal neighbours.
+            met = [place[other] + 1e-3 * p - 1e-6 * q for other, p, q in found]
+            return float(sum(met)) / len(met)
 
+        for layer in now[-2::-1] if sweep % 2 else now[1:]:
             layer.sort(key=wish)
+            place.update((box, k) for k, box in enumerate(layer))
         count = crossings(now, parted)
         if count < fewest:
             best, fewest = [[*layer] for layer in now], count

@@ -32,7 +32,7 @@ from srcgrad.specialise import Specialisation
 from srcgrad.types import Scalar
 from srcgrad.walk import blocks, every, inner_operands, inner_outs, outs, reads, rewrite
 
-_MARK = "watched by srcgrad"
+_MARK = "SrcgradNoted"  # a check of this name tests nothing: its operand is noted
 _CODES = count()
 _TURN = Value("turn", Scalar("float64"))
 
@@ -116,7 +116,7 @@ class Notes:
 
     def note(self, key: Key, operand: Operand) -> Stmt:
         """Return the statement that notes an operand."""
-        return ir.Assert(operand, "AssertionError", repr((_MARK, self.code(key))))
+        return ir.Assert(operand, _MARK, str(self.code(key)))
 
     def code(self, key: Key) -> int:
         """Return the number of a key, which no other notes have."""
@@ -254,6 +254,7 @@ class WatchedSweep(Sweep):
 class Run:
     """A function as it was read, and what was noted in its run, if it was run."""
 
+    title: str
     made: Specialisation
     function: Function
     homes: dict[Value, Chain]
@@ -286,7 +287,8 @@ def watched_run(
     if f.inner is None:
         reading, homes = read_helpers(made)
         made = replace(made, reading=reading, made={})
-    run = Run(made, made.pure, homes, Notes(), Notes(), {})
+    title = "gradient of " * (f.inner is not None) + made.source.name
+    run = Run(title, made, made.pure, homes, Notes(), Notes(), {})
     if not ran:
         return run
     body = _noted_inside(run.forward, run.function, run.function.body)
@@ -298,9 +300,10 @@ def watched_run(
         watched = partial(WatchedSweep, sweeps)
         adjoint, _ = settle(run.function, wrt, (0,), kind=watched)
         adjoint, one = run_passes(adjoint), made.dtype(0).type(1.0)
-        messages = {getattr(s, "message", "") for s in every(adjoint.body)}
+        checks = (s for s in every(adjoint.body) if isinstance(s, ir.Assert))
+        codes = {int(s.message) for s in checks if s.exception == _MARK}
         for notes in sweeps:
-            if any(repr((_MARK, k)) in messages for k in notes.codes.values()):
+            if not codes.isdisjoint(notes.codes.values()):
                 run.backward = notes
         found = _run(made, adjoint, [*inputs, one], run.backward)
         slopes = out[len(out) - len(wrt) :]
@@ -370,9 +373,16 @@ def _run(
 class _Looking(ast.NodeTransformer):
     """Turn notes into calls that take down what they name."""
 
-    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
-        match node.msg:
-            case ast.Tuple(elts=[ast.Constant(value=mark), code]) if mark == _MARK:
+    def visit_If(self, node: ast.If) -> ast.stmt:
+        match node:
+            case ast.If(test=ast.UnaryOp(operand=x), body=[ast.Raise(exc=raised)]):
+                if (
+                    not isinstance(raised, ast.Call)
+                    or ast.unparse(raised.func) != _MARK
+                ):
+                    return node
+                code = ast.Constant(int(ast.literal_eval(raised.args[0])))
                 look: ast.expr = ast.Name("_look", ast.Load())
-                return ast.Expr(ast.Call(look, [code, node.test], []))
+                return ast.Expr(ast.Call(look, [code, x], []))
+        self.generic_visit(node)
         return node
