@@ -71,12 +71,13 @@ def plain_runtime(name: str) -> Any:
 
 # In the package the name of a pass is that of its function.
 (
-    clear_late, fuse, gather, hoist, narrow, recompute, settle_lengths, sum_rows,
+    calls_first, clear_late, fuse, gather, hoist, narrow, recompute, settle_lengths,
+    sum_rows,
     transpose,
 ) = (
     importlib.import_module(f"srcgrad.passes.{name}")
     for name in (
-        "clear_late", "fuse", "gather", "hoist", "narrow", "recompute",
+        "calls_first", "clear_late", "fuse", "gather", "hoist", "narrow", "recompute",
         "settle_lengths", "sum_rows",
         "transpose",
     )
@@ -282,6 +283,16 @@ def cleared_again(self: Any, take: Any, rest: Any) -> bool:
     return True
 
 
+def unchanged(self: Any, read: Any, changed: Any) -> bool:
+    """Take what a loop reads to be there before it."""
+    return True
+
+
+def its_own(self: Any, write: Any, loop: Any) -> bool:
+    """Take each turn to store in a place of its own."""
+    return True
+
+
 def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
     """Let the first axis of an array go, whatever runs over it."""
     return {0} if accesses and op.out.type.rank > 1 else set()
@@ -293,6 +304,21 @@ def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
         ("to_and_fro_and_both_are_seen", clear_late._Plan, "is_zero", zero, "not"),
         ("to_and_fro_over_more_and_more", clear_late._Plan, "is_one", one_part, "not"),
         ("written_from_twice", clear_late._Plan, "reads_alone", cleared_again, "not"),
+        (
+            "product_of_what_the_loop_writes",
+            calls_first._Splitting,
+            "is_steady",
+            unchanged,
+            "not",
+        ),
+        (
+            "product_through_one_place",
+            calls_first._Splitting,
+            "is_apart",
+            its_own,
+            "not",
+        ),
+        ("product_through_the_end", calls_first._Splitting, "is_apart", its_own, "not"),
         ("broadcast_on_store", narrow._Narrowing, "needless", first_axis, "not"),
         (
             "cut_off_at_the_end",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from srcgrad.errors import BackendError
 from srcgrad.ir import Function
 from srcgrad.passes.batch_products import batch_products as batch_products
+from srcgrad.passes.calls_first import calls_first as calls_first
 from srcgrad.passes.clear_late import clear_late as clear_late
 from srcgrad.passes.custom_rules import drop_rules as drop_rules
 from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
@@ -53,7 +54,7 @@ FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [
     drop_rules, expand, clear_late, recompute, lower, settle_lengths, gather, fuse,
-    remove_dead_code, narrow, transpose, sum_rows, hoist,
+    calls_first, remove_dead_code, narrow, transpose, sum_rows, hoist,
 ]  # fmt: skip
 # The same for threads.
 _NARROW = KERNEL.index(narrow)

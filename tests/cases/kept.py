@@ -1,5 +1,7 @@
 """What the backward sweep reads again, undoes, or finds kept, and where it must not."""
 
+import math
+
 import numpy as np
 
 from tests.cases import case
@@ -379,3 +381,101 @@ def ranges_and_diagonals_of_empty_slices(x):
     z = np.arange(-2, len(x[5:])) * x[0]
     d = np.diag(x[4:], 2)
     return np.sum(z * z) + (len(z) + len(d)) * x[1] + np.sum(d)
+
+
+# The values of a call are stored before the loop that multiplies them.
+@case(lambda rng: (1.5, 0.3, 0.2, rng.normal(size=(3, 7))), argnums=(0, 1, 2))
+def product_of_exponentials(price, drift, sigma, z):
+    total = 0.0
+    for i in range(3):
+        value = price
+        for j in range(7):
+            value *= math.exp(drift / 7.0 + sigma * math.sqrt(drift) * z[i, j])
+            total += value
+    return total
+
+
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=6),))
+def product_of_what_the_loop_writes(x):
+    p = 1.0
+    for j in range(5):
+        p *= math.log(1.0 + x[j]) + math.sin(2.0)
+        x[j + 1] = x[j + 1] * p
+    return p + np.sum(x)
+
+
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=6),))
+def product_of_what_it_was_made_of(x):
+    p = 1.0
+    for j in range(5, -1, -1):
+        p *= math.exp(0.1 * p * x[j]) * math.tanh(x[j] * j)
+        p += math.cos(x[j])
+    return p
+
+
+@case(lambda rng: (-1.0, np.zeros((2, 0))))
+def roots_of_turns_that_are_not_there(rate, z):
+    p = 2.0 + rate
+    for i in range(2):
+        for j in range(z.shape[1]):
+            p *= math.exp(math.sqrt(rate) * z[i, j])
+    return p
+
+
+@case(lambda rng: (np.array([1.0, 800.0, 2.0]),), raises=OverflowError)
+def product_too_large(x):
+    p = 1.0
+    for j in range(3):
+        p *= 0.5 * math.exp(x[j])
+    return p
+
+
+@case(lambda rng: (np.array([1.0, 0.0, 2.0]),), raises=ValueError)
+def product_of_no_logarithm(x):
+    p = 1.0
+    for j in range(3):
+        p *= 0.5 * math.log(x[j])
+    return p
+
+
+@case(lambda rng: (np.array([1.0, -3.0, 2.0]),), raises=ValueError)
+def product_of_no_root(x):
+    p = 1.0
+    for j in range(3):
+        p *= math.exp(math.sqrt(x[j]))
+    return p
+
+
+@case(lambda rng: (2.0, 0.0), raises=ZeroDivisionError)
+def product_of_no_quotient(p, q):
+    for j in range(3):
+        p *= math.exp(math.sin(1.0 * j) / q)
+    return p
+
+
+@case(lambda rng: (np.array([1.0, np.inf, 2.0]),), raises=ValueError)
+def product_of_no_sine(x):
+    p = 1.0
+    for j in range(3):
+        p *= 0.1 + math.sin(x[j])
+    return p
+
+
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=4),))
+def product_through_one_place(x):
+    kept = np.zeros(3)
+    p = 1.0
+    for j in range(4):
+        kept[1] = math.exp(x[j])
+        p *= kept[1] - 0.5 * p
+    return p + kept[1]
+
+
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=6),))
+def product_through_the_end(x):
+    kept = np.zeros(3)
+    p = 1.0
+    for j in range(6):
+        kept[j - 3] = math.exp(x[j])
+        p *= kept[j - 3] - 0.5 * p
+    return p + kept[1]
