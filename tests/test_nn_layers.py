@@ -141,6 +141,8 @@ def test_dropout_draws() -> None:
             assert abs((mask[shift:] & mask[:-shift]).mean() - 0.36) < 0.012
     assert nn.dropout(ones, 0.4, 0).dtype == np.float32
     assert nn.dropout(ones, 0.4, 0, train=False) is ones
+    with pytest.raises(TypeError, match="float"):  # no key, and no seed either
+        nn.dropout(ones, 0.4, 0.5)
 
 
 def test_dropout_refuses_generators_inside() -> None:

@@ -113,7 +113,8 @@ def batch_norm(
         x: A batch `(n, ..., features)`.
         scale: The factor of each feature, `(features,)`.
         shift: What is added to each feature, `(features,)`.
-        state: Mean and variance `(features,)` each: `batch_norm_state`.
+        state: Mean and variance `(features,)` each, in the dtype of `x`, or the result
+            of evaluation is in another: `batch_norm_state`.
         train: Whether the batch's own mean and variance are taken, and the state moves.
         momentum: The part of the state that stays.
         eps: What is added to the variance.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def kept_mask(rng: Any, rate: float, shape: Any) -> Any:
     array([ True,  True,  True,  True])
     """
     drawn = isinstance(rng, np.random.Generator)
-    key, low = int(rng.integers(2**63) if drawn else rng), 0xFFFFFFFF
+    key, low = operator.index(rng.integers(2**63) if drawn else rng), 0xFFFFFFFF
     one = mixed(key & low)
     two = mixed(((key >> 32) & low) ^ mixed(one ^ 0x5BD1E995))
     k = np.arange(np.prod(shape, dtype=int))
