@@ -171,7 +171,9 @@ def test_clipping() -> None:
 
 
 def test_callbacks_stop() -> None:
-    done = fit(STEP, start(), Sgd(), [X] * 9, callbacks=[lambda m: m.step == 4])
+    done = fit(
+        STEP, start(), Sgd(), [X] * 9, callbacks=[lambda m: np.bool_(m.step == 4), repr]
+    )
     assert (done.step, done.stopped, done.epochs) == (4, "callback", [])
     done = fit(
         STEP, start(), Sgd(), [X], epochs=9,

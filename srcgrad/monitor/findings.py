@@ -76,7 +76,7 @@ def find(records: Sequence[Record], limits: Limits) -> list[Finding]:
 
 
 def _finding(kind: str, x: Line, what: str) -> Finding:
-    return Finding(kind, x.name, f"layer {x.name}: {what}", _HELP[kind])
+    return Finding(kind, x.name, f"layer `{x.name}`: {what}", _HELP[kind])
 
 
 def _excess(x: Line, records: Sequence[Record], limits: Limits) -> Finding | None:
@@ -101,7 +101,7 @@ def _lack(x: Line, largest: Line, limits: Limits) -> Finding | None:
         return _finding("no gradient", x, "its gradient is 0 in every element")
     if x.rms < limits.vanishing * largest.rms:
         what = f"its gradient is {x.rms / largest.rms:.2g} times that of layer "
-        what += f"{largest.name} (root mean square {x.rms:.2g} and {largest.rms:.2g})"
+        what += f"`{largest.name}` (root mean square {x.rms:.2g} and {largest.rms:.2g})"
         return _finding("vanishing", x, what)
     return None
 

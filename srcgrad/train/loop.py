@@ -52,7 +52,8 @@ def fit(
         batches: An iterable, or a function of the epoch (from 1) and `rng` that returns
             one. A tuple's items go to the loss behind the parameters, a dict's by name.
         epochs: How often to go through the batches in all, those resumed from included.
-        rng: A generator or a seed, for `batches`; a batch may hand it on to the loss.
+        rng: A generator or a seed, for `batches`. A loss with dropout takes a number
+            from the batch: `int(rng.integers(2**63))`.
         carry: What the loss hands from step to step, such as statistics of batch norm:
             `step(params, carry, *batch)`, whose aux dict has the next "carry".
         evaluate: `evaluate(params)`, or `evaluate(params, carry)`, returns a number or
@@ -65,8 +66,8 @@ def fit(
         checkpoint: An .npz file that is written after each epoch and at the end.
         save_every: After how many steps it is written, too.
         resume: Whether to go on from the checkpoint if there is one: bit for bit as a
-            run that was never stopped, if batches are shuffled by `rng` before the
-            first one, have `state()` and `restore(state)`, or are always the same.
+            run that was never stopped, if batches draw from `rng` alone, have
+            `state()` and `restore(state)`, or are always the same.
         progress: True prints each epoch, False nothing, None a bar in a terminal only.
 
     Raises:

@@ -326,7 +326,8 @@ class Run:
             values.append(figures.get(name, math.nan))
 
     def _tell(self, moment: Moment) -> bool:
-        return any([callback(moment) is True for callback in self.callbacks])
+        answers = [callback(moment) for callback in self.callbacks]
+        return any(isinstance(x, bool | np.bool_) and bool(x) for x in answers)
 
     def _say_stopped(self) -> None:
         done = self.done
@@ -344,9 +345,8 @@ class Run:
         lines.append(f"help: the parameters {kept} are in `error.result.params`")
         if self.path is not None and self.path.exists():
             lines.append(f"help: {os.fspath(self.path)} is the last good checkpoint")
-        lines.append(
-            "help: a smaller learning rate, or `clip=1.0`, may be all it takes"
-        )
+        if "on entry" not in (cause or ""):
+            lines.append("help: a smaller learning rate, or `clip=1.0`, may do")
         self.done.stopped = "error"
         error = TrainingError("\n".join(lines))
         error.result = self.done
