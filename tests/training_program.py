@@ -103,4 +103,5 @@ if __name__ == "__main__":
     place = Path(sys.argv[1])
     if len(sys.argv) > 2:
         kill_in_save(sys.argv[2], int(sys.argv[3]))
+    print("begin", flush=True)
     save_checkpoint(place / "result.npz", whole(run(place)))

@@ -320,8 +320,8 @@ class Run:
     def _note(self, figures: Mapping[str, float]) -> None:
         """Add the figures of a step; one that is missing is nan."""
         history = self.done.history
-        for name in figures.keys() - history.keys():
-            history[name] = [math.nan] * (self.done.step - 1)
+        for name in figures:
+            history.setdefault(name, [math.nan] * (self.done.step - 1))
         for name, values in history.items():
             values.append(figures.get(name, math.nan))
 
