@@ -19,8 +19,8 @@ rule. Facts only add up:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +116,7 @@ class _Loop:
     def read(self) -> None:
         heads = self.enter_all()
         self.heap_in = dict(self.reader.state.heap)
-        with self.build.block() as test:
+        with self.build.block() as test, self.measured_apart():
             cond: Any = self.header.test() if self.header.test else None
         var = ir.Value(self.header.variable, INT)
         with self.build.block() as stmts:
@@ -166,6 +166,36 @@ class _Loop:
             if slot.root is not None:
                 after: Any = slot.after()
                 state.ver[slot.root], slot.root.type = after, after.type
+
+    @contextmanager
+    def measured_apart(self) -> Iterator[None]:
+        """Give arrays lengths of their own: what a test has measured, no turn knows."""
+        build, state, types = self.build, self.reader.state, dict[v.Root, Any]()
+        whole = (ir.Index((ir.Slice(None, None, None),)),)
+        for slot in self.slots.values() if self.header.test else ():
+            dims = enumerate(getattr(slot.inn.type, "dims", ()))
+            new = [k for k, d in dims if any(a in build.unmeasured for a, _ in d.terms)]
+            if slot.root is not None and new:
+                types[slot.root] = slot.root.type
+                slot.root.type = type = build.loosen(slot.inn.type, new)
+                shown = build.view(slot.inn, whole, slot.inn.name, type)
+                build.measure(shown)
+                state.ver[slot.root] = shown
+        names = {
+            name: (replace(thing, type=thing.root.type), thing)
+            for name, thing in state.names.items()
+            if isinstance(thing, v.Ref) and thing.root in types and not thing.path
+        }
+        state.names |= {name: known for name, (known, _) in names.items()}
+        yield
+        state = self.reader.state
+        for name, (known, before) in names.items():
+            if state.names[name] == known:  # the test may bind it to something else
+                state.names[name] = before
+        for slot in self.slots.values():
+            if slot.root in types:
+                state.ver[slot.root] = slot.inn
+                slot.root.type = types[slot.root]
 
     # entering
 

@@ -114,3 +114,48 @@ def running_sums_in_place(x):
         x[i] += last * x[0]
         x[0] = last
     return np.sum(x * x)
+
+
+# Arrays that a loop binds anew, of another length for all that is known, in its test.
+_rebound = case(lambda rng: (rng.normal(size=6), rng.uniform(size=(4, 6))))
+
+
+@_rebound
+def sum_in_the_test(y, a):
+    k = 0
+    while k < 3 and np.sum(y[1:] * y[:-1]) < 50:
+        k += 1
+        y = np.mean(a, axis=0) * np.sum(y)
+    return np.sum(y * y)
+
+
+def _faded(u, c):
+    total = 0.0
+    for i in range(len(u)):
+        total = 0.7 * total + 0.2 * u[i] * c
+    return total
+
+
+@_rebound
+def loop_in_the_test(y, a):
+    k = 0
+    y = y.copy()
+    while k < 3 and len(y) > 2 and _faded(y, y[0]) < 50:
+        y[k] = y[k] * 2
+        k += 1
+        if y[1] > -5:
+            y = np.mean(a, axis=0) * y[k]
+    return np.sum(y * y)
+
+
+@_rebound
+def bound_in_the_test(y, a):
+    k = 0
+    w = y
+    while k < 3 and (m := np.sum(y[1:])) < 50 and len(z := y * m) > 2 and w[0] < 9:
+        w = y
+        k += 1
+        y = np.mean(a, axis=0) * np.sum(z)
+    else:
+        w = w * 2
+    return np.sum(y * y) + m + np.sum(w)
