@@ -352,6 +352,8 @@ def test_bad_arguments() -> None:
         graph(perceptron)
     with pytest.raises(ArgumentError, match="a function is needed, not int"):
         graph(3)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="called so by position"):
+        graph(lambda values: values.sum(), values=np.ones(2))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="positional argument"):
         graph(product, 1.0, 2.0, 3.0, 4.0)
     with pytest.raises(IndexError, match="out of bounds"):

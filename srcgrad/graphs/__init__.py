@@ -83,6 +83,9 @@ def _drawn(
     unfold: Unfold, values: bool,
 ) -> Drawing:  # fmt: skip
     """Return the drawing of a function; without a gradient if it has no number."""
+    if not isinstance(values, bool):
+        help = "give a parameter of your function that is called so by position"
+        raise make_error("SG306", "`values` is True or False", helps=(help,))
     given = bool(args or kwargs)
     try:
         d, call, names = _prepared(f, args, kwargs)

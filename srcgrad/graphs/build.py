@@ -191,7 +191,7 @@ class _Maker:
                     parts.setdefault(y, []).append(given)
                     wires[y].ends.append(End(node, self.gradient(y, given)))
         graph.wires = [w for w in wires.values() if w.ends]
-        for x, wire in wires.items() if parts else ():
+        for x, wire in wires.items():
             # What is of the outside may have other uses there.
             foreign = wire.source.kind == "door" and x not in carried
             if wire.ends and (foreign or not wire.backward):

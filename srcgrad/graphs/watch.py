@@ -374,15 +374,12 @@ class _Looking(ast.NodeTransformer):
     """Turn notes into calls that take down what they name."""
 
     def visit_If(self, node: ast.If) -> ast.stmt:
-        match node:
-            case ast.If(test=ast.UnaryOp(operand=x), body=[ast.Raise(exc=raised)]):
-                if (
-                    not isinstance(raised, ast.Call)
-                    or ast.unparse(raised.func) != _MARK
-                ):
-                    return node
-                code = ast.Constant(int(ast.literal_eval(raised.args[0])))
-                look: ast.expr = ast.Name("_look", ast.Load())
-                return ast.Expr(ast.Call(look, [code, x], []))
         self.generic_visit(node)
+        match node:
+            case ast.If(
+                test=ast.UnaryOp(operand=x),
+                body=[ast.Raise(ast.Call(ast.Name(name), [ast.Constant(code)]))],
+            ) if name == _MARK:
+                look = ast.Name("_look", ast.Load())
+                return ast.Expr(ast.Call(look, [ast.Constant(int(str(code))), x], []))
         return node
