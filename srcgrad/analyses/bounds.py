@@ -53,7 +53,7 @@ class Bounds:
         if at is not None and at not in self._facts:
             self._facts[at] = self.facts(at)
         facts = self._facts[at] if at is not None else []
-        return self._prove(dim, [*facts, *also], _DEPTH)
+        return self._prove(dim, [*facts, *also], _DEPTH, set())
 
     def facts(self, at: Stmt) -> list[Dim]:
         """Return expressions that are never negative where a statement runs."""
@@ -73,10 +73,17 @@ class Bounds:
                 facts += self._truth(check.cond, True)
         return facts
 
-    def _prove(self, dim: Dim, facts: list[Dim], depth: int) -> bool:
-        """Write an expression as a sum of facts; the search is small and goes deep."""
+    def _prove(
+        self, dim: Dim, facts: list[Dim], depth: int, failed: set[tuple[Dim, int]]
+    ) -> bool:
+        """Write an expression as a sum of facts; the search is small and goes deep.
+
+        Facts that are taken in another order lead to what has `failed` before.
+        """
         if not dim.terms or depth == 0:
             return not dim.terms and dim.const >= 0
+        if (dim, depth) in failed:
+            return False
         # Of what is subtracted, least is known.
         atom, factor = min(dim.terms, key=lambda term: term[1] > 0)
         known = [f for own, _ in dim.terms for f in self._known(own)]
@@ -84,8 +91,10 @@ class Bounds:
         for fact in facts:
             own = fact.factor(atom)
             if own * factor > 0 and factor % own == 0:
-                if self._prove(dim - fact.scaled(factor // own), facts, depth - 1):
+                rest = dim - fact.scaled(factor // own)
+                if self._prove(rest, facts, depth - 1, failed):
                     return True
+        failed.add((dim, depth))
         return False
 
     def _known(self, atom: Any) -> list[Dim]:
@@ -111,7 +120,7 @@ class Bounds:
             rest = own if made.row == "mod" else x - own.scaled(by.known)
             return [rest, by - _ONE - rest]
         # Python's own has raised for a zero.
-        if made.row == "mod" and made.out.type.python and self._prove(by, [], 3):
+        if made.row == "mod" and made.out.type.python and self._prove(by, [], 3, set()):
             return [own, by - own - _ONE]
         return []
 
