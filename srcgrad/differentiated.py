@@ -541,7 +541,8 @@ class Differentiated:
         if "argnames" in options:
             options.setdefault("argnums", ())
         merged = make_options({**asdict(self.options), **options})
-        return Differentiated(self.inner or self.primal, self.kind, merged)
+        made = Differentiated(self.inner or self.primal, self.kind, merged)
+        return made._like(_held=self._held, _signature=None)
 
     def into(self, out: Any, *args: Any, **kwargs: Any) -> Any:
         """Write a gradient into the arrays of `out`, which is returned in its place.

@@ -1563,6 +1563,21 @@ def test_with_options() -> None:
         f.with_options(colour="red")
 
 
+class Scaled:
+    """An object whose method is differentiated."""
+
+    factor = 3.0
+
+    @grad(argnames="x", **PYTHON)  # type: ignore[untyped-decorator]
+    def slope(self, x: float) -> float:
+        return self.factor * x * x
+
+
+def test_options_of_a_bound_method() -> None:
+    """Another option leaves the method bound to its object."""
+    assert Scaled().slope.with_options(cache=False)(2.0) == 12.0
+
+
 def test_into_writes_into_given_arrays() -> None:
     f, out = grad(lambda p: np.sum(p["w"] ** 2), **PYTHON), {"w": np.zeros(3)}
     assert f.grad.into(out, {"w": x3()}) is out

@@ -18,8 +18,7 @@ def as_differentiated(f: Any, **options: Any) -> Differentiated:
     """Return a plain function, or one behind any door, with these options."""
     if not isinstance(f, Differentiated):
         return Differentiated(f, "value", make_options(options))
-    # with_options forgets the object of a bound method.
-    return f.with_options(**options)._like(_held=f._held, _signature=None)
+    return f.with_options(**options)
 
 
 class Problem:
