@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from srcgrad import distributed as distributed
     from srcgrad import errors as errors
     from srcgrad import monitor as monitor
     from srcgrad import nn as nn
@@ -46,7 +47,7 @@ _NAMES = {
     "rules": "custom_vjp register_vjp",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-_MODULES = ["errors", "monitor", "nn", "optim", "train"]
+_MODULES = ["distributed", "errors", "monitor", "nn", "optim", "train"]
 __all__ = sorted([*_HOMES, *_MODULES])
 
 
