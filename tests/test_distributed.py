@@ -1,6 +1,7 @@
 """Means over ranks: two threads with a communicator of their own, and two processes."""
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,32 @@ def test_without_mpi_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "mpi4py.MPI", None)
     with pytest.raises(ImportError, match="pip install mpi4py"):
         distributed.broadcast(1.0)
+
+
+def test_a_worker_compiles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiled gradient that is pickled finds its machine code in the cache."""
+    monkeypatch.setenv("SRCGRAD_CACHE_DIR", str(tmp_path / "cache"))
+    factor = 3.0
+
+    @srcgrad.grad
+    def local(w: Any) -> Any:
+        return np.sum(w * w) * factor
+
+    np.testing.assert_array_equal(local(np.ones(2)), [6.0, 6.0])
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.machine")}
+    assert len(made) == 1
+    file = tmp_path / "local.pickle"
+    file.write_bytes(pickle.dumps(local))
+    code = f"import pickle, numpy; f = pickle.load(open({str(file)!r}, 'rb')); "
+    run = subprocess.run(
+        [sys.executable, "-c", code + "print(f(numpy.ones(2)))"], capture_output=True,
+        text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert run.stdout == "[6. 6.]\n", run.stderr
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.machine")}
+    assert after == made
 
 
 @pytest.mark.skipif(
