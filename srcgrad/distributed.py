@@ -13,6 +13,7 @@ A communicator is one of mpi4py, or any object with its methods `Get_rank`, `Get
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import zlib
@@ -21,6 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from srcgrad.differentiated import Differentiated
 from srcgrad.optim.parameters import (
     Path,
     Tree,
@@ -125,7 +127,10 @@ def data_parallel(
         ImportError: There is no communicator, nor mpi4py.
     """
     comm = _world(comm)
+    if isinstance(step, Differentiated):
+        step = step.value_and_grad
 
+    @functools.wraps(step)
     def together(params: Tree, *batch: Any, **named: Any) -> Any:
         value, grads = step(params, *batch, **named)
         loss, aux = value if isinstance(value, tuple) else (value, None)

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import srcgrad
-from srcgrad import data, distributed
+from srcgrad import data, distributed, optim
+from srcgrad.train import fit
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,6 +102,21 @@ def test_the_mean_over_ranks_is_the_gradient_of_the_whole(
         np.testing.assert_allclose(grads["b"][0], want["b"][0], rtol=rtol)
         np.testing.assert_allclose(shown["largest"], largest / len(x), rtol=rtol)
         assert isinstance(shown["residual"], np.ndarray)  # stays that of the rank
+
+
+def test_a_nan_is_traced_to_its_line() -> None:
+    """`fit` looks through the means into the gradient of the rank."""
+    step = srcgrad.differentiable(lambda p, x: np.sum(np.log(p - x)), backend="python")
+
+    def work(comm: Ranks) -> Any:
+        both = distributed.data_parallel(step, comm)
+        batches = [(np.array([0.5, comm.rank]),)]
+        return fit(both, np.ones(2), optim.SGD(0.1), batches, progress=False)
+
+    first, second = on_ranks(2, work)
+    assert "is -inf" in str(first)
+    assert "is -inf" in str(second)
+    assert "np.log(p - x)" in str(second)
 
 
 def test_mixed_leaves_keep_their_kinds() -> None:

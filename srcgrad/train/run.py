@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import signal
@@ -361,6 +362,7 @@ def _own(leaf: Any) -> Any:
 def _cause(step: Any, given: Sequence[Any], named: dict[str, Any]) -> str | None:
     """Return where a nan comes from; that this fails must not hide the nan."""
     try:
+        step = inspect.unwrap(step, stop=lambda f: isinstance(f, Differentiated))
         return nan_source(step, *given, **named)
     except Exception:
         return None
