@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
+import numpy as np
+
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.builder import const
 from srcgrad.emit.names import Naming
@@ -79,6 +81,14 @@ def literal(value: float | int | bool, dtype: str) -> Text:
         return number({"bool": bool, "int64": int}.get(dtype, float)(value))
     shown = number(float(value) if dtype == "float32" else int(value))
     return Text(f"{np_dtype(dtype)}({shown.text})")
+
+
+def held(x: Operand, dtype: str) -> bool:
+    """Tell whether a dtype that operands meet in holds what an int of Python may be."""
+    if dtype in ("", "int64") or np.dtype(dtype).kind not in "iu" or not x.type.python:
+        return True
+    ends = np.iinfo(dtype)
+    return isinstance(x, Const) and ends.min <= x.value <= ends.max
 
 
 def cast(text: Text, given: str, wanted: str) -> Text:
@@ -202,6 +212,8 @@ class Scalars(Writer):
             common = promote(*(a.type for a in op.args))
             if row.takes == "float" and not common.startswith("float"):
                 common = "float64"
+        if out == "bool" and not all(held(x, common) for x in op.args):
+            common = ""  # NumPy compares Python's own ints as they are
         given = {}
         for name, x in zip(row.params, op.args, strict=True):
             dtype = "bool" if name == "c" else common or x.type.dtype

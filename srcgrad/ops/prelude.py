@@ -392,7 +392,9 @@ def fliplr(m):
 @means("numpy.roll")
 def roll(a, shift, axis=None):
     if not isinstance(shift, tuple):
-        return rows.roll(np.asarray(a), shift, axis=axis)
+        # Back it is rolled by -shift, which a small dtype may not hold.
+        by = shift if kind(shift) == "int64" or np.ndim(shift) else int(shift)
+        return rows.roll(np.asarray(a), by, axis=axis)
     if axis is None or len(shift) != width(axis):
         return refused("one shift for each axis is known here")
     out = a

@@ -185,3 +185,21 @@ def fourier_power(x):
             c += x[t] * np.exp(-2j * np.pi * k * t / n)
         power += k * (c.real**2 + c.imag**2)
     return power
+
+
+# NumPy compares Python's ints as they are, also beyond the dtype of the others.
+@case(
+    lambda rng: (rng.normal(size=4), np.array([0, 50, 44, 255], np.uint8)),
+)
+def compared_beyond_dtype(x, k):
+    s = np.where(k < 300, x, 0.0).sum() + np.where(k != 511, x * x, 0.0).sum()
+    for i in range(len(k)):
+        if k[i] > len(x) * -1 and k[i] <= 200 * len(x):
+            s += x[i] ** 3
+    return s if k.max() < 256 else 0 * s
+
+
+@case(lambda rng: (rng.normal(size=(5, 9)), np.array([7, 3], np.uint8)))
+def rolled_by_unsigned(A, k):
+    s = (np.roll(A[0], k[0]) * A[1]).sum() + (np.roll(A, k[1]) * A**2).sum()
+    return s + (np.roll(A, (k[1], k[0]), axis=(0, 1)) * A**3).sum()
