@@ -366,6 +366,23 @@ def sum(items):
     "SG402_same_list_twice": Refused(
         body("return x * y[0] if y is z else x", args="x, y, z"), (2.0, ROW, ROW)
     ),
+    "SG402_same_after_arms": Refused(
+        body("z = x * 2.0", "y = z if x[0] > 0.0 else x * 3.0",
+             "return x.sum() if y is z else 2.0 * x.sum()"), (X,),
+    ),
+    "SG402_same_after_turns": Refused(
+        body("z = y = x * 2.0", "while z is y and len(y) > 1:", "    y = y[1:] * 2.0",
+             "    if len(y) > 1:", "        z = y", "return z.sum()"), (X,),
+    ),
+    "SG402_same_items": Refused(
+        body("ys = []", "for v in x:", "    ys.append(x * v)",
+             "return x.sum() if ys[0] is ys[len(x) - 1] else 2.0 * x.sum()"), (X,),
+    ),
+    "SG402_same_tuple": Refused(
+        body("p, k = (x, x), 0", "q = p", "while p is q and k < 3:",
+             "    q, k = (p if k < 1 else (x, x * k)), k + 1", "return k * x.sum()"),
+        (X,),
+    ),
     "SG203_lists_joined": Refused(
         body("s = [0.0] * len(x)", "return (s + s)[0]"), (X,)
     ),

@@ -394,13 +394,7 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
         case ast.Is() if v.is_operand(left) and v.is_operand(right):
             return _same_number(reader, left, right)
         case ast.Is():
-            named = isinstance(left, Ref) and not left.path  # a subscript makes a view
-            same = left is right or (named and left == right)
-            whole = [x for x in (left, right) if not getattr(x, "path", ())]
-            if not same and sum(_from_outside(reader, x) for x in whole) == 2:
-                what = "whether two arguments are the same object is not known here"
-                raise reader.problem("SG402", what, "pass a flag that says so")
-            return const(same)
+            return const(_same_object(reader, left, right))
         case ast.In() if isinstance(right, v.DictCell):
             return const(calls.static(reader, left) in reader.state.heap[right])
         case ast.In() if len(known) == 2:
@@ -420,9 +414,27 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     return reader.thing(reader.build.op(_ROWS[type(op)], a, b))
 
 
-def _from_outside(reader: Reader, thing: Any) -> bool:
+def _same_object(reader: Reader, left: Thing, right: Thing) -> bool:
+    """Read `is` of things: what loops and arms hand on may be one of several."""
+    one, two = (x.root if isinstance(x, Ref) else x for x in (left, right))
+    parts = [bool(getattr(x, "path", ())) for x in (left, right)]
+    if left is right or (one is two and not any(parts)):
+        return True
+    unknown = isinstance(left, Tuple) and isinstance(right, Tuple)
+    if isinstance(one, v.Owner) and isinstance(two, v.Owner):
+        # The whole is no part of itself, but two parts may be one.
+        shared = two.memory in one.shares or one.memory in two.shares
+        unknown = all(parts) if one is two else shared
+        if not any(parts):
+            unknown |= all(_from_outside(reader, x) for x in (one, two))
+    if unknown:
+        what = "whether these two are the same object is not known here"
+        raise reader.problem("SG402", what, "keep or pass a flag that says so")
+    return False
+
+
+def _from_outside(reader: Reader, owner: Any) -> bool:
     """Tell what is an argument, or a captured value, as a whole."""
-    owner = thing.root if isinstance(thing, Ref) else thing
     captured = getattr(owner, "captured", None) is not None
     return captured or any(owner is other for other in reader.given)
 

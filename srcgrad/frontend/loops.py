@@ -181,17 +181,23 @@ class _Loop:
                 shown = build.view(slot.inn, whole, slot.inn.name, type)
                 build.measure(shown)
                 state.ver[slot.root] = shown
-        names = {
-            name: (replace(thing, type=thing.root.type), thing)
-            for name, thing in state.names.items()
-            if isinstance(thing, v.Ref) and thing.root in types and not thing.path
-        }
-        state.names |= {name: known for name, (known, _) in names.items()}
+
+        def apart(_: st.Key, thing: Any) -> Any:
+            if isinstance(thing, v.Ref) and thing.root in types and not thing.path:
+                return replace(thing, type=thing.root.type)
+            whole = st.parts(apart, (), thing)
+            return thing if whole is None else whole
+
+        held: dict[Any, Any] = {**state.names, **state.heap} if types else {}
+        pairs = {owner: (apart((), thing), thing) for owner, thing in held.items()}
+        pairs = {owner: pair for owner, pair in pairs.items() if pair[0] != pair[1]}
+        for owner, (known, _) in pairs.items():
+            state.of(owner).update({owner: known})
         yield
         state = self.reader.state
-        for name, (known, before) in names.items():
-            if state.names[name] == known:  # the test may bind it to something else
-                state.names[name] = before
+        for owner, (known, before) in pairs.items():
+            if state.of(owner)[owner] == known:  # the test may bind it to another
+                state.of(owner).update({owner: before})
         for slot in self.slots.values():
             if slot.root in types:
                 state.ver[slot.root] = slot.inn

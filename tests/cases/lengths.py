@@ -159,3 +159,13 @@ def bound_in_the_test(y, a):
     else:
         w = w * 2
     return np.sum(y * y) + m + np.sum(w)
+
+
+@_rebound
+def containers_in_the_test(y, a):
+    held, k = {"u": [y * 0.2, y], "v": (a[0],)}, 0
+    while k < 3 and len(held["u"][0]) > 2 and np.sum(held["v"][0] ** 2) < 50:
+        held["u"][0] = held["u"][0][1:] * held["v"][0][0]
+        held["v"] = (held["v"][0][:-1] * held["u"][1][k],)
+        k += 1
+    return np.sum(held["u"][0] ** 2) + np.sum(held["v"][0])
