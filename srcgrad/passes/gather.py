@@ -195,8 +195,8 @@ class _Gathering:
         for loop in loops:
             axes = [k for k, d in enumerate(place) if d.factor(loop.var)]
             rest = [place[k] - Dim.of(loop.var) for k in axes]
-            if len(axes) != 1 or rest[0].known is None:
-                return None
+            if len(axes) != 1 or rest[0].known is None or rest[0].const < 0:
+                return None  # below zero is another name of an element
             shifts.append((axes[0], rest[0].const))
             fixed[axes[0]] = None
         return Nest(loops, add, (*shifts,), (*fixed,))

@@ -514,7 +514,7 @@ def truth_values_of_two_kinds(x):
     own += (not x[0] < 0) + (not x[2] < 0)
     same = 5.0 if bool(x[0] > 0) is not (x[1] < 0) else 3.0
     same += 1.0 if (not x[1] < 0) is True else 2.0
-    return x[0] * own + x[1] * numpys * same * (2.0 if x[:2] is x[:2] else 1.0)
+    return x[0] * own + x[1] * numpys * same * (2.0 if x[:2] is x else 1.0)
 
 
 def _product_or_sum(a, b, k):

@@ -115,3 +115,14 @@ def rows_to_and_fro(a, b, turns, k):
         b[k, 1:-1] = 0.3 * (a[k, :-2] - a[k, 2:])
         a[k, 1:-1] = 0.7 * (b[k, :-2] + b[k, 2:])
     return np.sum(a * a)
+
+
+# The first turn of the second loop stores what the last one of the first has stored.
+@case(lambda rng: (rng.normal(size=6),))
+def stored_below_zero(x):
+    y = np.zeros(len(x))
+    for i in range(len(x)):
+        y[i] = x[i] * 2
+    for i in range(len(x)):
+        y[i - 1] = x[i] * 6
+    return np.sum(y * y * x)
