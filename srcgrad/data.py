@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class Dataset:
 
     Raises:
         ValueError: The two are not of one length.
+        TypeError: One is no NumPy array.
 
     >>> Dataset(np.zeros((3, 2)), np.array([0, 1, 0]))[1:].labels
     array([1, 0])
@@ -50,6 +52,10 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Compare the lengths."""
+        for name, x in (("inputs", self.inputs), ("labels", self.labels)):
+            if not isinstance(x, np.ndarray):
+                what = f"{name} are a {type(x).__name__}, no NumPy array"
+                raise TypeError(f"a data set is of arrays: {what}: `np.asarray(x)`")
         if len(self.inputs) != len(self.labels):
             both = f"{len(self.inputs)} inputs, but {len(self.labels)} labels"
             raise ValueError(f"a data set has a label for each input: {both}")
@@ -60,6 +66,9 @@ class Dataset:
 
     def __getitem__(self, which: Any) -> Dataset:
         """Return some of the items: a slice, subscripts, or a mask."""
+        if isinstance(which, int | np.integer):
+            what = "a data set is taken in parts: `data[k : k + 1]`, or batch by batch"
+            raise TypeError(f"{what}: `Batches(data, size)`")
         return Dataset(self.inputs[which], self.labels[which])
 
 
@@ -173,11 +182,16 @@ def read_idx(path: str | Path) -> Array:
     """
     content = Path(path).read_bytes()
     if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{path} is no whole gzip file: {error}") from None
     zeros, code, rank = struct.unpack(">HBB", content[:4].ljust(4, b"\xff"))
     if zeros != 0 or code not in IDX_DTYPES:
         raise ValueError(f"{path} is no IDX file: it begins with {content[:4]!r}")
-    head = content[4 : 4 + 4 * rank].ljust(4 * rank, b"\0")
+    head = content[4 : 4 + 4 * rank]
+    if len(head) < 4 * rank:
+        raise ValueError(f"{path} ends inside of the lengths of its {rank} axes")
     shape, dtype = struct.unpack(f">{rank}I", head), np.dtype(IDX_DTYPES[code])
     items = content[4 + 4 * rank :]
     due = int(np.prod(shape, dtype=object)) * dtype.itemsize
@@ -316,21 +330,27 @@ class Batches:
         return {
             "epoch": self.epoch + done,
             "position": 0 if done else self._position,
+            "items": len(self.dataset),
+            "size": self.size,
             "generator": self._rng.bit_generator.state if done else self._before,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state()` returned, for the same data set and size.
+        """Go on from what `state()` returned.
+
+        Between two epochs the data set and the size of batches may be others.
 
         Args:
             state: What `state()` returned.
 
         Raises:
-            ValueError: The state is of batches of another number.
+            ValueError: The state is from inside an epoch of another data set or size.
         """
-        if not 0 <= state["position"] < self._count:
-            what = f"batch {state['position']} of {self._count}"
-            raise ValueError(f"the state is of another data set or size: {what}")
+        mine, its = (len(self.dataset), self.size), (state["items"], state["size"])
+        if state["position"] and mine != its:
+            what = "{} items in batches of {}".format
+            both = f"{what(*its)}, here there are {what(*mine)}"
+            raise ValueError(f"the state is from inside an epoch of {both}")
         self._rng.bit_generator.state = state["generator"]
         self.epoch, self._position = state["epoch"], state["position"]
         self._shuffle()

@@ -94,7 +94,10 @@ def test_broken_idx_files(tmp_path: Path) -> None:
         (b"\0\0\x07\x01\0\0\0\1a", "no IDX file"),
         (b"PK\x03\x04", "no IDX file"),
         (b"\0\0\x08\x01\0\0\0\3ab", r"2 bytes of items, but 3 for \(3,\)"),
-        (b"\0\0\x08\x02\0\0\0\2ab", r"0 bytes of items|for \(2,"),
+        (b"\0\0\x08\x02\0\0\0\2ab", "ends inside of the lengths of its 2 axes"),
+        (b"\0\0\x08\x03\0\0\xea\x60", "ends inside of the lengths of its 3 axes"),
+        (gzip.compress(b"\0\0\x08\x01\0\0\0\1a")[:-9], "no whole gzip file"),
+        (b"\x1f\x8b" + bytes(9), "no whole gzip file"),
     ):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=message):
@@ -220,7 +223,16 @@ def test_batches_that_are_none() -> None:
             Batches(few, size, drop_last=True)
     batches = Batches(whole, 2)
     next(iter(batches))
-    with pytest.raises(ValueError, match="another data set or size: batch 1 of 1"):
-        Batches(whole, 3).restore(batches.state())
+    both = "an epoch of 3 items in batches of 2, here there are 3 items in batches of 1"
+    with pytest.raises(ValueError, match=both):  # it would see some items twice
+        Batches(whole, 1).restore(batches.state())
+    list(batches)
+    others = Batches(whole, 1)
+    others.restore(batches.state())  # a new epoch may have other batches
+    assert others.epoch == 1
     with pytest.raises(ValueError, match="3 inputs, but 2 labels"):
         Dataset(np.zeros(3), np.zeros(2))
+    with pytest.raises(TypeError, match=r"inputs are a list, no NumPy array: `np\.as"):
+        Dataset([[1.0]], np.zeros(1))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"or batch by batch: `Batches\(data, size\)`"):
+        list(whole)  # type: ignore[call-overload]

@@ -87,6 +87,9 @@ def test_bounds() -> None:
         minimize(ROSENBROCK, START, method="BFGS", bounds=(0, 1))
     with pytest.raises(ValueError, match="a pair"):
         minimize(ROSENBROCK, START, bounds=[(0, 1)] * 3)
+    pairs = [(0.0, 1.0), (2.0, 3.0)]  # as SciPy has them: not low and high of two
+    with pytest.raises(TypeError, match=r"params: its low bound is a tuple.*all high"):
+        minimize(lambda p: (p * p).sum(), np.ones(2), bounds=pairs)
     with pytest.raises(ValueError, match="params has 'x', bounds high has not"):
         minimize(ROSENBROCK, START, bounds=(None, {"tail": None, "name": None}))
 

@@ -199,6 +199,10 @@ WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], type[Exception], str]] = 
      r"mask of shape \(2, 3, 3\) does not broadcast"),
     (lambda q: nn.attention(q, q, q, np.ones((1, 1, 3, 3))), (ROWS[None, :3],),
      ValueError, "mask of shape"),
+    (lambda q: nn.attention(q, q, q, np.ones((3, 3), int)), (ROWS[None, :3],),
+     TypeError, r"bools, or of floats that are added: pass mask.astype\(bool\)"),
+    (nn.binary_cross_entropy_with_logits, (B, B * np.nan),
+     ValueError, "from 0 to 1, not nan to nan"),
     (nn.rnn_cell, (ONE, ONE, W, W, B), ValueError, r"rnn_cell: u is \(size, 1"),
     (lambda x: nn.residual(x, lambda x: x[:, :1]), (ROWS,), ValueError, "residual"),
     (lambda x: nn.dropout(x, 1.0, 0), (ROWS,), ValueError, "the rate is from 0"),
@@ -308,6 +312,24 @@ def test_attention_that_sees_nothing() -> None:
     assert np.all(np.isfinite(srcgrad.grad(total, backend="python")(q)))
     q[0, 0, 0] = np.nan
     assert np.isnan(nn.attention(q, q, q, mask)[0, 0, 0])  # a nan is not hidden
+
+
+@pytest.mark.parametrize("least", [-np.inf, np.finfo(float).min])
+def test_attention_hides_by_floats_as_by_bools(least: float) -> None:
+    """Also in a causal row whose keys up to its own are hidden: it sees none later."""
+    q = np.random.default_rng(0).normal(size=(1, 3, 2))
+    mask = np.array([[False, True, True]] * 2 + [[False] * 3])
+
+    def total(q: Any, mask: Any, causal: bool) -> Any:
+        return np.sum(np.sin(nn.attention(q, q, q, mask, causal)))
+
+    added = np.where(mask, 0, least)
+    for causal in (False, True):
+        step = srcgrad.value_and_grad(total, backend="python")
+        (value, slope), (same, way) = step(q, mask, causal), step(q, added, causal)
+        assert value == same
+        np.testing.assert_array_equal(slope, way)
+    assert np.all(nn.attention(q, q, q, added, causal=True)[0, [0, 2]] == 0)
 
 
 def test_kl_divergence_of_none() -> None:

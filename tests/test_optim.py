@@ -645,3 +645,24 @@ def test_kernels_are_compiled_once(tmp_path: Path) -> None:
         for _ in range(2)
     ]
     assert [run.stdout.strip() for run in runs] == [b"4", b"0"]
+
+
+def test_accumulated_gradients_outlast_a_none() -> None:
+    """A leaf without a gradient in one call, also the last, has those of the others."""
+    opt = optim.Accumulate(optim.SGD(lr=1.0), every=2)
+    one: Any = {"a": np.ones(1), "b": np.ones(1), "c": None}
+    for calls in ([one, one | {"b": None}], [one | {"b": None}, one]):
+        params = {name: np.zeros(1) for name in "abc"}
+        state = opt.init(params)
+        for grads in calls:
+            opt.step(grads, state, params)
+        assert [float(params[name][0]) for name in "abc"] == [-1, -0.5, 0]
+
+
+def test_counts_may_be_those_of_numpy() -> None:
+    steps = np.int64(4)
+    assert optim.Cosine(1.0, steps)(2) == 0.5  # type: ignore[arg-type]
+    optim.Accumulate(optim.SGD(), steps)  # type: ignore[arg-type]
+    for wrong in (True, 2.0, 0):
+        with pytest.raises(ValueError, match="it must be an int, at least 1"):
+            optim.Accumulate(optim.SGD(), wrong)  # type: ignore[arg-type]

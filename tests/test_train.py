@@ -476,6 +476,7 @@ def test_empty_batches_are_errors(batches: Any, message: str) -> None:
         ({"clip": 0.0}, ValueError, "`clip` is 0.0"),
         ({"clip": float("nan")}, ValueError, "`clip` is nan"),
         ({"rng": "seed"}, TypeError, "`rng` is a str"),
+        ({"optimiser": Sgd}, TypeError, r"the class Sgd, not one of it: call it"),
         ({"batches": 3}, TypeError, "`batches` is a int; it is an iterable"),
         ({"batches": lambda e, r: None}, TypeError, "a function that returns a NoneT"),
         ({"step": square}, TypeError, "returned a float64, not the loss and its gra"),
@@ -483,9 +484,9 @@ def test_empty_batches_are_errors(batches: Any, message: str) -> None:
     ],
 )
 def test_options_are_checked(options: Any, kind: Any, message: str) -> None:
-    given = {"step": STEP, "batches": [X], **options}
+    given = {"step": STEP, "batches": [X], "optimiser": Sgd(), **options}
     with pytest.raises(kind, match=message):
-        fit(params=start(), optimiser=Sgd(), **given)
+        fit(params=start(), **given)
 
 
 # checkpoints

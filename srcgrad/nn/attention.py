@@ -26,7 +26,7 @@ def attention(
         k: Keys `(..., keys, size)`.
         v: Values `(..., keys, features)`.
         mask: Which keys a query may see: bools that broadcast to `(..., queries,
-            keys)`; or floats that are added to the products, not all of a row infinite.
+            keys)`; or floats that are added to the products, `-inf` for what is hidden.
         causal: Whether the query at place i sees the keys up to place i alone.
 
     Returns:
@@ -48,13 +48,17 @@ def attention(
     scores = (q * q.shape[-1] ** -0.5) @ np.swapaxes(k, -1, -2)
     if mask is not None:
         spreads("attention", "mask", mask, "the products", scores)
-    if mask is not None and mask.dtype != bool:
-        scores = scores + mask
+        if mask.dtype == bool:
+            scores = np.where(mask, scores, FAR)
+        elif mask.dtype == np.float32 or mask.dtype == np.float64:
+            scores = np.maximum(scores + mask, FAR)
+        else:
+            what = "attention: a mask is of bools, or of floats that are added: "
+            raise TypeError(said(what + "pass mask.astype(bool)"))
     if causal:
         places = np.arange(k.shape[-2])
         scores = np.where(places <= np.arange(q.shape[-2])[:, None], scores, FAR)
-    if mask is None or mask.dtype != bool:
+    if mask is None:
         return softmax(scores) @ v
-    scores = np.where(mask, scores, FAR)
     blind = np.max(scores, axis=-1, keepdims=True) <= 0.5 * FAR
     return np.where(blind, 0, softmax(scores) @ v)

@@ -31,12 +31,12 @@ Floats = Any  # an array of floats
 def said(what: str, *things: Any) -> str:
     """Return the text of a layer's error, with the line that called it from outside.
 
-    Arrays in the text are shown by their shapes.
+    Arrays in the text are shown by their shapes, numbers as they are.
     """
     frame = sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("srcgrad."):
         frame = frame.f_back
-    shown = (np.shape(x) if hasattr(x, "shape") else x for x in things)
+    shown = (np.shape(x) if isinstance(x, np.ndarray) else x for x in things)
     file, line = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, line).strip()
     place = f"{shown_path(file)}:{line}{': ' * bool(text)}{text}"

@@ -11,6 +11,7 @@ import numpy as np
 from srcgrad.optim.optimiser import (
     Leaf,
     State,
+    check_count,
     check_number,
     check_writable,
     count,
@@ -49,9 +50,7 @@ class Accumulate:
 
     def __post_init__(self) -> None:
         """Refuse options out of range."""
-        if not isinstance(self.every, int) or self.every < 1:
-            what = f"every is {self.every!r}; it must be an int, at least 1"
-            raise ValueError(f"Accumulate: {what}")
+        check_count("Accumulate", "every", self.every)
 
     def init(self, params: Tree) -> State:
         """Return the state before the first call: `count`, `sum` and `inner`.
@@ -112,7 +111,9 @@ class Accumulate:
                     both = "params", "grads"
                     new = new + fit(value, gradient, both, path, "gradient")
             sums.append(None if new is None else np.asarray(new))
-            means.append(None if gradient is None else np.divide(new, self.every))
+            none = gradient is None and not np.any(new)  # nor before in these calls
+            stays = new is None or none
+            means.append(gradient if stays else np.divide(new, self.every))
         return count(state["count"]) + 1, sums, rebuilt(params, means)
 
 

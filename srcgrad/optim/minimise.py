@@ -135,6 +135,10 @@ def _limits(problem: Problem, params: Tree, bounds: Any) -> list[Any]:
             if path in sizes:
                 limit = bound if whole else limit
                 limit = none if limit is None else limit
+                if isinstance(limit, tuple | list):  # SciPy's own are pairs by number
+                    where, kind = shown_path("params", path), type(limit).__name__
+                    what = f"{where}: its {name} bound is a {kind}, no number or array"
+                    raise TypeError(f"{what}: bounds are (all low, all high)")
                 try:
                     parts.append(np.ravel(np.broadcast_to(limit, np.shape(leaf))))
                 except ValueError:

@@ -320,3 +320,10 @@ def check_number(
         upto = f" and below {high:g}" if high < math.inf else ", finite"
         range = f"a number of at least {low:g}{upto}"
         raise ValueError(f"{owner}: {name} is {value!r}; it must be {range}")
+
+
+def check_count(owner: str, name: str, value: Any) -> None:
+    """Refuse an option that is no number of steps, with one sentence."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise ValueError(f"{owner}: {name} is {value!r}; it must be an int, at least 1")

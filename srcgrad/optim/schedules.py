@@ -5,13 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from srcgrad.optim.optimiser import Rate, check_number
-
-
-def _check_count(owner: object, name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        kind = type(owner).__name__
-        raise ValueError(f"{kind}: {name} is {value!r}; it must be an int, at least 1")
+from srcgrad.optim.optimiser import Rate, check_count, check_number
 
 
 @dataclass(frozen=True)
@@ -35,7 +29,7 @@ class StepDecay:
         """Refuse options out of range."""
         check_number("StepDecay", "lr", self.lr, 0.0)
         check_number("StepDecay", "factor", self.factor, 0.0)
-        _check_count(self, "every", self.every)
+        check_count(type(self).__name__, "every", self.every)
 
     def __call__(self, step: int) -> float:
         """Return the rate of a step."""
@@ -63,7 +57,7 @@ class Cosine:
         """Refuse options out of range."""
         check_number("Cosine", "lr", self.lr, 0.0)
         check_number("Cosine", "final", self.final, 0.0)
-        _check_count(self, "steps", self.steps)
+        check_count(type(self).__name__, "steps", self.steps)
 
     def __call__(self, step: int) -> float:
         """Return the rate of a step."""
@@ -92,7 +86,7 @@ class WarmUp:
         if not callable(self.lr):
             check_number("WarmUp", "lr", self.lr, 0.0)
         check_number("WarmUp", "initial", self.initial, 0.0)
-        _check_count(self, "steps", self.steps)
+        check_count(type(self).__name__, "steps", self.steps)
 
     def __call__(self, step: int) -> float:
         """Return the rate of a step."""
@@ -133,7 +127,7 @@ class OneCycle:
         check_number("OneCycle", "rise", self.rise, 0.0, 1.0)
         check_number("OneCycle", "start", self.start, 1.0)
         check_number("OneCycle", "end", self.end, 1.0)
-        _check_count(self, "steps", self.steps)
+        check_count(type(self).__name__, "steps", self.steps)
 
     def __call__(self, step: int) -> float:
         """Return the rate of a step; after the last one it stays."""

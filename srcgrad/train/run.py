@@ -65,6 +65,9 @@ class Run:
             raise ValueError(f"`clip` is {self.clip!r}; it is a positive number")
         if self.save_every is not None and self.path is None:
             raise ValueError("`save_every` needs `checkpoint`, the file to write")
+        if isinstance(self.optimiser, type):
+            what = f"`optimiser` is the class {self.optimiser.__name__}, not one of it"
+            raise TypeError(f"{what}: call it, as `{self.optimiser.__name__}(lr=1e-3)`")
         if isinstance(self.step, Differentiated):
             self.step = self.step.value_and_grad
         self.interrupted: list[int] = []
