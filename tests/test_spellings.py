@@ -31,7 +31,6 @@ np.inner(t, w)
 np.repeat(v, k)
 np.linspace(a, b, 5, retstep=True)[1]
 v.tolist()[0]
-v.take(k)
 np.where(v > 0.5)[0]
 np.linalg.norm(v, 3)
 np.add(x, y, out=np.zeros((2, 3)))
@@ -49,6 +48,12 @@ np.reshape(x, (3, 2), "F")
 np.concatenate([x, y], axis=0, dtype=np.float32)
 np.dot(x, v, np.zeros(2))
 np.round(x, 1, None)
+np.diff(x, prepend=0.0)
+np.average(x, returned=True)[0]
+np.average(t, axis=(0, 1), weights=x)
+np.polyval(x, v)
+np.take(v, k, mode="clip")
+np.take(x, m)
 """.split("\n")[1:-1]
 NAMES = "x, y, v, w, s, t, a, b, k, m, i"
 FLOATS = tuple(range(8))

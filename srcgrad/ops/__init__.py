@@ -2,6 +2,7 @@
 
 from srcgrad.ops import (
     arithmetic,
+    calculus,
     creation,
     elementwise,
     indexing,
@@ -21,6 +22,7 @@ __all__ = [
     "ROWS",
     "Row",
     "arithmetic",
+    "calculus",
     "creation",
     "elementwise",
     "indexing",

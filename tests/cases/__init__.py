@@ -97,6 +97,7 @@ def case(make: Make, **options: Any) -> Callable[[Callable[..., Any]], Any]:
 from tests.cases import (  # noqa: E402, F401
     aliasing,
     broadcasting,
+    calculus,
     containers,
     control_flow,
     creation,
