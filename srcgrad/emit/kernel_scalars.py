@@ -192,10 +192,21 @@ class Scalars(Writer):
             return self.operation(stmt)
         return self.element(stmt.base, stmt.path, stmt)
 
-    def shown_as(self, x: Operand, dtype: str) -> Text:
-        if isinstance(x, Const):
-            return literal(x.value, dtype)
-        return cast(self.show(x), x.type.dtype, dtype)
+    def shown_as(self, x: Operand, dtype: str, wraps: bool = False) -> Text:
+        text = literal(x.value, dtype) if isinstance(x, Const) else self.show(x)
+        if not (wraps or held(x, dtype)):
+            text, ends = self.hoist(self.show(x)), np.iinfo(dtype)
+            self.refuse("OverflowError", f"not {ends.min} <= {text.text} <= {ends.max}")
+        return cast(text, dtype if isinstance(x, Const) else x.type.dtype, dtype)
+
+    def bound(self, x: Operand, dtype: str, low: bool) -> Text:
+        """Return a bound of a clip, which may be too far out to matter."""
+        text, ends = self.hoist(self.show(x)).text, np.iinfo(dtype)
+        self.refuse(
+            "OverflowError", f"{text} > {ends.max}" if low else f"{text} < {ends.min}"
+        )
+        own = f"max({text}, {ends.min})" if low else f"min({text}, {ends.max})"
+        return Text(f"{np_dtype(dtype)}({own})")
 
     def operation(self, op: Op) -> Text:
         """Return an operation on scalars, or on the elements of arrays."""
@@ -217,7 +228,10 @@ class Scalars(Writer):
         given = {}
         for name, x in zip(row.params, op.args, strict=True):
             dtype = "bool" if name == "c" else common or x.type.dtype
-            given[name] = self.shown_as(x, dtype)
+            if op.row == "clip" and not held(x, dtype):
+                given[name] = self.bound(x, dtype, name == "lo")
+            else:  # NumPy wraps no ints of Python, but in `where`
+                given[name] = self.shown_as(x, dtype, op.row == "where")
         for name, text in given.items():
             hole = f"{{{name}}}"
             if loop.count(hole) > 1 or hole in test:

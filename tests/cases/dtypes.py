@@ -196,6 +196,7 @@ def compared_beyond_dtype(x, k):
     for i in range(len(k)):
         if k[i] > len(x) * -1 and k[i] <= 200 * len(x):
             s += x[i] ** 3
+    s += (x * np.clip(k, -1, 300)).sum() + (x**2 * np.where(k > 50, k, 300)).sum()
     return s if k.max() < 256 else 0 * s
 
 

@@ -216,3 +216,16 @@ def pop_from_empty_list(x):
     for _ in range(2):
         s *= stack.pop()
     return s
+
+
+@case(lambda rng: (rng.normal(size=3), np.array([1, 2, 3], np.uint8)), raises=OverflowError)
+def an_int_beyond_a_small_dtype(x, k):
+    return (x * (k + 300)).sum()
+
+
+@case(
+    lambda rng: (rng.normal(size=3), np.array([1, 2, 3], np.int8), 100),
+    raises=OverflowError,
+)
+def a_read_int_beyond_a_small_dtype(x, k, n):
+    return (x * (k - 2 * n)).sum()
