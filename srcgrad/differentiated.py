@@ -580,10 +580,14 @@ class Differentiated:
 def _failure(made: Specialisation, error: Exception) -> Exception:
     """Return what to raise where plain Python raises nothing."""
     name = made.source.name
-    if isinstance(error, OverflowError) and error.args:
+    if isinstance(error, OverflowError):
+        line = error.args[0] if error.args else ""
+        if isinstance(line, int):
+            what = "an int is beyond 64 bits; use a float, or backend='python'"
+            return OverflowError(f"`{name}`, line {line}: {what}")
         return OverflowError(
-            f"`{name}`, line {error.args[0]}: an int is beyond 64 bits; use a float, "
-            "or backend='python'"
+            f"`{name}`: a name is an int of Python on one path and of a small dtype on "
+            "another, which does not hold it: write `int(x)` for what it is given there"
         )
     if isinstance(error, NotImplementedError) and error.args:
         return make_error("SG402", str(error), function=name)

@@ -453,6 +453,34 @@ def test_int_beyond_64_bits_is_named(
     assert first < int(found[1]) <= last
 
 
+def test_a_name_of_an_int_and_of_a_small_dtype() -> None:
+    """What its dtype does not hold is an error: it was wrapped, so 255 was the last."""
+
+    def changes(x: Any, k: Any) -> Any:
+        last, total = -1, 0.0
+        for i in range(len(k)):
+            total += x[i] if k[i] != last else 0.0
+            last = k[i]
+        return total
+
+    def whole(x: Any, k: Any) -> Any:
+        last, total = -1, 0.0
+        for i in range(len(k)):
+            total += x[i] if k[i] != last else 0.0
+            last = int(k[i])
+        return total
+
+    x, k = np.ones(3), np.array([255, 255, 1], np.uint8)
+    for backend in ("python", "numba"):
+        with pytest.raises(
+            OverflowError, match=r"write `int\(x\)` for what it is given"
+        ):
+            srcgrad.grad(changes, backend=backend)(x, k)
+        np.testing.assert_array_equal(
+            srcgrad.grad(whole, backend=backend)(x, k), [1, 0, 1]
+        )
+
+
 def shifted(x: Any, n: int) -> Any:
     total = 0.0
     for i in range(n):

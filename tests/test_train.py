@@ -477,6 +477,11 @@ def test_empty_batches_are_errors(batches: Any, message: str) -> None:
         ({"clip": float("nan")}, ValueError, "`clip` is nan"),
         ({"rng": "seed"}, TypeError, "`rng` is a str"),
         ({"optimiser": Sgd}, TypeError, r"the class Sgd, not one of it: call it"),
+        (
+            {"evaluate": lambda p: (1, 2)},
+            TypeError,
+            "returned a tuple for `evaluated`; ",
+        ),
         ({"batches": 3}, TypeError, "`batches` is a int; it is an iterable"),
         ({"batches": lambda e, r: None}, TypeError, "a function that returns a NoneT"),
         ({"step": square}, TypeError, "returned a float64, not the loss and its gra"),

@@ -133,6 +133,9 @@ def batch_norm(
     mean, var = state
     if np.ndim(x) < 2:
         raise ValueError(said("batch_norm: x is (n, ..., features), not {}", x))
+    if np.ndim(scale) != 1 or np.ndim(shift) != 1:
+        what = "batch_norm: scale and shift are (features,), not {} and {}"
+        raise ValueError(said(what, scale, shift))
     meet("batch_norm", "features", "x", x, -1, "scale", scale, 0)
     meet("batch_norm", "features", "x", x, -1, "shift", shift, 0)
     meet("batch_norm", "features", "x", x, -1, "the state's mean", mean, 0)
@@ -171,6 +174,9 @@ def layer_norm(
     """
     if np.ndim(x) < 1:
         raise ValueError(said("layer_norm: x is (..., features), not a number"))
+    if np.ndim(scale) != 1 or np.ndim(shift) != 1:
+        what = "layer_norm: scale and shift are (features,), not {} and {}"
+        raise ValueError(said(what, scale, shift))
     meet("layer_norm", "features", "x", x, -1, "scale", scale, 0)
     meet("layer_norm", "features", "x", x, -1, "shift", shift, 0)
     less = x - np.mean(x, axis=-1, keepdims=True)

@@ -76,7 +76,7 @@ def fit(
         ValueError: A batch is empty, there is none, or the checkpoint does not fit.
         TypeError: `step` returns something else, or arguments are of other kinds.
     """
-    several = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    several = (callbacks,) if callable(callbacks) else tuple(callbacks or ())
     path = None if checkpoint is None else Path(checkpoint)
     run = Run(
         step, optimiser, batches, epochs, generator_of(rng), evaluate, several, clip,

@@ -188,7 +188,11 @@ class Run:
             given = (done.params, *([done.carried] if self.carries else []))
             found = self.evaluate(*given)
             pairs = found if isinstance(found, Mapping) else {"evaluated": found}
-            metrics |= {str(name): float(x) for name, x in pairs.items()}
+            for name, x in pairs.items():
+                if not _is_number(x):
+                    what = f"`evaluate` returned a {type(x).__name__} for `{name}`"
+                    raise TypeError(f"{what}; it is a number, or a dict of numbers")
+                metrics[str(name)] = float(x)
         about = {"epoch": epoch, "steps": steps, "loss": means["loss"],
                  "gradient_norm": means["gradient_norm"], **metrics}  # fmt: skip
         usual = statistics.median(self.times) if self.times else 0.0
