@@ -54,6 +54,10 @@ np.average(t, axis=(0, 1), weights=x)
 np.polyval(x, v)
 np.take(v, k, mode="clip")
 np.take(x, m)
+np.cross(w, v)
+np.gradient(v, v)
+np.split(v, [1])[0]
+np.linalg.matrix_power(s, int(a))
 """.split("\n")[1:-1]
 NAMES = "x, y, v, w, s, t, a, b, k, m, i"
 FLOATS = tuple(range(8))

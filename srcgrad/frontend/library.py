@@ -27,7 +27,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Operand, Permute, Reshape, Value
-from srcgrad.ops import ROWS, Row, calculus, networks, prelude, python
+from srcgrad.ops import ROWS, Row, calculus, contractions, networks, prelude, python
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, Dim, Scalar
 
@@ -93,7 +93,7 @@ def _of_modules(loaded: frozenset[str]) -> dict[int, tuple[Any, str, Any]]:
 def _is_definition(meaning: Any) -> bool:
     """Tell a function of the prelude from what the frontend reads itself."""
     home = getattr(meaning, "__module__", None) or ""
-    ours = (calculus, networks, prelude, python)
+    ours = (calculus, contractions, networks, prelude, python)
     known = home in [m.__name__ for m in ours] or home.startswith("srcgrad.nn.")
     return known and not isinstance(meaning, type)
 

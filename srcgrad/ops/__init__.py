@@ -3,6 +3,7 @@
 from srcgrad.ops import (
     arithmetic,
     calculus,
+    contractions,
     creation,
     elementwise,
     indexing,
@@ -23,6 +24,7 @@ __all__ = [
     "Row",
     "arithmetic",
     "calculus",
+    "contractions",
     "creation",
     "elementwise",
     "indexing",

@@ -121,7 +121,8 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     x = np.moveaxis(np.asarray(a), axisa if axis is None else axis, -1)
     y = np.moveaxis(np.asarray(b), axisb if axis is None else axis, -1)
     for vectors in (x, y):
-        same(vectors.shape[-1], 3, "`np.cross` is known of vectors of three numbers")
+        if vectors.shape[-1] != 3:
+            raise NotImplementedError("`np.cross` is known of vectors of three")
     pairs = ((1, 2), (2, 0), (0, 1))
     parts = [x[..., j] * y[..., k] - x[..., k] * y[..., j] for j, k in pairs]
     if np.ndim(x) == 1 and np.ndim(y) == 1:

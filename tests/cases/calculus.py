@@ -79,3 +79,39 @@ def turned_and_taken(A, k):
     return (
         (B * np.rot90(A, 2)).sum() + (row * A[1]).sum() + (picked**2).sum() * A.take(-1)
     )
+
+
+@case(lambda rng: (rng.normal(size=(4, 5)), 0.4, 0.7), argnums=(0, 1, 2))
+def energy_of_a_field(u, hy, hx):
+    uy, ux = np.gradient(u, hy, hx)
+    rough = np.gradient(ux, hx, axis=1, edge_order=2)
+    return (uy**2 + ux**2).sum() * hx * hy + (rough * u).sum() + np.gradient(u[0])[1]
+
+
+@case(lambda rng: (rng.normal(size=(2, 3, 4)), rng.normal(size=(4, 3))), argnums=(0, 1))
+def contracted_tensors(T, M):
+    pairs = np.tensordot(T, M, axes=([2, 1], [0, 1]))
+    chain = np.tensordot(T, M, axes=1)
+    return pairs @ pairs + (chain * np.tensordot(M, T, (1, 1))[:3].sum()).sum()
+
+
+@case(lambda rng: (0.4 * rng.normal(size=(3, 3)), rng.normal(size=3)), argnums=(0, 1))
+def markov_steps(P, v):
+    far = np.linalg.matrix_power(P, 5) @ v
+    return far @ np.linalg.matrix_power(P, 2) @ v + np.linalg.matrix_power(P, 3).sum()
+
+
+@case(lambda rng: (rng.normal(size=(3, 6)), rng.normal(size=6)), argnums=(0, 1))
+def dependence_of_variables(X, y):
+    C, R = np.cov(X, y), np.corrcoef(X)
+    beta = np.cov(X[0], y)[0, 1] / np.cov(X[0], ddof=0)
+    return (C**2).sum() + R[0, 1] * R[1, 2] + beta + np.corrcoef(y)
+
+
+@case(lambda rng: (rng.normal(size=(4, 6)),))
+def split_and_kept(x):
+    left, right = np.hsplit(x * np.tri(4, 6, 1), 2)
+    a, b, c, d = np.array_split(x[0], 4)
+    top = np.split(x, 2)[0]
+    gates = [np.tanh(part).sum() for part in np.split(x, 3, axis=1)]
+    return (left * right).sum() + a @ b + c[0] * d[0] + (top**2).sum() + gates[1] ** 2

@@ -1,0 +1,175 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+"""What contracted, sampled and split arrays mean in NumPy; see `prelude`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcgrad.ops.calculus import before
+from srcgrad.ops.prelude import (
+    axes_of,
+    fixed,
+    kind,
+    means,
+    refused,
+    same,
+    turned,
+    typed,
+)
+
+
+@means("numpy.tensordot")
+def tensordot(a, b, axes=2):
+    x, y = np.asarray(a), np.asarray(b)
+    ours, theirs = contracted(axes, np.ndim(a), np.ndim(b))
+    for i, j in zip(ours, theirs, strict=True):
+        same(x.shape[i], y.shape[j], "lengths differ where `np.tensordot` sums")
+    kept, others = rest(np.ndim(a), ours), rest(np.ndim(b), theirs)
+    left = turned(x, kept + ours).reshape(_size(x, kept), _size(x, ours))
+    right = turned(y, theirs + others).reshape(_size(y, theirs), _size(y, others))
+    shape = [x.shape[k] for k in kept] + [y.shape[k] for k in others]
+    return np.dot(left, right).reshape(shape)
+
+
+def _size(x, axes):
+    size = 1
+    for k in axes:
+        size = size * x.shape[k]
+    return size
+
+
+@fixed
+def contracted(axes, rank, other):
+    """Return the axes of two arrays that are summed over, in pairs."""
+    if isinstance(axes, int):
+        axes = (tuple(range(rank - axes, rank)), tuple(range(axes)))
+    ours, theirs = axes_of(axes[0], rank), axes_of(axes[1], other)
+    if len(ours) != len(theirs):
+        raise ValueError("shape-mismatch for sum")
+    return ours, theirs
+
+
+@fixed
+def rest(rank, axes):
+    """Return the axes that are not among some."""
+    return tuple(k for k in range(rank) if k not in axes)
+
+
+@means("numpy.linalg.matrix_power")
+def matrix_power(a, n):
+    square = np.linalg.inv(a) if n < 0 else np.asarray(a)
+    if n == 0:
+        return np.eye(square.shape[0], dtype=kind(square))
+    if abs(n) == 3:
+        return (square @ square) @ square
+    low, *bits = binary(n)
+    out = square if low else None
+    for bit in bits:
+        square = square @ square
+        if bit:
+            out = square if out is None else out @ square
+    return out
+
+
+@fixed
+def binary(n):
+    """Return the digits of a number to base two, the lowest first."""
+    return tuple(int(digit) for digit in reversed(f"{abs(n):b}"))
+
+
+@means("numpy.cov")
+def cov(m, y=None, rowvar=True, bias=False, ddof=None):
+    x = _variables(m, rowvar)
+    if y is not None:
+        x = np.concatenate((x, _variables(y, rowvar)), axis=0)
+    given = (0 if bias else 1) if ddof is None else ddof
+    away = x - np.average(x, axis=1)[:, None]
+    fact = max(x.shape[1] - given, 0)
+    return np.squeeze(np.dot(away, away.T) * np.true_divide(1, fact))
+
+
+def _variables(m, rowvar):
+    """Return variables as rows, in double precision."""
+    x = typed(np.asarray(m), "float64") if kind(m) != "float64" else np.asarray(m)
+    if np.ndim(x) > 2:
+        return refused("`np.cov` is known of one and two axes")
+    wide = np.atleast_2d(x)
+    return wide if rowvar or np.ndim(x) < 2 else wide.T
+
+
+@means("numpy.corrcoef")
+def corrcoef(x, y=None, rowvar=True):
+    c = np.cov(x, y, rowvar)
+    if not np.ndim(c):
+        return c / c
+    deviations = np.sqrt(np.diag(c))
+    return np.clip(c / deviations[:, None] / deviations[None, :], -1, 1)
+
+
+@means("numpy.gradient")
+def gradient(f, *varargs, axis=None, edge_order=1):
+    x = np.asarray(f) if kind(f) in ("float64", "float32") else typed(f, "float64")
+    axes = axes_of(axis, np.ndim(f))
+    steps = (1.0,) if not varargs else varargs
+    if len(steps) not in (1, len(axes)) or edge_order not in (1, 2):
+        return refused("`np.gradient` takes a spacing, or one for each axis")
+    places = [place_of(k, axes, len(steps)) for k in axes]
+    pairs = zip(places, axes, strict=True)
+    parts = [_slope(x, steps[j], k, edge_order) for j, k in pairs]
+    return parts[0] if len(axes) == 1 else tuple(parts)
+
+
+@fixed
+def place_of(axis, axes, count):
+    """Return which of so many spacings is that of an axis."""
+    return axes.index(axis) if count > 1 else 0
+
+
+def _slope(x, step, axis, edge_order):
+    if np.ndim(step):
+        return refused("the spacing of `np.gradient` is a number here")
+    out = np.empty_like(x)
+    d, f = np.moveaxis(out, axis, 0), np.moveaxis(x, axis, 0)
+    if f.shape[0] < edge_order + 1:
+        raise ValueError
+    d[1:-1] = (f[2:] - f[:-2]) / (2.0 * step)
+    if edge_order == 1:
+        d[0], d[-1] = (f[1] - f[0]) / step, (f[-1] - f[-2]) / step
+    else:
+        d[0] = -1.5 / step * f[0] + 2.0 / step * f[1] + -0.5 / step * f[2]
+        d[-1] = 0.5 / step * f[-3] + -2.0 / step * f[-2] + 1.5 / step * f[-1]
+    return out
+
+
+@means("numpy.array_split")
+def array_split(ary, indices_or_sections, axis=0):
+    x, parts = np.asarray(ary), indices_or_sections
+    if not isinstance(parts, int):
+        return refused("arrays are split into a number of pieces here", "slice them")
+    n, front = x.shape[axis], before(axis, np.ndim(ary))
+    least, more = n // parts, n % parts
+    cuts = [k * least + min(k, more) for k in range(parts + 1)]
+    return [x[(*front, slice(cuts[k], cuts[k + 1]))] for k in range(parts)]
+
+
+@means("numpy.split")
+def split(ary, indices_or_sections, axis=0):
+    if isinstance(indices_or_sections, int):
+        if np.shape(ary)[axis] % indices_or_sections:
+            raise ValueError
+    return np.array_split(ary, indices_or_sections, axis)
+
+
+@means("numpy.vsplit")
+def vsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, 0)
+
+
+@means("numpy.hsplit")
+def hsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, 0 if np.ndim(ary) == 1 else 1)
+
+
+@means("numpy.tri")
+def tri(N, M=None, k=0, dtype=float):
+    return np.tril(np.ones((N, N if M is None else M), dtype), k)
