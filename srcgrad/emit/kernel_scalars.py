@@ -193,6 +193,8 @@ class Scalars(Writer):
         return self.element(stmt.base, stmt.path, stmt)
 
     def shown_as(self, x: Operand, dtype: str, wraps: bool = False) -> Text:
+        if isinstance(x, Const) and wraps and not held(x, dtype):
+            x = const(int(np.array(x.value).astype(dtype)))
         text = literal(x.value, dtype) if isinstance(x, Const) else self.show(x)
         if not (wraps or held(x, dtype)):
             text, ends = self.hoist(self.show(x)), np.iinfo(dtype)
