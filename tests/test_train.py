@@ -417,6 +417,25 @@ def test_a_nan_in_the_data_is_named() -> None:
         fit(STEP, start(), Sgd(), [X, bad])
 
 
+def test_a_search_for_the_cause_that_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It hides neither the nan nor itself."""
+
+    def broken(*args: Any, **named: Any) -> str:
+        raise RuntimeError("lost\nits way")
+
+    monkeypatch.setattr("srcgrad.train.run.nan_source", broken)
+
+    def step(p: Any, x: Any, y: Any) -> Any:
+        return np.nan, p
+
+    with pytest.raises(TrainingError) as caught:
+        fit(step, start(), Sgd(), [(X, X)])
+    said = "cause: looking for its line raised RuntimeError: lost\nhelp:"
+    assert said in str(caught.value)
+
+
 def test_the_cause_is_searched_with_the_same_draws() -> None:
     rng = np.random.default_rng(1)
     before = rng.bit_generator.state

@@ -126,6 +126,12 @@ class Momentum(SGD):
         nesterov: Whether the step looks ahead along the velocity.
         weight_decay: What times the parameter is added to its gradient: a number, or
             a function that gives one for a path such as "params['conv1'][0]".
+
+    >>> opt, w = Momentum(lr=0.1), 1.0
+    >>> w, state = opt.update(2.0, opt.init(w), w)
+    >>> again, state = opt.update(2.0, state, w)
+    >>> round(w, 6), round(again, 6)
+    (0.8, 0.42)
     """
 
     momentum: float = 0.9
@@ -141,6 +147,12 @@ class Nesterov(Momentum):
         nesterov: Whether the step looks ahead along the velocity.
         weight_decay: What times the parameter is added to its gradient: a number, or
             a function that gives one for a path such as "params['conv1'][0]".
+
+    >>> opt, w = Nesterov(lr=0.1), 1.0
+    >>> w, state = opt.update(2.0, opt.init(w), w)
+    >>> again, state = opt.update(2.0, state, w)
+    >>> round(w, 6), round(again, 6)
+    (0.62, 0.078)
     """
 
     nesterov: bool = True
@@ -160,6 +172,11 @@ class RMSProp(Optimiser):
         centred: Whether the square of the mean gradient is taken off (Graves 2013).
         weight_decay: What times the parameter is added to its gradient: a number, or
             a function that gives one for a path such as "params['conv1'][0]".
+
+    >>> opt, w = RMSProp(lr=0.05), 1.0
+    >>> w, state = opt.update(2.0, opt.init(w), w)
+    >>> round(w, 6)
+    0.5
     """
 
     lr: Rate = 1e-2
@@ -195,6 +212,11 @@ class Adagrad(Optimiser):
         initial: What the sums of squares begin with.
         weight_decay: What times the parameter is added to its gradient: a number, or
             a function that gives one for a path such as "params['conv1'][0]".
+
+    >>> opt, w = Adagrad(lr=0.1), 1.0
+    >>> w, state = opt.update(2.0, opt.init(w), w)
+    >>> round(w, 6)
+    0.9
     """
 
     lr: Rate = 1e-2
@@ -267,6 +289,11 @@ class AdamW(Adam):
         eps: What is added to the root.
         weight_decay: What share of itself, times `lr`, a parameter loses: a number, or
             a function that gives one for a path such as "params['conv1'][0]".
+
+    >>> opt, w = AdamW(lr=0.1, weight_decay=0.5), 1.0
+    >>> w, state = opt.update(2.0, opt.init(w), w)
+    >>> round(w, 6)
+    0.85
     """
 
     weight_decay: Decay = 1e-2
@@ -288,6 +315,11 @@ class Lion(Optimiser):
         betas: The shares of the mean that are kept in the step and after it.
         weight_decay: What share of itself, times `lr`, a parameter loses: a number, or
             a function that gives one for a path such as "params['conv1'][0]".
+
+    >>> opt, w = Lion(lr=0.1), 1.0
+    >>> w, state = opt.update(2.0, opt.init(w), w)
+    >>> round(w, 6)
+    0.9
     """
 
     lr: Rate = 1e-4

@@ -367,12 +367,13 @@ def _own(leaf: Any) -> Any:
 
 
 def _cause(step: Any, given: Sequence[Any], named: dict[str, Any]) -> str | None:
-    """Return where a nan comes from; that this fails must not hide the nan."""
+    """Return where a nan comes from, or why that is not known."""
     try:
         step = inspect.unwrap(step, stop=lambda f: isinstance(f, Differentiated))
         return nan_source(step, *given, **named)
-    except Exception:
-        return None
+    except Exception as error:  # it must not hide the nan
+        what = str(error).partition("\n")[0]
+        return f"looking for its line raised {type(error).__name__}: {what}"
 
 
 def _is_number(x: Any) -> bool:
