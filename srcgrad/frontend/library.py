@@ -27,7 +27,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Operand, Permute, Reshape, Value
-from srcgrad.ops import ROWS, Row, calculus, contractions, networks, prelude, python
+from srcgrad.ops import ROWS, Row, prelude
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, Dim, Scalar
 
@@ -91,11 +91,10 @@ def _of_modules(loaded: frozenset[str]) -> dict[int, tuple[Any, str, Any]]:
 
 
 def _is_definition(meaning: Any) -> bool:
-    """Tell a function of the prelude from what the frontend reads itself."""
+    """Tell a definition, in plain NumPy, from what the frontend reads itself."""
     home = getattr(meaning, "__module__", None) or ""
-    ours = (calculus, contractions, networks, prelude, python)
-    known = home in [m.__name__ for m in ours] or home.startswith("srcgrad.nn.")
-    return known and not isinstance(meaning, type)
+    ours = home.startswith(("srcgrad.ops.", "srcgrad.nn."))
+    return ours and not isinstance(meaning, type)
 
 
 def known_names() -> list[str]:
