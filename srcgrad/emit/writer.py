@@ -121,11 +121,18 @@ class Writer:
         if s.trips is not None:
             self.line(f"{self.naming[s.trips]} += 1")
         self.block(s.body.stmts)
-        self.assign([(c.inn, c.yld) for c in s.carries])
-        indent = "    " * self.indent
-        if s.exit is not None:
+        carried, indent = [(c.inn, c.yld) for c in s.carries], "    " * self.indent
+        test = f"if {self.show(s.exit).text}:" if s.exit is not None else ""
+        if _mentioned(test) & {name for name, _, _ in self.handed_on(carried)}:
+            # The test asks for what a variable was before it is set for the next turn.
+            self.line(test)
+            with self.inside():
+                self.assign(carried)
+                self.line("break")
+            test = ""
+        self.assign(carried)
+        if test:
             # It joins the last thing written if that is an `if` of the very flag.
-            test = f"if {self.show(s.exit).text}:"
             last = next((x for x in s.body.stmts[::-1] if isinstance(x, ir.If)), None)
             flush = (t for t, _ in self.lines[::-1] if not t.startswith(f"{indent} "))
             if last is None or last.cond is not s.exit or next(flush) != indent + test:
@@ -156,19 +163,26 @@ class Writer:
         self.lines.pop()
         return False
 
+    def handed_on(
+        self, pairs: Sequence[tuple[Value, Operand]]
+    ) -> list[tuple[str, str, Operand]]:
+        """Return names, texts and operands of what has another name than its target."""
+        shown = [(self.naming[t], self.shown_as(x, t.type.dtype), x) for t, x in pairs]
+        return [(name, x.text, value) for name, x, value in shown if name != x.text]
+
     def assign(self, pairs: Sequence[tuple[Value, Operand]]) -> None:
         """Write the assignments of carried or merged values, all at once."""
-        todo = []
-        for target, x in pairs:
-            name, text = self.naming[target], self.shown_as(x, target.type.dtype).text
-            if name != text:
-                todo.append((name, text, x))
+        todo = self.handed_on(pairs)
         names = [name for name, _, _ in todo]
-        mentions = [set(re.findall(r"[^\W\d]\w*", text)) for _, text, _ in todo]
-        for group in in_order(names, mentions):
+        for group in in_order(names, [_mentioned(text) for _, text, _ in todo]):
             if len(group) == 1:
                 name, text, x = todo[group[0]]
                 self.bind(name, x, text)
             else:
                 left = ", ".join(todo[k][0] for k in group)
                 self.line(f"{left} = {', '.join(todo[k][1] for k in group)}")
+
+
+def _mentioned(text: str) -> set[str]:
+    """Return the names in a text."""
+    return set(re.findall(r"[^\W\d]\w*", text))

@@ -460,3 +460,38 @@ def arms_that_would_raise(x):
     if x[2] > 5 and (x[:2] + np.ones(3)).sum() > 0:
         y = 0.0
     return y * x[2]
+
+
+# The test for leaving compares with what a variable was before this turn.
+@case(lambda rng: (rng.uniform(1.5, 3.0),))
+def left_when_two_guesses_agree(a):
+    s = a
+    while True:
+        s, before = 0.5 * (s + a / s), s
+        if abs(s - before) < 0.3:
+            break
+    return s * before
+
+
+@case(lambda rng: (rng.uniform(1.1, 1.2),))
+def left_by_the_flag_of_the_turn_before(x):
+    total = 0.0
+    full = False
+    for _ in range(10):
+        total += x * x
+        if full:
+            break
+        full = total > 3.0
+    return total
+
+
+@case(lambda rng: (rng.uniform(1.1, 1.2), np.ones(3)))
+def left_by_what_an_array_was(x, a):
+    b = np.zeros(3)
+    for _ in range(10):
+        b[:] = a * x
+        if a[0] > 1.5:
+            a, b = b, a
+            break
+        a, b = b, a
+    return a @ a
