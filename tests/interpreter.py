@@ -605,6 +605,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "cofactor": _cofactor,
     "cofactor_slope": _cofactor_slope,
     "matmul": lambda args, attrs, type: np.matmul(*args),
+    "einsum": lambda args, attrs, type: np.einsum(attrs["subscripts"], *args),
     "conv_nhwc": _plain(images.convolved),
     "conv_nhwc_input": _plain(images.of_images),
     "conv_nhwc_weights": _plain(images.of_weights),

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import string
+
 import numpy as np
 
 from srcgrad.ops.calculus import before
+from srcgrad.ops.einsum import labels
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
     kind,
     means,
     refused,
+    rows,
     same,
     turned,
     typed,
+    viewed,
 )
+from srcgrad.ops.table import Unsupported
 
 
 @means("numpy.tensordot")
@@ -53,6 +59,53 @@ def contracted(axes, rank, other):
 def rest(rank, axes):
     """Return the axes that are not among some."""
     return tuple(k for k in range(rank) if k not in axes)
+
+
+@means("numpy.einsum")
+def einsum(*operands, optimize=False):
+    if isinstance(operands[0], str):
+        return _einsum(operands[0], optimize, operands[1:])
+    count = len(operands) // 2
+    last = operands[-1] if len(operands) > 2 * count else None
+    subscripts = written(operands[1 : 2 * count : 2], last)
+    return _einsum(subscripts, optimize, operands[: 2 * count : 2])
+
+
+def _einsum(subscripts, optimize, arrays):
+    if len(arrays) == 1:
+        way = view_of(subscripts, np.ndim(arrays[0]))
+        if way == "diagonal":
+            return viewed(rows.diagonal, np.asarray(arrays[0]))
+        if way is not None:
+            return turned(np.asarray(arrays[0]), way)
+    return rows.einsum(*arrays, subscripts=subscripts, optimize=optimize)
+
+
+@fixed
+def written(terms, last):
+    """Return subscripts that are given as lists of numbers as text."""
+
+    def text(term):
+        return "".join("..." if k is ... else string.ascii_letters[k] for k in term)
+
+    given = ",".join(text(t) for t in terms)
+    return given if last is None else f"{given}->{text(last)}"
+
+
+@fixed
+def view_of(subscripts, rank):
+    """Return the order of axes that a view of one array has, "diagonal", or None."""
+    (term,), result = labels(subscripts, (rank,))
+    if {*term} - {*result}:
+        return None
+    if len({*term}) == rank:
+        return tuple(term.index(c) for c in result)
+    if rank == 2:
+        return "diagonal"
+    raise Unsupported(
+        "`einsum` gives a view of diagonals here, which is known of a matrix only",
+        "take it by subscripts: `x[k, k]` with `k = np.arange(len(x))`",
+    )
 
 
 @means("numpy.linalg.matrix_power")
