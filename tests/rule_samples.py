@@ -181,6 +181,10 @@ SQUARE = np.array([[2.0, -1.0, 0.5], [0.3, 1.5, -0.7], [0.9, 0.4, -2.0]])
 SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.5, -1.0, 2.0]])
 WIDE = np.array([[0.3, -1.1, 0.7], [1.9, 0.2, -0.4], [0.8, 1.3, -0.9]])
 
+SLID = ("full", "same", "valid")
+POINTS, SAMPLED = np.array([-0.4, 0.1, 1.7, 0.6]), np.array([1.0, -0.5, 2.0, 0.3])
+KNOTS = np.array([-0.1, 0.4, 0.9, 1.5])
+
 _REDUCED = [
     *_of("m,n", "1,n", axis=AXES, keepdims=BOTH),
     *_of("2,3,2", axis=((0, 2), (1, 2), (1,), (0, 1, 2)), keepdims=BOTH),
@@ -360,6 +364,13 @@ SAMPLES: dict[str, list[Sample]] = {
         *_of("n float", "0 float", subscripts=["i,->i", "i,"]),
         *_of("m,n n", subscripts=["ij,j"], optimize=[True]),
         *_of("n int64:n", subscripts=["i,i->i"]),
+    ],
+    "convolve": _of("5 3", "n m", "2 4", "n n", "1 m", mode=SLID),
+    "correlate": _of("5 3", "n m", "2 4", "3 4", "n 1", "n int64:n", mode=SLID),
+    "interp": [
+        *_of("4 n n", "4 4 4", given=(POINTS, KNOTS, SAMPLED)),
+        *_of("2,2 n n", given=(POINTS.reshape(2, 2), KNOTS, SAMPLED)),
+        *_of("float64 n n", given=(0.7, KNOTS, SAMPLED)),
     ],
     "inner": _of("2,3 4,3", "n n", "m,n n", "n m,n"),
     "outer": _of("n m", "n 1", "0 m"),

@@ -336,6 +336,26 @@ def systems() -> Iterator[Case]:
                    readable.cofactor_slope)  # fmt: skip
 
 
+def sampled() -> Iterator[Case]:
+    """Yield convolutions and interpolated points, at and beyond samples too."""
+    sizes = (1, 2, 3, 5, 8)
+    for n, m, dtype in itertools.product(sizes, sizes, (*FLOATS, "int64")):
+        for mode, name in itertools.product(("full", "same", "valid"), SLIDING):
+            yield Case(name, (data((n,), dtype), data((m,), dtype)), {"mode": mode})
+    for name in SLIDING:
+        yield Case(name, (data((0,), "float64"), data((2,), "float64")))
+        yield Case(name, (data((40,), "float64"), data((131,), "float32")))
+    at = np.array([[-3.0, 0.0, 0.5, math.nan], [2.0, 4.9, 5.0, 9.0]])
+    places, values = np.array([0.0, 0.5, 2.0, 2.0, 5.0]), np.array([1.0, -2, 4, 3, 0.5])
+    infinite = np.array([1.0, math.inf, math.inf, -math.inf, 0.5])
+    for x in (at, at[0, 0], at[1, 1], at[:0]):
+        yield Case("interp", (x, places, values))
+        yield Case("interp", (x, places, infinite))
+        yield Case("interp", (x, places[1:2], values[:1]))
+    yield Case("interp", (at, places[:0], values[:0]))
+
+
+SLIDING = ("convolve", "correlate")
 GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "reductions": lambda: reductions(DTYPES, (*SHAPES, *EMPTY)),
     "long reductions": lambda: reductions(FLOATS, LONG),
@@ -347,4 +367,5 @@ GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "slices": slices,
     "products": products,
     "systems": systems,
+    "sampled": sampled,
 }

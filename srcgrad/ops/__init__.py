@@ -15,6 +15,7 @@ from srcgrad.ops import (
     prelude,
     python,
     reductions,
+    sampled,
     shaping,
     special,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "prelude",
     "python",
     "reductions",
+    "sampled",
     "shaping",
     "special",
 ]

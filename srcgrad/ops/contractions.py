@@ -226,3 +226,44 @@ def hsplit(ary, indices_or_sections):
 @means("numpy.tri")
 def tri(N, M=None, k=0, dtype=float):
     return np.tril(np.ones((N, N if M is None else M), dtype), k)
+
+
+# sampled functions
+
+
+@means("numpy.convolve")
+def convolve(a, v, mode="full"):
+    x, w = np.atleast_1d(a), np.atleast_1d(v)
+    return rows.convolve(x, w, mode=mode_of(mode))
+
+
+@means("numpy.correlate")
+def correlate(a, v, mode="valid"):
+    x, w = np.atleast_1d(a), np.atleast_1d(v)
+    return rows.correlate(x, w, mode=mode_of(mode))
+
+
+@fixed
+def mode_of(mode):
+    """Return a mode by its name, which may be a number or a letter."""
+    names = {"v": "valid", "s": "same", "f": "full", 0: "valid", 1: "same", 2: "full"}
+    return names.get(mode, mode)
+
+
+@means("numpy.interp")
+def interp(x, xp, fp, left=None, right=None, period=None):
+    at, places, samples = (typed(np.asarray(a), "float64") for a in (x, xp, fp))
+    if period is not None:
+        return _around(at, places, samples, abs(period))
+    out = rows.interp(at, places, samples)
+    if left is not None:
+        out = np.where(at < places[0], left, out)
+    return out if right is None else np.where(at > places[-1], right, out)
+
+
+def _around(x, xp, fp, period):
+    turned = xp % period
+    order = np.argsort(turned)
+    xs, fs = turned[order], fp[order]
+    places = np.concatenate((xs[-1:] - period, xs, xs[:1] + period))
+    return rows.interp(x % period, places, np.concatenate((fs[-1:], fs, fs[:1])))

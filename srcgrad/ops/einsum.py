@@ -139,6 +139,13 @@ def _meaning(
     return out if out.dtype == z.dtype else out.cast(dtype=z.dtype)
 
 
+def _lengths(a: Term) -> list[Any]:
+    """Return lengths, asked of the array: nobody may have measured them any more."""
+    dims = a.type.dims if isinstance(a.type, Array) else ()
+    return [a.op("dim", axis=k) if d.known is None else d.known
+            for k, d in enumerate(dims)]  # fmt: skip
+
+
 def _ones(a: Term) -> list[bool]:
     dims = a.type.dims if isinstance(a.type, Array) else ()
     return [d.known == 1 for d in dims]
@@ -155,7 +162,7 @@ def _part(
     for k in reversed(range(len(term))):
         if (first := term.index(term[k])) < k:
             places = (a.rank - first, a.rank - k)
-            a = _on_diagonal(a, a.shape[k], *places, arange, where).sum(axis=(k,))
+            a = _on_diagonal(a, _lengths(a)[k], *places, arange, where).sum(axis=(k,))
             term = term[:k] + term[k + 1 :]
     return a, term
 
@@ -205,7 +212,7 @@ def _matrices(
     """Multiply stacks of matrices whose axes are groups of labels."""
     outer, mine, inner, theirs = groups
     sizes = {c: n for t, have in ((x, a), (y, b))
-             for c, n in zip(have, t.shape, strict=True)}  # fmt: skip
+             for c, n in zip(have, _lengths(t), strict=True)}  # fmt: skip
 
     def stack(t: Term, have: str, *parts: str) -> Term:
         made = t.permute(tuple(have.index(c) for c in "".join(parts)))

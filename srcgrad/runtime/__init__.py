@@ -41,8 +41,8 @@ __all__ = [
 ]  # fmt: skip
 
 FILES = ("conv", "create", "draw", "extrema", "linalg", "magnitude", "move",
-         "optimisers", "order", "pool", "reduce", "scalar", "scan", "special", "views",
-         "vmath", "vmath32")  # fmt: skip
+         "optimisers", "order", "pool", "reduce", "sampled", "scalar", "scan",
+         "special", "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
     "large_sin", "large_tan", "maximum", "minimum", "multiply", "number",

@@ -224,6 +224,8 @@ def plus(typing_context: Any, x: Any, y: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         other = context.cast(builder, args[1], y, x)
+        if isinstance(x, types.Integer):
+            return builder.add(args[0], other)
         return builder.fadd(args[0], other, flags=("reassoc",))
 
     return x(x, y), generate

@@ -119,6 +119,7 @@ from tests.cases import (  # noqa: E402, F401
     networks,
     products,
     reductions,
+    sampled,
     scalars,
     science,
     science_filters,
