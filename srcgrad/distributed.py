@@ -81,6 +81,12 @@ def broadcast(tree: T, comm: Comm = None) -> T:
 
     Raises:
         ImportError: There is no communicator, nor mpi4py.
+
+    >>> class Alone:  # as one process sees it
+    ...     def bcast(self, tree, root):
+    ...         return tree
+    >>> broadcast({"w": 1.5}, Alone())
+    {'w': 1.5}
     """
     found: T = _world(comm).bcast(tree, root=0)
     return found
@@ -99,6 +105,14 @@ def shard(items: T, comm: Comm = None) -> T:
     Raises:
         ValueError: There are fewer items than ranks.
         ImportError: There is no communicator, nor mpi4py.
+
+    >>> class Second:  # as the second of two processes sees it
+    ...     def Get_size(self):
+    ...         return 2
+    ...     def Get_rank(self):
+    ...         return 1
+    >>> shard(np.arange(5), Second())
+    array([1, 3])
     """
     comm = _world(comm)
     several: Any = items
@@ -125,6 +139,13 @@ def data_parallel(
 
     Raises:
         ImportError: There is no communicator, nor mpi4py.
+
+    >>> from srcgrad import value_and_grad
+    >>> @value_and_grad
+    ... def loss(w, x):
+    ...     return np.mean((x * w) ** 2)
+    >>> step = data_parallel(loss)  # doctest: +SKIP
+    >>> value, gradient = step(w, shard(x))  # doctest: +SKIP
     """
     comm = _world(comm)
     if isinstance(step, Differentiated):

@@ -32,6 +32,12 @@ def to_jax(f: Any, result: Any = None) -> Callable[..., Any]:
     Raises:
         ImportError: JAX is not installed.
         TypeError: By the function: the result is float64, and JAX has 32 bits only.
+
+    >>> import jax  # doctest: +SKIP
+    >>> jax.config.update("jax_enable_x64", True)  # doctest: +SKIP
+    >>> square = to_jax(lambda x: (x * x).sum())  # doctest: +SKIP
+    >>> jax.grad(square)(jax.numpy.array([1.0, 2.0]))  # doctest: +SKIP
+    Array([2., 4.], dtype=float64)
     """
     jax: Any = importlib.import_module("jax")
     function = Bridged(f)

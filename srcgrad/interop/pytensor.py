@@ -27,6 +27,12 @@ def to_pytensor(f: Any) -> Callable[..., Any]:
     Raises:
         ImportError: PyTensor is not installed.
         TypeError: When it runs: the result is no real scalar.
+
+    >>> import pytensor, pytensor.tensor as pt  # doctest: +SKIP
+    >>> x = pt.dvector()  # doctest: +SKIP
+    >>> y = to_pytensor(lambda x: (x * x).sum())(x)  # doctest: +SKIP
+    >>> pytensor.function([x], pytensor.grad(y, x))([1.0, 2.0])  # doctest: +SKIP
+    array([2., 4.])
     """
     pytensor: Any = importlib.import_module("pytensor")
     importlib.import_module("pytensor.tensor")

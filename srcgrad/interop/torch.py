@@ -31,6 +31,12 @@ def to_torch(f: Any) -> Callable[..., Any]:
         ImportError: torch is not installed.
         TypeError: By the function: a tensor is on another device, sparse, or of a dtype
             that srcgrad has not. The message says which.
+
+    >>> import torch  # doctest: +SKIP
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)  # doctest: +SKIP
+    >>> to_torch(lambda x: (x * x).sum())(x).backward()  # doctest: +SKIP
+    >>> x.grad  # doctest: +SKIP
+    tensor([2., 4.])
     """
     torch: Any = importlib.import_module("torch")
     function, operation = Bridged(f), _operation(torch)

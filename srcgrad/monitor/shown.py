@@ -117,6 +117,10 @@ def plot(
     Raises:
         ModuleNotFoundError: Matplotlib is not installed.
         ValueError: Nothing was recorded.
+
+    >>> from srcgrad.monitor import GradientFlow
+    >>> flow = GradientFlow()
+    >>> plot(flow, "flow.png", over=20)  # doctest: +SKIP
     """
     means = _means(flows, over)
     if ax is None:

@@ -161,6 +161,14 @@ def load_checkpoint(path: str | Path, like: Any = None) -> Any:
         FileNotFoundError: There is no such file.
         ValueError: The file is not whole, or its tree is another one; what differs is
             named by path.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "params.npz")
+    ...     save_checkpoint(path, {"w": np.array([1.0, 2.0]), "b": 0.5})
+    ...     load_checkpoint(path, like={"w": np.zeros(2), "b": 0.0})
+    {'w': array([1., 2.]), 'b': 0.5}
     """
     leaves = read_leaves(path)
     if like is None:

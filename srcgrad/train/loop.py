@@ -75,6 +75,17 @@ def fit(
             checkpoint is the last good one.
         ValueError: A batch is empty, there is none, or the checkpoint does not fit.
         TypeError: `step` returns something else, or arguments are of other kinds.
+
+    >>> import srcgrad
+    >>> from srcgrad.optim import SGD
+    >>> def loss(w, x, y):
+    ...     return np.mean((x @ w - y) ** 2)
+    >>> x = np.array([[1.0, 0.0], [0.0, 2.0]])
+    >>> step = srcgrad.value_and_grad(loss, backend="python")
+    >>> batches = [(x, x @ np.array([2.0, 0.5]))]
+    >>> made = fit(step, np.zeros(2), SGD(0.25), batches, epochs=60)
+    >>> np.round(made.params, 4)
+    array([2. , 0.5])
     """
     several = (callbacks,) if callable(callbacks) else tuple(callbacks or ())
     path = None if checkpoint is None else Path(checkpoint)
