@@ -567,6 +567,41 @@ def _sinc_slope(args: Args, attrs: Attrs, type: Type) -> Any:
     return _each(slope)(args, attrs, type)
 
 
+def _ordered(name: str) -> Any:
+    """Return a row of a Bessel function of an order."""
+    return lambda args, attrs, type: getattr(special, name)(attrs["n"], args[0])
+
+
+def _erfcx_slope(args: Args, attrs: Attrs, type: Type) -> Any:
+    """Return a derivative of erfcx: each follows from the two before."""
+    (x,) = args
+    before = special.erfcx(x)
+    now = 2 * x * before - 2 / math.sqrt(math.pi)
+    for n in range(2, attrs["order"] + 1):
+        before, now = now, 2 * x * now + 2 * (n - 1) * before
+    return now
+
+
+def _exprel_slope(args: Args, attrs: Attrs, type: Type) -> Any:
+    """Return a derivative of exprel, the integral of exp(x t) over 0 < t < 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    t, order = (nodes + 1) / 2, attrs["order"]
+    return _each(lambda x: float(np.sum(weights / 2 * t**order * np.exp(x * t))))(
+        args, attrs, type
+    )
+
+
+def _weighed(part: int | None) -> Any:
+    """Return `logsumexp` with weights, or a part of it and its sign."""
+
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        signed = {"return_sign": part is not None}
+        found = special.logsumexp(args[0], b=args[1], **attrs, **signed)
+        return found if part is None else found[part]
+
+    return apply
+
+
 _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "where": _scalar_or(lambda c, x, y: x if c else y, np.where),
     "truth": _scalar_or(bool, lambda x: x != 0),
@@ -576,6 +611,14 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "stop_gradient": lambda args, attrs, type: args[0],
     "zeta": lambda args, attrs, type: special.zeta(attrs["s"], args[0]),
     "sinc_slope": _sinc_slope,
+    "erfcx_slope": _erfcx_slope,
+    "exprel_slope": _exprel_slope,
+    **{name: _ordered(name) for name in ("jv", "yn", "iv", "ive")},
+    "logsumexp_weighed": _weighed(None),
+    "logsumexp_absolute": _weighed(0),
+    "logsumexp_sign": _weighed(1),
+    "length_of": lambda args, attrs, type: math.hypot(*args),
+    "length_of_all": lambda args, attrs, type: math.hypot(*args[0]),
     "zeros": _filled(0), "zeros_like": _filled(0),
     "ones": _filled(1), "ones_like": _filled(1),
     "empty": _filled(math.nan), "empty_like": _filled(math.nan),

@@ -34,6 +34,9 @@ FAR: dict[str, Callable[..., Any]] = {
     "mod": lambda x, y: (7.3 * x, y),
     "floordiv": lambda x, y: (7.3 * x, y),
     "fmod": lambda x, y: (7.3 * x, y),
+    "huber": lambda delta, r: (0.2 * delta, r),
+    "comb": lambda n, k: (n + 1.7, k),
+    "gamma": lambda x: (x + 0.1,),
 }
 
 
@@ -190,6 +193,15 @@ _REDUCED = [
     *_of("2,3,2", axis=((0, 2), (1, 2), (1,), (0, 1, 2)), keepdims=BOTH),
     *_of("n", "1", axis=(None, (0,)), keepdims=BOTH),
 ]
+_SIGNED = _of(
+    "3,2 3,2",
+    given=(
+        np.array([[0.3, -0.4], [1.2, 0.8], [0.1, 0.7]]),
+        np.array([[0.5, -1.4], [-1.2, 0.6], [0.3, -0.2]]),
+    ),
+    axis=AXES,
+    keepdims=BOTH,
+)
 _COUNTED = [*_REDUCED, *_of("bool:m,n", "int64:m,n", axis=AXES)]
 _PLACED = [
     *_of("m,n", axis=(None, 0, 1), keepdims=BOTH),
@@ -217,7 +229,19 @@ PLACES = np.array([0, 3, 1, 2, 2, 0, 3, 1], np.int16).reshape(1, 2, 2, 2)
 IMAGE = np.linspace(-1.0, 1.0, 40).reshape(1, 4, 5, 2) ** 3
 _CUT = [*_of("3,3", "m,n", k=(0, 1, -1)), *_of("2,3,3")]
 
+# Kernels of their own, each of numbers: how they broadcast is the business of others.
+SPECIAL = (
+    "erfcx erfcx_slope erfinv erfcinv ndtr log_ndtr ndtri logit log_expit entr exp10 "
+    "cosm1 exprel exprel_slope gamma loggamma factorial j0 j1 jv y0 y1 yn i0 i1 iv i0e "
+    "i1e ive"
+).split()
+SPECIAL_OF_TWO = (
+    "xlog1py rel_entr kl_div boxcox huber pseudo_huber beta betaln binom comb"
+).split()
+
 SAMPLES: dict[str, list[Sample]] = {
+    **{name: _of("float", "m,n") for name in SPECIAL},
+    **{name: _of("float n", "m,1 1,n") for name in SPECIAL_OF_TWO},
     "copy": _of("n", "m,n", "0"),
     "cast": [
         *_of("n", dtype=("float64", "int64", "bool")),
@@ -288,6 +312,15 @@ SAMPLES: dict[str, list[Sample]] = {
     "var": _VARIED,
     "std": _VARIED,
     "logsumexp": _REDUCED,
+    "logsumexp_weighed": [*_of("m,n m,n", axis=AXES, keepdims=BOTH), *_of("n 1")],
+    "logsumexp_absolute": [*_SIGNED, *_of("m,n 1,n", axis=[(1,)])],
+    "logsumexp_sign": _SIGNED,
+    "gammainc": _of("=2.5 float", "=0.5 m,n", "=1.0 n", "=3.5 0"),
+    "gammaincc": _of("=2.5 float", "=0.5 m,n", "=1.0 n", "=3.5 0"),
+    "betainc": _of("=2.5 =0.5 float", "=0.5 =1.5 m,n", "=1.0 =3.0 n"),
+    "length_of": _of("float float float", "float", "float int float float"),
+    "length_of_all": _of("n", "1"),
+    "fsum": _of("n", "1", "0"),
     "softmax": [*_of("m,n", axis=AXES), *_of("2,3,2", axis=((0, 2), (1,))), *_of("n")],
     "log_softmax": [*_of("m,n", axis=AXES), *_of("2,3,2", axis=[(0, 2)]), *_of("n")],
     "any": _COUNTED,

@@ -35,7 +35,6 @@ np.where(v > 0.5)[0]
 np.linalg.norm(v, 3)
 np.add(x, y, out=np.zeros((2, 3)))
 np.sum(x, axis=0, out=np.zeros(3))
-math.hypot(a, b, 1.0)
 np.clip(x, 0.3, 0.5, None)
 max([a, b], key=abs)
 pow(i, 2, 5)
@@ -78,7 +77,7 @@ def arguments() -> tuple[Any, ...]:
 def functions(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """Return a module with a function for each line."""
     path = tmp_path_factory.mktemp("spellings") / "spelled.py"
-    text = "import math\n\nimport numpy as np\n"
+    text = "import math\n\nimport numpy as np\nimport scipy\nimport scipy.special\n"
     for kind, lines in (("right", RIGHT), ("refused", REFUSED)):
         for k, line in enumerate(lines):
             *before, last = line.split(";")

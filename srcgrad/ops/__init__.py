@@ -16,6 +16,7 @@ from srcgrad.ops import (
     python,
     reductions,
     sampled,
+    scientific,
     shaping,
     special,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "python",
     "reductions",
     "sampled",
+    "scientific",
     "shaping",
     "special",
 ]

@@ -518,30 +518,6 @@ def outer(a, b):
     return rows.outer(np.ravel(a), np.ravel(b))
 
 
-@means("scipy.special.logsumexp")
-def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
-    if b is not None or return_sign:
-        advice = "of positive weights, write `logsumexp(a + np.log(b))`"
-        return refused("`logsumexp` is known without weights and signs", advice)
-    if not np.ndim(a):
-        return rows.logsumexp(np.reshape(a, 1), axis=axis, keepdims=keepdims)
-    return rows.logsumexp(np.asarray(a), axis=axis, keepdims=keepdims)
-
-
-@means("scipy.special.polygamma")
-def polygamma(n, x):
-    if n == 0:
-        return rows.digamma(typed(x, "float64"), via="np")
-    return signed_factorial(n) * rows.zeta(typed(x, "float64"), s=n + 1, via="np")
-
-
-@fixed
-def signed_factorial(n):
-    if not isinstance(n, int) or n < 0:
-        raise Unsupported("`polygamma` is known of whole orders")
-    return (-1.0) ** (n + 1) * math.gamma(n + 1.0)
-
-
 @means("numpy.copyto")
 def copyto(dst, src):
     dst[...] = src

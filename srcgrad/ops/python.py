@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import builtins
+import math
 from functools import reduce
+
+import numpy as np
 
 from srcgrad.ops.prelude import (
     fixed,
@@ -13,6 +16,7 @@ from srcgrad.ops.prelude import (
     parted,
     rows,
     same,
+    typed,
     zipped,
 )
 
@@ -75,7 +79,76 @@ def divide(x, y):
     return x // y, x % y
 
 
-@means("builtins.sum", "math.fsum")
+@means("math.hypot")
+def hypot(*coordinates):
+    if len(coordinates) == 2:
+        return rows.hypot(*coordinates, via="math")
+    return rows.length_of(*coordinates)
+
+
+@means("math.dist")
+def distance(p, q, /):
+    if is_fixed(len(p)) and is_fixed(len(q)):
+        return math.hypot(*[a - b for a, b in zip_items(p, q, strict=True)])
+    same(len(p), len(q), "both points must have the same number of dimensions")
+    return rows.length_of_all(np.asarray(p) - np.asarray(q))
+
+
+@means("math.fsum")
+def exact_sum(seq, /):
+    return rows.fsum(np.asarray(seq))
+
+
+@means("statistics.fmean")
+def mean_of_floats(data):
+    return rows.fsum(np.asarray(data)) / len(data)
+
+
+@means("math.isclose")
+def is_close(a, b, *, rel_tol=1e-09, abs_tol=0.0):
+    if rel_tol < 0.0 or abs_tol < 0.0:
+        raise ValueError
+    apart, finite = abs(a - b), not (math.isinf(a) or math.isinf(b))
+    near = apart <= abs(rel_tol * b) or apart <= abs(rel_tol * a) or apart <= abs_tol
+    return a == b or (finite and near)
+
+
+@means("math.modf")
+def fraction(x, /):
+    whole = typed(rows.trunc(float(x)), None, python=True)
+    rest = typed(rows.fmod(x, 1.0, via="np"), None, python=True)
+    return math.copysign(0.0, x) if math.isinf(x) else rest, whole
+
+
+@means("math.comb")
+def combinations(n, k, /):
+    if n < 0 or k < 0:
+        raise ValueError
+    chosen = 1
+    for i in range(builtins.min(k, n - k)):
+        chosen = chosen * (n - i) // (i + 1)
+    return chosen if k <= n else 0
+
+
+@means("math.factorial")
+def factorial(x, /):
+    if x < 0:
+        raise ValueError
+    product = 1
+    for i in range(2, x + 1):
+        product *= i
+    return product
+
+
+@means("math.gcd")
+def common_divisor(a, b, /):
+    a, b = abs(a), abs(b)
+    while b:
+        a, b = b, a % b
+    return a
+
+
+@means("builtins.sum")
 def sum_items(iterable, start=0):
     return reduce(_plus, iterable, start)
 

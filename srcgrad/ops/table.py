@@ -177,6 +177,8 @@ class Row:
         named = [c for c in self.callables if c.startswith("math.")]
         if via == "math" and named:
             return named[0]
+        if via == "scipy":
+            return f"special.{self.name}"
         if self.infix and via in ("np", "math"):
             return f"np.{self.callables[0].rpartition('.')[2]}"
         return self.spell(types, attrs) if callable(self.spell) else self.spell
@@ -228,7 +230,8 @@ def elementwise_type(dtype: str | None = None, kind: str = "any") -> Infer:
             out = "float64"
         if attrs.get("via") == "math":
             return Scalar(dtype or "float64", python=True)
-        python = all(t.python for t in types) and attrs.get("via") != "np"
+        own = attrs.get("via") not in ("np", "scipy")
+        python = own and all(t.python for t in types)
         if dims:
             return Array(out, dims)
         return Scalar(out, python and out in ("float64", "int64", "bool"))

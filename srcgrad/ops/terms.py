@@ -8,8 +8,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from srcgrad.errors import make_error
 from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value
-from srcgrad.ops.table import ROWS, Row
+from srcgrad.ops.table import ROWS, Row, Unsupported
 from srcgrad.types import Array, Dim, Scalar, Type
 
 _COMPILED: dict[str, Any] = {}
@@ -208,7 +209,11 @@ def evaluate(rule: Any, names: Names) -> Any:
 
 def apply_rule(row: Row, k: int, names: Names) -> Any:
     """Return the cotangent that a row's rule gives to an operand, or None."""
-    found = evaluate(row.vjp[row.param(k)], names)
+    try:
+        found = evaluate(row.vjp[row.param(k)], names)
+    except Unsupported as refused:
+        place, helps = names.stmt.loc, refused.helps
+        raise make_error("SG204", str(refused), place, helps=helps) from None
     first = len(row.params) - 1
     if row.starred and k >= first and isinstance(found, list | tuple):
         found = found[k - first]

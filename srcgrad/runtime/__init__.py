@@ -27,7 +27,9 @@ from srcgrad.runtime.readable import (
     cofactor,
     cofactor_slope,
     diagonal_matrix,
+    erfcx_slope,
     exclusive_cumprod,
+    exprel_slope,
     linear_scan,
     sinc_slope,
     spread_along,
@@ -36,12 +38,12 @@ from srcgrad.runtime.readable import (
 
 __all__ = [
     "Compiled", "cofactor", "cofactor_slope", "compiled", "diagonal_matrix", "digest",
-    "exclusive_cumprod", "linear_scan", "plain", "sinc_slope", "spread_along",
-    "take_last",
+    "erfcx_slope", "exclusive_cumprod", "exprel_slope", "linear_scan", "plain",
+    "sinc_slope", "spread_along", "take_last",
 ]  # fmt: skip
 
-FILES = ("conv", "create", "draw", "extrema", "linalg", "magnitude", "move",
-         "optimisers", "order", "pool", "reduce", "sampled", "scalar", "scan",
+FILES = ("bessel", "conv", "create", "draw", "extrema", "linalg", "magnitude", "move",
+         "normal", "optimisers", "order", "pool", "reduce", "sampled", "scalar", "scan",
          "special", "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.runtime import scalar
+from srcgrad.runtime import normal, scalar, special
 from srcgrad.runtime.draw import mixed
 from srcgrad.runtime.windows import (
     conv_nhwc,
@@ -22,9 +22,10 @@ from srcgrad.runtime.windows import (
 
 __all__ = [
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
-    "diagonal_matrix", "exclusive_cumprod", "keep_layout", "kept_mask", "linear_scan",
-    "sinc_slope", "spread_along", "stop_gradient", "take_last", "window_places",
-    "window_share", "window_spread", "window_sum", "window_take",
+    "diagonal_matrix", "erfcx_slope", "exclusive_cumprod", "exprel_slope",
+    "keep_layout", "kept_mask", "linear_scan", "sinc_slope", "spread_along",
+    "stop_gradient", "take_last", "window_places", "window_share",
+    "window_spread", "window_sum", "window_take",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
@@ -32,7 +33,23 @@ Floats = Any  # an array of floats, or a number
 
 def sinc_slope(x: Floats, order: int = 1) -> Floats:
     """Return a derivative of `np.sinc`."""
-    out = np.vectorize(scalar.sinc_slope, otypes=[float], excluded={1})(x, order)
+    return _each(scalar.sinc_slope, x, order)
+
+
+def erfcx_slope(x: Floats, order: int = 1) -> Floats:
+    """Return a derivative of `scipy.special.erfcx`."""
+    return _each(normal.erfcx_slope, x, order)
+
+
+def exprel_slope(x: Floats, order: int = 1) -> Floats:
+    """Return a derivative of `scipy.special.exprel`."""
+    return _each(special.exprel_slope, x, order)
+
+
+def _each(function: Any, x: Floats, order: int) -> Floats:
+    """Return derivatives of an order, in the dtype of the numbers."""
+    wide = np.asarray(x, np.float64)
+    out = np.vectorize(function, otypes=[float], excluded={1})(wide, order)
     return out.astype(np.result_type(x, 0.0))[()]
 
 

@@ -127,6 +127,7 @@ from tests.cases import (  # noqa: E402, F401
     science_statistics,
     shaping,
     special,
+    special_more,
     stencils,
     storage,
 )
