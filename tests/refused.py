@@ -158,7 +158,6 @@ REFUSED: dict[str, Refused] = {
     "SG205_roll": Refused(
         body("y = np.roll(", "    x, (1, 2), axis=0)", "return y[0]"), (X,)
     ),
-    "SG205_where_one": Refused(body("return x[np.where(x > 1)].sum()"), (X,)),
     "SG206_our_own": Refused(
         body("return srcgrad.hvp(abs)(x, x)", head="import srcgrad\n\n\n")
     ),

@@ -28,10 +28,8 @@ np.sum(x, initial=1.0)
 np.max(x, initial=0.0)
 np.inner(a, v)
 np.inner(t, w)
-np.repeat(v, k)
 np.linspace(a, b, 5, retstep=True)[1]
 v.tolist()[0]
-np.where(v > 0.5)[0]
 np.linalg.norm(v, 3)
 np.add(x, y, out=np.zeros((2, 3)))
 np.sum(x, axis=0, out=np.zeros(3))
@@ -39,7 +37,6 @@ np.clip(x, 0.3, 0.5, None)
 max([a, b], key=abs)
 pow(i, 2, 5)
 int("11", 2)
-np.copyto(x, y, where=m)
 np.array([a, b], ndmin=2)
 np.array(x, copy=None)
 x.ravel("F")
@@ -57,6 +54,17 @@ np.cross(w, v)
 np.gradient(v, v)
 np.split(v, [1])[0]
 np.linalg.matrix_power(s, int(a))
+np.pad(x, 1, mode="mean")
+np.pad(v, 2, mode="reflect", reflect_type="odd")
+np.pad(x, {0: 1})
+np.insert(v, [0, 1], w)
+np.trim_zeros(x)
+np.unwrap(k)
+np.logspace(v, a, 3)
+np.einsum("iji->ij", t[:, :, :2])
+np.einsum("ij,j", x, v, dtype=np.float32)
+np.convolve(x, v)
+np.unstack(x)[0]
 """.split("\n")[1:-1]
 NAMES = "x, y, v, w, s, t, a, b, k, m, i"
 FLOATS = tuple(range(8))

@@ -78,7 +78,20 @@ def _einsum(subscripts, optimize, arrays):
             return viewed(rows.diagonal, np.asarray(arrays[0]))
         if way is not None:
             return turned(np.asarray(arrays[0]), way)
-    return rows.einsum(*arrays, subscripts=subscripts, optimize=optimize)
+    out = rows.einsum(*arrays, subscripts=subscripts, optimize=optimize)
+    ranks = [np.ndim(a) for a in arrays]
+    return (
+        np.asarray(out)
+        if optimize and gives_array(subscripts, ranks, optimize)
+        else out
+    )
+
+
+@fixed
+def gives_array(subscripts, ranks, optimize):
+    """Tell whether a sum over everything is an array of rank 0, as a product is."""
+    pairs = [np.ones((2,) * rank) for rank in ranks]
+    return isinstance(np.einsum(subscripts, *pairs, optimize=optimize), np.ndarray)
 
 
 @fixed

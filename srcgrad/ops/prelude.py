@@ -207,7 +207,7 @@ def identity(n, dtype=None):
     return rows.eye(n, dtype=name_of(dtype, "float64"))
 
 
-@means(".astype")
+@means(".astype", "numpy.astype")
 def astype(a, dtype, copy=True):
     if not np.ndim(a) or kind(a) != name_of(dtype):
         return typed(a, dtype)
@@ -358,12 +358,17 @@ def diagonal(a, offset=0):
 
 
 @means("numpy.atleast_1d")
-def atleast_1d(a):
-    return np.asarray(a) if np.ndim(a) else np.reshape(a, 1)
+def atleast_1d(*arys):
+    if len(arys) > 1:
+        return (*[np.atleast_1d(a) for a in arys],)
+    return np.asarray(arys[0]) if np.ndim(arys[0]) else np.reshape(arys[0], 1)
 
 
 @means("numpy.atleast_2d")
-def atleast_2d(a):
+def atleast_2d(*arys):
+    if len(arys) > 1:
+        return (*[np.atleast_2d(a) for a in arys],)
+    a = arys[0]
     return np.asarray(a) if np.ndim(a) > 1 else np.atleast_1d(a)[None]
 
 
@@ -405,11 +410,15 @@ def roll(a, shift, axis=None):
 
 @means("numpy.repeat", ".repeat")
 def repeat(a, repeats, axis=None):
-    if np.ndim(repeats):
-        return refused("one number of repeats is known here")
-    if axis is None:
-        return rows.repeat(np.ravel(a), repeats, axis=0)
-    return rows.repeat(np.asarray(a), repeats, axis=axis)
+    x, k = np.ravel(a) if axis is None else np.asarray(a), 0 if axis is None else axis
+    if not np.ndim(repeats):
+        return rows.repeat(x, repeats, axis=k)
+    counts = np.asarray(repeats)
+    same(len(counts), x.shape[k], "`repeats` and the array differ in length")
+    if np.any(counts < 0):
+        raise ValueError
+    places = np.arange(np.sum(counts))
+    return np.take(x, np.searchsorted(np.cumsum(counts), places, "right"), axis=k)
 
 
 @means("numpy.tile")
@@ -457,8 +466,7 @@ def _column(a):
 @means("numpy.where")
 def where(condition, x=None, y=None):
     if x is None or y is None:
-        advice = "use `np.flatnonzero(c)` for indices"
-        return refused("`np.where` is known with three arguments", advice)
+        return np.nonzero(condition)
     return rows.where(_mask(condition), x, y, via="np")
 
 
@@ -519,8 +527,8 @@ def outer(a, b):
 
 
 @means("numpy.copyto")
-def copyto(dst, src):
-    dst[...] = src
+def copyto(dst, src, casting="same_kind", where=True):
+    dst[...] = src if where is True else np.where(where, src, dst)
 
 
 @means(".fill")

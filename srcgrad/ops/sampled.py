@@ -44,6 +44,8 @@ def _convolved(default: str) -> Infer:
             return Array(dtype, (shapes.summand(n) + shapes.summand(m) - Dim(1),))
         difference = (n - m).known
         if difference is None:
+            if not all(shapes.available(a) for d in (n, m) for a, _ in d.terms):
+                return Array(dtype, (shapes.loose(),))
             pair = shapes.length(n), shapes.length(m)
             n, m = (shapes.dim(shapes.op(f"{e}2", *pair)) for e in ("max", "min"))
         more, less = (n, m) if (difference or 0) >= 0 else (m, n)

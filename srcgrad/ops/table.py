@@ -63,6 +63,10 @@ class Shapes(Protocol):
     def loose(self) -> Dim:
         """Return a dim that nothing is known about."""
 
+    @property
+    def available(self) -> Callable[[Any], bool]:
+        """What tells whether a value that dims are made of is at hand."""
+
     def dim(self, operand: Any) -> Dim:
         """Return the dim that an integer operand stands for."""
 

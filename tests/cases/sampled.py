@@ -39,3 +39,46 @@ def looked_up_in_a_table(x, places, values, beyond):
     z = np.interp(x[0], order, values, left=beyond, right=0.5)
     around = np.interp(x[1], places, values, period=3.5)
     return (y**2).sum() + (z * around).sum() + np.interp(x[0, 0], order, values) ** 3
+
+
+@case(lambda rng: (rng.normal(size=(3, 4)), rng.normal(size=3), rng.normal(), 2),
+      argnums=(0, 1, 2))  # fmt: skip
+def framed_images(A, v, s, n):
+    wide = np.pad(A, ((1, 1), (n, 0)), constant_values=(s, 1.0))
+    blur = wide[:-2, n:] + wide[2:, n:] + np.pad(A, 1, mode="reflect")[1:-1, 2:]
+    ring = np.pad(v, (n, 4), mode="wrap") * np.pad(v, (n, 4), "symmetric")
+    edge = np.pad(A, ((0, 2), (1, 0)), mode="edge")
+    return (blur * A).sum() + ring @ np.arange(9.0) + (edge**2).sum()
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=3), rng.normal(size=(4, 4))),
+      argnums=(0, 1, 2))  # fmt: skip
+def fields_on_grids(x, y, M):
+    X, Y = np.meshgrid(x, y)
+    U, V = np.meshgrid(x, y, indexing="ij", sparse=True)
+    i, j = np.indices((3, 4))
+    part = M[np.ix_([0, 2, 2], np.array([3, 0]))]
+    low = M[np.tril_indices(4, -1)] @ M[np.triu_indices(4, 1)]
+    field = np.sin(X * Y) + (U * V).T * (i - j)
+    return (field**2).sum() + (part * part[::-1]).sum() + low
+
+
+@case(lambda rng: (rng.normal(size=(3, 5)), rng.uniform(1.0, 2.0, 2)), argnums=(0, 1))
+def lines_cut_and_joined(A, v):
+    whole = np.block([[A, A[:, :1]], [np.zeros((1, 5)), v[0]]])
+    np.fill_diagonal(whole, v[1] ** 2)
+    less = np.delete(np.insert(A, 1, v[0], axis=1), [0, 3], axis=1)
+    shares = np.apply_along_axis(lambda line: np.tanh(line) / line.sum() ** 2, 1, A)
+    again = np.repeat(np.resize(v, 3), [2, 0, 1])
+    return (whole**2).sum() + (less**3).sum() + (shares * A).sum() + again.prod()
+
+
+@case(lambda rng: (rng.normal(size=16), rng.uniform(0.5, 2.0, 3)), argnums=(0, 1))
+def spectrum_by_hand(x, p):
+    tapered = x * np.hanning(16) + np.blackman(16) * np.bartlett(16)
+    phase = np.unwrap(3.0 * np.cumulative_sum(x)) ** 2
+    grid = np.geomspace(p[0], 9.0, 4) * np.logspace(0.0, p[1], 4, base=2.0)
+    curve = np.polyadd(np.polymul(p, p), np.polyint(np.polyder(p), k=p[2]))
+    whole, part = np.divmod(x, 0.7), np.modf(3.0 * x)
+    steps = np.heaviside(x, 0.5) * np.nan_to_num(part[0]) + whole[1]
+    return tapered @ phase + grid @ grid + np.polyval(curve, 0.3) + steps @ x

@@ -1,0 +1,381 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+"""What padded arrays, grids and index arrays mean in NumPy; see `prelude`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srcgrad.ops.calculus import before
+from srcgrad.ops.prelude import (
+    axes_of,
+    fixed,
+    is_fixed,
+    kind,
+    lengths,
+    means,
+    moved,
+    refused,
+    rows,
+    same,
+    typed,
+)
+
+# padded
+
+
+@means("numpy.pad")
+def pad(array, pad_width, mode="constant", *, constant_values=0, reflect_type="even"):
+    x, rank = np.asarray(array), np.ndim(array)
+    widths = _pairs(pad_width, rank)
+    if mode == "constant":
+        return _framed(x, widths, _pairs(constant_values, rank))
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
+        what = "`np.pad` is known with modes constant, edge, reflect, symmetric, wrap"
+        return refused(what, "put the ends before and behind by `np.concatenate`")
+    out = x
+    for k, (first, last) in enumerate(widths):
+        if not _is_none(first) or not _is_none(last):
+            out = np.take(out, _places(first, last, out.shape[k], mode), axis=k)
+    return rows.copy(x) if out is x else out
+
+
+def _pairs(given, rank):
+    """Return what is given for both ends of each axis."""
+    if isinstance(given, dict):
+        return refused("widths are a number, a pair, or a pair for each axis here")
+    if not np.ndim(given):
+        return [(given, given)] * rank
+    if np.ndim(given) == 1:
+        return [(given[0], given[-1])] * rank
+    if len(given) == 1:
+        return [(given[0][0], given[0][-1])] * rank
+    return [(pair[0], pair[-1]) for pair in given]
+
+
+def _is_none(width):
+    return is_fixed(width) and width == 0
+
+
+def _framed(array, widths, values):
+    """Return an array inside of others, those of later axes outermost."""
+    x = array
+    for k, (first, last) in enumerate(widths):
+        front = [] if _is_none(first) else [_slab(x, k, first, values[k][0])]
+        back = [] if _is_none(last) else [_slab(x, k, last, values[k][1])]
+        if front or back:
+            x = np.concatenate((*front, x, *back), axis=k)
+    return rows.copy(x) if x is array else x
+
+
+def _slab(x, axis, width, value):
+    shape = [width if k == axis else n for k, n in enumerate(x.shape)]
+    return np.full(shape, typed(value, kind(x)))
+
+
+def _places(first, last, n, mode):
+    """Return where each item of a padded axis is taken from."""
+    there = np.arange(-first, n + last)
+    if mode == "edge":
+        return np.clip(there, 0, n - 1)
+    if mode == "wrap":
+        return there % n
+    if mode == "symmetric":
+        return np.minimum(there % (2 * n), 2 * n - 1 - there % (2 * n))
+    round_trip = np.maximum(2 * n - 2, 1)
+    return np.minimum(there % round_trip, 2 * n - 2 - there % round_trip)
+
+
+# grids
+
+
+@means("numpy.meshgrid")
+def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    count = len(xi)
+    lines = [np.ravel(x) for x in xi]
+    spots = [spot(k, count, indexing) for k, _ in enumerate(xi)]
+    thin = [line[lone(count, k)] for line, k in zip(lines, spots, strict=True)]
+    if sparse:
+        return (*[rows.copy(x) if copy else x for x in thin],)
+    sides = [len(lines[k]) for k in spots]  # two are exchanged, or none
+    wide = [np.broadcast_to(x, sides) for x in thin]
+    return (*[rows.copy(x) if copy else x for x in wide],)
+
+
+@fixed
+def spot(k, count, indexing):
+    """Return which axis of a grid belongs to an argument."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    return 1 - k if indexing == "xy" and k < 2 <= count else k
+
+
+@fixed
+def lone(count, axis):
+    """Return the subscript by which a vector becomes one axis among several."""
+    return tuple(slice(None) if k == axis else None for k in range(count))
+
+
+@means("numpy.ix_")
+def ix_(*args):
+    count = len(args)
+    lines = [_numbers(a) for a in args]
+    return (*[line[lone(count, k)] for k, line in enumerate(lines)],)
+
+
+def _numbers(a):
+    x = np.asarray(a)
+    return np.flatnonzero(x) if kind(x) == "bool" else x
+
+
+@means("numpy.indices")
+def indices(dimensions, dtype=int, sparse=False):
+    count = len(dimensions)
+    lines = [np.arange(n, dtype=dtype) for n in dimensions]
+    thin = [line[lone(count, k)] for k, line in enumerate(lines)]
+    if sparse:
+        return (*thin,)
+    return np.stack([np.broadcast_to(x, dimensions) for x in thin])
+
+
+@means("numpy.fromfunction")
+def fromfunction(function, shape, *, dtype=float, **kwargs):
+    return function(*np.indices(shape, dtype), **kwargs)
+
+
+@means("numpy.broadcast_shapes")
+def broadcast_shapes(*args):
+    out = np.zeros(())
+    for shape in args:
+        out = out + np.zeros(shape)
+    return np.shape(out)
+
+
+@means("numpy.broadcast_arrays")
+def broadcast_arrays(*args):
+    shape = np.broadcast_shapes(*[np.shape(a) for a in args])
+    return (*[np.broadcast_to(a, shape) for a in args],)
+
+
+# index arrays
+
+
+@means("numpy.nonzero", ".nonzero")
+def nonzero(a):
+    x = np.asarray(a)
+    return np.unravel_index(np.flatnonzero(x), x.shape)
+
+
+@means("numpy.argwhere")
+def argwhere(a):
+    return np.stack(np.nonzero(a), axis=1)
+
+
+@means("numpy.unravel_index")
+def unravel_index(indices, shape, order="C"):
+    rest = np.asarray(indices) if np.ndim(indices) else typed(indices, "int64")
+    sides, out = [*lengths(shape)], []
+    for n in sides[::-1] if order == "C" else sides:
+        out.append(rest % n)
+        rest = rest // n
+    if np.any(rest != 0):
+        raise ValueError
+    return (*out[::-1],) if order == "C" else (*out,)
+
+
+@means("numpy.ravel_multi_index")
+def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
+    if mode != "raise" or order != "C":
+        return refused("`ravel_multi_index` is known with mode='raise' in C order")
+    place = 0
+    for k, n in zip(multi_index, dims, strict=True):
+        if np.any((k < 0) | (k >= n)):
+            raise ValueError
+        place = place * n + k
+    return place
+
+
+@means("numpy.diag_indices")
+def diag_indices(n, ndim=2):
+    return (*[np.arange(n)] * ndim,)
+
+
+@means("numpy.diag_indices_from")
+def diag_indices_from(arr):
+    for n in np.shape(arr):
+        same(n, np.shape(arr)[0], "All dimensions of input must be of equal length")
+    return np.diag_indices(np.shape(arr)[0], np.ndim(arr))
+
+
+@means("numpy.tril_indices")
+def tril_indices(n, k=0, m=None):
+    return np.nonzero(np.tri(n, m, k))
+
+
+@means("numpy.triu_indices")
+def triu_indices(n, k=0, m=None):
+    return np.nonzero(np.tri(n, m, k - 1) == 0)
+
+
+@means("numpy.tril_indices_from")
+def tril_indices_from(arr, k=0):
+    return np.tril_indices(np.shape(arr)[0], k, np.shape(arr)[1])
+
+
+@means("numpy.triu_indices_from")
+def triu_indices_from(arr, k=0):
+    return np.triu_indices(np.shape(arr)[0], k, np.shape(arr)[1])
+
+
+@means("numpy.fill_diagonal")
+def fill_diagonal(a, val, wrap=False):
+    if np.ndim(a) != 2 or wrap:
+        return refused("the diagonal of a matrix is filled, without `wrap`")
+    n = np.minimum(a.shape[0], a.shape[1])
+    if np.ndim(val):
+        same(np.size(val), int(n), "as many values as the diagonal has are known here")
+    values = np.ravel(val) if np.ndim(val) else val
+    for k in range(int(n)):
+        a[k, k] = values[k] if np.ndim(val) else values
+
+
+# put together, and cut
+
+
+@means("numpy.block")
+def block(arrays):
+    rank = max(_depth(arrays), _most(arrays))
+    return _joined(arrays, -_depth(arrays), rank)
+
+
+def _depth(arrays):
+    return 1 + _depth(arrays[0]) if isinstance(arrays, list) else 0
+
+
+def _most(arrays):
+    if not isinstance(arrays, list):
+        return np.ndim(arrays)
+    return max([0, *[_most(a) for a in arrays]])
+
+
+def _joined(arrays, axis, rank):
+    if isinstance(arrays, list):
+        parts = [_joined(a, axis + 1, rank) for a in arrays]
+        return np.concatenate(parts, axis=axis)
+    x = np.atleast_1d(arrays)
+    return np.reshape(x, [1] * (rank - np.ndim(x)) + [*x.shape])
+
+
+def _along(arr, axis):
+    """Return an array and which of its axes is meant; none means it is ravelled."""
+    if axis is None:
+        return np.ravel(arr), 0
+    return np.asarray(arr), axes_of(axis, np.ndim(arr))[0]
+
+
+@means("numpy.insert")
+def insert(arr, obj, values, axis=None):
+    x, where = _along(arr, axis)
+    n, front = x.shape[where], before(where, np.ndim(x))
+    if np.ndim(obj) or np.ndim(values) not in (0, np.ndim(x) - 1, 1 // np.ndim(x)):
+        what = "`np.insert` is known at one place, of a number or of one slice"
+        return refused(what, "put the pieces together by `np.concatenate`")
+    if obj < -n or obj > n:
+        raise IndexError
+    low, high = x[(*front, slice(0, obj))], x[(*front, slice(obj, n))]
+    new = _slice_of(x, where, typed(values, kind(x)))
+    return np.concatenate((low, new, high), axis=where)
+
+
+def _slice_of(x, axis, values):
+    """Return values as one slice of an array, or as several of a vector."""
+    if np.ndim(x) == 1:
+        return np.atleast_1d(values)
+    wide = np.expand_dims(values, axis) if np.ndim(values) else values
+    return np.broadcast_to(wide, [1 if k == axis else n for k, n in enumerate(x.shape)])
+
+
+@means("numpy.delete")
+def delete(arr, obj, axis=None):
+    x, where = _along(arr, axis)
+    n, front = x.shape[where], before(where, np.ndim(x))
+    if not np.ndim(obj):
+        if obj < -n or obj >= n:
+            raise IndexError
+        at = obj % n
+        parts = x[(*front, slice(0, at))], x[(*front, slice(at + 1, n))]
+        return np.concatenate(parts, axis=where)
+    gone, keep = np.asarray(obj), np.ones(n, bool)
+    keep[gone] = False
+    return np.take(x, np.flatnonzero(keep), axis=where)
+
+
+@means("numpy.resize")
+def resize(a, new_shape):
+    items, count = np.ravel(a), 1
+    for n in lengths(new_shape):
+        count = count * n
+    return items[np.arange(count) % len(items)].reshape(new_shape)
+
+
+@means("numpy.trim_zeros")
+def trim_zeros(filt, trim="fb"):
+    x = np.asarray(filt)
+    if np.ndim(x) != 1:
+        return refused("zeros are trimmed from a vector here")
+    there, n = np.flatnonzero(x), len(x)
+    first = there[0] if len(there) else n
+    last = there[-1] + 1 if len(there) else n
+    front, back = ends(trim)
+    return x[first if front else 0 : last if back else n]
+
+
+@fixed
+def ends(trim):
+    """Return whether zeros are trimmed in front, and behind."""
+    return "f" in trim.lower(), "b" in trim.lower()
+
+
+@means("numpy.rollaxis")
+def rollaxis(a, axis, start=0):
+    return np.transpose(a, rolled(np.ndim(a), axis, start))
+
+
+@fixed
+def rolled(rank, axis, start):
+    """Return the order of axes that puts one in front of another."""
+    (here,), there = axes_of(axis, rank), start + rank if start < 0 else start
+    if not 0 <= there <= rank:
+        raise ValueError(f"`start` is {start}, of {rank} axes")
+    return moved(rank, here, there - (here < there))
+
+
+@means("numpy.unstack")
+def unstack(x, *, axis=0):
+    return (*np.moveaxis(x, axis, 0),)
+
+
+@means("numpy.diagflat")
+def diagflat(v, k=0):
+    return np.diag(np.ravel(v), k)
+
+
+@means("numpy.atleast_3d")
+def atleast_3d(*arys):
+    if len(arys) > 1:
+        return (*[np.atleast_3d(a) for a in arys],)
+    x = np.atleast_1d(arys[0])
+    return np.asarray(arys[0]) if np.ndim(x) > 2 else np.atleast_2d(x)[:, :, None]
+
+
+@means("numpy.apply_along_axis")
+def apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    x = np.moveaxis(np.asarray(arr), axis, -1)
+    front = [*x.shape[:-1]]
+    lines = x.reshape(-1, x.shape[-1])
+    first = func1d(lines[0], *args, **kwargs)
+    out = np.empty((len(lines), *np.shape(first)), kind(first))
+    out[0] = first
+    for k in range(1, len(lines)):
+        out[k] = func1d(lines[k], *args, **kwargs)
+    made = out.reshape([*front, *np.shape(first)])
+    return np.moveaxis(made, -1, axis) if np.ndim(first) == 1 else made

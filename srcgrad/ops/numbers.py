@@ -1,0 +1,332 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+"""What functions of numbers, windows and polynomials mean in NumPy; see `prelude`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from srcgrad.ops.calculus import AFTER, common, steps
+from srcgrad.ops.prelude import (
+    axes_of,
+    fixed,
+    is_point,
+    kind,
+    means,
+    name_of,
+    refused,
+    subscript,
+    typed,
+)
+
+# compared
+
+
+@means("numpy.isclose")
+def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    x, y = _floats(a), _floats(b)
+    near = np.less_equal(abs(x - y), atol + rtol * abs(y)) & np.isfinite(y) | (x == y)
+    return near | (np.isnan(x) & np.isnan(y)) if equal_nan else near
+
+
+def _floats(a):
+    x = np.asarray(a) if np.ndim(a) else a
+    return x if kind(x) in ("float64", "float32") else typed(x, "float64")
+
+
+@means("numpy.allclose")
+def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    return bool(np.all(np.isclose(a, b, rtol, atol, equal_nan)))
+
+
+@means("numpy.array_equal")
+def array_equal(a1, a2, equal_nan=False):
+    x, y = np.asarray(a1), np.asarray(a2)
+    if np.ndim(x) != np.ndim(y):
+        return False
+    for n, m in zip(np.shape(x), np.shape(y), strict=True):
+        if n != m:
+            return False
+    both = np.isnan(x) & np.isnan(y) if equal_nan else False
+    return bool(np.all((x == y) | both))
+
+
+@means("numpy.isposinf")
+def isposinf(x):
+    return np.equal(x, math.inf)
+
+
+@means("numpy.isneginf")
+def isneginf(x):
+    return np.equal(x, -math.inf)
+
+
+@means("numpy.isscalar")
+def isscalar(element):
+    return not is_point(element) and not np.ndim(element)
+
+
+# replaced, rounded, taken apart
+
+
+@means("numpy.nan_to_num")
+def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    a = np.asarray(x) if np.ndim(x) else x
+    if kind(a) not in ("float64", "float32"):
+        return np.array(a) if np.ndim(a) else a
+    most = largest(kind(a))
+    out = np.where(np.isnan(a), nan, a)
+    out = np.where(np.isposinf(a), most if posinf is None else posinf, out)
+    out = np.where(np.isneginf(a), -most if neginf is None else neginf, out)
+    if copy:
+        return out
+    a[...] = out
+    return a
+
+
+@fixed
+def largest(dtype):
+    """Return the largest finite number of a dtype."""
+    return float(np.finfo(dtype).max)
+
+
+@means("numpy.heaviside")
+def heaviside(x1, x2):
+    x = _floats(x1)
+    step = np.where(x == 0, x2, typed(x > 0, kind(x)))
+    return np.where(np.isnan(x), x, step)
+
+
+@means("numpy.divmod")
+def divide(x1, x2):
+    return np.floor_divide(x1, x2), np.remainder(x1, x2)
+
+
+@means("numpy.modf")
+def modf(x):
+    a = _floats(x)
+    part = np.where(np.isinf(a), np.copysign(0.0, a), np.fmod(a, 1.0))
+    return typed(part, kind(a)), np.trunc(a)
+
+
+@means("numpy.float_power")
+def float_power(x1, x2):
+    return np.power(typed(x1, "float64"), typed(x2, "float64"))
+
+
+@means("numpy.real_if_close")
+def real_if_close(a, tol=100):
+    return np.asarray(a)
+
+
+@means("numpy.asanyarray")
+def asanyarray(a, dtype=None):
+    return np.asarray(a, dtype)
+
+
+@means("numpy.matrix_transpose", "numpy.linalg.matrix_transpose")
+def matrix_transpose(x, /):
+    return np.swapaxes(x, -1, -2)
+
+
+# along an axis
+
+
+@means("numpy.ediff1d")
+def ediff1d(ary, to_end=None, to_begin=None):
+    x = np.ravel(ary)
+    front = [] if to_begin is None else [typed(np.ravel(to_begin), kind(x))]
+    back = [] if to_end is None else [typed(np.ravel(to_end), kind(x))]
+    gaps = x[1:] - x[:-1]
+    return np.concatenate((*front, gaps, *back)) if front or back else gaps
+
+
+@means("numpy.unwrap")
+def unwrap(p, discont=None, axis=-1, *, period=2 * math.pi):
+    x, rank = np.asarray(p), np.ndim(p)
+    if kind(x) not in ("float64", "float32"):
+        return refused("`np.unwrap` is known of floats")
+    half = period / 2
+    gaps = np.diff(x, axis=axis)
+    turned = np.mod(gaps + half, period) - half
+    turned = np.where((turned == -half) & (gaps > 0), half, turned)
+    small = np.abs(gaps) < (half if discont is None else discont)
+    added = np.cumsum(np.where(small, 0, turned - gaps), axis=axis)
+    first = x[subscript(rank, axes_of(axis, rank), slice(None, 1))]
+    rest = x[subscript(rank, axes_of(axis, rank), AFTER)]
+    return np.concatenate((first, rest + added), axis=axis)
+
+
+@means("numpy.cumulative_sum")
+def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False):
+    return _running(np.cumsum(x, _only(x, axis), dtype), x, axis, include_initial, 0)
+
+
+@means("numpy.cumulative_prod")
+def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False):
+    return _running(np.cumprod(x, _only(x, axis), dtype), x, axis, include_initial, 1)
+
+
+def _only(x, axis):
+    if axis is None and np.ndim(x) > 1:
+        raise ValueError
+    return 0 if axis is None else axis
+
+
+def _running(out, x, axis, include_initial, start):
+    if not include_initial:
+        return out
+    k = _only(x, axis)
+    axes = axes_of(k, np.ndim(out))
+    slab = [1 if j in axes else n for j, n in enumerate(out.shape)]
+    return np.concatenate((np.full(slab, typed(start, kind(out))), out), axis=k)
+
+
+# samples
+
+
+@means("numpy.logspace")
+def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None):
+    if np.ndim(start) or np.ndim(stop) or np.ndim(base):
+        return refused("ends and base of `np.logspace` are numbers here")
+    powers = np.power(base, np.linspace(start, stop, num, endpoint))
+    return powers if dtype is None else typed(powers, dtype)
+
+
+@means("numpy.geomspace")
+def geomspace(start, stop, num=50, endpoint=True, dtype=None):
+    if np.ndim(start) or np.ndim(stop):
+        return refused("the ends of `np.geomspace` are numbers here")
+    if start == 0 or stop == 0:
+        raise ValueError
+    made = common(kind(start), kind(stop), name_of(dtype, "float64"))
+    sign = np.sign(typed(start, made))
+    first, last = typed(start, made) / sign, typed(stop, made) / sign
+    out = _powers_of_ten(first, last, num, endpoint, made)
+    return typed(out * sign, name_of(dtype, made))
+
+
+def _powers_of_ten(first, last, num, endpoint, dtype):
+    """Return a geometric sequence whose ends are exact."""
+    ends = np.log10(first), np.log10(last)
+    out = typed(np.logspace(*ends, num, endpoint), dtype)
+    if num > 0:
+        out[0] = first
+    if num > 1 and endpoint:
+        out[-1] = last
+    return out
+
+
+def _cosines(M, *weights):
+    """Return a window of M samples as a sum of cosines of multiples of a wave."""
+    if M <= 1:
+        return np.ones(max(M, 0))
+    n = 2 * np.arange(M) + (1 - M)
+    out = weights[0] + weights[1] * np.cos(math.pi * n / (M - 1))
+    for weight in weights[2:]:
+        out = out + weight * np.cos(2.0 * math.pi * n / (M - 1))
+    return out
+
+
+@means("numpy.hanning")
+def hanning(M):
+    return _cosines(M, 0.5, 0.5)
+
+
+@means("numpy.hamming")
+def hamming(M):
+    return _cosines(M, 0.54, 0.46)
+
+
+@means("numpy.blackman")
+def blackman(M):
+    return _cosines(M, 0.42, 0.5, 0.08)
+
+
+@means("numpy.bartlett")
+def bartlett(M):
+    if M <= 1:
+        return np.ones(max(M, 0))
+    n = 2 * np.arange(M) + (1 - M)
+    return np.where(n <= 0, 1 + n / (M - 1), 1 - n / (M - 1))
+
+
+# polynomials
+
+
+@means("numpy.polyder")
+def polyder(p, m=1):
+    out = np.asarray(p)
+    for _ in steps(m):
+        out = out[:-1] * np.arange(len(out) - 1, 0, -1)
+    return out
+
+
+@means("numpy.polyint")
+def polyint(p, m=1, k=None):
+    out = np.asarray(p)
+    for turn in steps(m):
+        constant = 0.0 if k is None else k
+        if np.ndim(constant):
+            constant = k[turn if len(k) > 1 else 0]
+        powers = np.arange(len(out), 0, -1)
+        out = np.concatenate((out / powers, np.atleast_1d(constant)))
+    return out
+
+
+def _of_length(p, n):
+    """Return a polynomial with zeros in front."""
+    return np.concatenate((np.zeros(n - len(p), kind(p)), p))
+
+
+@means("numpy.polyadd")
+def polyadd(a1, a2):
+    p, q = np.atleast_1d(a1), np.atleast_1d(a2)
+    n = max(len(p), len(q))
+    return _of_length(p, n) + _of_length(q, n)
+
+
+@means("numpy.polysub")
+def polysub(a1, a2):
+    p, q = np.atleast_1d(a1), np.atleast_1d(a2)
+    n = max(len(p), len(q))
+    return _of_length(p, n) - _of_length(q, n)
+
+
+@means("numpy.polymul")
+def polymul(a1, a2):
+    return np.convolve(_without_zeros(a1), _without_zeros(a2))
+
+
+def _without_zeros(p):
+    """Return a polynomial without zeros in front; of nothing else the last is kept."""
+    x = np.atleast_1d(p)
+    first = np.argmax(x != 0) if np.any(x != 0) else len(x) - 1
+    return x[first:]
+
+
+@means("numpy.polynomial.polynomial.polyval")
+def polynomial_value(x, c):
+    at, p = np.asarray(x) if np.ndim(x) else x, _coefficients(c)
+    out = p[-1] + at * 0
+    for k in range(2, len(p) + 1):
+        out = p[-k] + out * at
+    return out
+
+
+@means("numpy.polynomial.chebyshev.chebval")
+def chebyshev_value(x, c):
+    at, p = np.asarray(x) if np.ndim(x) else x, _coefficients(c)
+    low, high = p[-1] + at * 0, at * 0
+    if len(p) > 1:
+        low, high = p[-2] + at * 0, p[-1] + at * 0
+    for k in range(3, len(p) + 1):
+        low, high = p[-k] - high, low + high * (2 * at)
+    return low + high * at
+
+
+def _coefficients(c):
+    if np.ndim(c) != 1:
+        return refused("one polynomial is known, its coefficients in a vector")
+    return typed(c, "float64") if kind(c) == "int64" else np.asarray(c)
