@@ -23,6 +23,7 @@ from srcgrad.emit import names, nest
 from srcgrad.frontend import build, entry
 from srcgrad.ops.table import ROWS
 from srcgrad.passes.elide_copies import _Plan
+from srcgrad.passes.privatise import _Coverage
 from tests.cases import CASES, Case
 from tests.harness import check_case
 from tests.oracles import Array
@@ -216,6 +217,16 @@ MUTATIONS = (
         "sharing", build.Reader, "share",
         "other.memory.shares.add(copy)", "pass",
         ("seen_through_a_copy",),
+    ),
+    Mutation(
+        "rows read before they are written", _Coverage, "reads",
+        "front[k] - subscript - _ONE", "front[k] - subscript",
+        ("scratch_read_at_the_place_that_is_due",),
+    ),
+    Mutation(
+        "axes that are not filled", _Coverage, "fills",
+        "end == self.beyond(turn, s.body.stmts[-1])", "True",
+        ("scratch_filled_in_one_arm", "scratch_read_ahead", "scratch_with_gaps"),
     ),
     Mutation(
         "cache key", plain, "load",

@@ -160,7 +160,8 @@ class Storage:
                 return self.part_of(stmt)
         if isinstance(stmt, Op) and kept > 1 and self.again(stmt, _DEPTH) < kept:
             return self.redo(stmt)
-        return self.ask(x)
+        whole = self.whole(stmt) if isinstance(stmt, ir.Read) else None
+        return self.ask(whole if whole and self.cost(whole) < kept else x)
 
     # What it costs to have a value is counted in loops, an axis being one as well.
 
@@ -307,10 +308,27 @@ class Storage:
             return None
         if self.lying(stmt):
             return partial(self.reread, base, path, stmt.out)
+        if (whole := self.whole(stmt)) in self.taped.place:
+            return partial(self.read_of, whole, stmt)
         if isinstance(made, ir.Write) and made.path == path:
             if made.base.type.dtype == made.value.type.dtype:
                 return self.way(made.value, asked)
         return None
+
+    def whole(self, stmt: ir.Read) -> Value | None:
+        """Return the last version of an array if what was read of it is there."""
+        memory = self.regions.buffer.get(stmt.base) and self.regions.memory(stmt.base)
+        if not memory or isinstance(stmt.base.type, ListOf):
+            return None
+        last = self.regions.lasting(self.regions.chain[memory.first]).get(memory)
+        return last if last and self.lasts(stmt.base, stmt.path, stmt) else None
+
+    def read_of(self, whole: Value, stmt: ir.Read) -> Any:
+        """Read a number again in an array that the forward sweep kept."""
+        array, path = self.need(whole), self.need_path(stmt.path)
+        made = self.build.read(array, path, stmt.out.name)
+        self.open[-1].cache[stmt.out] = made
+        return made
 
     def lying(self, stmt: ir.Read | View) -> Value | None:
         """Return the version in which a part lies as it was read, if it still does."""

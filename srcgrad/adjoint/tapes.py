@@ -88,6 +88,12 @@ class Recorder:
     def house(self, value: Value) -> Value | Tape:
         """Return where a value is kept: in a value of the top, or on a tape."""
         home, chain = value, self.regions.beyond(value)
+        if owned(value.type) and any(isinstance(s, Loop) for s, _ in chain):
+            # An array goes from an arm to its place, if there is one for each turn.
+            tape = self.tape(value, value, chain)
+            if isinstance(tape.type, Array) and self.regions.settled(value.type.dims):
+                self.tapes[value] = tape
+                return tape
         if owned(value.type) and (not chain or isinstance(chain[-1][0], ir.If)):
             # The copy is taken where the value is made: the arm may go on to change it.
             home = self.copies[value] = Value(f"{value.name}_kept", value.type)
@@ -98,12 +104,16 @@ class Recorder:
             home, chain = out, chain[:-1]
         if not chain:
             return home
-        item, type = home.type, ListOf(home.type)  # type: ignore[arg-type]
+        self.tapes[home] = tape = self.tape(value, home, chain)
+        return tape
+
+    def tape(self, value: Value, home: Value, chain: Chain) -> Tape:
+        """Return a tape for what stands for a value in a region."""
+        item: Any = home.type
         if isinstance(item, ListOf):
             raise unkept(value.name)
-        loops = tuple(s for s, _ in chain if isinstance(s, Loop))
+        type, loops = ListOf(item), tuple(s for s, _ in chain if isinstance(s, Loop))
         tape = Tape(type, chain, Value(f"{self.title(value)}_saved", type), loops)
-        self.tapes[home] = tape
         self.lay_out(tape, item, value)
         return tape
 

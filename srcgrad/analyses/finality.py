@@ -48,8 +48,10 @@ def may_change(
     wanted = _place(regions, base, path, around)
     place = _place(regions, update.base, update.path, nest)
     # The update comes later in so many cases: in each, so many loops around both
-    # stand still and the next one has gone on, if that is still one around both.
-    for case in range(shared + (there.order > here.order)):
+    # stand still and the next one has gone on, if that is still one around both. Where
+    # a loop around the making of both has gone on, the memory is another one.
+    born = min(_loops_around_making(regions, x) for x in (base, update.base))
+    for case in range(born, shared + (there.order > here.order)):
         further = {loop: 0 for loop in nest[:case]}
         if case < shared:
             further[nest[case]] = _step(nest[case])
@@ -59,6 +61,14 @@ def may_change(
         ):
             return True
     return False
+
+
+def _loops_around_making(regions: Regions, x: Value) -> int:
+    """Return how many loops make the memory of a version anew; none if swapped."""
+    first = regions.memory(x).first
+    if isinstance(regions.definition.get(first), Loop | ir.If):
+        return 0
+    return sum(isinstance(s, Loop) for s, _ in regions.chain[first])
 
 
 def are_apart(

@@ -1,8 +1,9 @@
 """Passes from IR to IR, and the order they run in.
 
 A pass is a function from a Function to a Function; it changes nothing it is given. The
-order is the list `PIPELINE`: dead code first, so that copies whose other uses are gone
-can be seen to be needless. `FINAL` is for IR that is only written out any more.
+order is the list `PIPELINE`: what turns need not share first, then dead code, so that
+copies whose other uses are gone can be seen to be needless. `FINAL` is for IR that is
+only written out any more.
 """
 
 import os
@@ -29,6 +30,7 @@ from srcgrad.passes.lower import lower as lower
 from srcgrad.passes.narrow import narrow as narrow
 from srcgrad.passes.narrow import narrow_apart as narrow_apart
 from srcgrad.passes.parallel import parallel as parallel
+from srcgrad.passes.privatise import privatise as privatise
 from srcgrad.passes.recompute import recompute as recompute
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
@@ -46,7 +48,7 @@ def keep_lengths(function: Function) -> Function:
 
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
-PIPELINE: list[Pass] = [keep_lengths, write_over, elide_copies]
+PIPELINE: list[Pass] = [privatise, keep_lengths, write_over, elide_copies]
 # How a function is before it is differentiated for Numba: products are not made in the
 # user's order, though by the same library.
 PRIMAL: list[Pass] = [sum_turns, batch_products, *PIPELINE]

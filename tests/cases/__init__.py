@@ -125,6 +125,7 @@ from tests.cases import (  # noqa: E402, F401
     science_filters,
     science_solvers,
     science_statistics,
+    scratch,
     shaping,
     special,
     special_more,
