@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     from srcgrad.api import stop_gradient as stop_gradient
     from srcgrad.api import value_and_grad as value_and_grad
     from srcgrad.api import vjp as vjp
+    from srcgrad.batched import vmap as vmap
     from srcgrad.check import check_grads as check_grads
     from srcgrad.check import verify as verify
     from srcgrad.compile.files import clear_cache as clear_cache
+    from srcgrad.derivatives import elementwise_grad as elementwise_grad
+    from srcgrad.derivatives import hessian as hessian
+    from srcgrad.derivatives import jacfwd as jacfwd
+    from srcgrad.derivatives import jacobian as jacobian
+    from srcgrad.derivatives import jacrev as jacrev
+    from srcgrad.derivatives import linearize as linearize
     from srcgrad.differentiated import Differentiated as Differentiated
     from srcgrad.display import show as show
     from srcgrad.graphs import graph as graph
@@ -32,11 +39,14 @@ if TYPE_CHECKING:
     from srcgrad.interop import to_torch as to_torch
     from srcgrad.rules import custom_vjp as custom_vjp
     from srcgrad.rules import register_vjp as register_vjp
+    from srcgrad.rules import straight_through as straight_through
 
 __version__ = "0.1.0"
 
 # Where the public names live; a module is imported when a name of it is first used.
 _NAMES = {
+    "batched": "vmap",
+    "derivatives": "elementwise_grad hessian jacfwd jacobian jacrev linearize",
     "api": "checkpoint differentiable grad hvp jvp stop_gradient value_and_grad vjp",
     "check": "check_grads verify",
     "compile.files": "clear_cache",
@@ -44,7 +54,7 @@ _NAMES = {
     "display": "show",
     "graphs": "graph",
     "interop": "as_scipy to_jax to_pytensor to_torch",
-    "rules": "custom_vjp register_vjp",
+    "rules": "custom_vjp register_vjp straight_through",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 _MODULES = ["distributed", "errors", "monitor", "nn", "optim", "train"]

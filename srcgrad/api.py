@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.options import make_options
+from srcgrad.options import inherited, make_options
 
 Fun = Callable[..., Any]
 Decorator = Callable[[Fun], Differentiated]
@@ -16,10 +16,10 @@ Decorator = Callable[[Fun], Differentiated]
 
 def _door(kind: str, fun: Fun | None, options: dict[str, Any]) -> Any:
     """Return a `Differentiated`, or the decorator that makes it if `fun` is None."""
-    made = make_options(options)
+    make_options(options)  # refuses them where they are written
     if fun is None:
-        return lambda f: Differentiated(f, kind, made)
-    return Differentiated(fun, kind, made)
+        return lambda f: Differentiated(f, kind, inherited(f, options))
+    return Differentiated(fun, kind, inherited(fun, options))
 
 
 @overload

@@ -10,7 +10,7 @@ import numpy as np
 
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
-from srcgrad.options import Options, make_options
+from srcgrad.options import Options, inherited
 from srcgrad.results import tree_copy
 from srcgrad.source import location
 from srcgrad.trees import closed, opened, tree_map
@@ -34,7 +34,8 @@ def check_grads(
         order: 1, or 2 to check Hessian-vector products of a scalar function too.
         modes: "rev" checks cotangents, "fwd" tangents; both also check that the two
             are one derivative.
-        **options: The options of `grad`, such as `backend`.
+        **options: The options of `grad`, such as `backend`; those not given are the
+            function's own.
 
     Raises:
         GradientCheckError: A derivative is off; the worst element is named.
@@ -47,7 +48,7 @@ def check_grads(
     for mode in modes:
         if mode not in ("rev", "fwd"):
             raise make_error("SG306", f"there is no mode {mode!r}: 'rev' and 'fwd'")
-    check = _Check(f, _checked(args), make_options(options))
+    check = _Check(f, _checked(args), inherited(f, options))
     with np.errstate(all="ignore"):
         if "rev" in modes:
             check.reverse()
@@ -63,14 +64,15 @@ def verify(f: Callable[..., Any], args: Sequence[Any], **options: Any) -> None:
     Args:
         f: A plain function.
         args: Its arguments; they stay as they are.
-        **options: The options of `grad`, such as `backend`.
+        **options: The options of `grad`, such as `backend`; those not given are the
+            function's own.
 
     Raises:
         GradientCheckError: The value, or an array the function writes, is another.
 
     >>> verify(lambda x: 3.0 * x, (2.0,), backend="python")
     """
-    made = Differentiated(f, "value", make_options(options))
+    made = Differentiated(f, "value", inherited(f, options))
     name = made.signature.source.name
     mine, plain = tree_copy(_checked(args)), tree_copy(tuple(args))
     with np.errstate(all="ignore"):
@@ -104,7 +106,8 @@ class _Check:
         self.plain = plain_value(self.made)
         signature = self.made.signature
         names = signature.positional(signature.bind(args, {}))[: len(args)]
-        args = tuple(float(a) if type(a) is int else a for a in args)
+        if not any(map(_is_float, tree_leaves(args))):
+            args = tuple(float(a) if type(a) is int else a for a in args)
         self.args, self.names = args, names
         self.rng = np.random.default_rng(_SEED)
         floats = [x for x in tree_leaves(args) if _is_float(x)]

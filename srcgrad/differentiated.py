@@ -24,7 +24,7 @@ import numpy as np
 
 from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.compile.numba import kernel_text
-from srcgrad.errors import SrcgradError, internal_error, make_error
+from srcgrad.errors import SrcgradError, make_error
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, make_plan
 from srcgrad.results import direction, result_of, shown, touches, tree_copy
@@ -35,6 +35,7 @@ from srcgrad.specialise import (
     Program,
     Specialisation,
     cut_deeper,
+    failure,
     pair,
     specialise,
 )
@@ -90,8 +91,13 @@ class Differentiated:
         kind: What calling it returns: "value", "grad" or "value_and_grad".
         options: What the user chose.
         inner: The gradient that this is a gradient of, if it is one.
+        chooses: Whether even the value is a derivative in the chosen arguments.
+        shows: What the source is of, if no stage says so.
     """
 
+    chooses, shows = False, "grad"
+    _held: tuple[Any, ...]
+    _kept: dict[str, Any]
     __name__: str
     __qualname__: str
 
@@ -103,10 +109,12 @@ class Differentiated:
         if isinstance(fun, Differentiated):
             deeper = fun.kind != "value" or fun.inner is not None
             self.inner = fun if deeper else None
-            fun = fun.primal
-        elif not callable(fun):
-            read_source(fun)  # says what is wrong with it
-        plain, self._held, self._kept = unbound(fun)
+            self._held, self._kept, fun = fun._held, fun._kept, fun.primal
+            plain = unbound(fun)[0]
+        else:
+            if not callable(fun):
+                read_source(fun)  # says what is wrong with it
+            plain, self._held, self._kept = unbound(fun)
         functools.update_wrapper(self, plain, updated=())
         self.primal = fun
         self._signature: Signature | None = None
@@ -136,14 +144,16 @@ class Differentiated:
         """Be a method: `self` is an argument that is held."""
         if instance is None:
             return self
-        bound = self._like(_held=(instance, *self._held), _signature=None)
+        inner = self.inner and self.inner.__get__(instance, owner)
+        held = (instance, *self._held)
+        bound = self._like(_held=held, _signature=None, inner=inner)
         for name in ("value", "grad", "value_and_grad"):
             vars(bound).pop(name, None)
         return bound
 
     def _like(self, **changed: Any) -> Differentiated:
         """Return the same function in another way; what was made is shared."""
-        other = object.__new__(Differentiated)
+        other = object.__new__(type(self))
         vars(other).update(vars(self), **changed)
         other._short = self._plans[other.kind, len(other._held)]
         return other
@@ -199,7 +209,8 @@ class Differentiated:
         """Return kinds, ints that options choose as floats, and names if none given."""
         level: Differentiated | None = self
         while level is not None:
-            if level is not self or names is None:
+            inside = level is not self and level.kind != "value"
+            if inside or level.chooses or names is None:
                 found = self.signature.chosen(specs, level.options)
                 specs = self.signature.floats(specs, found)
                 names = found if names is None else names
@@ -217,21 +228,25 @@ class Differentiated:
         """
         key = tuple(specs.items())
         ones = {**(known or {}), **self._ones.get(key, {})}
-        place = key, frozenset(ones.items())
+        place = key, frozenset(ones.items()), len(self._held)
         with self._lock:
             variants = self._made.get(place, ())
             for made in variants:
                 if made.fresh(leaf):
                     return made
-            if self.inner is not None:
-                from srcgrad.nested import derived
-
-                made = derived(self, self.inner, specs, leaf, ones)
-            else:
-                given = self.signature, specs, names, self.options, leaf, ones
-                made = specialise(*given)
+            made = self.specialised(specs, names, leaf, ones)
             self._made[place] = (made, *variants)[:_KEPT]
             return made
+
+    def specialised(
+        self, specs: Specs, names: Sequence[str], leaf: Callable[[str], Any], ones: Ones
+    ) -> Specialisation:
+        """Make what is not there yet."""
+        if self.inner is None:
+            return specialise(self.signature, specs, names, self.options, leaf, ones)
+        from srcgrad.nested import derived
+
+        return derived(self, self.inner, specs, leaf, ones)
 
     def find(self, call: Call) -> Specialisation:
         """Return what was made for a call."""
@@ -250,7 +265,7 @@ class Differentiated:
             return Program(made.tangent(names), call.directions(made))
         form = made.reading.result
         if not isinstance(form, Node) and form[0] == "static":
-            self._plain(call.values)  # it may well raise
+            self.plain(call.values)  # it may well raise
         made.check(names, self.options.has_aux, self.inner is None)
         one = made.dtype(0).type(1.0)
         if kind == "hvp":
@@ -264,10 +279,10 @@ class Differentiated:
         clash = [p for p in pairs if p[0] != p[1] and touches(raw[p[0]], [raw[p[1]]])]
         if in_place and (clash or reading.lost):
             # Where the caller's arrays end up is decided at run time: Python decides.
-            raise PlainRun(self._plain(call.values, True))
+            raise PlainRun(self.plain(call.values, True))
         written = [raw[k] for k in made.written if isinstance(raw[k], np.ndarray)]
         if reading.effects or not all(x.flags.writeable for x in written):
-            self._plain(call.values)  # for what it prints, or raises
+            self.plain(call.values)  # for what it prints, or raises
         name, what = made.source.name, ""
         held = [*call.values.values(), *(c.place.fetch() for c in reading.captures)]
         if clash:
@@ -287,7 +302,7 @@ class Differentiated:
         If generated code raises, plain Python raises its own. If that does not, lengths
         were taken for equal that are not: the function is made again.
         """
-        in_place = kind == "value"
+        in_place = kind == "value" and self.inner is None
         for _ in range(_ATTEMPTS):
             made = self.find(call)
             program = self.program(kind, made, call)
@@ -304,9 +319,9 @@ class Differentiated:
             if (ones := cut_deeper(made, error)) is not None:
                 self._ones[tuple(made.specs.items())] = ones
                 continue
-            result = self._plain(call.values, in_place)
+            result = self.plain(call.values, in_place)
             if not self.learn(made, error):
-                raise _failure(made, error) from error
+                raise failure(made, error) from error
             if in_place:
                 raise PlainRun(result)
             failed = str(error)
@@ -326,7 +341,7 @@ class Differentiated:
         found: Specialisation = best(made, program, made.raw(call.leaves), wait)
         return found
 
-    def _plain(self, values: Values, in_place: bool = False) -> Any:
+    def plain(self, values: Values, in_place: bool = False) -> Any:
         """Run the user's function on copies, or on the caller's own arrays."""
         if not in_place:
             values = {name: tree_copy(v) for name, v in values.items()}
@@ -409,7 +424,7 @@ class Differentiated:
             except SrcgradError:
                 raise
             except Exception as error:
-                raise _failure(made, error) from error
+                raise failure(made, error) from error
             return result_of(made.gradients(call.names, first), found)
 
         return result_of(form, out), pullback
@@ -476,7 +491,7 @@ class Differentiated:
             raise make_error("SG306", f"there is no stage {stage!r}", helps=helps)
         call = self.bind(args, kwargs)
         made = self.find(call)
-        kind = "value" if stage == "forward" else "grad"
+        kind = "value" if stage == "forward" else self.shows
         function = self.program(kind, made, call).function
         if stage == "kernel":
             return kernel_text(made.kernel(function), **made.options.flags)
@@ -575,21 +590,3 @@ class Differentiated:
         from srcgrad.nested import splice_call
 
         return splice_call(self, reader, args, kwargs)
-
-
-def _failure(made: Specialisation, error: Exception) -> Exception:
-    """Return what to raise where plain Python raises nothing."""
-    name = made.source.name
-    if isinstance(error, OverflowError):
-        line = error.args[0] if error.args else ""
-        if isinstance(line, int):
-            what = "an int is beyond 64 bits; use a float, or backend='python'"
-            return OverflowError(f"`{name}`, line {line}: {what}")
-        return OverflowError(
-            f"`{name}`: a name is an int of Python on one path and of a small dtype on "
-            "another, which does not hold it: write `int(x)` for what it is given there"
-        )
-    if isinstance(error, NotImplementedError) and error.args:
-        return make_error("SG402", str(error), function=name)
-    what = f"generated code raised {type(error).__name__}: {error}"
-    return internal_error(what, function=name)

@@ -53,6 +53,7 @@ class CacheInfo(NamedTuple):
 
 
 _KNOWN = [f.name for f in fields(Options)]
+_RUNNING = [n for n in _KNOWN if n not in ("argnums", "argnames", "has_aux")]
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
@@ -86,6 +87,13 @@ def make_options(values: dict[str, Any]) -> Options:
     values["argnums"] = tuple(map(int, numbers)) if several else int(numbers)
     values["memory_budget"] = _bytes(values.get("memory_budget"))
     return Options(**values)
+
+
+def inherited(fun: Any, values: dict[str, Any]) -> Options:
+    """Return checked options; how to run is as a function is run, if it says so."""
+    found: Options | None = getattr(fun, "options", None)
+    known = {} if found is None else {name: getattr(found, name) for name in _RUNNING}
+    return make_options({**known, **values})
 
 
 def _bytes(size: Any) -> int | None:

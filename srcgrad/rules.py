@@ -13,6 +13,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.frontend import calls
@@ -154,6 +156,38 @@ def register_vjp(function: Callable[..., Any], rule: Callable[..., Any]) -> None
     made.defvjp(rule)
     _RULES[id(function)] = made  # keeps the function, and with it its identity, alive
     calls.HOOKS[id(function)] = made.__srcgrad__
+
+
+def straight_through(fun: Callable[..., Any]) -> CustomVjp:
+    """Return `fun`, whose derivative is taken to be that of the identity.
+
+    Args:
+        fun: A function of one number or array that returns a float, or floats of the
+            same shape, such as `np.round` or `np.sign`; used as a decorator, too.
+
+    Raises:
+        ValueError: The result has another shape.
+
+    >>> from srcgrad import grad
+    >>> hard = straight_through(np.round)
+    >>> f = grad(lambda x: hard(x) ** 2, backend="python")
+    >>> float(f(2.7))
+    6.0
+    """
+
+    def through(x: Any) -> Any:
+        z = fun(x) * 1.0
+        if np.shape(z) != np.shape(x):
+            raise ValueError("straight_through: the result has another shape")
+        return z
+
+    def rule(g: Any, z: Any, x: Any) -> Any:
+        return g
+
+    made = CustomVjp(through)
+    made.defvjp(rule)
+    functools.update_wrapper(made, fun, updated=())
+    return made
 
 
 def _row(name: str, rule: Function, places: list[int | None]) -> str:

@@ -164,6 +164,15 @@ def location(source: FunctionSource, node: ast.AST) -> Location:
     return Location(source.file, part.lineno, start + 1, part.end_lineno, end + 1)
 
 
+def returned(source: FunctionSource) -> Location:
+    """Return where the result of a function stands, the last if there are several."""
+    node = source.node
+    whole = node.body if isinstance(node, ast.Lambda) else node
+    returns = [n for n in ast.walk(whole) if isinstance(n, ast.Return)]
+    last: ast.AST = max(returns, key=lambda stmt: stmt.lineno, default=whole)
+    return location(source, last)
+
+
 def _character(lines: Sequence[str], line: int, offset: int) -> int:
     return len(lines[line - 1].encode()[:offset].decode(errors="ignore"))
 

@@ -6,7 +6,6 @@ what was made.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import itertools
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from srcgrad.analyses.activity import find_cut
 from srcgrad.arguments import Signature, Specs
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
-from srcgrad.errors import make_error
+from srcgrad.errors import internal_error, make_error
 from srcgrad.frontend.build import NeedStatic
 from srcgrad.frontend.entry import Capture, Reading, read
 from srcgrad.garbage import undisturbed
@@ -42,7 +41,7 @@ from srcgrad.passes import (
     run_passes,
 )
 from srcgrad.results import fit, ready
-from srcgrad.source import FunctionSource, location
+from srcgrad.source import FunctionSource, returned
 from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
 from srcgrad.types import is_float
 
@@ -225,16 +224,21 @@ class Specialisation:
         what, *helps = _flaw(self.reading.result, self.reading.function, has_aux)
         about: dict[str, Any] = {"function": source.name, "names": names}
         if what:
-            node = source.node
-            whole = node.body if isinstance(node, ast.Lambda) else node
-            returns = [n for n in ast.walk(whole) if isinstance(n, ast.Return)]
-            last = max(returns, key=lambda stmt: stmt.lineno, default=whole)
-            what, place = f"`{source.name}` {what}", location(source, last)
+            what, place = f"`{source.name}` {what}", returned(source)
             raise make_error("SG302", what, place, helps=helps, **about)
-        # A second derivative may well be zero.
-        cut = find_cut(self.pure, self.wrt(names)) if first else None
+        if first:  # a second derivative may well be zero
+            self.check_cut(names)
+
+    def check_cut(self, names: Names, places: Sequence[int] = (0,)) -> None:
+        """Refuse a function none of whose results moves with the arguments."""
+        cut, wrt = None, self.wrt(names)
+        for k in places:
+            cut = find_cut(replace(self.pure, results=(self.pure.results[k],)), wrt)
+            if cut is None:
+                return
         if cut is not None:
             what = f"every path from `{', '.join(names)}` to the result is cut by "
+            about: dict[str, Any] = {"function": self.source.name, "names": names}
             note = "its derivative is zero everywhere"
             raise make_error("SG502", f"{what}`{cut[0]}`", cut[1], note=note, **about)
 
@@ -332,6 +336,24 @@ def cut_deeper(made: Specialisation, error: Exception) -> Ones | None:
         name = made.source.name
         raise make_error("SG601", what, note=note, helps=helps, function=name)
     return {**made.ones, BUDGET: level}
+
+
+def failure(made: Specialisation, error: Exception) -> Exception:
+    """Return what to raise where plain Python raises nothing."""
+    name = made.source.name
+    if isinstance(error, OverflowError):
+        line = error.args[0] if error.args else ""
+        if isinstance(line, int):
+            what = "an int is beyond 64 bits; use a float, or backend='python'"
+            return OverflowError(f"`{name}`, line {line}: {what}")
+        return OverflowError(
+            f"`{name}`: a name is an int of Python on one path and of a small dtype on "
+            "another, which does not hold it: write `int(x)` for what it is given there"
+        )
+    if isinstance(error, NotImplementedError) and error.args:
+        return make_error("SG402", str(error), function=name)
+    what = f"generated code raised {type(error).__name__}: {error}"
+    return internal_error(what, function=name)
 
 
 @undisturbed()

@@ -36,7 +36,7 @@ LAYERS: list[list[set[str]]] = [
     [
         {"check", "data", "explain", "display", "graphs", "monitor", "train"}
         | {"distributed", "embedded", "nonfinite", "nn", "optim", "interop", "warm"}
-        | {"__main__"}
+        | {"__main__", "assembly", "batched", "derivatives"}
     ],
     [{"__init__"}],
 ]

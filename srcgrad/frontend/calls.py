@@ -26,7 +26,12 @@ Args = list[Thing]
 Kwargs = dict[str, Thing]
 # What `register_vjp` puts in place of plain functions, by identity.
 HOOKS: dict[int, Any] = {}
-DOORS = {"checkpoint", "grad", "value_and_grad", "differentiable"}
+# What makes functions, by module: it may be called inside.
+DOORS = {
+    "srcgrad.api": "checkpoint grad value_and_grad differentiable",
+    "srcgrad.derivatives": "jacobian jacrev jacfwd hessian elementwise_grad",
+    "srcgrad.batched": "vmap", "srcgrad.rules": "straight_through",
+}  # fmt: skip
 
 # names from outside
 
@@ -222,7 +227,7 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     module = getattr(function, "__module__", None) or ""
     name = getattr(function, "__qualname__", getattr(function, "__name__", "it"))
     plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
-    if module == "srcgrad.api" and name in DOORS:
+    if name in DOORS.get(module, "").split():
         return _made(reader, function, args, kwargs)
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
         raise _unknown(reader, f"{module}.{name}".lstrip("."))
@@ -246,10 +251,15 @@ def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
         raise reader.problem("SG206", what, help)
     given = [static(reader, a) for a in args]
     named = {k: static(reader, a) for k, a in kwargs.items()}
-    key = (door, *map(id, given), *named.items())
+    key = (door, *map(_told, given), *((k, _told(x)) for k, x in named.items()))
     if key not in reader.made:
         reader.made[key] = door(*given, **named)
     return Static(reader.made[key])
+
+
+def _told(value: Any) -> Any:
+    """Return what tells a function, or what else a door is given, from others."""
+    return id(value) if callable(value) else repr(value)
 
 
 def default_things(reader: build.Reader, source: Any) -> Kwargs:
