@@ -175,17 +175,19 @@ def moving(function: Function, seeds: Sequence[Value]) -> set[Stmt]:
     stmts, regions, found = function.body.stmts, Regions(function), set[Stmt]()
     views = {s.out: s.base for s in stmts if isinstance(s, View)}
 
+    changed = {s: [v for x in every(Block((s,))) for v in consumed(x)] for s in stmts}
+
     def memory(values: Sequence[Any]) -> set[Any]:
         buffers = (regions.buffer.get(views.get(v, v)) for v in values)
         return {b.family() for b in buffers if b is not None}
 
     while True:
-        own = {v for s in found for v in consumed(s)}  # each turn makes it anew
+        own = {v for s in found for v in changed[s]}  # each turn makes it anew
         moved, seen, before = set[Any](seeds), set[Any](), len(found)
         for s in stmts:
             read = reads([s])
             # To change what was read before is to change it too early.
-            early = seen & memory(consumed(s))
+            early = seen & memory(changed[s])
             if early or moved.intersection(read) or own.intersection(outs(s)):
                 found.add(s)
             if s in found:

@@ -124,7 +124,8 @@ class Chosen(Derived):
         if not places:
             what = f"`{made.source.name}` returns no float: it has no derivative"
             raise _refusal(made, what)
-        if self.inner is not None and self.inner.inner is None:
+        inner = self.inner
+        if inner is not None and inner.kind == "value" and inner.inner is None:
             made.check_cut(names, places)
         whole = Assembly(made.pure.loc)
         args = [whole.parameter(p.name, p.type) for p in made.pure.params]
@@ -308,7 +309,8 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
         block = Block(tuple(s for s in moved.body.stmts if s in again))
         for stmt in rewrite(block, {seed: unit}).stmts:
             build.emit(stmt)
-        found = [build.cast(slopes[r], x.type.dtype) for r in results]
+        found = [unit if slopes[r] is seed else slopes[r] for r in results]
+        found = [build.cast(slope, x.type.dtype) for slope in found]
         if not states:
             return found
         parts = [(*(ALL,) * r.type.rank, *at) for r in results]

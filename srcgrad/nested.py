@@ -24,6 +24,7 @@ from srcgrad.ir import (
     Block,
     Const,
     Index,
+    Op,
     Operand,
     Read,
     Stmt,
@@ -62,11 +63,17 @@ def gradient_reading(
     adjoint = made.adjoint(names, (0,), True)
     used: list[Operand] = []  # results that the form never names are left out
     reads: list[Stmt] = []
+    places, first = made.wrt(names), made.reading.results
 
     def keep(leaf: Any) -> Any:
         if leaf[0] == "static":
             return leaf
         result = adjoint.results[leaf[1]]
+        like = adjoint.params[places[leaf[1] - first]] if leaf[1] >= first else result
+        if result.type.dims != like.type.dims:  # what buffers carried in turns may be
+            whole = Value(result.name, replace(result.type, dims=like.type.dims))
+            reads.append(Op("copy", (result,), (whole,)))
+            result = whole
         if len(leaf) > 2 and result.type.rank:  # an array of rank 0, held by another
             number = Value(result.name, Scalar(result.type.dtype))
             reads.append(Read(result, (Index((const(0),)),), number))
