@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
+import numpy as np
+
 from srcgrad.errors import Location, make_error, without_comment
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
@@ -79,7 +81,8 @@ class FunctionSource:
     @property
     def defaults(self) -> dict[str, object]:
         """The default value of each parameter that has one."""
-        parameters = inspect.signature(self.function).parameters.values()
+        signature = inspect.signature(self.function, follow_wrapped=False)
+        parameters = signature.parameters.values()
         return {p.name: p.default for p in parameters if p.default is not p.empty}
 
     def place(self, name: str) -> Place | None:
@@ -107,15 +110,17 @@ class FunctionSource:
         return {name: place.fetch() for name, place in places.items() if place}
 
 
-def read_source(function: object) -> FunctionSource:
+def read_source(function: object, wrapped: bool = False) -> FunctionSource:
     """Return the source of a function, or of the one inside a Numba dispatcher.
+
+    With `wrapped` it may be what a decorator has put in a function's place.
 
     >>> import textwrap
     >>> source = read_source(textwrap.indent)
     >>> source.name, source.node.lineno == source.line
     ('indent', True)
     """
-    plain = _plain_function(function)
+    plain = _plain_function(function, wrapped)
     file, name = plain.__code__.co_filename, plain.__name__
     lines: Sequence[str] = linecache.getlines(file, plain.__globals__)
     node = _find_node(plain, lines)
@@ -214,8 +219,9 @@ def _heads(tree: ast.AST) -> list[ast.stmt]:
     """Return all statements, of compound ones what stands before their blocks."""
     heads = [copy.copy(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     for head in heads:
-        if hasattr(head, "body"):
-            blocks = {"body", "orelse", "decorator_list"} & set(head._fields)
+        parts = {"body", "orelse", "cases", "handlers", "finalbody", "decorator_list"}
+        blocks = parts & set(head._fields)
+        if blocks:
             vars(head).update({block: [] for block in blocks}, end_lineno=head.lineno)
             head.end_lineno = max(map(_end, ast.walk(head)))
     return heads
@@ -239,16 +245,18 @@ def unbound(function: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
             if hasattr(function, "__srcgrad__") or _is_compiled(function):
                 return function, args, kwargs
             function = function.__call__
+        elif isinstance(function, functools._lru_cache_wrapper):
+            function = function.__wrapped__
         else:
             return function, args, kwargs
 
 
-def _plain_function(function: object) -> types.FunctionType:
+def _plain_function(function: object, taken: bool) -> types.FunctionType:
     """Return the plain function behind the object, or say why there is none."""
     function, _, _ = unbound(function)
     function = getattr(function, "py_func", function)  # Numba: the source, not the code
     wrapped = hasattr(function, "__wrapped__")
-    if isinstance(function, types.FunctionType) and not wrapped:
+    if isinstance(function, types.FunctionType) and (taken or not wrapped):
         return function
     kind = type(function).__name__
     name, code = getattr(function, "__name__", kind), "SG002"
@@ -276,7 +284,24 @@ def _is_compiled(function: object) -> bool:
     if isinstance(function, types.BuiltinFunctionType | types.MethodDescriptorType):
         return True
     home = type(function).__module__.partition(".")[0]
-    return home in ("numpy", "scipy") or home.startswith("_cython")
+    return home in ("numpy", "scipy", "numba") or home.startswith("_cython")
+
+
+def repeated(function: Any) -> tuple[Any, str] | None:
+    """Return the function of elements that is called for each, or of cores.
+
+    The text says which axes the cores have, "(n)->()", and is empty for elements.
+    """
+    kind, types = type(function).__name__, getattr(function, "types", [])
+    if type(function) is np.vectorize:
+        given = function.otypes, function.signature, function.excluded
+        return None if any(given) else (function.pyfunc, "")
+    floats = all(set(t) <= {*"d->"} for t in types)
+    if kind == "DUFunc" and floats:
+        return function._dispatcher.py_func, ""
+    if kind == "GUFunc" and floats and types:
+        return function.gufunc_builder.py_func, function.signature
+    return None
 
 
 def _refused(

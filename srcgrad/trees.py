@@ -28,6 +28,9 @@ from srcgrad.errors import make_error
 
 Tree = Any
 
+# Objects of these are no containers of numbers, whatever they hold.
+_LIBRARIES = "numpy", "scipy", "numba", "srcgrad", "torch", "jax"
+_OWN_WAYS = "__getattr__", "__getattribute__", "__setattr__"
 _PLAIN = int, float, dict, list, tuple
 _WAYS = "__add__", "__mul__", "__rmul__", "__array_ufunc__", "__array_function__"
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
@@ -75,10 +78,36 @@ def opened(value: Any) -> Node | None:
         items = tuple.__getitem__(value, slice(None))  # its class may say otherwise
         return Node("tuple", named, tuple(range(len(items))), items)
     fields = getattr(kind, "__dataclass_fields__", None)
+    if fields is None and is_plain_class(kind):  # type: ignore[arg-type]
+        fields = None if _holds_itself(value) else getattr(value, "__dict__", None)
     if fields is None or isinstance(value, dict | list | tuple):
         return None
     items = tuple(getattr(value, name) for name in fields)
     return Node("record", type(value), tuple(fields), items)
+
+
+def _holds_itself(value: Any) -> bool:
+    """Tell an object that is reached from its own fields."""
+    todo, seen = [value], set[int]()
+    for x in todo:
+        kind: Any = type(x)
+        plain = is_plain_class(kind) and hasattr(x, "__dict__")
+        held = vars(x) if plain else x if isinstance(x, dict | list | tuple) else ()
+        for part in held.values() if isinstance(held, dict) else held:
+            if part is value:
+                return True
+            if id(part) not in seen:
+                seen.add(id(part))
+                todo.append(part)
+    return False
+
+
+@functools.lru_cache
+def is_plain_class(cls: Any) -> bool:
+    """Tell a class whose objects are their fields: made by a `class` statement only."""
+    homes = {c.__module__.partition(".")[0] for c in cls.__mro__[:-1]}
+    ours = homes.isdisjoint({*sys.stdlib_module_names, *_LIBRARIES} - {"__main__"})
+    return ours and type(cls) is type and not any(map(cls.__dict__.get, _OWN_WAYS))
 
 
 def closed(node: Node, like: Any = None) -> Any:

@@ -40,10 +40,15 @@ def children(tree: Tree) -> list[tuple[str, Tree]] | None:
         return [(f".{name}", getattr(tree, name)) for name in tree._fields]
     if isinstance(tree, list | tuple):
         return [(f"[{place}]", value) for place, value in enumerate(tree)]
+    names = fields(tree)
+    return [(f".{name}", getattr(tree, name)) for name in names] if names else None
+
+
+def fields(tree: Tree) -> list[str]:
+    """Return the names of the fields of an object of a class of the cases."""
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        names = [field.name for field in dataclasses.fields(tree)]
-        return [(f".{name}", getattr(tree, name)) for name in names]
-    return None
+        return [field.name for field in dataclasses.fields(tree)]
+    return [*vars(tree)] if type(tree).__module__.startswith("tests.cases") else []
 
 
 def rebuild(tree: Tree, values: Sequence[Tree]) -> Tree:
@@ -62,8 +67,8 @@ def rebuild(tree: Tree, values: Sequence[Tree]) -> Tree:
     if isinstance(tree, list):
         return type(tree)(values)
     new = copy.copy(tree)
-    for field, value in zip(dataclasses.fields(tree), values, strict=True):
-        object.__setattr__(new, field.name, value)
+    for name, value in zip(fields(tree), values, strict=True):
+        object.__setattr__(new, name, value)
     return new
 
 

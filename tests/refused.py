@@ -103,16 +103,14 @@ REFUSED: dict[str, Refused] = {
     "SG002_called_already": Refused("loss = 4.0\n"),
     "SG002_class": Refused("class loss:\n    pass\n"),
     "SG002_wrapped": Refused(
-        "import functools\n\n\n@functools.lru_cache\ndef loss(x):\n    return x\n"
+        "import functools\n\n\n@functools.wraps(print)\n"
+        "def loss(*args):\n    return args[0]\n"
     ),
     "SG003_edited": Refused(body("return x"), call=edited),
     # SG1: the language
     "SG101_with": Refused(body("with open(x) as f:", "    return x")),
     "SG101_frozen": Refused(
         OWN.format("@dataclass(frozen=True)", "def twice(self): ...", "c.a = 2.0 * x")
-    ),
-    "SG201_own_init": Refused(
-        OWN.format("@dataclass", "def __init__(self, a): self.a = 2.0 * a", "pass")
     ),
     "SG201_own_setattr": Refused(
         OWN.format("@dataclass", "def __setattr__(self, name, value): ...", "pass")
@@ -128,7 +126,13 @@ REFUSED: dict[str, Refused] = {
         body("try:", "    y = 1 / x", "except ZeroDivisionError:", "    y = 0.0",
              "return y")
     ),
-    "SG107_set": Refused(body("s = {1, 2}", "return x * len(s)")),
+    "SG107_set": Refused(
+        body("s = 0.0", "for k in {'a', 'b'}:", "    s += x * len(k)", "return s")
+    ),
+    "SG107_f_string": Refused(body("d = {f'{x:.1f}': x}", "return d['2.0']")),
+    "SG205_errstate_raises": Refused(
+        body("with np.errstate(all='raise'):", "    return x * x")
+    ),
     # SG2: functions
     "SG201_not_callable": Refused(body("y = 3.0", "return y(x)")),
     "SG201_misspelt": Refused(body("return np.tahn(x)")),
@@ -140,10 +144,6 @@ REFUSED: dict[str, Refused] = {
         body("return g(x, scale=2)", head="def g(x):\n    return x\n\n\n")
     ),
     "SG203_method": Refused(body("return x.partition(2).sum()"), (X,)),
-    "SG203_list_sort": Refused(
-        body("d = []", "for v in x:", "    d.append(v)", "d.sort()", "return d[0]"),
-        (X,),
-    ),
     "SG204_no_rule": Refused(body("t = np.histogramdd(x)", "return t.sum()"), (X,)),
     "SG204_fft": Refused(body("z = np.fft.fft(x)", "return abs(z[1])"), (X,)),
     "SG402_complex": Refused(body("z = x + 1j * x", "return abs(z)")),
@@ -232,10 +232,6 @@ REFUSED: dict[str, Refused] = {
     "SG402_dict_in_loop": Refused(
         body("d = {}", "for i in range(n):", "    d['last'] = x[i]",
              "return d['last']", args="x, n"), (X, 3),
-    ),
-    "SG402_list_grows_by_sum": Refused(
-        body("y = [x]", "for _ in range(n):", "    y = y + [y[-1] * x]",
-             "return y[-1]", args="x, n"), (2.0, 3),
     ),
     "SG403_list_of_two_names": Refused(
         body("y = [x, 2 * x]", "z = y", "if x > 0:", "    y = [x, x]", "y[0] = 1.0",

@@ -432,7 +432,6 @@ REFUSED: dict[str, tuple[object, type[SrcgradError], str]] = {
     "class": (Callable_, ArgumentError, "is a class"),
     "number": (3.0, ArgumentError, "not float"),
     "wraps": (wrapper, ArgumentError, "wrapped by a decorator"),
-    "lru_cache": (functools.lru_cache(body_text), ArgumentError, "wrapped by"),
     "builtin": (abs, SourceUnavailableError, "compiled code"),
     "ufunc": (np.sin, SourceUnavailableError, "compiled code"),
     "numpy": (np.sum, SourceUnavailableError, "compiled code"),

@@ -14,7 +14,8 @@ Said = Sequence[str]
 Found = tuple[ast.AST, Said]
 Places = frozenset[str]
 
-_TAKES_GENERATOR = {"sum", "min", "max", "any", "all", "list", "tuple"}
+_TAKES_GENERATOR = {*"""all any deque dict frozenset fsum list max min prod reduce set
+                     sorted sum tuple""".split()}  # fmt: skip
 _LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 _OUTSIDE = "define it outside of the function"
 _AROUND = "do it outside and pass what it gives as an argument"
@@ -22,24 +23,13 @@ _AROUND = "do it outside and pass what it gives as an argument"
 _REFUSED: dict[str, Said] = {
     "ClassDef": ("SG101", "a class cannot be defined in a differentiated function",
         _OUTSIDE, ""),
-    "Delete": ("SG101", "`del` is outside the language",
-        "leave it out, or keep what remains: x = x[:-1]", "memory is freed without it"),
     "GeneratorExp": ("SG107",
         "a generator is accepted only as the argument of sum, min, max, any, all, "
         "list or tuple", "write a list: [... for ...]", ""),
-    "JoinedStr": ("SG107",
-        "an f-string is accepted only in print, logging, raise and assert",
-        "write the text out; keep numbered parts in a list",
-        "text made from values has no derivative"),
-    "Match": ("SG101", "`match` is outside the language", "write `if` and `elif`", ""),
     "NamedExpr": ("SG107", "`:=` is not accepted here",
         "assign the name in a statement of its own", "it may run any number of times"),
     "Raise": ("SG106", "a bare `raise` is outside the language",
         "name the exception: raise ValueError(...)", "no exception is being handled"),
-    "Set": ("SG107", "a set is outside the language", "write a tuple or a list",
-        "its order is not fixed"),
-    "SetComp": ("SG107", "a set is outside the language",
-        "write a list: [... for ...]", "its order is not fixed"),
     "Starred": ("SG102", "how many arguments `*` stands for is not known",
         "pass a tuple or a list of known length", ""),
     "Try": ("SG106", "`try` is outside the language",
@@ -52,9 +42,6 @@ _REFUSED: dict[str, Said] = {
         "a gradient needs one result, not a sequence of them"),
     "decorator": ("SG101", "an inner function cannot be decorated",
         "define it outside, or take the decorator off", ""),
-    "errstate": ("SG101", "`with np.errstate(...)` is outside the language",
-        "leave it out, or put it around the call",
-        "gradients give no floating-point warnings"),
     "outer": ("SG105", "the {} variable {} is written",
         "pass it as an argument and return the new value",
         "a gradient must leave everything outside as it was"),
@@ -64,20 +51,20 @@ _REFUSED |= dict.fromkeys(
     ("SG101", "`async` and `await` are outside the language",
      "await outside and pass the value as an argument", ""))  # fmt: skip
 _REFUSED |= {"TryStar": _REFUSED["Try"], "YieldFrom": _REFUSED["Yield"]}
-_SOMEWHERE = {"GeneratorExp", "JoinedStr", "NamedExpr", "Raise", "Starred"}
+_SOMEWHERE = {"GeneratorExp", "NamedExpr", "Raise", "Starred"}
 # Of these only the statements inside are looked at; what is not part of what runs.
-_COMPOUND = (ast.AsyncFor | ast.AsyncWith | ast.ExceptHandler | ast.Match
-             | ast.match_case | ast.Try | ast.TryStar | ast.With)  # fmt: skip
-_BLOCKS = {"body", "orelse", "finalbody", "handlers", "cases"}
+_COMPOUND = (ast.AsyncFor | ast.AsyncWith | ast.ExceptHandler | ast.Try | ast.TryStar
+             | ast.With)  # fmt: skip
+_BLOCKS = {"body", "orelse", "finalbody", "handlers"}
 _ASIDE = {"annotation", "returns", "decorator_list", "format_spec"}
 
 
 def outside(function: ast.FunctionDef | ast.Lambda) -> Iterator[Found]:
     """Yield each piece of syntax outside the language, and what is said about it.
 
-    >>> (stmt,) = ast.parse("def f(x): del x").body
+    >>> (stmt,) = ast.parse("def f(x): yield x").body
     >>> [said[1] for _, said in outside(stmt)]
-    ['`del` is outside the language']
+    ['`yield` is outside the language']
     """
     body = function.body
     for part in [body] if isinstance(body, ast.expr) else body:
@@ -118,23 +105,42 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
         case ast.Lambda():
             inside |= {"repeated"}
         case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
-            inside |= {"repeated"}
+            inside |= {"repeated", *_own_names(node, owner)}
             if any(g.is_async for g in node.generators):
                 yield node, _REFUSED["AsyncFor"]
             bad = kind == "GeneratorExp" and places.isdisjoint({"taken", "message"})
-        case ast.NamedExpr():
-            bad = "repeated" in places
-        case ast.JoinedStr():
-            bad = places.isdisjoint({"shown", "message"})
-        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=function))]):
-            name = getattr(function, "attr", getattr(function, "id", ""))
-            kind = "errstate" if name == "errstate" else kind
-        case ast.Set() | ast.SetComp():
-            bad = "message" not in places
+        case ast.NamedExpr(target=ast.Name(id=name)):
+            bad = "repeated" in places and f":= {name}" not in places
+        case ast.With():
+            bad = not all(map(about_warnings, node.items))
+        case ast.Try(handlers=[]):
+            jumps = ast.Return | ast.Break | ast.Continue
+            bad = any(isinstance(n, jumps) for s in node.body for n in ast.walk(s))
     if bad:
         yield node, _REFUSED[kind]
     for part in _parts(node):
         yield from _check(part, inside | {marked.get(part, "")}, owner)
+
+
+def _own_names(node: ast.AST, owner: ast.AST) -> Iterator[str]:
+    """Yield what is bound by `:=` in a comprehension and read nowhere else."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.NamedExpr):
+            name = part.target.id
+            inside, around = (
+                sum(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree))
+                for tree in (node, owner)
+            )
+            if inside == around:
+                yield f":= {name}"
+
+
+def about_warnings(item: ast.withitem) -> bool:
+    """Tell a context that only keeps warnings away; a gradient gives none."""
+    call = item.context_expr
+    function = call.func if isinstance(call, ast.Call) else call
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    return name in ("errstate", "catch_warnings") and item.optional_vars is None
 
 
 def _parts(node: ast.AST) -> Iterator[ast.AST]:

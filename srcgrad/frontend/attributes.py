@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import sys
@@ -27,6 +28,14 @@ _NAMED = (type, FunctionType)  # they know the module they are from
 def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
     """Return `owner.name`."""
     match owner:
+        case v.Static(value=super() as parent):
+            first = method_owner(reader)
+            member = getattr(parent, name, object)
+            if not isinstance(member, FunctionType):  # `object` has it, or nobody
+                return Static(object)
+            return calls.apply(
+                reader, Static(functools.partial), [Static(member), first], {}
+            )
         case v.Static():
             return _static(reader, owner.value, name)
         case v.Record() | v.Tuple(cls=type()):
@@ -59,6 +68,15 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
     if isinstance(owner, v.Ref):
         return Bound(owner, name)
     raise reader.problem("SG203", f"`.{name}` of a {v.kind_of(owner)} is not known")
+
+
+def method_owner(reader: build.Reader) -> v.Record:
+    """Return the object whose method is being read."""
+    spec = reader.frames[-1].source.node.args
+    owner = reader.state.names.get(spec.args[0].arg) if spec.args else None
+    if not isinstance(owner, v.Record):
+        raise reader.problem("SG201", "`super()` is known in a method only")
+    return owner
 
 
 def put(reader: build.Reader, owner: Thing, name: str, value: Thing) -> None:
@@ -125,6 +143,13 @@ def _static(reader: build.Reader, value: Any, name: str) -> Thing:
     if fixed or reader.frames[-1].site:
         return calls.lift(reader, member)
     return calls.captured(reader, Place(value, name, True), name)
+
+
+def has(reader: build.Reader, owner: Thing, name: str) -> bool:
+    """Tell whether a thing has an attribute."""
+    cls = calls.apply(reader, Static(type), [owner], {}).value  # type: ignore[union-attr]
+    fields = reader.state.heap[owner] if isinstance(owner, v.Record) else ()
+    return name in fields or hasattr(getattr(owner, "value", cls), name)
 
 
 def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:

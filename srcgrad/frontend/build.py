@@ -403,6 +403,10 @@ class Reader:
     def statement(self, stmt: ast.stmt) -> None:
         """Read one statement."""
         match stmt:
+            case ast.Assign(
+                [ast.Name(id=x)], ast.BinOp(ast.Name(id=y), ast.Add(), more)
+            ) if x == y and lists.is_own(self, x):
+                lists.grow(self, x, self.expression(more))
             case ast.Assign():
                 value = self.expression(stmt.value)
                 for target in stmt.targets:
@@ -434,6 +438,9 @@ class Reader:
                 if cond != const(True):
                     text = ast.unparse(stmt.msg) if stmt.msg else ""
                     self.require(cond, "AssertionError", text)
+            case ast.Delete():
+                for target in stmt.targets:
+                    lists.delete(self, target)
             case ast.Raise():
                 self.raises(_raised(stmt.exc, len(self.frames) == 1))
             case ast.Import() | ast.ImportFrom():

@@ -18,8 +18,9 @@ from srcgrad.frontend import attributes, build, expressions, iteration, library
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.source import NOTHING, Place, read_source, unbound
-from srcgrad.trees import opened, spec_of
+from srcgrad.ops import iterables
+from srcgrad.source import NOTHING, Place, read_source, repeated, unbound
+from srcgrad.trees import is_plain_class, opened, spec_of
 from srcgrad.types import Scalar
 
 Args = list[Thing]
@@ -158,8 +159,10 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
             if own not in ("builtins", "math"):
                 what = "a generator is taken by functions of Python's own only"
                 raise reader.problem("SG107", what, "write a list: [... for ...]")
-    depth = len(reader.held)
-    args = expressions.elements(reader, node.args)
+    depth, given = len(reader.held), node.args
+    if _speaks(callee):  # plain Python makes the texts
+        given = [_shown(arg) for arg in given]
+    args = expressions.elements(reader, given)
     reader.held += args
     kwargs: Kwargs = {}
     for keyword in node.keywords:
@@ -176,6 +179,21 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
         del reader.held[depth:]
 
 
+def _speaks(callee: Thing) -> bool:
+    """Tell a function that prints or logs, and does nothing else."""
+    function = getattr(callee, "value", None)
+    home = getattr(function, "__module__", None)
+    return function is print or home in ("logging", "warnings", "_warnings")
+
+
+def _shown(node: ast.expr) -> ast.expr:
+    """Return what is computed for a text."""
+    if not isinstance(node, ast.JoinedStr):
+        return node
+    parts = [p.value for p in node.values if isinstance(p, ast.FormattedValue)]
+    return ast.copy_location(ast.Tuple(parts, ast.Load()), node)
+
+
 def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Thing:
     """Call a thing."""
     if any(isinstance(thing, v.Poison) for thing in (callee, *args)):
@@ -190,6 +208,10 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
             return apply(reader, v.Bound(callee, "__call__"), args, kwargs)
         case v.Bound():
             return library.method(reader, callee.owner, callee.name, args, kwargs)
+        case Static() if _speaks(callee):
+            home = getattr(callee.value, "__module__", "")
+            reader.effects |= not home.endswith("warnings")
+            return v.NONE
         case Static():
             handled = library.known(reader, callee.value, args, kwargs)
             if handled is not None:
@@ -219,6 +241,9 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
         args = [*(captured(reader, p, f"argument_{p.name}") for p in places), *args]
         own = {k: captured(reader, Place(kept, k, False), k) for k in kept}
         return apply(reader, Static(function.func), args, {**own, **kwargs})
+    if (parts := repeated(function)) is not None:
+        way = iterables.each_block if parts[1] else iterables.each_of
+        return apply(reader, Static(way), [*map(Static, parts), *args], kwargs)
     plainer, held, kept = unbound(function)
     if plainer is not function:
         args = [*(lift(reader, value) for value in held), *args]
@@ -232,7 +257,7 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
         raise _unknown(reader, f"{module}.{name}".lstrip("."))
     try:
-        source = read_source(function)
+        source = read_source(function, wrapped=True)
     except SrcgradError as error:
         raise reader.problem(
             "SG201", f"the source of `{name}` cannot be read",
@@ -389,23 +414,32 @@ def with_defaults(signature: inspect.Signature) -> inspect.Signature:
 
 
 def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Thing:
-    """Build a namedtuple or a dataclass out of its fields."""
+    """Make a namedtuple, a dataclass out of its fields, or run `__init__`."""
     maker = next(vars(c) for c in cls.__mro__ if "__init__" in vars(c))
     made = getattr(maker.get("__dataclass_params__"), "init", False)
-    ways = ("__new__", "__init__", "__setattr__")
-    own = [n for n in ways if attributes.defined(reader, cls, n)]
-    if own or not (made or hasattr(cls, "_fields")):
+    own = [n for n in ("__new__", "__setattr__") if attributes.defined(reader, cls, n)]
+    plain = type(cls) is type and is_plain_class(cls)
+    if own or not (made or plain or hasattr(cls, "_fields")):
         what = f"`{cls.__name__}` cannot be called here"
         helps = [f"it has its own `{n}`: make it outside, and pass it" for n in own]
         raise reader.problem("SG201", what, *helps)
+    if attributes.defined(reader, cls, "__init__") or not (
+        made or cls.__mro__[1:-1] or hasattr(cls, "_fields")
+    ):
+        cell = reader.container(v.Record("", cls), {})
+        if attributes.defined(reader, cls, "__init__"):
+            inline(reader, cls.__init__, [cell, *args], kwargs)
+        return cell
     signature = with_defaults(inspect.signature(cls))
     values = named(reader, bound(reader, signature, args, kwargs, cls.__name__))
     if not made:
         return Tuple(tuple(values.values()), cls)
     for f in dataclasses.fields(cls):
         made_anew = f.default_factory is not dataclasses.MISSING
-        if made_anew and isinstance(values.get(f.name), Static):
-            del values[f.name]
+        if made_anew and isinstance(values.get(f.name, v.NONE), Static):
+            values[f.name] = apply(reader, Static(f.default_factory), [], {})
+    values = {f.name: values[f.name] for f in dataclasses.fields(cls)
+              if f.name in values}  # fmt: skip
     cell = reader.container(v.Record("", cls), values)
     if watched(reader, Place(cls, "__post_init__", True)) is not NOTHING:
         inline(reader, cls.__post_init__, [cell], {})

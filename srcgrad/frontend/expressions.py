@@ -14,8 +14,8 @@ from srcgrad.frontend import attributes, calls, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
-from srcgrad.ir import Const, Operand
-from srcgrad.ops import python
+from srcgrad.ir import Const, Operand, Value
+from srcgrad.ops import iterables, python
 from srcgrad.types import Array, ListOf, Scalar
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ _ROWS: dict[type, str] = {
     ast.NotEq: "ne",
 }  # fmt: skip
 
-_SPECIAL = {"div": "truediv"}
+# What the functions of `operator` are called, and the methods of classes.
+OPERATORS = {
+    op: {"div": "truediv"}.get(row, row.removeprefix("bit"))
+    for op, row in _ROWS.items()
+}
 _TURNED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
@@ -52,7 +56,7 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
             turned = negation(reader, condition(reader, operand))
             return reader.build.cast(turned, "bool", True)
         case ast.UnaryOp(op, operand):
-            return _unary(reader, _ROWS[type(op)], reader.expression(operand))
+            return unary(reader, op, reader.expression(operand))
         case ast.BoolOp(op, parts):
             return _short_circuit(reader, op, parts, reader.expression)
         case ast.Compare(left, ops, others):
@@ -72,7 +76,7 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.Tuple(parts):
             return Tuple(tuple(elements(reader, parts)))
         case ast.List(parts):
-            return reader.container(v.ListCell(""), elements(reader, parts))
+            return _list(reader, parts)
         case ast.Dict():
             return _dict(reader, node)
         case ast.Lambda() | ast.FunctionDef():
@@ -83,8 +87,16 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
             named = reader.expression(inner)
             reader.bind(name, named)
             return named
-        case ast.JoinedStr():
-            return Static(ast.unparse(node))
+        case ast.JoinedStr(parts):
+            return Static("".join(_text(reader, part) for part in parts))
+        case ast.Set() | ast.SetComp():
+            made = (
+                ast.List(node.elts, ast.Load())
+                if isinstance(node, ast.Set)
+                else (ast.ListComp(node.elt, node.generators))
+            )
+            items = reader.expression(ast.copy_location(made, node))
+            return calls.apply(reader, Static(set), [items], {})
     raise reader.problem("SG107", "this expression is outside the language")
 
 
@@ -110,6 +122,21 @@ def located(
     return owner, functools.partial(ways[0], *given), functools.partial(ways[1], *given)
 
 
+def _list(reader: Reader, parts: list[ast.expr]) -> Thing:
+    """Read a list; what `*` stands for may be of a length that is not known."""
+    if not any(isinstance(part, ast.Starred) for part in parts):
+        return reader.container(v.ListCell(""), elements(reader, parts))
+    made = reader.container(v.ListCell(""), [])
+    with reader.holding(made):
+        for part in parts:
+            if isinstance(part, ast.Starred):
+                with reader.at(part):
+                    lists.extend(reader, made, reader.expression(part.value))
+            else:
+                lists.append(reader, made, reader.expression(part))
+    return made
+
+
 def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
     """Read the items of a tuple, a list or a call."""
     items: list[Thing] = []
@@ -123,6 +150,22 @@ def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
             reader.held.append(items[-1])
     del reader.held[depth:]
     return items
+
+
+def _text(reader: Reader, part: ast.expr) -> str:
+    """Return a part of an f-string, which must be known; see `calls.call` for print."""
+    if not isinstance(part, ast.FormattedValue):
+        return str(part.value)  # type: ignore[attr-defined]
+    with reader.at(part):
+        thing = reader.expression(part.value)
+        if isinstance(thing, Value) and thing.type.dtype != "int64":
+            what = "an f-string of what is not known while compiling"
+            help = "name it by what is known, or number it: `f'w{k}'`"
+            raise reader.problem("SG107", what, help)
+        known = calls.static(reader, thing)
+    spec = "".join(_text(reader, p) for p in getattr(part.format_spec, "values", ()))
+    shown: Any = {114: repr, 115: str, 97: ascii}.get(part.conversion)
+    return format(shown(known) if shown else known, spec)
 
 
 def _dict(reader: Reader, node: ast.Dict) -> Thing:
@@ -143,11 +186,13 @@ def binary(
 ) -> Thing:
     """Apply a binary operator; with "i", in place where a class defines that."""
     row = _ROWS[type(op)]
-    if (own := _overloaded(reader, row, left, right, *first)) is not None:
+    if (own := _overloaded(reader, op, left, right, *first)) is not None:
         return own
     joined = _of_sequences(reader, row, left, right)
     if joined is not None:
         return joined
+    if row == "mod" and isinstance(left, Static) and isinstance(left.value, str):
+        return Static(left.value % calls.static(reader, right))
     a, b = reader.operand(left), reader.operand(right)
     _settled(reader, row, a, b)
     if row == "matmul" and not (a.type.rank and b.type.rank):
@@ -178,10 +223,10 @@ def _settled(reader: Reader, row: str, *operands: Operand) -> None:
 
 
 def _overloaded(
-    reader: Reader, row: str, left: Thing, right: Thing, *first: str
+    reader: Reader, op: ast.AST, left: Thing, right: Thing, *first: str
 ) -> Thing | None:
     """Apply an operator as the class of an operand defines it."""
-    name = _SPECIAL.get(row, row.removeprefix("bit"))
+    name = OPERATORS.get(type(op), "")
     ways = [(left, way + name, right) for way in (*first, "")]
     for one, way, other in (*ways, (right, _TURNED.get(name, f"r{name}"), left)):
         own = attributes.special(reader, one, f"__{way}__", other)
@@ -193,6 +238,9 @@ def _overloaded(
 def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing | None:
     """Apply `+` and `*` of lists, tuples and texts: Python's own, on their items."""
     both = (left, right)
+    if row == "bitor" and all(isinstance(x, v.DictCell) for x in both):
+        one, other = (reader.state.heap[x] for x in both)  # type: ignore[index]
+        return reader.container(v.DictCell("", getattr(left, "cls", dict)), one | other)
     held: list[Any] = []
     for x in both if row in ("add", "mul") else ():
         match x:
@@ -231,6 +279,11 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
     # Python binds the target anew in any case; an item of a list or an array stays.
     bound = not isinstance(stmt.target, ast.Subscript)
     again = bound or isinstance(owner, Tuple | v.Record)
+    if isinstance(current, v.DictCell) and isinstance(stmt.op, ast.BitOr):
+        lists.method(reader, current, "update", [value], {})
+        if again:
+            put(current)
+        return
     if isinstance(current, v.ListCell) and isinstance(stmt.op, ast.Add | ast.Mult):
         if isinstance(stmt.op, ast.Add):
             lists.extend(reader, current, value)
@@ -260,8 +313,9 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
         put(current)
 
 
-def _unary(reader: Reader, row: str, value: Thing) -> Thing:
+def unary(reader: Reader, op: ast.unaryop, value: Thing) -> Thing:
     """Apply `-`, `+` or `~`."""
+    row = _ROWS[type(op)]
     if (own := attributes.special(reader, value, f"__{row}__")) is not None:
         return own
     operand = reader.operand(value)
@@ -327,9 +381,14 @@ def _choice(
     """Evaluate what a condition chooses."""
     if isinstance(cond, Const):
         return (then if cond.value else orelse)()
+    back = reader.checkpoint()
     try:
         result = branch(reader, cond, then, orelse, None)
     except Unjoinable as clash:
+        if all(map(v.is_callable, clash.args)):
+            back()
+            way = Static(iterables.one_of)
+            return calls.apply(reader, way, [cond, *clash.args], {})
         return reader.clash(("the expression",), clash)
     return v.Poison() if result is None else result
 
@@ -377,7 +436,7 @@ def _chain(
 
 def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     """Compare two things."""
-    if (own := _overloaded(reader, _ROWS.get(type(op), ""), left, right)) is not None:
+    if (own := _overloaded(reader, op, left, right)) is not None:
         return own
     known = [x.value for x in (left, right) if isinstance(x, Static)]
     sequences = isinstance(left, Tuple | v.ListCell) and isinstance(
@@ -397,8 +456,8 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
             return const(_same_object(reader, left, right))
         case ast.In() if isinstance(right, v.DictCell):
             return const(calls.static(reader, left) in reader.state.heap[right])
-        case ast.In() if len(known) == 2:
-            return const(known[0] in known[1])
+        case ast.In() if len(known) == 2 or (known and isinstance(left, Const)):
+            return const(calls.static(reader, left) in calls.static(reader, right))
         case ast.In():
             return calls.apply(reader, Static(python.contains), [right, left], {})
         case ast.Eq() if known:

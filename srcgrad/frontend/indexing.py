@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from srcgrad.builder import const
 from srcgrad.frontend import attributes, build, calls, lists
 from srcgrad.frontend import values as v
@@ -77,6 +79,9 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     """Return `owner[index]`."""
     if (own := attributes.special(reader, owner, "__getitem__", index)) is not None:
         return own
+    if isinstance(owner, Static) and isinstance(owner.value, type(np.s_)):
+        whole = owner.value.maketuple and not isinstance(index, Tuple)
+        return Tuple((index,)) if whole else index
     held = _held(reader, owner, index)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
         return lists.item(reader, owner, index)
@@ -84,6 +89,10 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         try:
             found = held[calls.static(reader, index)]
         except (KeyError, IndexError) as error:
+            if isinstance(owner, v.DictCell) and owner.factory not in (None, v.NONE):
+                found = calls.apply(reader, owner.factory, [], {})
+                put(reader, owner, index, found)
+                return found
             return reader.raises(type(error).__name__)
         if not isinstance(index, SliceValue):
             return found  # type: ignore[no-any-return]

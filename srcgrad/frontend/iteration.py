@@ -12,7 +12,7 @@ from srcgrad.builder import const
 from srcgrad.frontend import attributes, calls, expressions, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.loops import Header, read_loop
-from srcgrad.frontend.names import assigned
+from srcgrad.frontend.names import assigned, loaded
 from srcgrad.frontend.normalize.jumps import exit_name
 from srcgrad.frontend.state import branch
 from srcgrad.ir import Const, Operand, Value
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
 
 _UNROLLED = 8
+_DEEP = 60  # turns that may each be the last: as many blocks inside each other
 
 
 class TestWrites(Exception):
@@ -48,7 +49,26 @@ class Sequence:
 
 def read_for(reader: Reader, stmt: ast.For) -> None:
     """Read a `for` statement."""
-    over, target = reader.expression(stmt.iter), stmt.target
+    over, before = reader.expression(stmt.iter), dict(reader.state.ver)
+    _read_turns(reader, stmt, over)
+    found: list[Any] = [over]
+    for thing in found:
+        found += thing.parts if isinstance(thing, v.Iter) else ()
+    early = [x for x in found if isinstance(x, v.Iter) and x.make is later]
+    functions = (p.node for x in early for p in x.parts if isinstance(p, v.Closure))
+    names = frozenset[str]().union(*map(loaded, functions))
+    roots = {r for x in early for r in v.roots_of(x, reader.state.heap)}
+    now: dict[Any, Any] = reader.state.ver
+    written = any(now.get(r) is not before.get(r) for r in roots)
+    if written or names & assigned(stmt.body):
+        what = "a turn changes what the items still to come are made of"
+        help = "make them before: `for x in list(...)`"
+        with reader.at(stmt.iter):
+            raise reader.problem("SG403", what, help)
+
+
+def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
+    target = stmt.target
     with reader.at(stmt.iter):
         items = sequence(reader, over)
     carried, live = _crossing(reader, stmt, target)
@@ -78,9 +98,10 @@ def read_for(reader: Reader, stmt: ast.For) -> None:
         reader.assign(target, items.item(var) if number else var)
 
     back, found = reader.checkpoint(), len(reader.problems)
-    short = isinstance(items.count, Const) and items.count.value <= _UNROLLED
+    most = _DEEP if items.fixed else _UNROLLED
+    short = isinstance(items.count, Const) and items.count.value <= most
     with reader.holding(over), lists.running(reader, over):
-        if items.fixed:
+        if items.fixed and (short or not left_early):
             turns(0)
             return
         shown = "i" if number or not isinstance(target, ast.Name) else target.id
@@ -149,7 +170,13 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
                 count = build.op("length", reader.version(thing.root))
             return Sequence(count, lambda k: indexing.at(reader, thing, k))
         case v.Tuple() if not attributes.defined(reader, thing.cls, "__iter__"):
-            items = thing.items
+            picked = lambda k: indexing.get(reader, thing, k)  # noqa: E731
+            return Sequence(const(len(thing.items)), picked, fixed=True)
+        case v.Static(value=set() | frozenset()):
+            items = [calls.lift(reader, x) for x in thing.value]
+            if not all(isinstance(x, Const) for x in items):
+                what = "the order of a set is not the same in each run"
+                raise reader.problem("SG107", what, "run over `sorted(...)` of it")
         case v.DictCell():
             items = [calls.lift(reader, k) for k in reader.state.heap[thing]]
         case v.Static(value=str() | list() | tuple() | range() | dict()):
@@ -187,6 +214,8 @@ def numbers(reader: Reader, *args: v.Thing) -> Sequence:
 def side_by_side(reader: Reader, *iterables: v.Thing) -> Sequence:
     """Return what `zip` gives."""
     build, parts = reader.build, [sequence(reader, x) for x in iterables]
+    if not parts:
+        return sequence(reader, v.Tuple(()))
     count, *counts = [part.count for part in parts]
     fixed = any(part.fixed for part in parts)
     if fixed:
@@ -208,6 +237,22 @@ def counted(reader: Reader, iterable: v.Thing, start: Any = 0) -> Sequence:
         return v.Tuple((reader.build.op("add", first, k), inner.item(k)))
 
     return replace(inner, item=pair, bounds=None)
+
+
+def numbered(
+    reader: Reader, count: v.Thing, item: v.Thing, *parts: v.Thing
+) -> Sequence:
+    """Return what gives the items that a function makes of their numbers."""
+    of_number = lambda k: calls.apply(reader, item, [k], {})  # noqa: E731
+    number = reader.operand(count)
+    kinds = [sequence(reader, part).fixed for part in parts if not v.is_operand(part)]
+    fixed = isinstance(number, Const) and any(kinds) and number.value < 2**31
+    return Sequence(number, of_number, fixed=fixed)
+
+
+def later(reader: Reader, make: v.Thing, *parts: v.Thing) -> Sequence:
+    """Return what runs over the result of a function, which is called now."""
+    return sequence(reader, calls.apply(reader, make, [*parts], {}))
 
 
 def backward(reader: Reader, items: v.Thing, /) -> Sequence:

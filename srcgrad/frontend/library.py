@@ -15,7 +15,9 @@ import inspect
 import linecache
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,10 @@ Kwargs = dict[str, Thing]
 Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
 OTHERWISE = "write it with operations that are known, loops included"
+# What of these an object's class defines.
+_OF_OBJECTS = {n: f"__{n}__" for n in ("abs", "float", "int", "round", "bool")}
+# Functions whose result is known if what they are given is.
+_OF_TEXTS = [str, repr, format, ord, chr, issubclass]
 # What of numbers that are known is a number that is known.
 _FOLDED = {id(getattr(builtins, n)) for n in
            "abs bool divmod float int max min pow round sum".split()}  # fmt: skip
@@ -117,7 +123,20 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
             return reader.raises(type(error).__name__)
         if not isinstance(result, int) or abs(result) < 2**63:
             return calls.lift(reader, result)
+    if isinstance(getattr(function, "__self__", None), str) or any(
+        function is known for known in _OF_TEXTS
+    ):
+        return _known_while_compiling(reader, function, args, kwargs)
+    special = _OF_OBJECTS.get(getattr(function, "__name__", ""))
+    if special and args and function is getattr(builtins, special.strip("_"), None):
+        own = attributes.special(reader, args[0], special)
+        if own is not None:
+            return own
     _, name, meaning = _by_identity().get(id(function), (None, "", function))
+    if isinstance(home := getattr(function, "__self__", None), type) and not name:
+        name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
+        meaning = _meanings().get(name, function)
+        name = name if meaning is not function else ""
     if isinstance(meaning, Row):
         via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
         return apply_row(reader, meaning, args, kwargs, via)
@@ -128,9 +147,7 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
 def _apply(reader: Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thing:
     """Apply a definition of the prelude, or what the frontend reads itself."""
     if meaning in prelude.FIXED:
-        given = [calls.static(reader, a) for a in args]
-        named = {k: calls.static(reader, a) for k, a in kwargs.items()}
-        return calls.lift(reader, _computed(reader, meaning, *given, **named))
+        return _known_while_compiling(reader, meaning, args, kwargs)
     args = [calls.taken(reader, a) for a in args]
     call = calls.bound(reader, _signature(meaning), args, kwargs)
     if not _is_definition(meaning):
@@ -140,6 +157,15 @@ def _apply(reader: Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thin
     if isinstance(result, v.Poison):
         raise v.Refused
     return result
+
+
+def _known_while_compiling(
+    reader: Reader, function: Any, args: Args, kwargs: Kwargs
+) -> Thing:
+    """Return what a function gives for what is known."""
+    given = [calls.static(reader, calls.taken(reader, a)) for a in args]
+    named = {k: calls.static(reader, a) for k, a in kwargs.items()}
+    return calls.lift(reader, _computed(reader, function, *given, **named))
 
 
 def _computed(reader: Reader, function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -405,7 +431,7 @@ def _asarray(reader: Reader, a: Thing, dtype: Any = None) -> Thing:
     return reader.thing(made) if operand.type.rank else reader.point(made)
 
 
-# Python's own: numbers, iterables, types
+# Python's own: numbers, iterables, types, operators
 
 
 _PYTHON = {"float64": float, "int64": int, "bool": bool}
@@ -449,7 +475,30 @@ HANDLERS |= {
     "builtins.reversed": _iterable(iteration.backward),
     "builtins.enumerate": _iterable(iteration.counted),
     "srcgrad.ops.prelude.zipped": _iterable(iteration.side_by_side),
-    "srcgrad.ops.prelude.parted": lambda reader, items: iteration.parted(reader, items),
+    f"{_PRELUDE}.parted": lambda reader, items: iteration.parted(reader, items),
+    f"{_PRELUDE}.numbered": _iterable(iteration.numbered),
+    f"{_PRELUDE}.later": _iterable(iteration.later),
+    f"{_PRELUDE}.count_of": lambda reader, x: iteration.sequence(reader, x).count,
+    f"{_PRELUDE}.nth": lambda reader, x, k: iteration.sequence(reader, x).item(
+        reader.operand(k)
+    ),
+    f"{_PRELUDE}.ranks_of": lists.ranks_of,
+    f"{_PRELUDE}.new_deque": lambda reader, maxlen: reader.container(
+        v.ListCell("", deque, calls.static(reader, maxlen)), []
+    ),
+    f"{_PRELUDE}.new_defaultdict": lambda reader, factory: reader.container(
+        v.DictCell("", defaultdict, factory), {}
+    ),
+    "operator.getitem": indexing.get,
+    "builtins.callable": lambda reader, x, /: const(
+        v.is_callable(x) or attributes.has(reader, x, "__call__")
+    ),
+    "builtins.hasattr": lambda reader, x, name, /: const(
+        attributes.has(reader, x, calls.static(reader, name))
+    ),
+    "numpy.isscalar": lambda reader, x: const(
+        v.is_operand(x) or isinstance(getattr(x, "value", None), str)
+    ),
     "builtins.len": lambda reader, obj, /: calls.length(reader, obj),
     "builtins.float": _number(float),
     "builtins.int": _number(int),
@@ -458,10 +507,51 @@ HANDLERS |= {
 }
 
 
-@handles("builtins.print")
-def _print(reader: Reader, *args: Thing, **how: Thing) -> Thing:
-    reader.effects = True
+def _operators() -> Iterator[tuple[str, Handler]]:
+    """Yield the functions of `operator`."""
+
+    def made(op: Any) -> Handler:
+        if isinstance(op, ast.unaryop):
+            return lambda reader, a, /: expressions.unary(reader, op, a)
+        if isinstance(op, ast.cmpop):
+            return lambda reader, a, b, /: expressions.compare(reader, op, a, b)
+        return lambda reader, a, b, /: expressions.binary(reader, op, a, b)
+
+    for kind, name in expressions.OPERATORS.items():
+        yield (
+            f"operator.{name}_" if iskeyword(name) else f"operator.{name}",
+            made(kind()),
+        )
+
+
+HANDLERS |= _operators()
+
+
+@handles("builtins.super")
+def _super(reader: Reader) -> Thing:
+    """Return where the methods of the classes before that of the method are found."""
+    owner = attributes.method_owner(reader)
+    place: Any = reader.frames[-1].source.place("__class__")
+    return Static(super(place.fetch(), owner.cls))
+
+
+@handles("builtins.getattr")
+def _getattr(reader: Reader, owner: Thing, name: Thing, *default: Thing) -> Thing:
+    known = calls.static(reader, name)
+    if default and not attributes.has(reader, owner, known):
+        return default[0]
+    return attributes.get(reader, owner, known)
+
+
+@handles("builtins.setattr")
+def _setattr(reader: Reader, owner: Thing, name: Thing, value: Thing, /) -> Thing:
+    attributes.put(reader, owner, calls.static(reader, name), value)
     return v.NONE
+
+
+@handles("builtins.set", "builtins.frozenset")
+def _set(reader: Reader, items: Any = v.EMPTY, /) -> Thing:
+    return Static({calls.static(reader, x) for x in calls.items_of(reader, items)})
 
 
 @handles("builtins.type")

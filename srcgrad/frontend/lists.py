@@ -9,13 +9,22 @@ its height, so its adjoint is that of a growing list.
 
 from __future__ import annotations
 
+import ast
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, indexing, iteration, state
+from srcgrad.frontend import (
+    attributes,
+    calls,
+    expressions,
+    indexing,
+    iteration,
+    state,
+)
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, Scalar, join, promote
@@ -177,6 +186,10 @@ def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
     build, contents = reader.build, reader.state.heap[cell]
     if isinstance(contents, tuple):
         contents = (*contents, value)
+        if cell.limit is not None:
+            contents = contents[max(len(contents) - cell.limit, 0) :]
+    elif cell.limit is not None:
+        raise unordered(reader)
     elif isinstance(contents, v.Ref):
         _push(reader, cell, contents, value)
     else:
@@ -190,8 +203,39 @@ def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
 
 def extend(reader: Reader, cell: v.ListCell, items: v.Thing) -> None:
     """Append the items of a container to a list."""
-    for thing in calls.items_of(reader, items):
-        append(reader, cell, thing)
+    items = calls.taken(reader, items)
+    if isinstance(iteration.sequence(reader, items).count, ir.Const):
+        for thing in calls.items_of(reader, items):
+            append(reader, cell, thing)
+    else:
+        calls.apply(reader, v.Static(python.extended), [cell, items], {})
+
+
+def is_own(reader: Reader, name: str) -> bool:
+    """Tell a list that nothing but a name of the function reaches."""
+    cell = reader.state.names.get(name)
+    others = [t for n, t in reader.state.names.items() if n != name]
+    todo: list[Any] = [*others, *reader.elsewhere(), *reader.state.heap.values()]
+    if not isinstance(cell, v.ListCell) or any(cell is x for x in reader.given):
+        return False
+    for thing in todo:
+        match thing:
+            case v.Tuple(items=held) | v.Iter(parts=held) | (tuple() as held):
+                todo += held
+            case v.Maybe(thing=held) | v.Bound(owner=held):
+                todo.append(held)
+            case v.Closure(defaults=held) | (dict() as held):
+                todo += held.values()
+    return all(thing is not cell for thing in todo) and cell.captured is None
+
+
+def grow(reader: Reader, name: str, more: v.Thing) -> None:
+    """Read `x = x + more`, where nobody can tell it from `x += more`."""
+    cell: Any = reader.state.names[name]
+    if isinstance(more, v.ListCell) or v.list_axes(more):
+        extend(reader, cell, more)
+    else:
+        reader.bind(name, expressions.binary(reader, ast.Add(), cell, more))
 
 
 def _push(reader: Reader, cell: v.Cell, ref: v.Ref, value: v.Thing) -> None:
@@ -267,6 +311,51 @@ def item(reader: Reader, cell: v.ListCell, index: v.Thing) -> v.Thing:
     return calls.apply(reader, v.Static(python.stacked), given, {})
 
 
+def _place(reader: Reader, owner: v.Thing, name: str, args: list[Any]) -> v.Thing:
+    """Return where an item is in a list or tuple, or how often."""
+    held = calls.static(reader, owner)
+    try:
+        found = getattr(held, "count" if name == "count" else "index")
+        return const(found(*(calls.static(reader, a) for a in args)))
+    except ValueError:
+        return reader.raises("ValueError")
+
+
+def ranks_of(reader: Reader, keys: v.Thing, reverse: v.Thing) -> v.Thing:
+    """Return the places of keys in order; of tuples the first items must decide."""
+    items: Any = reader.state.heap[keys] if isinstance(keys, v.ListCell) else None
+    if not isinstance(items, tuple):
+        return v.NONE
+    firsts = [x.items[0] if isinstance(x, v.Tuple) and x.items else x for x in items]
+    if not all(isinstance(x, ir.Const | v.Static) for x in firsts):
+        return v.NONE
+    known: list[Any] = [x.value for x in firsts]  # type: ignore[union-attr]
+    if firsts != [*items] and len({*known}) < len(known):
+        return v.NONE
+    falling = bool(calls.static(reader, reverse))
+    try:
+        order = sorted(range(len(known)), key=known.__getitem__, reverse=falling)
+    except TypeError:
+        return reader.raises("TypeError")
+    return v.Tuple(tuple(map(const, order)))
+
+
+def delete(reader: Reader, target: ast.expr) -> None:
+    """Read `del` of a name, or of an entry."""
+    match target:
+        case ast.Name(name):
+            reader.lookup(name)
+            del reader.state.names[name]
+        case ast.Subscript(value, index):
+            owner = reader.expression(value)
+            with reader.holding(owner):
+                place = reader.expression(index)
+            method(reader, owner, "pop", [place], {})
+        case _:
+            what = f"`del {ast.unparse(target)}` is outside the language"
+            raise reader.problem("SG101", what, "leave it out")
+
+
 def unordered(reader: Reader) -> Exception:
     """Return the problem of a stack that is used as a list."""
     return reader.problem(
@@ -278,6 +367,8 @@ def unordered(reader: Reader) -> Exception:
 # Methods that put items in and take them out, without asking what is equal to what;
 # those that change nothing, and those whose first argument is a place.
 _LIST = {"pop", "insert", "reverse", "clear", "copy", "__setitem__"}
+_KNOWN = {"index", "count", "remove"}  # of items that are known while compiling
+_ENDS = {"popleft": ("pop", 0), "appendleft": ("insert", 0)}  # of a deque
 _READS = {"get", "copy", "items", "keys", "values"}
 _DICT = {"pop", "setdefault", "update", "clear", "__setitem__", *_READS}
 _PLACE = {"pop", "insert", "get", "setdefault", "__setitem__"}
@@ -287,24 +378,50 @@ def method(
     reader: Reader, owner: Any, name: str, args: list[Any], kwargs: dict[str, v.Thing]
 ) -> v.Thing:
     """Call a method of a container."""
-    heap: Any = reader.state.heap
-    cls = owner.cls
+    cls, heap = owner.cls, reader.state.heap
+    contents: Any = heap[owner] if isinstance(owner, v.Cell) else None
+    listed = isinstance(contents, tuple)
+    if name in _KNOWN and not kwargs and (listed or isinstance(owner, v.Tuple)):
+        found = _place(reader, owner, name, args)
+        if name == "remove":
+            method(reader, owner, "pop", [found], {})
+        return v.NONE if name == "remove" else found
     if isinstance(owner, v.Tuple) and cls is not None:
         if name == "_replace":
             items = dict(zip(cls._fields, owner.items, strict=True)) | kwargs
             return v.Tuple(tuple(items.values()), cls)
         return calls.inline(reader, getattr(cls, name), [owner, *args], kwargs)
-    contents: Any = heap[owner] if isinstance(owner, v.Cell) else None
-    listed = isinstance(contents, tuple)
     if isinstance(owner, v.ListCell):
         if name in ("append", "extend"):
             (append if name == "append" else extend)(reader, owner, args[0])
             return v.NONE
+        if name == "sort":
+            made: Any = calls.apply(reader, v.Static(sorted), [owner], kwargs)
+            changed(reader, owner)
+            now = reader.state.heap
+            now[owner] = now[made] if isinstance(made, v.Cell) else made
+            return v.NONE
         if name == "pop" and not args and not listed:
             return pop(reader, owner)
+    if name in _ENDS and cls is deque and owner.limit is None:
+        name, place = _ENDS[name]
+        args = [const(place), *args]
+    return _entries(reader, owner, name, args, kwargs)
+
+
+def _entries(
+    reader: Reader, owner: Any, name: str, args: list[Any], kwargs: dict[str, v.Thing]
+) -> v.Thing:
+    """Call a method of a list of known length, or of a dict."""
+    heap: Any = reader.state.heap
+    cls = owner.cls
+    contents: Any = heap[owner] if isinstance(owner, v.Cell) else None
+    listed = isinstance(contents, tuple)
     known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
-    pairs = name == "update" and not all(isinstance(a, v.DictCell) for a in args)
-    if name not in known or kwargs or pairs:
+    if name == "update":
+        args = [calls.apply(reader, v.Static(dict), args, kwargs)]
+        kwargs = {}
+    if name not in known or kwargs or getattr(owner, "limit", None) is not None:
         what = f"method `.{name}()` of a {v.kind_of(owner)} is not known"
         raise reader.problem("SG203", what)
     held = list(contents) if listed else dict(contents)

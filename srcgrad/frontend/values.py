@@ -87,16 +87,21 @@ class Cell(Owner):
 
 @dataclass(eq=False, slots=True)
 class ListCell(Cell):
-    """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack."""
+    """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack.
+
+    A deque holds `limit` items at most.
+    """
 
     cls: type = list
+    limit: int | None = None
 
 
 @dataclass(eq=False, slots=True)
 class DictCell(Cell):
-    """A dict or OrderedDict with known keys."""
+    """A dict or OrderedDict with known keys; `factory` makes what is not there."""
 
     cls: type = dict
+    factory: Any = None
 
 
 @dataclass(eq=False, slots=True)
@@ -129,7 +134,7 @@ class Static:
     value: Any
 
 
-NONE = Static(None)
+NONE, EMPTY = Static(None), Tuple(())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,6 +206,12 @@ def is_operand(thing: object) -> TypeGuard[Operand]:
 def is_point(thing: object) -> TypeGuard[Ref]:
     """Tell whether a thing is an array of rank 0."""
     return isinstance(thing, Ref) and isinstance(thing.type, Scalar)
+
+
+def is_callable(thing: object) -> bool:
+    """Tell a function that is known while compiling."""
+    known = isinstance(thing, Static) and callable(thing.value)
+    return known or isinstance(thing, Closure | Bound)
 
 
 def list_axes(thing: Any) -> int:

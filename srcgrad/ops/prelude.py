@@ -82,6 +82,14 @@ def turned(x, axes):
     """Return an array with its axes in another order."""
 
 
+def new_deque(maxlen):
+    """Return an empty deque."""
+
+
+def new_defaultdict(factory):
+    """Return an empty dict that makes what is not there."""
+
+
 def same(n, m, what):
     """Raise ValueError unless two lengths are the same."""
 
@@ -92,6 +100,26 @@ def zipped(*iterables):
 
 def parted(items):
     """Return the first item, and what a loop runs over without it."""
+
+
+def numbered(count, item, *parts):
+    """Return what gives so many items of some parts, once, `item(k)` for each."""
+
+
+def later(make, *parts):
+    """Return what gives what `make(*parts)` has, once; it is made when that begins."""
+
+
+def count_of(iterable):
+    """Return how many items there are."""
+
+
+def nth(iterable, k):
+    """Return the item of a number."""
+
+
+def ranks_of(keys, reverse):
+    """Return the places of keys that are known in order, None if they are not known."""
 
 
 @fixed

@@ -10,10 +10,14 @@ from functools import reduce
 import numpy as np
 
 from srcgrad.ops.prelude import (
+    count_of,
     fixed,
     is_fixed,
     means,
+    new_defaultdict,
+    new_deque,
     parted,
+    refused,
     rows,
     same,
     typed,
@@ -32,14 +36,39 @@ def derives(cls, classes):
     return issubclass(cls, classes)
 
 
-@means("builtins.list", "builtins.tuple")
+@means("builtins.list")
 def to_list(items=(), /):
     return [*items]
 
 
+@means("builtins.tuple")
+def to_tuple(items=(), /):
+    return (*items,) if is_fixed(count_of(items)) else [*items]
+
+
 @means("builtins.dict")
 def to_dict(start=None, /, **items):
-    return {**items} if start is None else {**start, **items}
+    if start is None:
+        return {**items}
+    if isinstance(start, dict):
+        return {**start, **items}
+    return {**{key: value for key, value in start}, **items}
+
+
+@means("collections.deque")
+def to_deque(iterable=(), maxlen=None):
+    made = new_deque(maxlen)
+    for x in iterable:
+        made.append(x)
+    return made
+
+
+@means("collections.defaultdict")
+def to_defaultdict(default_factory=None, /, *start, **items):
+    made = new_defaultdict(default_factory)
+    for key, value in {**dict(*start), **items}.items():
+        made[key] = value
+    return made
 
 
 @means("builtins.zip")
@@ -168,9 +197,21 @@ def multiply_items(iterable, start=1):
     return reduce(lambda product, x: product * x, iterable, start)
 
 
+missing = object()
+
+
+def _best_of(args, key, default, larger, better):
+    items = args if len(args) > 1 else args[0]
+    if default is not missing and len(items) == 0:
+        return default
+    if key is None:
+        return reduce(larger, items)
+    return reduce(lambda x, y: y if better(key(y), key(x)) else x, items)
+
+
 @means("builtins.max")
-def largest(*args):
-    return reduce(_larger, args if len(args) > 1 else args[0])
+def largest(*args, key=None, default=missing):
+    return _best_of(args, key, default, _larger, lambda x, y: x > y)
 
 
 def _larger(x, y):
@@ -178,8 +219,8 @@ def _larger(x, y):
 
 
 @means("builtins.min")
-def smallest(*args):
-    return reduce(_smaller, args if len(args) > 1 else args[0])
+def smallest(*args, key=None, default=missing):
+    return _best_of(args, key, default, _smaller, lambda x, y: x < y)
 
 
 def _smaller(x, y):
@@ -253,3 +294,23 @@ def contains(items, x):
 def same_items(one, other):
     pairs = zip(one, other, strict=False)
     return len(one) == len(other) and builtins.all([x == y for x, y in pairs])
+
+
+@means("numpy.errstate")
+def errstate(**ways):
+    known = [way for way in ways.values() if way not in ("ignore", "warn", "print")]
+    return refused("`np.errstate` raises nothing here") if known else None
+
+
+def entered(manager):
+    what = "`with` is known for np.errstate and warnings.catch_warnings"
+    return None if manager is None else refused(what)
+
+
+def all_bound(*values):
+    return True
+
+
+def extended(items, more):
+    for x in more:
+        items.append(x)

@@ -131,4 +131,5 @@ from tests.cases import (  # noqa: E402, F401
     special_more,
     stencils,
     storage,
+    surface,
 )

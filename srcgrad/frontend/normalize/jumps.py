@@ -33,6 +33,8 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar
 
+from srcgrad.frontend.normalize.statements import plainer
+
 Node = TypeVar("Node", bound=ast.AST)
 Loop = ast.For | ast.While
 
@@ -101,7 +103,8 @@ class _Rewriter:
 
     def function(self, function: ast.FunctionDef) -> ast.FunctionDef:
         """Return the function with one `return` at its end, or none."""
-        body, ways = list(function.body), _ways(function.body)
+        body = plainer(function.body, self.numbers)
+        ways = _ways(body)
         self.has_value = VALUE in ways
         if self.has_value and END in ways:
             body.append(_at(ast.Return(ast.Constant(None)), function))

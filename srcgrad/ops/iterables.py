@@ -1,0 +1,330 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-overload"
+"""What `itertools`, `functools` and `operator` mean, in plain Python; see `prelude`.
+
+`numbered(count, item, *parts)` is looped over once and gives `item(0)`, `item(1)`, ...
+of `parts`; `later(make, *parts)` gives what `make(*parts)` gives, made when the loop
+begins. `nth(iterable, k)` is an item, `count_of(iterable)` how many there are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+
+from srcgrad.ops.prelude import (
+    count_of,
+    fixed,
+    is_fixed,
+    later,
+    means,
+    nth,
+    numbered,
+    parted,
+    ranks_of,
+    refused,
+    same,
+    typed,
+    zipped,
+)
+from srcgrad.ops.python import missing
+from srcgrad.ops.table import Unsupported
+
+
+@means("builtins.map")
+def map_items(function, *iterables):
+    return numbered(
+        count_of(zipped(*iterables)),
+        lambda k: function(*[nth(part, k) for part in iterables]),
+        *iterables,
+    )
+
+
+@means("itertools.starmap")
+def map_tuples(function, iterable):
+    count = count_of(iterable)
+    return numbered(count, lambda k: function(*nth(iterable, k)), iterable)
+
+
+@means("builtins.filter")
+def fitting(function, iterable):
+    test = bool if function is None else function
+    return later(lambda test, items: [x for x in items if test(x)], test, iterable)
+
+
+@means("itertools.filterfalse")
+def not_fitting(predicate, iterable):
+    kept = lambda test, items: [x for x in items if not test(x)]  # noqa: E731
+    return later(kept, predicate, iterable)
+
+
+@means("itertools.takewhile")
+def first_fitting(predicate, iterable):
+    return later(_taken, predicate, iterable)
+
+
+def _taken(predicate, items):
+    out = []
+    for x in items:
+        if not predicate(x):
+            break
+        out.append(x)
+    return out
+
+
+@means("itertools.dropwhile")
+def without_fitting(predicate, iterable):
+    return later(_dropped, predicate, iterable)
+
+
+def _dropped(predicate, items):
+    out, begun = [], False
+    for x in items:
+        if begun or not predicate(x):
+            begun = True
+            out.append(x)
+    return out
+
+
+@means("itertools.chain")
+def chain(*iterables):
+    return later(lambda *parts: [x for part in parts for x in part], *iterables)
+
+
+@means("itertools.chain.from_iterable")
+def chain_all(iterables):
+    return later(lambda parts: [x for part in parts for x in part], iterables)
+
+
+@means("itertools.product")
+def product(*iterables, repeat=1):
+    parts = [part for _ in range(repeat) for part in iterables]
+    return numbered(
+        _product_of([count_of(part) for part in parts]),
+        lambda k: _picked(parts, k),
+        *parts,
+    )
+
+
+def _product_of(counts):
+    total = 1
+    for count in counts:
+        total = total * count
+    return total
+
+
+def _picked(parts, k):
+    """Return one of each: the last changes fastest."""
+    found: list[object] = []
+    for part in parts[::-1]:
+        found.insert(0, nth(part, k % count_of(part)))
+        k = k // count_of(part)
+    return tuple(found)
+
+
+@means("itertools.pairwise")
+def pairwise(iterable, /):
+    count = max(count_of(iterable) - 1, 0)
+    pair = lambda k: (nth(iterable, k), nth(iterable, k + 1))  # noqa: E731
+    return numbered(count, pair, iterable)
+
+
+@means("itertools.combinations")
+def combinations(iterable, r):
+    n = count_of(iterable)
+    if is_fixed(n):
+        return _chosen(iterable, chosen_of(n, r))
+    if r != 2:
+        return refused("how many items there are must be known while compiling")
+    one = [i for i in range(n) for j in range(i + 1, n)]
+    other = [j for i in range(n) for j in range(i + 1, n)]
+    pair = lambda k: (nth(iterable, one[k]), nth(iterable, other[k]))  # noqa: E731
+    return numbered(len(one), pair, iterable)
+
+
+@means("itertools.permutations")
+def permutations(iterable, r=None):
+    return _chosen(iterable, orders_of(count_of(iterable), r))
+
+
+@means("itertools.combinations_with_replacement")
+def with_replacement(iterable, r):
+    return _chosen(iterable, repeated_of(count_of(iterable), r))
+
+
+def _chosen(iterable, places):
+    pick = lambda k: tuple([nth(iterable, i) for i in places[k]])  # noqa: E731
+    return numbered(len(places), pick, iterable, places)
+
+
+@fixed
+def chosen_of(n, r):
+    return tuple(itertools.combinations(range(n), r))
+
+
+@fixed
+def orders_of(n, r):
+    return tuple(itertools.permutations(range(n), r))
+
+
+@fixed
+def repeated_of(n, r):
+    return tuple(itertools.combinations_with_replacement(range(n), r))
+
+
+@means("itertools.accumulate")
+def accumulate(iterable, func=None, *, initial=None):
+    return later(_accumulated, iterable, func, initial)
+
+
+def _accumulated(iterable, function, initial):
+    total, rest = parted(iterable) if initial is None else (initial, iterable)
+    out = [total]
+    for x in rest:
+        total = total + x if function is None else function(total, x)
+        out.append(total)
+    return out
+
+
+@means("itertools.islice")
+def part_of(iterable, start, stop=missing, step=1):
+    first, last = (0, start) if stop is missing else (start or 0, stop)
+    n, by = count_of(iterable), step or 1
+    end = n if last is None else min(last, n)
+    count = max(end - first + by - 1, 0) // by
+    return numbered(count, lambda k: nth(iterable, first + k * by), iterable)
+
+
+@means("itertools.repeat")
+def repeat(object, times=2**31):
+    return numbered(times, lambda k: object, object)
+
+
+@means("itertools.count")
+def count(start=0, step=1):
+    return numbered(2**31, lambda k: start + k * step)
+
+
+@means("itertools.cycle")
+def cycle(iterable):
+    n = count_of(iterable)
+    return numbered(2**31, lambda k: nth(iterable, k % n), iterable)
+
+
+@means("itertools.zip_longest")
+def zip_longest(*iterables, fillvalue=None):
+    counts = [count_of(part) for part in iterables]
+
+    def row(k):
+        pairs = zip(iterables, counts, strict=True)
+        return tuple([nth(p, k) if k < n else fillvalue for p, n in pairs])
+
+    return numbered(max(counts), row, *iterables)
+
+
+@means("builtins.sorted")
+def sort_items(iterable, /, *, key=None, reverse=False):
+    items = [*iterable]
+    keys = items if key is None else [key(x) for x in items]
+    order = ranks_of(keys, reverse)
+    if order is not None:
+        return [items[k] for k in order]
+    values = np.array(keys)
+    falling = np.argsort(-values, kind="stable") if reverse else None
+    places = np.argsort(values, kind="stable") if falling is None else falling
+    return [items[k] for k in places]
+
+
+@means(".tolist")
+def listed(a):
+    if np.ndim(a) > 1:
+        return refused("`.tolist()` of a matrix is not known", "`[*row]` for each row")
+    return [typed(x, None, True) for x in a] if np.ndim(a) else typed(a, None, True)
+
+
+@means("functools.partial")
+def partial(function, /, *args, **kwargs):
+    return lambda *more, **others: function(*args, *more, **{**kwargs, **others})
+
+
+def one_of(test, function, other):
+    return lambda *args, **kw: function(*args, **kw) if test else other(*args, **kw)
+
+
+@means("operator.itemgetter")
+def item_getter(item, /, *items):
+    if items:
+        return lambda x: tuple([x[k] for k in (item, *items)])
+    return lambda x: x[item]
+
+
+@means("operator.attrgetter")
+def attribute_getter(name, /):
+    return lambda x: getattr(x, name)
+
+
+@means("operator.methodcaller")
+def method_caller(name, /, *args, **kwargs):
+    return lambda x: getattr(x, name)(*args, **kwargs)
+
+
+@means("numpy.vectorize")
+def vectorize(pyfunc):
+    return lambda *args: each_of(pyfunc, "", *args)
+
+
+def each_of(function, _, *args):
+    """Return a function of numbers of the elements of arrays, broadcast."""
+    if max([np.ndim(a) for a in args]) == 0:
+        return _of_one_kind(function(*args))
+    shape = np.shape(max(args, key=np.ndim))
+    rows = [np.broadcast_to(a, shape).ravel() for a in args]
+    out = [_of_one_kind(function(*row)) for row in zip(*rows, strict=True)]
+    return np.array(out).reshape(shape)
+
+
+def _of_one_kind(x):
+    # NumPy gives all the type of the first, Numba the one that they have together.
+    type(x)
+    return x
+
+
+def each_block(function, signature, *args):
+    """Return what a function writes for arrays, or for the rows of one more axis."""
+    inner, outer = cores(signature)
+    more = [np.ndim(a) - len(names) for a, names in zip(args, inner, strict=True)]
+    if max(more) > 1:
+        return refused("one axis more than the signature has is known here")
+    if max(more) == 0:
+        return _block(function, inner, outer, args)
+    count = [len(a) for a, is_batched in zip(args, more, strict=True) if is_batched]
+    for other in count:
+        same(other, count[0], "the lengths of what is looped over differ")
+    rows = []
+    for k in range(count[0]):
+        given = [a[k] if m else a for a, m in zip(args, more, strict=True)]
+        rows.append(_block(function, inner, outer, given))
+    return np.array(rows)
+
+
+def _block(function, inner, outer, args):
+    sizes: dict[str, int] = {}
+    for a, names in zip(args, inner, strict=True):
+        for name, n in zip(names, np.shape(a), strict=True):
+            if name in sizes:
+                same(n, sizes[name], "the lengths of a core differ")
+            else:
+                sizes[name] = n
+    out = np.empty(tuple([sizes[name] for name in outer]) if outer else 1)
+    function(*args, out)
+    return out if outer else out[0]
+
+
+@fixed
+def cores(signature):
+    """Return the names of the axes of each argument, and of the one result."""
+    each = [re.findall(r"\w+", part) for part in re.findall(r"\(.*?\)", signature)]
+    if len(re.findall(r"\(", signature.partition("->")[2])) > 1:
+        raise Unsupported("a generalised function of several results is not known")
+    return tuple(map(tuple, each[:-1])), tuple(each[-1])
