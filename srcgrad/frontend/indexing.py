@@ -166,7 +166,7 @@ def _path(reader: build.Reader, ref: Ref, index: Thing) -> Path:
         return _extend(ref, (_from_front(reader, ref, index),))
     if isinstance(ref.type, Array):
         return _extend(ref, _items(reader, ref.type, index))
-    if index not in (Tuple(()), _ELLIPSIS):
+    if index not in (Tuple(()), _ELLIPSIS, Tuple((_ELLIPSIS,))):
         what = "an array of rank 0 has no axis to subscript"
         raise reader.problem("SG402", what)
     return ref.path

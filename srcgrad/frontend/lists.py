@@ -183,7 +183,7 @@ def running(reader: Reader, over: v.Thing) -> Iterator[None]:
 def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
     """Append one item to a list."""
     changed(reader, cell, True)
-    build, contents = reader.build, reader.state.heap[cell]
+    build, contents = reader.build, _taken_apart(reader, cell)
     if isinstance(contents, tuple):
         contents = (*contents, value)
         if cell.limit is not None:
@@ -199,6 +199,20 @@ def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
         count = build.op("add", contents["count"], const(1))
         contents = {**contents, "top": top, "count": count}
     reader.state.heap[cell] = contents  # what may be the same list is not known now
+
+
+def _taken_apart(reader: Reader, cell: v.ListCell) -> Any:
+    """Return what a list holds, the items of one that was kept as an array.
+
+    A loop that reads `x[k]` before it appends keeps such a list from its next reading.
+    """
+    contents = reader.state.heap[cell]
+    whole = isinstance(contents, v.Ref) and isinstance(contents.type, Array)
+    if not whole or contents.path or v.list_axes(contents) != 1:
+        return contents
+    if (count := contents.type.dims[0].known) is None:
+        return contents
+    return tuple(indexing.get(reader, cell, const(k)) for k in range(count))
 
 
 def extend(reader: Reader, cell: v.ListCell, items: v.Thing) -> None:

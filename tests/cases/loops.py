@@ -396,3 +396,37 @@ def a_name_called_root(x, n):
     for _ in range(n):
         root = root * x[1]
     return root
+
+
+# A list is read at a place the data give before the turn adds to it.
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=4),))
+def list_read_by_place_before_it_grows(x):
+    terms = []
+    for n in range(len(x)):
+        if n < 2:
+            terms.append(x[n])
+        else:
+            terms.append(terms[n - 1] + x[n] * terms[n - 2])
+    partial = []
+    for n, t in enumerate(terms):
+        total = t
+        for m in range(n):
+            total *= partial[m]
+        partial.append(total)
+    return partial[-1] * terms[2]
+
+
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=3),))
+def arrays_read_by_place_before_the_list_grows(x):
+    states = [x]
+    for n in range(4):
+        states.append((1.0 - states[n // 2]) * states[n] + 1.0)
+    return states[-1] @ states[1]
+
+
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=3), 1))
+def list_read_by_data_grows_once(x, k):
+    values = [x[0] * x[1], x[1]]
+    middle = values[k]
+    values.append(middle * x[2])
+    return values[2] * values[0] + values[k + 1]

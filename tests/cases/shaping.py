@@ -189,3 +189,9 @@ def squeezed_at_run_time(A, one, two):
 def clipped_subscripts(x):
     near = np.arange(4) - 1
     return (x[np.clip(near, 0, None)] * x[(near + 2).clip(max=3)]).sum()
+
+
+@case(lambda rng: (rng.normal(size=3),))
+def squeezed_numbers(x):
+    whole = np.asarray(x[1])
+    return np.squeeze(np.sum(x)) * (x @ x).squeeze() + np.squeeze(whole) * x[0]
