@@ -350,6 +350,8 @@ def failure(made: Specialisation, error: Exception) -> Exception:
             f"`{name}`: a name is an int of Python on one path and of a small dtype on "
             "another, which does not hold it: write `int(x)` for what it is given there"
         )
+    if isinstance(error, np.linalg.LinAlgError):
+        return type(error)(f"the derivative of `{name}` does not exist here: {error}")
     if isinstance(error, NotImplementedError) and error.args:
         return make_error("SG402", str(error), function=name)
     what = f"generated code raised {type(error).__name__}: {error}"

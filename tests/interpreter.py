@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
 from srcgrad.ir import (
     Accumulate,
@@ -406,6 +406,7 @@ _MODULES: dict[str, Any] = {
     "numpy": np,
     "math": math,
     "builtins": builtins,
+    "linalg": linalg,
     "special": special,
 }
 
@@ -602,6 +603,85 @@ def _weighed(part: int | None) -> Any:
     return apply
 
 
+def _parts_of(decomposition: Callable[[Any, Attrs], Sequence[Any]]) -> Any:
+    """Return what puts the parts of a decomposition below each other, padded."""
+
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        out = []
+        *outer, m, n = args[0].shape
+        for a in args[0].reshape(math.prod(outer), m, n):
+            parts = decomposition(a, attrs)
+            width = max([p.shape[1] for p in parts])
+            wide = [
+                np.hstack([p, np.zeros((len(p), width - p.shape[1]))]) for p in parts
+            ]
+            out.append(np.vstack(wide))
+        return np.reshape(out, (*outer, *out[0].shape)).astype(a.dtype)
+
+    return apply
+
+
+def _svd(a: Any, attrs: Attrs) -> Sequence[Any]:
+    u, s, vh = np.linalg.svd(a, attrs["full"])
+    return s[None], u, vh.T
+
+
+def _eigh(a: Any, attrs: Attrs) -> Sequence[Any]:
+    w, v = np.linalg.eigh(a, attrs["UPLO"])
+    return w[None], v
+
+
+def _eig(a: Any, attrs: Attrs) -> Sequence[Any]:
+    w, v = np.linalg.eig(a)
+    return w[None], v
+
+
+def _qr(a: Any, attrs: Attrs) -> Sequence[Any]:
+    q, r = np.linalg.qr(a)
+    return q, r.T
+
+
+def _residuals(args: Args, attrs: Attrs, type: Type) -> Any:
+    a, b, _ = args
+    left = ((b - a @ np.linalg.lstsq(a, b)[0]) ** 2).sum(axis=0)
+    return left * (a.shape[0] > a.shape[1])
+
+
+_PARTS: dict[str, Any] = {
+    "eigh_parts": _parts_of(_eigh),
+    "eig_parts": _parts_of(_eig),
+    "qr_parts": _parts_of(_qr),
+    "svd_parts": _parts_of(_svd),
+    "eigh_values": lambda args, attrs, type: np.linalg.eigh(args[0], attrs["UPLO"])[0],
+    "eigh_vectors": lambda args, attrs, type: np.linalg.eigh(args[0], attrs["UPLO"])[1],
+    "eig_values": lambda args, attrs, type: np.linalg.eig(args[0])[0],
+    "eig_vectors": lambda args, attrs, type: np.linalg.eig(args[0])[1],
+    "real_eigvals": lambda args, attrs, type: np.linalg.eigvals(args[0]),
+    "qr_q": lambda args, attrs, type: np.linalg.qr(args[0])[0],
+    "qr_r": lambda args, attrs, type: np.linalg.qr(args[0])[1],
+    "svd_u": lambda args, attrs, type: np.linalg.svd(args[0], attrs["full"])[0],
+    "svd_s": lambda args, attrs, type: np.linalg.svd(args[0], attrs["full"])[1],
+    "svd_vh": lambda args, attrs, type: np.linalg.svd(args[0], attrs["full"])[2],
+    "svdvals": lambda args, attrs, type: np.linalg.svd(args[0], compute_uv=False),
+    "pinv": lambda args, attrs, type: np.linalg.pinv(
+        args[0], args[1], attrs["hermitian"]
+    ),
+    "lstsq": lambda args, attrs, type: np.linalg.lstsq(*args)[0],
+    "lstsq_residuals": _residuals,
+    "lstsq_rank": lambda args, attrs, type: np.linalg.lstsq(*args)[2],
+    "lstsq_values": lambda args, attrs, type: np.linalg.lstsq(*args)[3],
+    "slogdet_sign": lambda args, attrs, type: np.linalg.slogdet(args[0])[0],
+    "logdet": lambda args, attrs, type: np.linalg.slogdet(args[0])[1],
+    "cho_solve": lambda args, attrs, type: linalg.cho_solve(
+        (args[0], attrs["lower"]), args[1]
+    ),
+    "expm_slope": lambda args, attrs, type: linalg.expm_frechet(*args)[1].astype(
+        args[0].dtype
+    ),
+    "multi_dot": lambda args, attrs, type: np.linalg.multi_dot(args),
+}
+
+
 _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "where": _scalar_or(lambda c, x, y: x if c else y, np.where),
     "truth": _scalar_or(bool, lambda x: x != 0),
@@ -647,6 +727,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "diagonal_matrix": _diagonal_matrix,
     "cofactor": _cofactor,
     "cofactor_slope": _cofactor_slope,
+    **_PARTS,
     "matmul": lambda args, attrs, type: np.matmul(*args),
     "einsum": lambda args, attrs, type: np.einsum(attrs["subscripts"], *args),
     "conv_nhwc": _plain(images.convolved),

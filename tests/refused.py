@@ -152,8 +152,9 @@ REFUSED: dict[str, Refused] = {
         (X, np.array([0, 1, 1, 2])),
     ),
     "SG204_median": Refused(body("return np.median(x)"), (X,)),
-    "SG204_eigh": Refused(body("w, v = np.linalg.eigh(x)", "return w[0]"), (M @ M.T,)),
-    "SG204_svd": Refused(body("s = np.linalg.svd(x)[1]", "return s[0]"), (M,)),
+    "SG205_qr": Refused(
+        body('q, r = np.linalg.qr(x, mode="complete")', "return q[0, 0]"), (M,)
+    ),
     "SG205_dtype": Refused(body("y = np.zeros(3, dtype=complex)", "return y[0] * x")),
     "SG205_roll": Refused(
         body("y = np.roll(", "    x, (1, 2), axis=0)", "return y[0]"), (X,)

@@ -28,6 +28,11 @@ NUMBERS = {"max2", "min2", "to_int", "math_floor", "math_ceil", "math_trunc", "n
            "round_to"}  # fmt: skip
 INTEGERS = {"bitand", "bitor", "bitxor", "lshift", "rshift"}
 TRUTHS = {"invert", "not_"}
+# Their second operand is what this row gives for the first.
+PARTS = {"eigh_values": "eigh_parts", "eigh_vectors": "eigh_parts",
+         "eig_values": "eig_parts", "eig_vectors": "eig_parts", "qr_q": "qr_parts",
+         "qr_r": "qr_parts", "svd_u": "svd_parts", "svd_s": "svd_parts",
+         "svd_vh": "svd_parts"}  # fmt: skip
 # Where x lies decides what is computed: these samples keep away from the border.
 FAR: dict[str, Callable[..., Any]] = {
     "clip": lambda x, lo, hi: (x, 0.4 * lo, 0.4 * hi + 0.8),
@@ -73,6 +78,8 @@ class Sample:
         """Write the row, applied to the first of these values."""
         left = iter(given)
         args = [const(_literal(s)) if s[0] == "=" else next(left) for s in self.specs]
+        if self.row in PARTS:
+            args.append(b.op(PARTS[self.row], *args, name="p", **self.attrs))
         if self.listed:
             args = [_listed(b, given[0])]
         attrs = dict(self.attrs)
@@ -180,6 +187,9 @@ BOTH = (False, True)
 AXES = (None, (0,), (1,))
 DTYPES = ("float64", "float32", "int64", "bool")
 INF = np.inf
+# Symmetric but for a little, its eigenvalues real and far apart.
+SPREAD = np.array([[6.0, 0.5, 0.2, 0.7], [0.45, 4.0, 0.6, 0.3], [0.25, 0.55, 2.2, 0.4],
+                   [0.65, 0.35, 0.5, 1.0]])  # fmt: skip
 SQUARE = np.array([[2.0, -1.0, 0.5], [0.3, 1.5, -0.7], [0.9, 0.4, -2.0]])
 SINGULAR = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.5, -1.0, 2.0]])
 WIDE = np.array([[0.3, -1.1, 0.7], [1.9, 0.2, -0.4], [0.8, 1.3, -0.9]])
@@ -448,13 +458,68 @@ SAMPLES: dict[str, list[Sample]] = {
     ),
     "solve": [
         *_of("3,3 3", "3,3 3,2", "n,n n", "1,1 1"),
+        *_of("2,3,3 2,3,2", "3,3 2,3,2", "2,1,3,3 2,3,1"),
         *_of("3,3 3,3", given=(SQUARE, WIDE)),
     ],
     "inv": [
+        *_of("2,3,3"),
         *_of("3,3", given=(SQUARE,)),
         *_of("1,1"),
         *_of("2,2", given=(SQUARE[:2, :2],)),
     ],
+    "eigh_parts": [*_of("4,4", UPLO=["L"], given=(SPREAD,)), *_of("2,3,3", "0,0")],
+    "eigh_values": [*_of("4,4", UPLO=["L", "U"], given=(SPREAD,)), *_of("2,3,3")],
+    "eigh_vectors": [*_of("4,4", given=(SPREAD,)), *_of("2,3,3")],
+    "eigvalsh": [*_of("4,4", UPLO=["L", "U"], given=(SPREAD,)), *_of("2,3,3")],
+    "cholesky": [
+        *_of("4,4", upper=[False, True], given=(SPREAD @ SPREAD.T,)),
+        *_of("2,4,4", given=(np.stack([SPREAD @ SPREAD.T, SPREAD.T @ SPREAD]),)),
+    ],
+    "eig_parts": [*_of("4,4", given=(SPREAD,)), *_of("0,0")],
+    "eig_values": [
+        *_of("4,4", given=(SPREAD,)),
+        *_of("2,4,4", given=(np.stack([SPREAD, SPREAD.T]),)),
+    ],
+    "eig_vectors": [
+        *_of("4,4", given=(SPREAD,)),
+        *_of("2,4,4", given=(np.stack([SPREAD, SPREAD.T]),)),
+    ],
+    "real_eigvals": [
+        *_of("4,4", given=(SPREAD,)),
+        *_of("2,4,4", given=(np.stack([SPREAD, SPREAD.T]),)),
+    ],
+    "qr_parts": _of("4,3", "3,4", "2,3,3", "0,3"),
+    "qr_q": _of("4,3", "3,4", "n,m", "2,3,3"),
+    "qr_r": _of("4,3", "3,4", "m,n", "2,3,3"),
+    "svd_parts": _of("4,3", "3,4", "2,3,3", "0,3", full=[False, True]),
+    "svd_u": [*_of("4,3", "3,4", "n,m", "2,3,3"), *_of("4,3", "3,4", full=[True])],
+    "svd_s": [*_of("4,3", "3,4", "n,m", "2,3,3"), *_of("4,3", "3,4", full=[True])],
+    "svd_vh": [*_of("4,3", "3,4", "m,n", "2,3,3"), *_of("4,3", "3,4", full=[True])],
+    "svdvals": _of("4,3", "3,4", "m,n", "2,3,3"),
+    "pinv": [
+        *_of("4,3 =0.001", "m,n =0.001", "2,3,3 =0.001"),
+        *_of("4,4 =0.001", hermitian=[True], given=(SPREAD,)),
+    ],
+    "lstsq": _of("4,3 4,2 =0.001", "m,n m,2 =0.001"),
+    "lstsq_residuals": _of("4,3 4,2 =0.001", "3,3 3,1 =0.001"),
+    "lstsq_values": _of("4,3 4,2 =0.001", "m,n m,2 =0.001"),
+    "lstsq_rank": _of("4,3 4,2 =0.001"),
+    "slogdet_sign": _of("3,3", "2,3,3"),
+    "logdet": _of("3,3", "n,n", "2,3,3"),
+    "solve_triangular": [
+        *_of(
+            "4,4 4",
+            "4,4 4,2",
+            trans=[0, 1],
+            lower=[False, True],
+            unit_diagonal=[False, True],
+        ),
+        *_of("n,n n,2"),
+    ],
+    "cho_solve": _of("4,4 4", "4,4 4,2", lower=[False, True]),
+    "expm": _of("3,3", "1,1", "n,n"),
+    "expm_slope": _of("3,3 3,3", "1,1 1,1"),
+    "multi_dot": _of("2,3 3,4", "2,3 3,4 4,5", "2,3 3,4 4,2 2,1"),
     "det": [
         *_of("3,3", "1,1", "n,n"),
         *_of("3,3", given=(SINGULAR,)),

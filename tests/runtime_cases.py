@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import linalg
 
 from srcgrad.runtime import readable
 
@@ -356,6 +357,50 @@ def sampled() -> Iterator[Case]:
 
 
 SLIDING = ("convolve", "correlate")
+
+
+def decomposed() -> Iterator[Case]:
+    """Yield what decompositions give; their parts are taken from it elsewhere."""
+    for shape in ((3, 3), (4, 3), (3, 4), (0, 3), (2, 3, 3)):
+        x = data(shape, "float64")
+        for full in (False, True):
+            yield Case("svd_parts", (x,), {"full": full}, readable.svd_parts)
+        yield Case("svdvals", (x,), {}, np.linalg.svdvals)
+        yield Case("qr_parts", (x,), {}, readable.qr_parts)
+        yield Case("pinv", (x, 1e-6), {"hermitian": False}, np.linalg.pinv)
+    tall, right = data((4, 3), "float64"), data((4, 2), "float64")
+    for k, name in enumerate(
+        ("lstsq", "lstsq_residuals", "lstsq_rank", "lstsq_values")
+    ):
+        for a, b in ((tall, right), (right, tall), (tall[:0], right[:0])):
+            yield Case(name, (a, b, 1e-6), {},
+                       lambda *args, k=k: readable.lstsq_residuals(*args) if k == 1
+                       else np.linalg.lstsq(*args)[k])  # fmt: skip
+    for dtype in FLOATS:
+        a = data((3, 3), dtype)
+        s = np.stack([a @ a.T, a.T @ a]) + np.eye(3, dtype=dtype)
+        for upper in (False, True):
+            yield Case("cholesky", (s,), {"upper": upper},
+                       lambda a, upper: np.linalg.cholesky(a, upper=upper))  # fmt: skip
+            lower = not upper
+            yield Case("solve_triangular", (s[0], a[0]), {"lower": lower, "trans": 1},
+                       linalg.solve_triangular)  # fmt: skip
+        yield Case("eigh_parts", (s,), {"UPLO": "L"}, readable.eigh_parts)
+        yield Case("eigvalsh", (s,), {"UPLO": "U"}, np.linalg.eigvalsh)
+        yield Case("eig_parts", (s,), {}, readable.eig_parts)
+        yield Case("real_eigvals", (s,), {}, readable.real_eigvals)
+        yield Case("logdet", (s,), {}, lambda a: np.linalg.slogdet(a)[1])
+        yield Case("slogdet_sign", (-s,), {}, lambda a: np.linalg.slogdet(a)[0])
+        yield Case("solve", (s, a), {}, np.linalg.solve)
+        yield Case("inv", (s,), {}, np.linalg.inv)
+        yield Case("expm", (4.0 * a,), {}, linalg.expm)
+    a = data((3, 3), "float64")
+    yield Case(
+        "expm_slope", (a, a.T.copy()), {}, lambda a, b: linalg.expm_frechet(a, b)[1]
+    )
+    yield Case("expm", (np.zeros((2, 2)),), {}, linalg.expm)
+
+
 GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "reductions": lambda: reductions(DTYPES, (*SHAPES, *EMPTY)),
     "long reductions": lambda: reductions(FLOATS, LONG),
@@ -368,4 +413,5 @@ GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "products": products,
     "systems": systems,
     "sampled": sampled,
+    "decompositions": decomposed,
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import linalg, special
 
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tangent import tangent
@@ -27,13 +27,13 @@ from srcgrad.walk import operands
 from tests import oracles
 from tests.interpreter import run
 from tests.maker import copies, dot, floats, moved
-from tests.rule_samples import NUMBERS, Sample, samples
+from tests.rule_samples import NUMBERS, PARTS, Sample, samples
 
 Call = Callable[..., tuple[Any, ...]]
 Numbers = Sequence[Any]
-# The one on purpose, the others make lists.
-STILL = {"stop_gradient", "zeros_items", "emptied"}
-SPACE = {"np": np, "math": math, "special": special}
+# One on purpose, two make lists; what is taken from parts has the derivatives.
+STILL = {"stop_gradient", "zeros_items", "emptied", *PARTS.values()}
+SPACE = {"np": np, "math": math, "linalg": linalg, "special": special}
 SPACE |= {n: getattr(readable, n) for n in readable.__all__}
 
 

@@ -30,7 +30,11 @@ np.inner(a, v)
 np.inner(t, w)
 np.linspace(a, b, 5, retstep=True)[1]
 v.tolist()[0]
-np.linalg.norm(v, 3)
+np.linalg.norm(v, "nuc")
+np.linalg.qr(s, "complete")[0]
+np.linalg.pinv(t, x[:, 0])
+np.linalg.svd(t, hermitian=True)[1]
+np.linalg.vector_norm(t, axis=(0, 1))
 np.add(x, y, out=np.zeros((2, 3)))
 np.sum(x, axis=0, out=np.zeros(3))
 np.clip(x, 0.3, 0.5, None)

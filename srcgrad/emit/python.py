@@ -36,7 +36,9 @@ def emit_python(
     wide: set[Value] = set()
     while True:
         nest = Nest(function, regions, wide)
-        naming = name_values(function, nest, {"np", "math", "special", *alias.values()})
+        naming = name_values(
+            function, nest, {"np", "math", "linalg", "special", *alias.values()}
+        )
         writer = _Readable(nest, naming, alias)
         params = [f"{naming[p]}={given[p]}" if p in given else naming[p]
                   for p in function.params]  # fmt: skip

@@ -161,5 +161,5 @@ def row_text(
             keywords += f", {key}={shown}"
     template = template.replace("{keywords}", keywords).replace("(, ", "(")
     for module, own in alias.items():
-        template = re.sub(rf"\b{module}\.", f"{own}.", template)
+        template = re.sub(rf"(?<![\w.]){module}\.", f"{own}.", template)
     return fill(template, given)

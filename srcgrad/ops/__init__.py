@@ -5,6 +5,7 @@ from srcgrad.ops import (
     calculus,
     contractions,
     creation,
+    decompositions,
     einsum,
     elementwise,
     grids,
@@ -12,6 +13,7 @@ from srcgrad.ops import (
     iterables,
     linalg,
     lists,
+    matrices,
     networks,
     neural,
     numbers,
@@ -20,8 +22,10 @@ from srcgrad.ops import (
     reductions,
     sampled,
     scientific,
+    scipy_linalg,
     shaping,
     special,
+    systems,
 )
 from srcgrad.ops.table import ROWS, Row
 
@@ -32,6 +36,7 @@ __all__ = [
     "calculus",
     "contractions",
     "creation",
+    "decompositions",
     "einsum",
     "elementwise",
     "grids",
@@ -39,6 +44,7 @@ __all__ = [
     "iterables",
     "linalg",
     "lists",
+    "matrices",
     "networks",
     "neural",
     "numbers",
@@ -47,6 +53,8 @@ __all__ = [
     "reductions",
     "sampled",
     "scientific",
+    "scipy_linalg",
     "shaping",
     "special",
+    "systems",
 ]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from srcgrad.ops.decompositions import square
 from srcgrad.ops.layout import (
     Term,
     apart,
@@ -23,6 +24,7 @@ from srcgrad.ops.table import (
     Fold,
     ShapeError,
     Shapes,
+    Spell,
     Unsupported,
     bilinear,
     dotted,
@@ -44,6 +46,13 @@ def _pair(shapes: Shapes, types: Types, least: int = 1) -> tuple[Array, Array]:
 
 def _result(dtype: str, dims: Sequence[Dim]) -> Type:
     return Array(dtype, tuple(dims)) if dims else Scalar(dtype)
+
+
+def _named(name: str) -> Spell:
+    """Return how a function is written that NumPy and SciPy have by one name."""
+    return lambda types, attrs: (
+        f"linalg.{name}" if attrs.get("via") == "scipy" else f"np.linalg.{name}"
+    )
 
 
 # x @ y
@@ -316,31 +325,27 @@ def _norm_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 
 rule("norm(x, ord=None, axis=None, keepdims=False)", _norm, x=_norm_rule,
-     spell="np.linalg.norm", kernel=_norm_kernel, cost=3,
+     spell=_named("norm"), kernel=_norm_kernel, cost=3,
      callables=dotted("norm", "numpy.linalg"), many_axes=True)  # fmt: skip
 
 
 # linear systems
 
 
-def _square(shapes: Shapes, t: Type) -> Array:
-    if not isinstance(t, Array) or t.rank != 2:
-        raise Unsupported("stacks of matrices are not supported here")
-    shapes.same(t.dims[0], t.dims[1], "Last 2 dimensions of the array must be square")
-    return t
-
-
 def _solved(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    a, b = _square(shapes, types[0]), types[1]
-    if not isinstance(b, Array) or b.rank > 2:
+    a, b = square(shapes, types[0]), types[1]
+    if not isinstance(b, Array) or (b.rank == 1 and a.rank > 2):
         raise Unsupported("the right side must be a vector or a matrix")
-    shapes.same(a.dims[0], b.dims[0], "solve: the dimensions {} and {} differ")
-    return Array(real(promote(a, b)), b.dims)
+    rows = b.dims[-2 if b.rank > 1 else 0]
+    shapes.same(a.dims[-1], rows, "solve: the dimensions {} and {} differ")
+    stacks = [Array(t.dtype, t.dims[:-2]) for t in (a, b) if t.rank > 2]
+    batch = shapes.broadcast(stacks) if stacks else ()
+    return Array(real(promote(a, b)), (*batch, *b.dims[-2:]))
 
 
 def _solve_left(a: Term, b: Term, g: Term, z: Term) -> Term:
-    back = a.T.solve(g)
-    return -(back[:, None] * z if z.rank == 1 else back @ z.T)
+    back = a.mT.solve(g)
+    return -(back[:, None] * z if z.rank == 1 else back @ z.mT)
 
 
 def _on_floats(kernel: str) -> Any:
@@ -349,29 +354,54 @@ def _on_floats(kernel: str) -> Any:
     def text(names: Names, types: Types, attrs: Attrs) -> str:
         dtype = real(promote(*types))
         given = [as_dtype(n, t, dtype) for n, t in zip(names, types, strict=True)]
+        if max(t.rank for t in types) > 2:
+            return _stacks(kernel, given, names, types, dtype)
         rank = types[-1].rank if kernel == "solve" else ""
         return call(f"{kernel}{rank}", dtype, *given)
 
     return text
 
 
-rule("solve(a, b)", _solved, a=_solve_left, b="a.T.solve(g)", spell="np.linalg.solve",
+def _stacks(kernel: str, given: Names, names: Names, types: Types, dtype: str) -> str:
+    """Return the kernel text of systems in stacks, of up to two outer axes each."""
+    if max(t.rank for t in types) > 4:
+        raise NotImplementedError("stacks of matrices: floats of rank 4 at most")
+    sizes = [lengths(n, t) for n, t in zip(names, types, strict=True)]
+    if kernel == "inv":
+        *outer, n, _ = sizes[0]
+        return call("invn", dtype, given[0], times(outer), n, tuple_text(sizes[0]))
+    fronts = [["1"] * (4 - len(s)) + s[:-2] for s in sizes]
+    rank = max(t.rank for t in types) - 2
+    batch = [a if b == "1" else b for a, b in zip(*fronts, strict=True)][2 - rank :]
+    n, columns = sizes[1][-2:]
+    shape = tuple_text([*batch, n, columns])
+    return call("solven", dtype, given[0], *fronts[0], given[1], *fronts[1], n, columns,
+                shape)  # fmt: skip
+
+
+rule("solve(a, b)", _solved, a=_solve_left, b="a.mT.solve(g)", spell=_named("solve"),
      kernel=_on_floats("solve"), callables=dotted("solve", "numpy.linalg"),
      cost=30)  # fmt: skip
 
 
-def _matrix(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    a = _square(shapes, types[0])
+def _inverse(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    a = square(shapes, types[0])
     return Array(real(a.dtype), a.dims)
 
 
+def _matrix(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    if types[0].rank > 2:
+        raise Unsupported("stacks of matrices are not supported here")
+    return _inverse(shapes, types, attrs)
+
+
 def _number(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    return Scalar(real(_square(shapes, types[0]).dtype))
+    return Scalar(_matrix(shapes, types, attrs).dtype)
 
 
-rule("inv(a)", _matrix, a="-(z.T @ g @ z.T)", spell="np.linalg.inv", cost=30,
+rule("inv(a)", _inverse, a="-(z.mT @ g @ z.mT)", spell=_named("inv"), cost=30,
      kernel=_on_floats("inv"), callables=dotted("inv", "numpy.linalg"))  # fmt: skip
-rule("det(a)", _number, a="g * cofactor(a)", spell="np.linalg.det", cost=30,
+rule("det(a)", _number, a="g * cofactor(a)", spell=_named("det"), cost=30,
      kernel=_on_floats("det"), callables=dotted("det", "numpy.linalg"))  # fmt: skip
 rule("cofactor(a)", _matrix, a="a.cofactor_slope(g)", spell="cofactor", cost=30,
      kernel=_on_floats("cofactor"), domain=(0.3, 1.7))  # fmt: skip

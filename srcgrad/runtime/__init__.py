@@ -42,9 +42,10 @@ __all__ = [
     "sinc_slope", "spread_along", "take_last",
 ]  # fmt: skip
 
-FILES = ("bessel", "conv", "create", "draw", "extrema", "linalg", "magnitude", "move",
-         "normal", "optimisers", "order", "pool", "reduce", "sampled", "scalar", "scan",
-         "special", "views", "vmath", "vmath32")  # fmt: skip
+FILES = ("bessel", "conv", "create", "decompositions", "draw", "extrema", "linalg",
+         "magnitude", "move", "normal", "optimisers", "order", "pool", "reduce",
+         "sampled", "scalar", "scan", "special", "views", "vmath",
+         "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
     "large_sin", "large_tan", "maximum", "minimum", "multiply", "number",

@@ -7,8 +7,8 @@ import numpy as np
 from srcgrad.runtime.views import flat
 
 __all__ = [
-    "cofactor", "cofactor_slope", "det", "inv", "matmul", "matmul_ints", "matmuln",
-    "outer", "solve1", "solve2",
+    "cofactor", "cofactor_slope", "det", "inv", "invn", "matmul", "matmul_ints",
+    "matmuln", "outer", "solve1", "solve2", "solven",
 ]  # fmt: skip
 
 CORES = {
@@ -212,6 +212,25 @@ def inv(a):
     out = np.empty(a.shape, a.dtype)
     _solve(a, right, out)
     return out
+
+
+def solven(a, a0, a1, b, b0, b1, n, columns, shape):
+    """Return solutions of stacks of systems, `(a0, a1, n, n)` and `(b0, b1, n, k)`."""
+    out = np.empty(shape, a.dtype)
+    if out.size > 0:
+        left, right = a.reshape((a0 * a1, n, n)), b.reshape((b0 * b1, n, columns))
+        found = out.reshape((max(a0, b0) * max(a1, b1), n, columns))
+        for i in range(max(a0, b0)):
+            for j in range(max(a1, b1)):
+                x, y = left[(i % a0) * a1 + j % a1], right[(i % b0) * b1 + j % b1]
+                _solve(x, y, found[i * max(a1, b1) + j])
+    return out
+
+
+def invn(a, count, n, shape):
+    """Return the inverses of a stack of matrices."""
+    right = np.eye(n).astype(a.dtype)
+    return solven(a, count, 1, right, 1, 1, n, n, shape)
 
 
 def _det(a):

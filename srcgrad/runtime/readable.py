@@ -22,13 +22,15 @@ from srcgrad.runtime.windows import (
 
 __all__ = [
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
-    "diagonal_matrix", "erfcx_slope", "exclusive_cumprod", "exprel_slope",
-    "keep_layout", "kept_mask", "linear_scan", "sinc_slope", "spread_along",
-    "stop_gradient", "take_last", "window_places", "window_share",
-    "window_spread", "window_sum", "window_take",
+    "diagonal_matrix", "eig_parts", "eigh_parts", "erfcx_slope", "exclusive_cumprod",
+    "exprel_slope", "keep_layout", "kept_mask", "linear_scan", "lstsq_residuals",
+    "qr_parts", "real_eigvals", "sinc_slope", "spread_along", "stop_gradient",
+    "svd_parts", "take_last", "window_places", "window_share", "window_spread",
+    "window_sum", "window_take",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
+COMPLEX = "the eigenvalues are not real: only real ones have derivatives here"
 
 
 def sinc_slope(x: Floats, order: int = 1) -> Floats:
@@ -165,6 +167,50 @@ def cofactor_slope(a: Floats, b: Floats) -> Floats:
 
 def _others(s: Floats, i: int, j: int) -> float:
     return 0.0 if i == j else float(np.prod(np.delete(s, [i, j])))
+
+
+def eigh_parts(a: Floats, UPLO: Any = "L") -> Floats:
+    """Return eigenvalues, and the eigenvectors below them, of symmetric matrices."""
+    w, v = np.linalg.eigh(a, UPLO)
+    return np.concatenate([w[..., None, :], v], axis=-2)
+
+
+def eig_parts(a: Floats) -> Floats:
+    """Return eigenvalues, and the eigenvectors below them, where they are real."""
+    w, v = np.linalg.eig(a)
+    return np.concatenate([_reals(w)[..., None, :], v], axis=-2)
+
+
+def real_eigvals(a: Floats) -> Floats:
+    """Return eigenvalues of matrices where they are real."""
+    return _reals(np.linalg.eigvals(a))
+
+
+def _reals(w: Floats) -> Floats:
+    if np.iscomplexobj(w):
+        raise NotImplementedError(COMPLEX)
+    return w
+
+
+def qr_parts(a: Floats) -> Floats:
+    """Return q, and below it the transpose of r, of `a = q @ r`."""
+    q, r = np.linalg.qr(a)
+    return np.concatenate([q, r.mT], axis=-2)
+
+
+def svd_parts(a: Floats, full: bool = False) -> Floats:
+    """Return singular values, left vectors, right vectors below each other."""
+    u, s, vh = np.linalg.svd(a, full_matrices=full)
+    parts, width = [s[..., None, :], u, vh.mT], max(u.shape[-1], vh.shape[-2])
+    wide = [(0, 0)] * (a.ndim - 1)
+    parts = [np.pad(p, [*wide, (0, width - p.shape[-1])]) for p in parts]
+    return np.concatenate(parts, axis=-2)
+
+
+def lstsq_residuals(a: Floats, b: Floats, rcond: Any) -> Floats:
+    """Return the sums of squares that are left, 0 where NumPy gives none."""
+    sums = np.linalg.lstsq(a, b, rcond)[1]
+    return sums if sums.size else np.zeros(b.shape[1], sums.dtype)
 
 
 def take_last(x: Floats, index: Any) -> Floats:

@@ -101,6 +101,7 @@ from tests.cases import (  # noqa: E402, F401
     containers,
     control_flow,
     creation,
+    decompositions,
     dtypes,
     elementwise,
     errors_plain,
