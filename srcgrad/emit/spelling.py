@@ -87,6 +87,8 @@ def fill(template: str, given: Mapping[str, Text]) -> Text:
     >>> fill("{x} ** {y}", sums).text, fill("f({x}) - {y}", sums).text
     ('(a + b) ** -b', 'f(a + b) - -b')
     """
+    if whole := _HOLE.fullmatch(template):
+        return given[whole[1]]
     level, takes = _places(template)
     text = _HOLE.sub(lambda m: given[m[1]].at(takes.get(m[1], TERNARY)), template)
     # The formatter hugs a power of plain names and numbers.

@@ -571,3 +571,10 @@ def _weight(p):
 def ordered_parameters(p):
     q = p.copy()
     return _weight(q) * p["b"] * (p["a"] ** 2).sum()
+
+
+# What is counted is a comparison: in a kernel's sum it needs its brackets.
+@case(lambda rng: (0.5 + rng.random(5),), sample=True)
+def counts_of_comparisons(x):
+    n = np.count_nonzero(x > 0.1) + np.count_nonzero(x[1:] < x[:-1] + 2.0, axis=0)
+    return (x * x).sum() * n
