@@ -201,7 +201,7 @@ def _redefines(kind: type, plain: type) -> bool:
 
 
 def _check_array(value: Any, name: str) -> None:
-    dtype, what, note = value.dtype, "", ""
+    dtype, what = value.dtype, ""
     if dtype.kind == "c":
         raise _complex(name)
     if dtype.kind in _NO_NUMBERS:
@@ -210,12 +210,12 @@ def _check_array(value: Any, name: str) -> None:
         if dtype.names:
             help = f"pass a field as an array: `{name}[{dtype.names[0]!r}]`"
     elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
-        what, help = f"has dtype {dtype}", f"pass `{name}.astype(float)`"
-        note = "derivatives are computed in float64, or in float32: Numba has no other"
+        what = f"has dtype {dtype}: derivatives are computed in float64 or float32"
+        help = f"pass `{name}.astype(float)`"
     elif isinstance(value, np.ndarray) and _redefines(type(value), np.ndarray):
         what, help = f"is a {type(value).__name__}", f"pass `np.asarray({name})`"
     if what:
-        raise make_error("SG305", f"`{name}` {what}", note=note, helps=(help,))
+        raise make_error("SG305", f"`{name}` {what}", helps=(help,))
 
 
 def _complex(name: str) -> Exception:

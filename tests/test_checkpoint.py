@@ -2,6 +2,8 @@
 """Loops in segments and functions run again: less memory, the same gradients."""
 
 import importlib
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -362,6 +364,32 @@ def test_memory_follows_the_budget() -> None:
     assert peak(plain, u, 100) > 100 * 8_000
     small = plain.with_options(memory_budget="250KB")
     assert peak(small, u, 100) < 250_000 + 8 * 8_000
+
+
+_MILLION = """
+import resource, sys
+import numpy as np, srcgrad
+from tests.test_checkpoint import rebound
+
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+slope = srcgrad.grad(rebound, memory_budget="16MB", backend="numba")
+u = np.linspace(0.1, 0.9, 100)
+assert np.array_equal(slope(u, 2000), srcgrad.grad(rebound, backend="numba")(u, 2000))
+before = most()
+assert np.all(np.isfinite(slope(u, 1_000_000)))
+print((most() - before) * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no `resource`")
+def test_a_million_steps_in_sixteen_megabytes() -> None:
+    """A state of a hundred floats would fill 800 MB; a process of its own tells."""
+    command = [sys.executable, "-c", _MILLION]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 16e6
 
 
 def test_loops_inside_loops_are_cut_where_the_outer_one_is_short() -> None:

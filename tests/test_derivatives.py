@@ -1,6 +1,7 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
 """Jacobians, Hessians, slopes of elements, linearised functions, straight through."""
 
+import math
 import pickle
 from collections import namedtuple
 from dataclasses import dataclass
@@ -153,6 +154,25 @@ def test_jacobians_are_those_of_differences(mode: Any, program: Any) -> None:
     want = differences(f, x, *rest)
     assert np.shape(found) == want.shape
     np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-8)
+
+
+@BOTH
+def test_edges(mode: Any) -> None:
+    """Divisions by zero are NumPy's; loops that only ran forward are gone."""
+    assert mode(lambda t: math.sqrt(t) + t**0.5, **PYTHON)(0.0) == np.inf
+
+    def windows(x):
+        s = 0.0
+        for i in range(0, 4, 2):
+            s += x[max(0, i - 1) : i + 2].sum() ** 2
+        return s
+
+    found = mode(grad(windows), **PYTHON)(X)
+    np.testing.assert_allclose(found, hessian(windows, **PYTHON)(X))
+    one, other = mode(lambda s, x: (s, x * s), argnums=(0, 1), **PYTHON)(2.0, X)
+    np.testing.assert_array_equal(one[1], np.zeros(4))
+    assert one[0] == 1.0
+    np.testing.assert_array_equal(other[0], X)
 
 
 @BOTH

@@ -127,6 +127,33 @@ def test_composes_with_other_derivatives() -> None:
     np.testing.assert_allclose(pull(np.ones(5))[0], want.sum(axis=0))
 
 
+def spread_if_one(x, k):
+    return (x[:k] * x).sum()
+
+
+def trading_places(x):
+    old, new = x.copy(), np.zeros(len(x))
+    for _ in range(3):
+        for i in range(len(x)):
+            new[i] = old[i] * x[i] - old[i - 1]
+        old, new = new, old
+    return old.sum()
+
+
+@pytest.mark.parametrize(
+    ("f", "rest"), [(spread_if_one, (1,)), (spread_if_one, (4,)), (trading_places, ())]
+)
+def test_lengths_that_are_learned(f: Any, rest: Any) -> None:
+    """Also inside of another function, and of arrays that change places."""
+    axes = (0, *[None] * len(rest))
+    slopes = grad(f, **PYTHON)
+    want = np.stack([slopes(row, *rest) for row in ROWS])
+    found = vmap(grad(f), in_axes=axes, **PYTHON)(ROWS, *rest)
+    np.testing.assert_allclose(found, want, rtol=1e-13)
+    _, pull = vjp(vmap(f, in_axes=axes, **PYTHON), ROWS, *rest, **PYTHON)
+    np.testing.assert_allclose(pull(np.ones(5))[0], want, rtol=1e-13)
+
+
 def test_picked_rows_add_up() -> None:
     def pick(k, t):
         return t[k] ** 2
