@@ -29,7 +29,7 @@ from srcgrad.passes import inline_calls, splice
 from srcgrad.results import tree_copy
 from srcgrad.source import returned
 from srcgrad.specialise import NONE, Names, Ones, Program, Specialisation, pair
-from srcgrad.trees import Node, Tree, leaves, relabel
+from srcgrad.trees import Node, Tree, leaves, relabel, spec_of
 from srcgrad.types import is_float
 from srcgrad.walk import rewrite
 
@@ -113,6 +113,18 @@ class Chosen(Derived):
     """What is differentiated with respect to chosen arguments."""
 
     chooses = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the derivatives, or what else this was made for."""
+        found = super().__call__(*args, **kwargs)
+        if self.options.check_nan and self.kind == "value":
+            slopes = found[0] if self.options.has_aux else found
+            for name, _, slope in leaves(spec_of(slopes), slopes):
+                if not np.all(np.isfinite(slope)):
+                    what = f"a derivative of `{self.__name__}` is not finite"
+                    where = f"it is in the result's `{name}`" if name else ""
+                    raise make_error("SG701", what, helps=[where] * bool(name))
+        return found
 
     def build(self, made: Specialisation) -> tuple[Function, Tree]:
         """Return the derivatives of each float of the value."""
@@ -206,7 +218,8 @@ class Jacobian(Chosen):
             except LookupError:
                 inputs, outputs = 0, 0
             made = type(self)(self.inner, self.options, forward=inputs <= outputs)
-            self.modes[key] = made._like(_held=self._held, _signature=None)
+            own = {"_held": self._held, "_last": self._last}
+            self.modes[key] = made._like(**own, _signature=None)
         return self.modes[key]
 
     def derive(

@@ -481,7 +481,8 @@ class Differentiated:
         names = self.signature.chosen(made.specs, self.options)
         specs = self.signature.floats(made.specs, names)  # other than those of a value
         made = self.make(specs, names, made.fixed.get)
-        return made.text(made.adjoint(names)).text
+        whole = made.adjoint(names) if self.shows == "grad" else made.primal
+        return made.text(whole).text
 
     def source(self, *args: Any, stage: str = "backward", **kwargs: Any) -> str:
         """Return generated text for arguments of these kinds.

@@ -423,6 +423,30 @@ def test_pickle_and_options() -> None:
         assert door(own, backend="numba").options.backend == "numba"
 
 
+def test_options_hold_for_derivatives_too() -> None:
+    """Budgets, the search for nan, and the text of the last call."""
+
+    def recurrence(x, n):
+        s = x
+        for i in range(n):
+            s = np.sin(s) * 1.1 + x * i
+        return s
+
+    for door in (jacrev, jacfwd, hessian):
+        small = door(recurrence, memory_budget="2KB", **PYTHON)
+        assert small(0.4, 500) == door(recurrence, **PYTHON)(0.4, 500)
+    slopes = jacobian(lambda x: {"root": np.sqrt(x)}, check_nan=True, **PYTHON)
+    assert np.isfinite(slopes(X)["root"]).all()
+    with pytest.raises(
+        errors.NonFiniteGradientError, match=r"in the result's `\.root`"
+    ):
+        slopes(X - X[3])
+    assert "jacobian" in slopes.backward_source
+    assert "jacobian" in slopes._repr_html_()
+    with pytest.raises(errors.SrcgradError, match="boundscheck"):
+        jacrev(rolled, boundscheck=False)
+
+
 def test_elementwise_grad() -> None:
     twice = elementwise_grad(elementwise_grad(lambda x: np.sin(x)), **PYTHON)
     np.testing.assert_allclose(twice(A), -np.sin(A))
