@@ -33,7 +33,7 @@ from srcgrad.ir import (
 from srcgrad.options import Options
 from srcgrad.passes import given_lengths, splice
 from srcgrad.specialise import Specialisation
-from srcgrad.trees import Known, Tree, leaves, relabel, type_of_leaf
+from srcgrad.trees import SHAPE, Known, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar, put_lengths
 
 
@@ -146,6 +146,10 @@ class Call:
 
     def static(self, name: str) -> Any:
         """Return the value of a leaf that must be known while compiling."""
+        if name.endswith(SHAPE):
+            dims = self.leaves[name.removesuffix(SHAPE)].type.dims
+            lengths = [self.reader.build.length(d) for d in dims]
+            return tuple(calls.static(self.reader, n) for n in lengths)
         return calls.static(self.reader, self.leaves[name])
 
     def operands(self, reading: Reading) -> list[Operand]:

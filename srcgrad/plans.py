@@ -31,7 +31,7 @@ from srcgrad.arguments import Signature, Values
 from srcgrad.results import point, ready
 from srcgrad.source import NOTHING, Place
 from srcgrad.specialise import Program, Specialisation
-from srcgrad.trees import Known, Node, Tree, closed, opened, spec_of
+from srcgrad.trees import SHAPE, Known, Node, Tree, closed, opened, spec_of
 
 Plan = Callable[[tuple[Any, ...], Values], Any]
 _TEXT = """
@@ -84,6 +84,8 @@ def make_plan(
     for name, (path, _) in zip(reading.leaves, found, strict=True):
         if name in made.fixed:
             write.refuse(f"{path} != {write.name(made.fixed[name])}")
+        if name + SHAPE in made.fixed:
+            write.refuse(f"{path}.shape != {made.fixed[name + SHAPE]}")
     for k in made.written:
         path, value = found[k]
         if ready(value, True) is not value:

@@ -23,8 +23,8 @@ from srcgrad.arguments import Signature, Specs
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import internal_error, make_error
-from srcgrad.frontend.build import NeedStatic
 from srcgrad.frontend.entry import Capture, Reading, read
+from srcgrad.frontend.values import NeedStatic
 from srcgrad.garbage import undisturbed
 from srcgrad.ir import Function
 from srcgrad.options import Options
@@ -42,7 +42,16 @@ from srcgrad.passes import (
 )
 from srcgrad.results import fit, ready
 from srcgrad.source import FunctionSource, returned
-from srcgrad.trees import Known, Node, Tree, is_float_leaf, leaves, relabel, spec_of
+from srcgrad.trees import (
+    SHAPE,
+    Known,
+    Node,
+    Tree,
+    is_float_leaf,
+    leaves,
+    relabel,
+    spec_of,
+)
 from srcgrad.types import is_float
 
 M = TypeVar("M", bound=Callable[..., Any])
@@ -392,7 +401,9 @@ def _present(captures: Sequence[Capture]) -> dict[str, Any]:
 
 
 def _value(captures: Sequence[Capture], leaf: Callable[[str], Any], name: str) -> Any:
-    """Return the present value of a leaf of the captures or arguments."""
+    """Return the present value of a leaf of the captures or arguments, or its shape."""
+    if name.endswith(SHAPE):
+        return np.shape(_value(captures, leaf, name.removesuffix(SHAPE)))
     held = _present(captures)
     return held[name] if name in held else leaf(name)
 

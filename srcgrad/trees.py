@@ -31,6 +31,7 @@ Tree = Any
 # Objects of these are no containers of numbers, whatever they hold.
 _LIBRARIES = "numpy", "scipy", "numba", "srcgrad", "torch", "jax"
 _OWN_WAYS = "__getattr__", "__getattribute__", "__setattr__"
+SHAPE = ":shape"  # behind the name of an array: its lengths
 _PLAIN = int, float, dict, list, tuple
 _WAYS = "__add__", "__mul__", "__rmul__", "__array_ufunc__", "__array_function__"
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",

@@ -48,15 +48,17 @@ X = np.arange(1.0, 5.0)
 M = np.arange(1.0, 7.0).reshape(2, 3)
 ROW = [1.0, 2.0]
 WITH_LIST = "import numpy as np\n\ntable = np.ones(3)\n\n\n"
-POWER = """\
-def power(x, n):
-    if n == 0:
-        return 1.0
-    return x * power(x, n - 1)
+SPREAD = """\
+def spread(x, n):
+    s = 0.0
+    for k in range(n):
+        if x > 0.1:
+            s += spread(x / 2, n)
+    return s
 
 
 def loss(x, n):
-    return power(x, n)
+    return spread(x, n)
 """
 OWN = """\
 from dataclasses import dataclass
@@ -116,11 +118,11 @@ REFUSED: dict[str, Refused] = {
         OWN.format("@dataclass", "def __setattr__(self, name, value): ...", "pass")
     ),
     "SG102_starred": Refused(body("return max(*x)"), (X,)),
-    "SG103_recursion": Refused(POWER, (2.0, 3)),
+    "SG103_in_a_loop": Refused(SPREAD, (2.0, 3)),
     "SG103_inner": Refused(
         body("def g(x):", "    return g(x - 1)", "return g(x)"), (2.0,)
     ),
-    "SG103_itself": Refused(body("return loss(x - 1) if x > 0 else x")),
+    "SG103_itself": Refused(body("return loss(x - 1)")),
     "SG105_global": Refused(body("global best", "best = x", "return x * x")),
     "SG106_try": Refused(
         body("try:", "    y = 1 / x", "except ZeroDivisionError:", "    y = 0.0",

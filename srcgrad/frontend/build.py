@@ -19,11 +19,19 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.errors import Location, Problem
-from srcgrad.frontend import calls, expressions, indexing, iteration, lists
+from srcgrad.frontend import (
+    calls,
+    expressions,
+    indexing,
+    iteration,
+    lists,
+    recursion,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import outside
 from srcgrad.frontend.names import Liveness, assigned
 from srcgrad.frontend.normalize.jumps import normalize_jumps
+from srcgrad.frontend.normalize.recursion import RESULT
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.ops import python
 from srcgrad.ops.table import ShapeError, Unsupported
@@ -39,14 +47,6 @@ class Missed(v.Refused):
 
 class Dead(Exception):
     """What is being read raises whenever it runs; nothing after it is reached."""
-
-
-class NeedStatic(Exception):
-    """A value must be known while compiling: specialise on the argument itself."""
-
-    def __init__(self, leaf: str, captures: list[Any]) -> None:
-        super().__init__(leaf)
-        self.leaf, self.captures = leaf, captures
 
 
 @dataclass(slots=True)
@@ -102,6 +102,7 @@ class Reader:
         self.kinds: dict[Any, frozenset[Any]] = {}  # of numbers that have several types
         self.missed: dict[str, Any] = {}
         self.node: ast.AST | None = None  # what is being read
+        self.repeated = 0  # calls of functions inside themselves
 
     def problem(
         self, code: str, message: str, *helps: str, note: str = "",
@@ -358,6 +359,8 @@ class Reader:
                 return self.bound(thing, name)
             case v.Unbound():
                 self.missed[name] = self.node
+                if name == RESULT:  # no call is done yet: nobody goes on behind one
+                    self.raises("RecursionError")
                 raise Missed
             case v.Poison():
                 raise v.Refused
@@ -501,13 +504,25 @@ class Reader:
         with self.at(node):
             return expressions.evaluate(self, node)
 
+    def whole(self, source: FunctionSource, names: dict[str, v.Thing]) -> v.Thing:
+        """Read a function that is not inside another; it may call itself."""
+
+        def same(frame: Frame) -> bool:
+            inner = frame.called is not None or frame.site is not None
+            return frame.source.function is source.function and not inner
+
+        recursion.check(self, same)
+        read = lambda tree: self.function(source, names, node=tree)  # noqa: E731
+        return recursion.read(self, read, same)
+
     def function(
         self, source: FunctionSource, names: dict[str, v.Thing],
         outer: dict[str, v.Thing] | None = None, node: Any = None,
         site: ast.AST | None = None, called: v.Closure | None = None,
     ) -> v.Thing:  # fmt: skip
         """Read a whole function in a frame of its own and return its result."""
-        own, tree = node is None and site is None, node or source.node
+        own = site is None and called is None and not isinstance(node, list)
+        tree = node or source.node
         if isinstance(tree, ast.FunctionDef):
             body, live = _prepared(tree, self.writing)
         else:

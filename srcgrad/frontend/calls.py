@@ -14,7 +14,14 @@ import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import SrcgradError, suggest
-from srcgrad.frontend import attributes, build, expressions, iteration, library
+from srcgrad.frontend import (
+    attributes,
+    build,
+    expressions,
+    iteration,
+    library,
+    recursion,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
@@ -118,7 +125,7 @@ def static(reader: build.Reader, thing: Thing) -> Any:
             parts = (thing.start, thing.stop, thing.step)
             return slice(*(static(reader, p) for p in parts))
         case Value() if thing in reader.leaves:
-            raise build.NeedStatic(reader.leaves[thing], reader.captures)
+            raise v.NeedStatic(reader.leaves[thing], reader.captures)
     raise reader.problem(
         "SG205", "this must be known while compiling",
         "pass a literal, or an argument that is not changed",
@@ -226,10 +233,13 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
         return _construct(reader, function, args, kwargs)
     plainest = getattr(function, "primal", function)  # differentiated, or compiled
     plainest = getattr(plainest, "py_func", plainest)
-    if any(f.source.function is plainest for f in reader.frames):
-        raise _recursive(reader, plainest.__name__)
     watch_function(reader, plainest)
     inner = getattr(function, "__srcgrad__", None) or HOOKS.get(id(function))
+    around = any(f.source.function is plainest for f in reader.frames)
+    if inner is not None and around and getattr(function, "kind", "") != "value":
+        what = f"`{plainest.__name__}` is called inside itself, as what is made of it"
+        help = "call the plain function: write `def` first, and decorate it after"
+        raise reader.problem("SG103", what, help)
     if inner is not None:
         special: Thing | None = inner(reader, args, kwargs)
         if special is not None:
@@ -265,7 +275,7 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
         ) from None  # fmt: skip
     defaults = default_things(reader, source)
     names = bind_arguments(reader, source.node.args, args, kwargs, defaults, name)
-    return reader.function(source, names)
+    return reader.whole(source, names)
 
 
 def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
@@ -325,13 +335,16 @@ def _apply_closure(
     reader: build.Reader, callee: v.Closure, args: Args, kwargs: Kwargs
 ) -> Thing:
     """Read an inner function in place; it sees the names around it as they are now."""
-    name = getattr(callee.node, "name", "lambda")
-    if any(f.called is callee for f in reader.frames) or len(reader.frames) > 40:
-        raise _recursive(reader, name)
-    frame, spec = callee.frame, callee.node.args
-    names = bind_arguments(reader, spec, args, kwargs, callee.defaults, name)
+    frame, spec, same = callee.frame, callee.node.args, lambda f: f.called is callee
+    names = bind_arguments(reader, spec, args, kwargs, callee.defaults, callee.name)
     outer = _visible(reader, frame)
-    return reader.function(callee.source, names, outer, callee.node, frame.site, callee)
+    recursion.check(reader, same)
+
+    def read(tree: Any) -> Thing:
+        node = tree or callee.node
+        return reader.function(callee.source, names, outer, node, frame.site, callee)
+
+    return recursion.read(reader, read, same)
 
 
 def _visible(reader: build.Reader, frame: build.Frame) -> Kwargs:
@@ -339,14 +352,6 @@ def _visible(reader: build.Reader, frame: build.Frame) -> Kwargs:
     own = reader.state.names if reader.frames[-1] is frame else frame.names
     outer = _visible(reader, frame.around) if frame.around else {}
     return {n: x for n, x in outer.items() if n not in frame.live.bound} | own
-
-
-def _recursive(reader: build.Reader, name: str) -> Exception:
-    return reader.problem(
-        "SG103", f"`{name}` calls itself: recursion is not differentiated yet",
-        "write it as a loop, with a list for what is still to do",
-        note="it is planned for a later version",
-    )  # fmt: skip
 
 
 def bind_arguments(

@@ -21,7 +21,7 @@ from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
 from srcgrad.frontend.iteration import TestWrites
 from srcgrad.source import FunctionSource, Place, location
-from srcgrad.trees import Known, Node, Tree, spec_of
+from srcgrad.trees import SHAPE, Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar, put_lengths
 from srcgrad.walk import consumed, every, inner_outs, outs, substitute
 
@@ -104,7 +104,7 @@ class Entry(Reader):
         containers = dict(self.state.heap)
         self.given = [*self.arguments, *containers]
         watch_function(self, self.source.function)
-        result = self.function(self.source, things)
+        result = self.whole(self.source, things)
         self.give_up_if_refused()
         operands: list[ir.Operand] = []
         try:
@@ -160,6 +160,9 @@ class Entry(Reader):
         lengths = (ones or (1,)) if kind == "array" else ()
         atoms = [None if one else ir.Value("", INT) for one in lengths]
         dims = tuple(Dim(1) if a is None else Dim.of(a) for a in atoms)
+        if ones and name + SHAPE in self.fixed:
+            dims = tuple(map(Dim, self.fixed[name + SHAPE]))
+            atoms = [None for _ in dims]
         type = Array(dtype, dims, not strided) if dims else Scalar(dtype, ones)
         value = ir.Value(identifier(name), type)
         self.leaves[value] = name

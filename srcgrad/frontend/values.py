@@ -22,6 +22,14 @@ class Refused(Exception):
     """A problem was noted; the statement around it is given up."""
 
 
+class NeedStatic(Exception):
+    """A value must be known while compiling: specialise on the argument itself."""
+
+    def __init__(self, leaf: str, captures: list[Any]) -> None:
+        super().__init__(leaf)
+        self.leaf, self.captures = leaf, captures
+
+
 @dataclass(eq=False, slots=True)
 class Owner:
     """The identity of something that can change; what it holds lies in the state.
@@ -146,6 +154,11 @@ class Closure:
     names: dict[str, Any]
     defaults: dict[str, Any]
     frame: Any
+
+    @property
+    def name(self) -> str:
+        """What it is called in its text."""
+        return getattr(self.node, "name", "lambda")
 
 
 @dataclass(frozen=True, slots=True)

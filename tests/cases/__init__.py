@@ -24,8 +24,6 @@ Make = Callable[[np.random.Generator], tuple[Any, ...]]
 # Why a case waits for a later issue, or is refused for good (the last two).
 REASONS = frozenset(
     {
-        "recursion",
-        "functions as arguments",
         "complex numbers",
         "np.add.at",
         "checkpointing",

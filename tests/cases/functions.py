@@ -226,7 +226,7 @@ def power_of(x, n):
 
 
 # Helper called recursively.
-@case(lambda rng: (near(rng, 1.2, 0.7), 5), refused="recursion")
+@case(lambda rng: (near(rng, 1.2, 0.7), 5))
 def recursive_power(x, n):
     return power_of(x[0], n) * power_of(x[1], 3)
 
@@ -238,7 +238,7 @@ def tree_sum(v):
     return tree_sum(v[: n // 2]) * 0.5 + np.sin(tree_sum(v[n // 2 :]))
 
 
-@case(lambda rng: (rng.normal(size=6),), refused="recursion")
+@case(lambda rng: (rng.normal(size=6),))
 def recursion_over_halves(x):
     return tree_sum(x)
 
@@ -251,7 +251,7 @@ def odd_step(x, n):
     return x if n == 0 else even_step(sin(x), n - 1)
 
 
-@case(lambda rng: (near(rng, 1.2), 5), refused="recursion")
+@case(lambda rng: (near(rng, 1.2), 5))
 def mutual_recursion(x, n):
     return even_step(x[0], n)
 

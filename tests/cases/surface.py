@@ -393,3 +393,95 @@ def matched(x, k):
         case 1 | 2:
             return total * x
     return -total
+
+
+# recursion
+
+
+def fibonacci(n, a, b):
+    if n < 2:
+        return a if n == 0 else b
+    return fibonacci(n - 1, a, b) + fibonacci(n - 2, a * 0.9, b)
+
+
+@case(lambda rng: (near(rng, 0.9)[0], near(rng, 0.4)[0], 5), argnums=(0, 1))
+def recursion_over_numbers(a, b, n):
+    return fibonacci(n, a, b) * fibonacci(3, b, a)
+
+
+def simpson(f, a, b):
+    return (b - a) / 6 * (f(a) + 4 * f((a + b) / 2) + f(b))
+
+
+def adaptive(f, a, b, tolerance, whole):
+    c = (a + b) / 2
+    left, right = simpson(f, a, c), simpson(f, c, b)
+    rest = left + right - whole
+    if abs(rest) <= 15 * tolerance:
+        return left + right + rest / 15
+    return adaptive(f, a, c, tolerance / 2, left) + adaptive(
+        f, c, b, tolerance / 2, right
+    )
+
+
+# How deep the calls go is decided by the data.
+@case(lambda rng: (near(rng, 1.3)[0],))
+def adaptive_quadrature(w):
+    def f(t):
+        return np.exp(-w * t * t)
+
+    return adaptive(f, 0.0, 2.0, 1e-4, simpson(f, 0.0, 2.0))
+
+
+def hanoi(a, n, k):
+    if n > 0:
+        hanoi(a, n - 1, (k + 1) % 3)
+        a[k] = a[k] * 1.1 + a[(k + 1) % 3] * a[k]
+        hanoi(a, n - 1, (k + 2) % 3)
+
+
+def both(x, n):
+    if n == 0:
+        return x, 1.0
+    a, b = both(x * 0.9, n - 1)
+    return a * b + x, b * x
+
+
+def matrix_power(A, n):
+    if n == 0:
+        return np.eye(2)
+    B = matrix_power(A, n // 2)
+    return B @ B @ A if n % 2 else B @ B
+
+
+@case(lambda rng: (near(rng, 0.9, 0.3, -0.4), 3))
+def recursion_that_writes_and_unpacks(x, n):
+    y = x * 1.0
+    hanoi(y, n, 0)
+    a, b = both(x[0], n)
+    A = np.array([[x[0], x[1]], [x[2], 0.5]])
+    return (y * y).sum() + a * b + (matrix_power(A, n) ** 2).sum()
+
+
+def fourier(re, im):
+    if len(re) == 1:
+        return re, im
+    a, b = fourier(re[::2], im[::2])
+    c, d = fourier(re[1::2], im[1::2])
+    angle = 2 * np.pi * np.arange(len(c)) / len(re)
+    r = np.cos(angle) * c + np.sin(angle) * d
+    i = np.cos(angle) * d - np.sin(angle) * c
+    return np.concatenate([a + r, a - r]), np.concatenate([b + i, b - i])
+
+
+def leaves_of(tree):
+    if isinstance(tree, list):
+        return sum(leaves_of(branch) ** 2 for branch in tree)
+    return tree
+
+
+# The lengths, or the structure, decide how deep the calls go.
+@case(lambda rng: (rng.normal(size=8), [0.5, [1.5, [0.3, 0.7]], 0.2]), argnums=(0, 1))
+def recursion_over_parts(x, tree):
+    re, im = fourier(x, np.zeros_like(x))
+    return (re**2 * np.arange(8)).sum() + (im**3).sum() + leaves_of(tree)
