@@ -578,3 +578,9 @@ def ordered_parameters(p):
 def counts_of_comparisons(x):
     n = np.count_nonzero(x > 0.1) + np.count_nonzero(x[1:] < x[:-1] + 2.0, axis=0)
     return (x * x).sum() * n
+
+
+# What does nothing to a number lost the brackets around it in the kernel.
+@case(lambda rng: (rng.normal(size=3), 0.3), argnums=(0, 1))
+def casts_keep_brackets(x, t):
+    return x[0] * np.float64(1 - t) + x[1] * np.positive(x[0] - x[2])
