@@ -505,6 +505,25 @@ def _spread_along(args: Args, attrs: Attrs, type: Type) -> Any:
     return out
 
 
+def _tie_means(args: Args, attrs: Attrs, type: Type) -> Any:
+    x, order = (np.moveaxis(a, attrs["axis"], -1) for a in args)
+    same = order[..., :, None] == order[..., None, :]
+    means = (same * x[..., None, :]).sum(-1) / same.sum(-1)
+    return np.moveaxis(means, -1, attrs["axis"]).astype(x.dtype)
+
+
+def _parted(function: Any) -> Any:
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        return function(args[0], args[1:], axis=attrs["axis"])
+
+    return apply
+
+
+def _sum_where(args: Args, attrs: Attrs, type: Type) -> Any:
+    x, start, mask = args
+    return np.sum(x, initial=start, where=mask, **attrs)
+
+
 def _scan(args: Args, attrs: Attrs, type: Type) -> Any:
     """Return y with y[0] = 0 and y[k + 1] = a[k] * y[k] + b[k], or from the far end."""
     turn = slice(None, None, -1 if attrs["reverse"] else 1)
@@ -723,6 +742,11 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "reshape": lambda args, attrs, type: np.reshape(args[0], args[1:]),
     "spread_along": _spread_along,
     "linear_scan": _scan,
+    "ranked": lambda args, attrs, type: np.sort(args[0], attrs["axis"]),
+    "tie_means": _tie_means,
+    "partition": _parted(np.partition),
+    "argpartition": _parted(np.argpartition),
+    "sum_where": _sum_where,
     "exclusive_cumprod": _exclusive,
     "diagonal_matrix": _diagonal_matrix,
     "cofactor": _cofactor,

@@ -141,25 +141,31 @@ REFUSED: dict[str, Refused] = {
     "SG201_missing_argument": Refused(
         body("return g(x)", head="def g(x, y):\n    return x * y\n\n\n")
     ),
-    "SG202_keyword": Refused(body("return np.sum(x, where=x > 1)"), (X,)),
+    "SG202_keyword": Refused(body('return np.add(x, x, signature="dd->d")'), (X,)),
     "SG202_unknown_argument": Refused(
         body("return g(x, scale=2)", head="def g(x):\n    return x\n\n\n")
     ),
-    "SG203_method": Refused(body("return x.partition(2).sum()"), (X,)),
+    "SG203_method": Refused(body("return x.byteswap().sum()"), (X,)),
     "SG204_no_rule": Refused(body("t = np.histogramdd(x)", "return t.sum()"), (X,)),
     "SG204_fft": Refused(body("z = np.fft.fft(x)", "return abs(z[1])"), (X,)),
     "SG402_complex": Refused(body("z = x + 1j * x", "return abs(z)")),
-    "SG204_add_at": Refused(
-        body("y = np.zeros(3)", "np.add.at(y, i, x)", "return y.sum()", args="x, i"),
-        (X, np.array([0, 1, 1, 2])),
+    "SG205_ufunc_at": Refused(
+        body("y = np.ones(3)", "np.multiply.at(y, y > 0, x)", "return y.sum()"), (X,)
     ),
-    "SG204_median": Refused(body("return np.median(x)"), (X,)),
+    "SG205_quantile": Refused(
+        body("return np.quantile(x, 0.5, overwrite_input=True)"), (X,)
+    ),
+    "SG204_ufunc_reduce": Refused(body("return np.gcd.reduce(x)"), (X,)),
     "SG205_qr": Refused(
         body('q, r = np.linalg.qr(x, mode="complete")', "return q[0, 0]"), (M,)
     ),
     "SG205_dtype": Refused(body("y = np.zeros(3, dtype=complex)", "return y[0] * x")),
     "SG205_roll": Refused(
         body("y = np.roll(", "    x, (1, 2), axis=0)", "return y[0]"), (X,)
+    ),
+    "SG205_ufunc_where": Refused(body("return np.sqrt(x, where=x > 1).sum()"), (X,)),
+    "SG402_ufunc_out": Refused(
+        body("y = np.zeros(4, dtype=int)", "np.sqrt(x, out=y)", "return x[y[0]]"), (X,)
     ),
     "SG206_our_own": Refused(
         body("return srcgrad.hvp(abs)(x, x)", head="import srcgrad\n\n\n")
@@ -419,7 +425,7 @@ def sum(items):
         )
     ),
     "three_functions": Refused(
-        body("a = np.histogramdd(x)", "b = np.sum(x, where=x > 0)",
-             "c = x.partition(1)", "return a.sum() + b"), (X,),
+        body("a = np.histogramdd(x)", "b = np.add(x, x, signature='dd->d')",
+             "c = x.byteswap()", "return a.sum() + b"), (X,),
     ),
 }  # fmt: skip

@@ -237,6 +237,7 @@ _STRIDES: dict[str, Any] = {"stride": ((1, 1), (2, 1)), "dilation": ((1, 1), (1,
 _POOLED: dict[str, Any] = {"size": [(2, 2)], "stride": ((2, 2), (1, 2))}
 PLACES = np.array([0, 3, 1, 2, 2, 0, 3, 1], np.int16).reshape(1, 2, 2, 2)
 IMAGE = np.linspace(-1.0, 1.0, 40).reshape(1, 4, 5, 2) ** 3
+EQUAL = np.array([[1, 1, 2], [1, 2, 2]])
 _CUT = [*_of("3,3", "m,n", k=(0, 1, -1)), *_of("2,3,3")]
 
 # Kernels of their own, each of numbers: how they broadcast is the business of others.
@@ -302,6 +303,18 @@ SAMPLES: dict[str, list[Sample]] = {
     "pack_list": _of("n", "n,2", listed=True),
     "sort": _SORTED,
     "argsort": _SORTED,
+    "ranked": [*_of("2,3,2", axis=(0, 1, -1)), *_of("n", "0")],
+    "tie_means": [
+        *_of("5 int64:5", given=(np.arange(5.0), np.array([1, 1, 2, 3, 3]))),
+        *_of("2,3 int64:2,3", given=(np.arange(6.0).reshape(2, 3), EQUAL), axis=(0, 1)),
+    ],
+    # All places are asked for: the order of the others is NumPy's own affair.
+    "partition": _of("m,n =0 =1 =2", "n =2 =1 =-4", axis=[-1]),
+    "argpartition": _of("m,n =0 =1 =2", axis=(0, -1)),
+    "sum_where": [
+        *_of("m,n float bool:m,n", axis=AXES, keepdims=BOTH),
+        *_of("m,n float bool:n", "2,3,2 float bool:3,1", "n float bool"),
+    ],
     "take_along_axis": [
         *_of("3,4 int64:2,4", "n int64:3", axis=[0]),
         *_of("m,4 int64:m,2", "2,3,2 int64:2,1,2", axis=[1]),

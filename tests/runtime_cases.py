@@ -144,6 +144,9 @@ def scans() -> Iterator[Case]:
             for y in (x, data(shape, dtype, "ties"), data(shape, dtype, "nan")):
                 yield Case("sort", (y,), attrs)
                 yield Case("argsort", (y,), {**attrs, "kind": "stable"})
+            if axis is not None and dtype in FLOATS:
+                ties = np.sort(data(shape, dtype, "ties"), axis)
+                yield Case("tie_means", (x, ties), attrs, readable.tie_means)
         for axis, reverse in itertools.product(range(len(shape)), (False, True)):
             if dtype in FLOATS:
                 attrs = {"axis": axis, "reverse": reverse}

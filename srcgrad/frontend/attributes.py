@@ -191,6 +191,21 @@ def product(reader: build.Reader, lengths: list[Operand]) -> Operand:
     return total
 
 
+def missing(
+    reader: build.Reader, lengths: list[Operand], known: list[Operand]
+) -> Operand:
+    """Return the length that -1 stands for."""
+    rest, left = list(lengths), []
+    for k in known:
+        dims = [reader.build.dim(x) for x in rest]
+        if reader.build.dim(k) in dims:
+            del rest[dims.index(reader.build.dim(k))]
+        elif k != const(1):
+            left.append(k)
+    total = product(reader, rest)
+    return functools.reduce(lambda x, k: reader.build.op("floordiv", x, k), left, total)
+
+
 def transpose(reader: build.Reader, thing: Thing, axes: tuple[int, ...]) -> Thing:
     """Return the view with permuted axes."""
     if axes == tuple(range(len(axes))):

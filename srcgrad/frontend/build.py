@@ -299,8 +299,8 @@ class Reader:
             *helps * (kind == "complex"),
         )  # fmt: skip
 
-    def store(self, ref: v.Ref, value: ir.Operand) -> None:
-        """Write into a part of a buffer."""
+    def store(self, ref: v.Ref, value: ir.Operand, add: bool = False) -> None:
+        """Write into a part of a buffer, or add to it."""
         root = ref.root
         if root.of is not None:
             self.raises("ValueError")
@@ -316,7 +316,8 @@ class Reader:
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
         if (view.base if view else value) is self.state.ver.get(root):
             value = self.build.op("copy", value)
-        self.state.ver[root] = self.build.write(self.version(root), ref.path, value)
+        update = self.build.accumulate if add else self.build.write
+        self.state.ver[root] = update(self.version(root), ref.path, value)
         for other in root.shares:
             self.state.ver.pop(other, None)  # type: ignore[call-overload]
 

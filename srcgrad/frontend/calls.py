@@ -34,6 +34,7 @@ Args = list[Thing]
 Kwargs = dict[str, Thing]
 # What `register_vjp` puts in place of plain functions, by identity.
 HOOKS: dict[int, Any] = {}
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 # What makes functions, by module: it may be called inside.
 DOORS = {
     "srcgrad.api": "checkpoint grad value_and_grad differentiable",
@@ -393,7 +394,8 @@ def bound(
             code, what = "SG202", f"`{shown}` has no argument `{unknown}`"
             if not name:
                 what = f"`{shown}` is known without the argument `{unknown}`"
-                helps = f"it takes {', '.join(f'`{k}`' for k in params)}"
+                named = [k for k, p in params.items() if p.kind in _BY_NAME]
+                helps = f"it takes {', '.join(f'`{k}`' for k in named)}"
         raise reader.problem(code, what, *[helps] * bool(helps)) from None
     call.apply_defaults()
     return call

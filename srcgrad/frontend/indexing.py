@@ -160,6 +160,14 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     reader.store(ref, operand)
 
 
+def add(reader: build.Reader, ref: Ref, index: Thing, value: Operand) -> Thing:
+    """Add to what a subscript names, to what it names twice two times."""
+    path = _path(reader, ref, index)
+    place = Ref(ref.root, path, reader.build.place(ref.root.type, path))
+    reader.store(place, reader.build.cast(value, ref.type.dtype), add=True)
+    return v.NONE
+
+
 def _path(reader: build.Reader, ref: Ref, index: Thing) -> Path:
     """Return the path to `ref[index]`."""
     if isinstance(ref.type, ListOf):

@@ -28,8 +28,8 @@ from srcgrad.frontend import attributes, calls, expressions, indexing, iteration
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
-from srcgrad.ir import Const, Index, Operand, Permute, Reshape, Value
-from srcgrad.ops import ROWS, Row, prelude
+from srcgrad.ir import Const, Index, Permute, Reshape, Value
+from srcgrad.ops import ROWS, Row, prelude, ufuncs
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, Dim, Scalar
 
@@ -137,11 +137,32 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
         name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
         meaning = _meanings().get(name, function)
         name = name if meaning is not function else ""
+    more = _said_more(reader, function, name, meaning, args, kwargs)
+    if more is not None:
+        return more
     if isinstance(meaning, Row):
         via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
         return apply_row(reader, meaning, args, kwargs, via)
     ours = name or _is_definition(meaning)
     return _apply(reader, meaning, args, kwargs) if ours else None
+
+
+def _said_more(
+    reader: Reader, function: Any, name: str, meaning: Any, args: Args, kwargs: Kwargs
+) -> Thing | None:
+    """Apply a function of NumPy whose call says more than its row, or None."""
+    owner, more = getattr(function, "__self__", None), None
+    given = {k for k in kwargs if kwargs[k] != v.NONE} & {"out", "where", "initial"}
+    if isinstance(owner, np.ufunc) and id(owner) in _by_identity():
+        function, more = owner, ufuncs.METHODS[function.__name__]
+    elif name and isinstance(function, np.ufunc):
+        more = ufuncs.called if kwargs or len(args) > function.nin else None
+    elif given and isinstance(meaning, Row) and meaning.many_axes:
+        more = ufuncs.reduction
+    elif "out" in given and name.startswith("numpy."):
+        own = not isinstance(meaning, Row) and "out" in _signature(meaning).parameters
+        more = None if own else ufuncs.written
+    return _apply(reader, more, [Static(function), *args], kwargs) if more else None
 
 
 def _apply(reader: Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thing:
@@ -262,6 +283,11 @@ def method(
     if isinstance(owner, v.Tuple | v.Cell):
         return lists.method(reader, owner, name, args, kwargs)
     meaning = _meanings().get(f".{name}")
+    whole, given = f"numpy.{name}", [owner, *args]
+    if meaning is not None and kwargs and hasattr(np, name):
+        made = _said_more(reader, getattr(np, name), whole, meaning, given, kwargs)
+        if made is not None:
+            return made
     if isinstance(meaning, Row) and isinstance(owner, Const | Value | Ref):
         return apply_row(reader, meaning, [owner, *args], kwargs, "method")
     if meaning is not None and not isinstance(meaning, Row):
@@ -324,6 +350,9 @@ def _same(reader: Reader, one: Thing, other: Thing, what: Thing) -> Thing:
 
 
 HANDLERS |= {
+    f"{_PRELUDE}.added": lambda reader, a, index, x: indexing.add(
+        reader, array_ref(reader, a), index, reader.operand(x)
+    ),
     f"{_PRELUDE}.kind": lambda reader, x: Static(reader.operand(x).type.dtype),
     f"{_PRELUDE}.is_python": lambda reader, x: const(reader.operand(x).type.python),
     f"{_PRELUDE}.is_point": lambda reader, x: const(v.is_point(x)),
@@ -361,7 +390,10 @@ def _reshape(reader: Reader, a: Thing, *sizes: Thing, order: Any = None) -> Thin
         first = Index((const(0),) * ref.type.rank)
         return Ref(ref.root, (*ref.path, first), Scalar(ref.type.dtype))
     known = [x for x in wanted if x != const(-1)]
-    wanted = [_missing(reader, lengths, known) if x == const(-1) else x for x in wanted]
+    wanted = [
+        attributes.missing(reader, lengths, known) if x == const(-1) else x
+        for x in wanted
+    ]
     if wanted == lengths and (len(wanted) > 1 or _in_order(ref)):
         return ref  # of a strided vector `reshape` gives a view, and `ravel` a copy
     if _in_order(ref):
@@ -389,19 +421,6 @@ def _surely_turned(reader: Reader, ref: Ref) -> bool:
         else all(a in reader.outer_atoms and c > 0 for a, c in d.terms) and d.const >= 0
         for d in base.dims
     )  # fmt: skip
-
-
-def _missing(reader: Reader, lengths: list[Operand], known: list[Operand]) -> Operand:
-    """Return the length that -1 stands for."""
-    rest, left = list(lengths), []
-    for k in known:
-        dims = [reader.build.dim(x) for x in rest]
-        if reader.build.dim(k) in dims:
-            del rest[dims.index(reader.build.dim(k))]
-        elif k != const(1):
-            left.append(k)
-    total = attributes.product(reader, rest)
-    return functools.reduce(lambda x, k: reader.build.op("floordiv", x, k), left, total)
 
 
 @handles("numpy.ascontiguousarray")

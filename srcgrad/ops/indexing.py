@@ -27,7 +27,7 @@ def _sorted(index: bool) -> Any:
     """Return the type rule of a sort; axis None sorts the flattened array."""
 
     def infer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-        (t,) = types
+        t = types[0]
         dims = getattr(t, "dims", ())
         if attrs.get("axis", -1) is None:
             dims = (multiply(shapes, dims),)
@@ -38,12 +38,16 @@ def _sorted(index: bool) -> Any:
 
 def _sort_kernel(kernel: str) -> Any:
     def text(names: Names, types: Types, attrs: Attrs) -> str:
-        (name,), (t,) = names, types
+        name, t = names[0], types[0]
         sizes, axis, shape = whole(name, t, attrs.get("axis", -1))
         exact = not t.dtype.startswith("float")
         return call(kernel, t.dtype, name, *around(sizes, axis), shape, exact)
 
     return text
+
+
+def _like_first(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    return types[0]
 
 
 def _sort(g: Term, x: Term, axis: Any) -> Term:
@@ -59,6 +63,41 @@ rule("sort(x, axis=-1, kind=None)", _sorted(False), x=_sort, callables=dotted("s
      kernel=_sort_kernel("sort3"))  # fmt: skip
 constant("argsort(x, axis=-1, kind=None)", _sorted(True), callables=dotted("argsort"),
          methods=("argsort",), kernel=_sort_kernel("argsort3"))  # fmt: skip
+
+
+def _ranked(g: Term, x: Term, z: Term, axis: Any) -> Term:
+    """Give each item the mean of what its equals get, wherever they stand."""
+    places = x.argsort(axis=axis, kind="stable").argsort(axis=axis)
+    return g.tie_means(z, axis=axis).take_along_axis(places, axis=axis)
+
+
+def _tie_kernel(names: Names, types: Types, attrs: Attrs) -> str:
+    sizes, axis, _ = whole(names[0], types[0], attrs.get("axis", -1))
+    return call("tie_means3", types[0].dtype, *names, *around(sizes, axis))
+
+
+rule("ranked(x, axis=-1)", _sorted(False), x=_ranked, spell="np.sort",
+     kernel=_sort_kernel("sort3"))  # fmt: skip
+linear("tie_means(x, order, axis=-1)", _like_first, x="g.tie_means(order, axis=axis)",
+       spell="tie_means", kernel=_tie_kernel)  # fmt: skip
+
+
+# the smallest first: the order of the others is NumPy's own, and sorted in kernels
+
+
+def _partition(g: Term, x: Term, z: Term, axis: Any) -> Term:
+    """Gather by the place that an item has in the result; the first of equals first."""
+    ranks = x.argsort(axis=axis, kind="stable").argsort(axis=axis)
+    places = z.argsort(axis=axis, kind="stable").take_along_axis(ranks, axis=axis)
+    return g.take_along_axis(places, axis=axis)
+
+
+rule("partition(x, *kth, axis=-1)", _sorted(False), x=_partition,
+     spell="np.partition({x}, {kth}{keywords})",
+     kernel=_sort_kernel("sort3"))  # fmt: skip
+constant("argpartition(x, *kth, axis=-1)", _sorted(True),
+         spell="np.argpartition({x}, {kth}{keywords})",
+         kernel=_sort_kernel("argsort3"))  # fmt: skip
 
 
 # gathering
@@ -91,8 +130,7 @@ def _take_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return call("take_along3", t.dtype, x, places, *around(sizes, axis), count)
 
 
-linear("take_along_axis(x, index, axis=-1)", _taken, x=_take, kernel=_take_kernel,
-       callables=dotted("take_along_axis"))  # fmt: skip
+linear("take_along_axis(x, index, axis=-1)", _taken, x=_take, kernel=_take_kernel)
 
 
 def _spread(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -130,8 +168,7 @@ def _search_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return call(kernel, dtype, *given, attrs.get("side", "left") == "right")
 
 
-constant("searchsorted(a, v, side='left')", _places, callables=dotted("searchsorted"),
-         methods=("searchsorted",), kernel=_search_kernel)  # fmt: skip
+constant("searchsorted(a, v, side='left')", _places, kernel=_search_kernel)
 
 
 def _nonzero(shapes: Shapes, types: Types, attrs: Attrs) -> Type:

@@ -98,6 +98,10 @@ def zipped(*iterables):
     """Return what `zip` does."""
 
 
+def added(a, index, x):
+    """Add to places of an array, to one that is named several times each time."""
+
+
 def parted(items):
     """Return the first item, and what a loop runs over without it."""
 
@@ -556,19 +560,9 @@ def outer(a, b):
     return rows.outer(np.ravel(a), np.ravel(b))
 
 
-@means("numpy.copyto")
-def copyto(dst, src, casting="same_kind", where=True):
-    dst[...] = src if where is True else np.where(where, src, dst)
-
-
 @means(".fill")
 def fill(a, value):
     a[...] = value
-
-
-@means(".sort")
-def sort(a, axis=-1, kind=None):
-    a[...] = np.sort(a, axis=axis)
 
 
 @means("numpy.float64")

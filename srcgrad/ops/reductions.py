@@ -301,6 +301,30 @@ rule("cumprod(x, axis=None)", _along(wide), x=_cumprod, kernel=_scan("cumprod3")
      callables=dotted("cumprod"), methods=("cumprod",), **_DTYPE)  # fmt: skip
 
 
+# with a first term, and of some items only
+
+
+def _masked(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    x, _, mask = types
+    what = "`where` of a sum does not broadcast to what is added"
+    for met, own in zip(shapes.broadcast([x, mask]), x.dims, strict=True):
+        shapes.same(met, own, what)
+    return reduced(wide)(shapes, [x], attrs)
+
+
+def _sum_where(x: Term, start: Term, mask: Term, axis: Any, keepdims: bool) -> Term:
+    return mask.where(x, 0.0).sum(axis=axis, keepdims=keepdims) + start
+
+
+def _share_where(g: Term, mask: Term, axis: Any, keepdims: bool) -> Term:
+    return mask.where(spread(g, axis, keepdims), 0.0)
+
+
+linear(f"sum_where(x, start, mask, {_AXES})", _masked, many_axes=True,
+       x=_share_where, start="g", meaning=_sum_where,
+       spell="np.sum({x}{keywords}, initial={start}, where={mask})")  # fmt: skip
+
+
 # what prod and cumprod are differentiated with
 
 

@@ -8,7 +8,7 @@ from srcgrad.runtime.views import flat
 
 __all__ = [
     "argsort3", "flatnonzero", "searchsorted", "searchsorted0", "sort3",
-    "spread_along3", "take_along3",
+    "spread_along3", "take_along3", "tie_means3",
 ]  # fmt: skip
 
 CORES = {
@@ -19,6 +19,7 @@ CORES = {
     "_spread": "void(T[::1], int64[::1], int64, int64, int64, int64, T[::1])",
     "_tally": "int64(T[::1])",
     "_take": "void(T[::1], int64[::1], int64, int64, int64, int64, T[::1])",
+    "_tie_means": "void(T[::1], T[::1], int64, int64, int64, T[::1])",
 }
 
 DIGITS = 256
@@ -254,6 +255,28 @@ def spread_along3(x, index, outer, n, inner, count, shape):
     """Add items up at places along the middle axis: the transpose of `take_along3`."""
     out = np.zeros(shape, x.dtype)
     _spread(flat(x), flat(index), outer, n, inner, count, flat(out))
+    return out
+
+
+def _tie_means(a, order, outer, n, inner, out):
+    for column in range(outer * inner):
+        first = column // inner * n * inner + column % inner
+        i = 0
+        while i < n:
+            last, total = i, 0.0
+            while last < n and (last == i or order[first + last * inner]
+                                == order[first + i * inner]):  # fmt: skip
+                total += a[first + last * inner]
+                last += 1
+            for k in range(i, last):
+                out[first + k * inner] = total / (last - i)
+            i = last
+
+
+def tie_means3(x, order, outer, n, inner):
+    """Return the means of what stands at equal items of what is in order."""
+    out = np.empty(x.shape, x.dtype)
+    _tie_means(flat(x), flat(order), outer, n, inner, flat(out))
     return out
 
 

@@ -25,8 +25,8 @@ __all__ = [
     "diagonal_matrix", "eig_parts", "eigh_parts", "erfcx_slope", "exclusive_cumprod",
     "exprel_slope", "keep_layout", "kept_mask", "linear_scan", "lstsq_residuals",
     "qr_parts", "real_eigvals", "sinc_slope", "spread_along", "stop_gradient",
-    "svd_parts", "take_last", "window_places", "window_share", "window_spread",
-    "window_sum", "window_take",
+    "svd_parts", "take_last", "tie_means", "window_places", "window_share",
+    "window_spread", "window_sum", "window_take",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
@@ -135,6 +135,21 @@ def spread_along(x: Floats, index: Any, n: int, axis: int = 0) -> Floats:
     places[axis] = index
     np.add.at(out, tuple(places), x)
     return out
+
+
+def tie_means(x: Floats, order: Floats, axis: int = -1) -> Floats:
+    """Return the means of what stands at equal items of what is in order.
+
+    >>> tie_means(np.array([1.0, 0.0, 6.0]), np.array([7.0, 7.0, 9.0]))
+    array([0.5, 0.5, 6. ])
+    """
+    rows, sizes = np.moveaxis(order, axis, -1), np.moveaxis(x, axis, -1)
+    first = np.ones(rows.shape, dtype=bool)
+    first[..., 1:] = rows[..., 1:] != rows[..., :-1]
+    group = np.cumsum(first) - 1
+    means = np.bincount(group, sizes.ravel()) / np.bincount(group)
+    found = np.moveaxis(means[group].reshape(rows.shape), -1, axis)
+    return found.astype(x.dtype)
 
 
 def diagonal_matrix(v: Floats, n: int, m: int, k: int = 0) -> Floats:

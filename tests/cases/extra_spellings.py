@@ -14,7 +14,6 @@ EXTRA = {"refused": "extra spellings"}
 # `np.multiply(x, x, out=y)`.
 @case(
     lambda rng: (rng.normal(size=4),),
-    **EXTRA,
 )
 def ufunc_with_out(x):
     y = np.empty(4)
@@ -101,7 +100,6 @@ def einstein_sums(A, B):
 @case(
     lambda rng: (spread(rng, 6, low=0.0, high=3.0), rng.normal(size=6)),
     argnums=(0, 1),
-    **EXTRA,
 )
 def order_and_search(x, w):
     order = np.argsort(x)

@@ -20,7 +20,6 @@ def scatter_add_by_loop(x, idx):
 # Scatter-add with duplicates by `np.add.at`.
 @case(
     lambda rng: (rng.normal(size=6), np.array([0, 2, 1, 2, 0, 2])),
-    refused="np.add.at",
 )
 def scatter_add_at(x, idx):
     bins = np.zeros(3)

@@ -360,9 +360,26 @@ def std_of_equal_values(x):
 
 
 # `median` of an even count: half each to the two middle values.
-@case(_at(4.0, 1.0, 3.0, 9.0), expected=_is(0.5, 0.0, 0.5, 0.0), refused="median")
+@case(_at(4.0, 1.0, 3.0, 9.0), expected=_is(0.5, 0.0, 0.5, 0.0))
 def median_of_even_count(x):
     return np.median(x)
+
+
+# Equal values share what a median or quantile gives them.
+@case(_at(2.0, 1.0, 2.0, 3.0, 2.0), smooth=False, expected=_is(1, 0, 1, 0, 1))
+def median_of_equal_values(x):
+    return 2.0 * np.median(x) + np.quantile(x, 0.5, method="lower")
+
+
+# A sum of several maxima begins with one of them.
+@case(_at(1.0, 1.0, 0.0), smooth=False, expected=_is(1 / 3, 1 / 3, 0.0))
+def max_with_an_equal_start(x):
+    return np.max(x, initial=1.0)
+
+
+@case(_at(2.0, 2.0), smooth=False, expected=_is(0.0, 0.0))
+def nanstd_of_equal_values(x):
+    return np.nanstd(x) + np.std(x, where=x > 0)
 
 
 # `sort` with ties: stable, first of the tied.
