@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
 
 import srcgrad
@@ -90,7 +91,8 @@ def text_of(lines: list[Line]) -> str:
 
 def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
     """Return a function of a text."""
-    space = {"np": np, "math": math, "special": scipy.special, **names}
+    space = {"np": np, "math": math, **names}
+    space |= {"linalg": scipy.linalg, "special": scipy.special}
     exec(compile(text, f"<{name}>", "exec"), space)
     made: Callable[..., Any] = space[name]
     return made

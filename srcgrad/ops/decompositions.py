@@ -229,7 +229,7 @@ def _cholesky_rule(g: Term, z: Term, upper: bool) -> Term:
 
 
 def _cholesky_text(types: Types, attrs: Attrs) -> str:
-    if attrs.get("via") != "scipy":
+    if attrs.get("via") != "linalg":
         return "np.linalg.cholesky"
     return f"linalg.cholesky({{a}}, lower={not attrs.get('upper')})"
 

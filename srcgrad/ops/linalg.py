@@ -51,7 +51,7 @@ def _result(dtype: str, dims: Sequence[Dim]) -> Type:
 def _named(name: str) -> Spell:
     """Return how a function is written that NumPy and SciPy have by one name."""
     return lambda types, attrs: (
-        f"linalg.{name}" if attrs.get("via") == "scipy" else f"np.linalg.{name}"
+        f"linalg.{name}" if attrs.get("via") == "linalg" else f"np.linalg.{name}"
     )
 
 

@@ -238,6 +238,8 @@ def norm(x, ord=None, axis=None, keepdims=False):
         return _values_norm(floats, ord, axes, keepdims)
     if way == "sums":
         return _sums_norm(floats, ord, axes, keepdims)
+    if way == "least":
+        return np.min(np.abs(floats), axis=axes[0], keepdims=keepdims)
     return _vector_norm(floats, ord, axes[0], keepdims)
 
 
@@ -246,6 +248,8 @@ def norm_of(ord, count):
     """Return how a norm over so many axes is computed."""
     if ord is None or ord in ((1, 2, math.inf) if count == 1 else ("fro", "f")):
         return "row"
+    if count == 1 and ord == -math.inf:
+        return "least"
     if count == 1 and not isinstance(ord, str):
         return "vector"
     if count == 2 and ord in (2, -2, "nuc"):
@@ -262,8 +266,6 @@ def least_first(ord):
 
 
 def _vector_norm(x, ord, axis, keepdims):
-    if ord == -math.inf:
-        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
     if ord == 0:
         return np.sum(typed(x != 0, kind(x)), axis=axis, keepdims=keepdims)
     total = np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims)

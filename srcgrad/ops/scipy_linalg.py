@@ -26,17 +26,17 @@ def solve(a, b, lower=False, check_finite=True, assume_a=None, transposed=False)
         advice = "pass `a.T`, or use `cho_solve` where it is positive definite"
         return refused(what, advice)
     x, y = _finite(a, check_finite), _finite(b, check_finite)
-    return rows.solve(x, y, via="scipy")
+    return rows.solve(x, y, via="linalg")
 
 
 @means("scipy.linalg.inv")
 def inv(a, check_finite=True):
-    return rows.inv(_finite(a, check_finite), via="scipy")
+    return rows.inv(_finite(a, check_finite), via="linalg")
 
 
 @means("scipy.linalg.det")
 def det(a, check_finite=True):
-    return rows.det(_finite(a, check_finite), via="scipy")
+    return rows.det(_finite(a, check_finite), via="linalg")
 
 
 @means("scipy.linalg.norm")
@@ -44,7 +44,7 @@ def norm(a, ord=None, axis=None, keepdims=False, check_finite=True):
     x = _finite(a, check_finite)
     if axis is None and not keepdims:
         if np.ndim(a) == 1 and (ord is None or ord == 2):
-            return rows.norm(x, ord=ord, via="scipy")
+            return rows.norm(x, ord=ord, via="linalg")
         if np.ndim(a) == 2 and norm_of(ord, 2) == "sums":
             what = "norms of matrices by sums are not known of SciPy"
             return refused(what, "use `np.linalg.norm`")
@@ -53,7 +53,7 @@ def norm(a, ord=None, axis=None, keepdims=False, check_finite=True):
 
 @means("scipy.linalg.cholesky")
 def cholesky(a, lower=False, check_finite=True):
-    return rows.cholesky(_finite(a, check_finite), upper=not lower, via="scipy")
+    return rows.cholesky(_finite(a, check_finite), upper=not lower, via="linalg")
 
 
 @means("scipy.linalg.cho_factor")
@@ -61,7 +61,7 @@ def cho_factor(a, lower=False, check_finite=True):
     """SciPy leaves in the other triangle what the matrix has there."""
     x = _finite(a, check_finite)
     n = x.shape[0]
-    factor = rows.cholesky(x, upper=not lower, via="scipy")
+    factor = rows.cholesky(x, upper=not lower, via="linalg")
     inside = np.tri(n, dtype=bool) if lower else np.tri(n, dtype=bool).T
     return np.where(inside, factor, x), lower
 
