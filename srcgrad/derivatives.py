@@ -133,6 +133,11 @@ class Chosen(Derived):
         if self.options.has_aux:
             value, aux = _with_aux(made)
         places = [leaf[1] for leaf in _leaves(value) if _is_float(made, leaf)]
+        types = [made.pure.results[leaf[1]].type for leaf in _leaves(value)]
+        types += [made.pure.params[k].type for k in made.wrt(names)]
+        if any(t.dtype.startswith("complex") for t in types):
+            what = f"`{made.source.name}` takes or returns complex numbers here"
+            raise _refusal(made, what, "take real and imaginary parts as numbers")
         if not places:
             what = f"`{made.source.name}` returns no float: it has no derivative"
             raise _refusal(made, what)
@@ -363,10 +368,10 @@ def _with_aux(made: Specialisation) -> tuple[Tree, Tree]:
     raise _refusal(made, what)
 
 
-def _refusal(made: Specialisation, what: str) -> Exception:
+def _refusal(made: Specialisation, what: str, *helps: str) -> Exception:
     """Return the error of a function that returns what it must not."""
     place, name = returned(made.source), made.source.name
-    return make_error("SG302", what, place, function=name)
+    return make_error("SG302", what, place, helps=helps, function=name)
 
 
 # what users call

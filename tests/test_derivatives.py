@@ -304,6 +304,7 @@ def test_shapes_and_dtypes(mode: Any) -> None:
     [
         (lambda t: t > 0, X, "SG302.*returns no float"),
         (lambda t: "text", X, "SG302.*returns no float"),
+        (lambda t: t * 1j, X, "complex"),
         (lambda t: np.round(t), X, "SG502.*cut by"),
         (lambda t: t * 1.0, np.arange(3), "SG301.*astype"),
     ],
