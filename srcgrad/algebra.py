@@ -10,8 +10,9 @@ from typing import Any, TypeGuard
 
 from srcgrad.builder import Builder, const
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.types import Scalar, is_float
+from srcgrad.types import Scalar, is_complex, is_float
 
+_NUMBER = int | float | complex
 _ROWS = {"neg", "mul", "div", "pow", "add", "sub", "sum"}
 
 
@@ -22,9 +23,20 @@ class Algebra(Builder):
         super().__init__(trusting=True)
         self.made: dict[Operand, tuple[str, tuple[Operand, ...]]] = {}
 
-    def op(self, row: str, *args: Operand | float, name: str = "", **attrs: Any) -> Any:
+    def cast(self, x: Operand, dtype: str, python: bool | None = None) -> Operand:
+        """Return an operand in a dtype.
+
+        What is real moves with the real part alone: `dL = Re(g * dz)`.
+        """
+        if is_complex(x.type) and not dtype.startswith("complex"):
+            x = self.op("real", x)
+        return super().cast(x, dtype, python)
+
+    def op(
+        self, row: str, *args: Operand | complex, name: str = "", **attrs: Any
+    ) -> Any:
         """Apply a row, in a shorter way if there is one."""
-        given = tuple(const(a) if isinstance(a, int | float) else a for a in args)
+        given = tuple(const(a) if isinstance(a, _NUMBER) else a for a in args)
         if row not in _ROWS or not any(is_float(a.type) for a in given):
             return super().op(row, *given, name=name, **attrs)
         if row == "mul":
@@ -81,7 +93,9 @@ class Algebra(Builder):
         match self.made.get(x):
             case "mul", (k, y) if not isinstance(factor, Const) and _is_exact(k):
                 return self.op("mul", self.op("mul", k, factor), y, name=name)
-            case "mul", (Const(k, Scalar(python=True)), y) if _is_exact(factor):
+            case "mul", (Const(float() | int() as k, Scalar(python=True)), y) if (
+                _is_exact(factor)
+            ):
                 number = float(factor.value) * float(k)
                 whole = int(number) if number.is_integer() else number
                 return self.op("mul", whole, y, name=name)
@@ -92,5 +106,5 @@ class Algebra(Builder):
 
 def _is_exact(x: Operand) -> TypeGuard[Const]:
     """Tell whether multiplying by a number moves the exponent alone."""
-    known = isinstance(x, Const) and x.type.python
+    known = isinstance(x, Const) and x.type.python and not is_complex(x.type)
     return known and math.frexp(abs(x.value))[0] == 0.5  # type: ignore[union-attr]

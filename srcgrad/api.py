@@ -31,7 +31,9 @@ def grad(fun: Fun | None = None, argnums: Any = 0, **options: Any) -> Any:
 
     Args:
         fun: A plain function of numbers, arrays and containers of them; its result is a
-            real scalar.
+            real scalar. The gradient with respect to complex `x + 1j * y` is that of
+            JAX, `dL/dx - 1j * dL/dy`: the value moves by the real part of its product
+            with a step.
         argnums: The position of the argument to differentiate with respect to, or a
             tuple of positions; negative ones count from the end.
         **options: `argnames` (names instead of positions), `has_aux` (the function

@@ -16,22 +16,24 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.ir import Block, Const, Op, Operand, Path, Slice, Stmt, Value, View
 from srcgrad.ops import ROWS
-from srcgrad.ops.table import ShapeError
-from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine
+from srcgrad.ops.table import ShapeError, Unsupported
+from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine, is_complex
 
 INT = Scalar("int64", True)
 S = TypeVar("S", bound=Stmt)
 
 _ALL = Slice(None, None, None)
+_NUMBER = int | float | complex
+_REAL_PARTS = "write it with `.real`, `.imag` and `abs(...)`, which are real"
 _FOLDS = "add sub mul neg floordiv mod lt le gt ge eq ne not_".split()
 _FOLDED: dict[str, Any] = {name: getattr(operator, name) for name in _FOLDS}
 _FOLDED |= {"max2": max, "range_length": lambda *ends: len(range(*ends))}
 
 
-def const(value: float | int | bool) -> Const:
+def const(value: complex) -> Const:
     """Return a Python number as an operand."""
-    dtype = {bool: "bool", int: "int64", float: "float64"}[type(value)]
-    return Const(value, Scalar(dtype, python=True))
+    kinds = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
+    return Const(value, Scalar(kinds[type(value)], python=True))
 
 
 class Builder:
@@ -239,15 +241,20 @@ class Builder:
 
     # operations
 
-    def op(self, row: str, *args: Operand | float, name: str = "", **attrs: Any) -> Any:
+    def op(
+        self, row: str, *args: Operand | complex, name: str = "", **attrs: Any
+    ) -> Any:
         """Apply a row and return its result; integers are folded."""
-        given = tuple(const(a) if isinstance(a, int | float) else a for a in args)
+        given = tuple(const(a) if isinstance(a, _NUMBER) else a for a in args)
         whole = all(a.type == INT for a in given)
         form = combine(row, [*map(self.term, given)]) if whole else None
         folded = self._fold(row, given, form)
         if folded is not None:
             return folded
         types = [a.type for a in given]
+        if any(map(is_complex, types)) and not ROWS[row].of_complex:
+            shown = ROWS[row].infix or row
+            raise Unsupported(f"`{shown}` is not known of complex numbers", _REAL_PARTS)
         type = ROWS[row].infer(self, types, {"args": given, **attrs})
         given = tuple(map(self.narrow, given))
         # NumPy lays a result out as its operands are: a turned one turns the result.
@@ -292,7 +299,7 @@ class Builder:
         if x.type.dtype == dtype and python in (None, x.type.python):
             return x
         if isinstance(x, Const) and (python is None or (python and x.type.python)):
-            kinds: dict[str, type[float]] = {"float": float, "bool": bool}
+            kinds = {"float": float, "bool": bool, "complex": complex}
             value = kinds.get(dtype.rstrip("1234568"), int)(x.value)
             return Const(value, Scalar(dtype, bool(python)))
         out: Operand = self.op("cast", x, dtype=dtype, python=bool(python))

@@ -110,6 +110,10 @@ class _Check:
             args = tuple(float(a) if type(a) is int else a for a in args)
         self.args, self.names = args, names
         self.rng = np.random.default_rng(_SEED)
+        if any(np.iscomplexobj(x) for x in tree_leaves(args)):
+            what = f"an argument of `{self.name}` is complex: differences are real"
+            help = "check a function of its real and its imaginary part"
+            raise make_error("SG304", what, helps=(help,))
         floats = [x for x in tree_leaves(args) if _is_float(x)]
         if not floats:
             what = f"no argument of `{self.name}` is a float: there is nothing to check"
@@ -311,7 +315,7 @@ def _compare(
         if np.shape(one) != np.shape(other):
             shapes = f"{np.shape(one)}, plain Python gives {np.shape(other)}"
             raise make_error(code, f"{what} has shape {shapes}", function=name)
-        if not isinstance(other, np.ndarray | np.generic | int | float):
+        if not isinstance(other, np.ndarray | np.generic | int | float | complex):
             continue
         a, b = np.ravel(np.asarray(one)), np.ravel(np.asarray(other))
         if a.dtype != b.dtype:
@@ -319,7 +323,8 @@ def _compare(
             raise make_error(code, f"{what} has dtype {kinds}", function=name)
         if not a.size:
             continue
-        wide = a.astype(float), b.astype(float)
+        kind = complex if np.iscomplexobj(b) else float
+        wide = a.astype(kind), b.astype(kind)
         limit = rtol * float(np.max(np.abs(wide[1][np.isfinite(wide[1])]), initial=0.0))
         same = (wide[0] == wide[1]) | (np.isnan(wide[0]) & np.isnan(wide[1]))
         off = np.where(same, 0.0, np.abs(wide[0] - wide[1]))

@@ -30,7 +30,7 @@ from srcgrad.results import tree_copy
 from srcgrad.source import returned
 from srcgrad.specialise import NONE, Names, Ones, Program, Specialisation, pair
 from srcgrad.trees import Node, Tree, leaves, relabel, spec_of
-from srcgrad.types import is_float
+from srcgrad.types import is_complex, is_float
 from srcgrad.walk import rewrite
 
 Leaf = Callable[[str], Any]
@@ -141,6 +141,11 @@ class Chosen(Derived):
         if not places:
             what = f"`{made.source.name}` returns no float: it has no derivative"
             raise _refusal(made, what)
+        results = [made.pure.results[k] for k in places]
+        moving = [made.pure.params[k] for k in made.wrt(names)]
+        if any(is_complex(x.type) for x in (*results, *moving)):
+            what = f"`{made.source.name}` takes or returns complex numbers: its parts"
+            raise _refusal(made, f"{what} have these derivatives, as real numbers")
         inner = self.inner
         if inner is not None and inner.kind == "value" and inner.inner is None:
             made.check_cut(names, places)

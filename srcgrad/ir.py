@@ -71,7 +71,7 @@ class Value:
 class Const(Node, eq=True):
     """A literal number."""
 
-    value: float | int | bool
+    value: Any  # a bool, int, float or complex
     type: Scalar
 
     def __repr__(self) -> str:

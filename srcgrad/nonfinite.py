@@ -31,7 +31,7 @@ def find_culprit(
 
     def look(line: int, result: Any, operands: dict[str, Callable[[], Any]]) -> None:
         array = np.asarray(result)
-        if line in found or array.dtype.kind != "f" or np.all(np.isfinite(array)):
+        if line in found or array.dtype.kind not in "fc" or np.all(np.isfinite(array)):
             return
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
         numbers = {name: _number(read(), place) for name, read in operands.items()}
@@ -85,12 +85,12 @@ _READS = ast.Name | ast.Subscript | ast.Attribute
 
 def _number(operand: Any, place: tuple[int, ...]) -> float | None:
     """Return the number of an operand that belongs to a place of the result."""
-    array = np.asarray(operand) if isinstance(operand, float | np.ndarray) else None
+    kinds = float | complex | np.ndarray
+    array = np.asarray(operand) if isinstance(operand, kinds) else None
     if array is None or array.ndim > len(place):
         return None
     own = place[len(place) - array.ndim :]
     if any(k >= n != 1 for k, n in zip(own, array.shape, strict=True)):
         return None
-    return float(
-        array[tuple(min(k, n - 1) for k, n in zip(own, array.shape, strict=True))]
-    )
+    places = tuple(min(k, n - 1) for k, n in zip(own, array.shape, strict=True))
+    return float(abs(array[places]) if np.iscomplexobj(array) else array[places])

@@ -14,7 +14,8 @@ from srcgrad.trees import Node, Tree, closed, relabel, tree_map
 def ready(value: Any, kernel: bool) -> Any:
     """Return a leaf as generated code takes it; kernels work on C order."""
     if not isinstance(value, np.ndarray):
-        if not kernel or isinstance(value, np.generic) or type(value) in (int, float):
+        plain = isinstance(value, np.generic) or type(value) in (int, float, complex)
+        if not kernel or plain:
             return value
         return float(value) if isinstance(value, float) else int(value)
     if not value.ndim:
@@ -72,6 +73,8 @@ def direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:
     """Return a tangent or cotangent in this dtype and shape; None is zero."""
     if value is None:
         return np.zeros(shape, dtype)[()]
+    if np.iscomplexobj(value) and np.dtype(dtype).kind != "c":
+        raise ValueError(f"a {kind} is complex, {dtype} belongs here")
     try:
         given = np.asarray(value, dtype)
     except (TypeError, ValueError):

@@ -52,7 +52,7 @@ from srcgrad.trees import (
     relabel,
     spec_of,
 )
-from srcgrad.types import is_float
+from srcgrad.types import is_complex, is_float
 
 M = TypeVar("M", bound=Callable[..., Any])
 Ones = dict[str, int]  # which of the lengths that meet at a place is one
@@ -423,7 +423,9 @@ def _flaw(form: Tree, function: Function, has_aux: bool) -> tuple[str, ...]:
     if not isinstance(form, Node) and form[0] == "leaf":
         type = function.results[form[1]].type
         if type.rank == 0:
-            return ("" if is_float(type) else f"returns a {type.dtype}, not a float",)
+            real = is_float(type) and not is_complex(type)
+            helps = ("return its `.real`, or its size: `abs(...)`",) * is_complex(type)
+            return ("" if real else f"returns a {type.dtype}, not a float", *helps)
     what = f"must return a real scalar, not {_kind(form, function)}"
     if form == NONE:
         return what, "`return` the number that is to be differentiated"

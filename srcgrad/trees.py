@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from srcgrad.errors import make_error
+from srcgrad.types import is_inexact
 
 Tree = Any
 
@@ -32,6 +33,7 @@ Tree = Any
 _LIBRARIES = "numpy", "scipy", "numba", "srcgrad", "torch", "jax"
 _OWN_WAYS = "__getattr__", "__getattribute__", "__setattr__"
 SHAPE = ":shape"  # behind the name of an array: its lengths
+_OTHER = {np.dtype(c).name for c in "egG"}  # floats that no kernel has
 _PLAIN = int, float, dict, list, tuple
 _WAYS = "__add__", "__mul__", "__rmul__", "__array_ufunc__", "__array_function__"
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
@@ -167,8 +169,8 @@ def spec_of(value: Any, name: str = "") -> Tree:
         return _array_leaf(_name_of(value.dtype), ones, value.flags.c_contiguous)
     if isinstance(value, bool | str):
         return ("static", Known(value))
-    if isinstance(value, complex):
-        raise _complex(name)
+    if type(value) is complex:
+        return ("scalar", "complex128", True)
     kind = type(value)
     plain = next((c for c in kind.__mro__ if c in _PLAIN), object)
     if plain not in (int, float) and (node := opened(value)) is not None:
@@ -203,25 +205,19 @@ def _redefines(kind: type, plain: type) -> bool:
 
 def _check_array(value: Any, name: str) -> None:
     dtype, what = value.dtype, ""
-    if dtype.kind == "c":
-        raise _complex(name)
     if dtype.kind in _NO_NUMBERS:
         what = f"holds {_NO_NUMBERS[dtype.kind]}, not numbers"
         help = "pass numbers; what only chooses a way can be a str or bool"
         if dtype.names:
             help = f"pass a field as an array: `{name}[{dtype.names[0]!r}]`"
-    elif dtype.kind == "f" and dtype.itemsize not in (4, 8):
+    elif dtype.name in _OTHER:
+        kind = "complex" if dtype.kind == "c" else "float"
         what = f"has dtype {dtype}: derivatives are computed in float64 or float32"
-        help = f"pass `{name}.astype(float)`"
+        help = f"pass `{name}.astype({kind})`"
     elif isinstance(value, np.ndarray) and _redefines(type(value), np.ndarray):
         what, help = f"is a {type(value).__name__}", f"pass `np.asarray({name})`"
     if what:
         raise make_error("SG305", f"`{name}` {what}", helps=(help,))
-
-
-def _complex(name: str) -> Exception:
-    helps = ("pass its real and its imaginary part as two arguments",)
-    return make_error("SG304", f"`{name}` is complex", helps=helps)
 
 
 def type_of_leaf(type: Any) -> Tree:
@@ -237,8 +233,8 @@ def _array_leaf(dtype: str, ones: tuple[int, ...], contiguous: bool) -> Tree:
 
 
 def is_float_leaf(leaf: Any) -> bool:
-    """Tell whether the leaf of a spec has a derivative."""
-    return leaf[0] != "static" and str(leaf[1]).startswith("float")
+    """Tell whether the leaf of a spec has a derivative, as complex numbers have."""
+    return leaf[0] != "static" and is_inexact(str(leaf[1]))
 
 
 # trees and values

@@ -176,15 +176,37 @@ def is_full(type: Type, whole: Type) -> bool:
 
 
 def is_float(type: Type) -> bool:
-    """Tell whether values of this type carry a derivative.
+    """Tell whether values of this type carry a derivative, complex ones included.
 
     >>> is_float(Scalar("float32")), is_float(Scalar("int64"))
     (True, False)
     """
-    return type.dtype in ("float64", "float32")
+    return is_inexact(type.dtype)
 
 
-_WEAK: dict[str, Any] = {"bool": False, "int64": 0, "float64": 0.0}
+def is_inexact(dtype: str) -> bool:
+    """Tell whether a dtype is one of floats or complex numbers."""
+    return dtype.startswith(("float", "complex"))
+
+
+def is_complex(type: Type) -> bool:
+    """Tell whether values of this type are complex."""
+    return type.dtype in ("complex128", "complex64")
+
+
+def real_type(type: Type) -> Type:
+    """Return the type of the parts of complex numbers; any other is its own.
+
+    >>> str(real_type(Scalar("complex64")))
+    'float32'
+    """
+    parts = {"complex128": "float64", "complex64": "float32"}
+    if isinstance(type, ListOf) or type.dtype not in parts:
+        return type
+    return replace(type, dtype=parts[type.dtype])
+
+
+_WEAK: dict[str, Any] = {"bool": False, "int64": 0, "float64": 0.0, "complex128": 0j}
 
 
 def promote(*types: Type) -> str:

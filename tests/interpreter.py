@@ -359,7 +359,12 @@ class _Machine:
 def number(type: Scalar, x: Any) -> Any:
     """Return a number of a type: a Python number, or a scalar of NumPy's."""
     if type.python:
-        return {"float64": float, "int64": int, "bool": bool}[type.dtype](x)
+        kinds: dict[str, Callable[[Any], Any]] = {
+            "float64": float,
+            "int64": int,
+            "bool": bool,
+        }
+        return kinds.get(type.dtype, complex)(x)
     return np.dtype(type.dtype).type(x)
 
 
@@ -640,6 +645,26 @@ def _parts_of(decomposition: Callable[[Any, Attrs], Sequence[Any]]) -> Any:
     return apply
 
 
+def _transform(name: str) -> Any:
+    """Return a row that is a Fourier transform."""
+
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        how = {"axis": attrs["axis"], "norm": attrs["norm"]}
+        return getattr(np.fft, name)(*args, **how)
+
+    return apply
+
+
+def _resized(args: Args, attrs: Attrs, type: Type) -> Any:
+    x, n = args
+    axis = attrs["axis"] % x.ndim
+    zeros = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
+    whole = np.concatenate([x, zeros], axis)
+    kept = range(min(n, x.shape[axis]))
+    places = [*kept, *range(x.shape[axis], x.shape[axis] + n - len(kept))]
+    return np.take(whole, places, axis)
+
+
 def _svd(a: Any, attrs: Attrs) -> Sequence[Any]:
     u, s, vh = np.linalg.svd(a, attrs["full"])
     return s[None], u, vh.T
@@ -702,6 +727,12 @@ _PARTS: dict[str, Any] = {
 
 
 _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
+    **{name: _transform(name) for name in ("fft", "ifft", "rfft", "irfft")},
+    "resized": _resized,
+    "real": lambda args, attrs, type: np.real(args[0]),
+    "imag": lambda args, attrs, type: np.imag(args[0]),
+    "conj": lambda args, attrs, type: np.conj(args[0]),
+    "complex_of": lambda args, attrs, type: complex(*args),
     "where": _scalar_or(lambda c, x, y: x if c else y, np.where),
     "truth": _scalar_or(bool, lambda x: x != 0),
     "max2": _scalar_or(max, lambda x, y: np.where(y > x, y, x)),

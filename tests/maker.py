@@ -20,7 +20,7 @@ from srcgrad.ir import (
     Value,
     While,
 )
-from srcgrad.types import Array, Dim, Scalar, Type, is_float
+from srcgrad.types import Array, Dim, Scalar, Type, is_complex, is_float
 
 FLOAT = Scalar("float64", python=True)
 Results = Sequence[Operand]
@@ -41,7 +41,7 @@ class Maker(Builder):
         """Return a parameter, as `float`, `float32`, `int`, `bool`, `n,3`, `bool:3`."""
         if spec in ("float", "int"):
             return Value(name, FLOAT if spec == "float" else INT)
-        if spec in ("float64", "float32", "int64", "bool"):
+        if spec in ("float64", "float32", "int64", "bool", "complex128"):
             return Value(name, Scalar(spec))
         dtype, _, shape = spec.rpartition(":")
         dims = []
@@ -140,6 +140,9 @@ def sample(type: Type, rng: np.random.Generator, low: float, high: float) -> Any
     if not is_float(type):
         made = rng.integers(0, 2, shape).astype(type.dtype)
         return made[()] if shape or not type.python else 3
+    if is_complex(type):
+        parts = rng.uniform(0.3, 1.4, (2, *shape)) * rng.choice([-1, 1], (2, *shape))
+        return (parts[0] + 1j * parts[1])[()]
     x = rng.uniform(low, high, shape)
     if not shape:
         return float(x) if type.python else np.dtype(type.dtype).type(x)
@@ -160,7 +163,7 @@ def copies(xs: Sequence[Any]) -> list[Any]:
 
 def dot(xs: Sequence[Any], ys: Sequence[Any]) -> float:
     """Return the inner product of two lists of numbers and arrays."""
-    return sum(float(np.sum(x * y)) for x, y in zip(xs, ys, strict=True))
+    return sum(float(np.sum(x * y).real) for x, y in zip(xs, ys, strict=True))
 
 
 def moved(

@@ -25,7 +25,7 @@ SHAPES = {
 }
 # Rows of Python's numbers alone, of integers, and of truth values.
 NUMBERS = {"max2", "min2", "to_int", "math_floor", "math_ceil", "math_trunc", "not_",
-           "round_to"}  # fmt: skip
+           "round_to", "complex_of"}  # fmt: skip
 INTEGERS = {"bitand", "bitor", "bitxor", "lshift", "rshift"}
 TRUTHS = {"invert", "not_"}
 # Their second operand is what this row gives for the first.
@@ -469,6 +469,32 @@ SAMPLES: dict[str, list[Sample]] = {
     "window_spread": _of(
         "1,2,2,2 int16:1,2,2,2 =4 =5", given=(IMAGE[:, :2, :2], PLACES), **_POOLED
     ),
+    "fft": [
+        *_of("n", "m,n", norm=(None, "ortho", "forward")),
+        *_of("2,5,2", axis=(0, 1)),
+        *_of("m,n", axis=(0, 1)),
+        *_of("1", "17", "12"),
+    ],
+    "ifft": [
+        *_of("n", "m,n", norm=(None, "ortho", "forward")),
+        *_of("2,5,2", axis=(0, 1)),
+        *_of("n,m", "1", "17"),
+    ],
+    "rfft": [
+        *_of("n", "5", "m,n", norm=(None, "ortho", "forward")),
+        *_of("2,5,2", axis=(0, 1)),
+        *_of("1", "2", "17"),
+    ],
+    "irfft": [
+        *_of("3 =4", "3 =5", "n,3 =5", norm=(None, "ortho", "forward")),
+        *_of("2,3,2 =4", "2,3,2 =5", axis=[1]),
+        *_of("3,2 =4", axis=[0]),
+        *_of("1 =1", "2 =2", "9 =17"),
+    ],
+    "resized": [
+        *_of("2,3,2 =2", "2,3,2 =4", "2,3,2 int", axis=(0, 1, 2)),
+        *_of("n =2", "n =7", "n int", "n =0"),
+    ],
     "solve": [
         *_of("3,3 3", "3,3 3,2", "n,n n", "1,1 1"),
         *_of("2,3,3 2,3,2", "3,3 2,3,2", "2,1,3,3 2,3,1"),

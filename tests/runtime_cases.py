@@ -359,6 +359,30 @@ def sampled() -> Iterator[Case]:
     yield Case("interp", (at, places[:0], values[:0]))
 
 
+def transforms() -> Iterator[Case]:
+    """Yield Fourier transforms of lengths with small factors, of primes, and both."""
+    for n in (1, 2, 3, 4, 5, 7, 8, 12, 13, 16, 17, 30, 34, 60, 97, 128, 221):
+        x, y = data((2, n), "float64"), data((n, 3), "float64")
+        z, w = x + 1j * data((2, n), "float64", "ties"), 1j * y
+        for norm in (None, "ortho", "forward"):
+            for name in ("fft", "ifft"):
+                yield _transform(name, z, axis=1, norm=norm)
+                yield _transform(name, w, axis=0, norm=norm)
+            yield _transform("rfft", x, axis=1, norm=norm)
+            half = np.fft.rfft(x) + 1j
+            yield _transform("irfft", half, np.int64(n), axis=1, norm=norm)
+        yield _transform("rfft", y.astype(np.float32), axis=0)
+        yield _transform("fft", z.astype(np.complex64), axis=1)
+        yield _transform("ifft", np.arange(n), axis=0)
+        for m in (0, 1, n, n + 3):
+            given = {"axis": 1}
+            yield Case("resized", (x, np.int64(m)), given, readable.resized)
+
+
+def _transform(name: str, *args: Any, **attrs: Any) -> Case:
+    return Case(name, args, attrs, getattr(np.fft, name))
+
+
 SLIDING = ("convolve", "correlate")
 
 
@@ -417,4 +441,5 @@ GROUPS: dict[str, Callable[[], Iterator[Case]]] = {
     "systems": systems,
     "sampled": sampled,
     "decompositions": decomposed,
+    "transforms": transforms,
 }

@@ -4,6 +4,7 @@
 prints their texts too.
 """
 
+import cmath
 import importlib
 import inspect
 import math
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.linalg
 import scipy.special
 
@@ -35,17 +37,20 @@ from tests.cases import CASES, Case
 
 
 class Lenient(types.SimpleNamespace):
-    """`math` as Numba has it: nan and inf where Python raises."""
+    """`math` or `cmath` as Numba has it: nan and inf where Python raises."""
+
+    home: Any = math
 
     def __getattr__(self, name: str) -> Any:
-        there = getattr(math, name)
+        there = getattr(self.home, name)
         if not callable(there):
             return there
         other = {"asin": "arcsin", "acos": "arccos", "acosh": "arccosh",
                  "atanh": "arctanh", "pow": "power"}.get(name, name)  # fmt: skip
 
         def call(*args: Any) -> Any:
-            if any(isinstance(a, np.float32) for a in args) and hasattr(np, other):
+            single = any(isinstance(a, np.float32 | np.complex64) for a in args)
+            if single and hasattr(np, other):
                 return getattr(np, other)(*args)
             try:
                 return there(*args)
@@ -91,7 +96,7 @@ def text_of(lines: list[Line]) -> str:
 
 def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., Any]:
     """Return a function of a text."""
-    space = {"np": np, "math": math, **names}
+    space = {"np": np, "math": math, "cmath": cmath, "fft": scipy.fft, **names}
     space |= {"linalg": scipy.linalg, "special": scipy.special}
     exec(compile(text, f"<{name}>", "exec"), space)
     made: Callable[..., Any] = space[name]
@@ -106,7 +111,7 @@ def as_readable(function: Function) -> Callable[..., Any]:
 def as_plain(function: Function) -> Callable[..., Any]:
     lines = emit_kernel(run_passes(function, KERNEL))
     names = {n: plain_runtime(n) for n in used_runtime(lines)}
-    names["math"] = Lenient()
+    names |= {"math": Lenient(), "cmath": Lenient(home=cmath)}
     return function_of(text_of(lines), f"{function.name}_kernel", names)
 
 

@@ -96,10 +96,10 @@ def compare(case: Case, kernels: Kernels) -> None:
     assert np.shape(found) == np.shape(wanted), f"{case}: shape {np.shape(found)}"
     if kernels.fast and not isinstance(found, int | float):
         assert np.asarray(found).dtype == np.asarray(wanted).dtype, str(case)
-    if np.asarray(wanted).dtype.kind != "f":
+    if np.asarray(wanted).dtype.kind not in "fc":
         assert np.array_equal(found, wanted), str(case)
         return
-    single = np.asarray(wanted).dtype == np.float32
+    single = np.asarray(wanted).dtype in (np.float32, np.complex64)
     rtol = 2e-5 if single else 1e-12
     scale = (
         np.max(np.abs(wanted[np.isfinite(wanted)]), initial=1.0)
@@ -123,8 +123,8 @@ def brief(case: Case) -> bool:
         return False
     arrays = [a for a in case.args if isinstance(a, np.ndarray)]
     few = sum(a.ndim for a in arrays) <= 3
-    first = all(a.dtype == np.float64 for a in arrays[:1])
-    return few and first and all(a.dtype in (np.float64, np.int64) for a in arrays)
+    first = all(a.dtype.char in "dD" for a in arrays[:1])
+    return few and first and all(a.dtype.char in "dlD" for a in arrays)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -17,7 +17,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value, View, owned
 from srcgrad.ops import ROWS, Row
 from srcgrad.ops.terms import Names, Term, apply_rule
-from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full
+from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full, promote
 from srcgrad.walk import operands, outs, rewrite, substitute
 
 
@@ -183,7 +183,7 @@ class _Tangent:
         """Return the tangent of an operand; Python numbers give way to the arrays."""
         x, z = stmt.args[k], stmt.outs[0]
         weak = isinstance(x.type, Scalar) and x.type.python
-        return self.of(x, z.type if weak else None)
+        return self.of(x, Scalar(promote(x.type, z.type)) if weak else None)
 
     def again(self, stmt: Op, moving: Sequence[int]) -> Any:
         """Apply the same row to tangents; the result has the same shape."""

@@ -20,6 +20,8 @@ def kernel_text(function: Function, **flags: bool) -> str:
     lines = emit_kernel(function)
     names = sorted(used_runtime(lines))
     head = ["import math", "", "import numpy as np", "from numba import njit", ""]
+    if any("cmath." in text for text, _ in lines):
+        head.insert(0, "import cmath")
     if names:
         own = [f"{name} = rt.{name.removeprefix('rt_')}" for name in names]
         head += [

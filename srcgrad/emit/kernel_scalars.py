@@ -30,7 +30,7 @@ from srcgrad.emit.writer import Writer
 from srcgrad.errors import Location
 from srcgrad.ir import Const, For, Op, Operand, Path, Stmt, Value, owned
 from srcgrad.ops.table import ROWS, np_dtype
-from srcgrad.types import Dim, combine, promote
+from srcgrad.types import Dim, combine, is_inexact, promote
 
 ONE = Dim(1)
 _SAFE = 56  # bits: a sum of a few such numbers fits into 64
@@ -77,9 +77,10 @@ def total(form: Dim) -> str:
 
 def literal(value: float | int | bool, dtype: str) -> Text:
     """Return a number as a literal of a dtype."""
-    if dtype in ("bool", "int64", "float64"):
-        return number({"bool": bool, "int64": int}.get(dtype, float)(value))
-    shown = number(float(value) if dtype == "float32" else int(value))
+    kinds = {"b": bool, "f": float, "c": complex}
+    shown = number(kinds.get(np.dtype(dtype).kind, int)(value))
+    if dtype in ("bool", "int64", "float64", "complex128"):
+        return shown
     return Text(f"{np_dtype(dtype)}({shown.text})")
 
 
@@ -223,7 +224,7 @@ class Scalars(Writer):
         common = {"bool": "bool", "own": ""}.get(row.takes, out)
         if row.takes in ("common", "float"):
             common = promote(*(a.type for a in op.args))
-            if row.takes == "float" and not common.startswith("float"):
+            if row.takes == "float" and not is_inexact(common):
                 common = "float64"
         if out == "bool" and not all(held(x, common) for x in op.args):
             common = ""  # NumPy compares Python's own ints as they are
@@ -245,7 +246,8 @@ class Scalars(Writer):
         text = fill(loop, given)
         # Operators alone keep the dtype of their operands, also under Numba.
         plain = out in ("float32", "int64") and not re.search(r"\w\(|\d", loop)
-        if not (row.takes or out in ("float64", "bool") or plain or loop == row.exact):
+        wide = out in ("float64", "bool", "complex128")
+        if not (row.takes or wide or plain or loop == row.exact):
             text = Text(f"{np_dtype(out)}({text.text})")
         if "{z}" in test:
             text = given["z"] = self.hoist(text)

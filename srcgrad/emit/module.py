@@ -22,8 +22,10 @@ from srcgrad.ir import NOWHERE, Function
 from srcgrad.source import FunctionSource, statement_text
 
 # What rows are spelled by: the names of modules, and ours for them.
-_MODULES = {"math": "math", "numpy": "np", "scipy.linalg": "linalg",
-            "scipy.special": "special"}  # fmt: skip
+_MODULES = {
+    "cmath": "cmath", "math": "math", "numpy": "np", "scipy.fft": "fft",
+    "scipy.linalg": "linalg", "scipy.special": "special",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

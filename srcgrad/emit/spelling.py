@@ -102,6 +102,11 @@ def number(value: Any) -> Text:
     if isinstance(value, float) and not math.isfinite(value):
         text = "np.nan" if math.isnan(value) else "np.inf"
         return Text(f"-{text}", UNARY) if value < 0 else Text(text)
+    if isinstance(value, complex):
+        if repr(-value)[0].isdigit():
+            return Text(f"-{-value!r}", UNARY)
+        parts = f"{number(value.real).text}, {number(value.imag).text}"
+        return Text(repr(value) if repr(value)[0].isdigit() else f"complex({parts})")
     negative = isinstance(value, float | int) and math.copysign(1.0, value) < 0
     return Text(repr(value), UNARY if negative else ATOM)
 

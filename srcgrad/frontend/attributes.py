@@ -170,8 +170,8 @@ def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:
         case "mT" if rank > 1:
             turned = (*range(rank - 2), rank - 1, rank - 2)
             return transpose(reader, owner, turned)
-        case "real":
-            return owner
+        case "real" | "imag":
+            return calls.apply(reader, Static(getattr(np, name)), [owner], {})
     return Bound(owner, name)
 
 

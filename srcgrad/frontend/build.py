@@ -36,7 +36,7 @@ from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.ops import python
 from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.source import FunctionSource, Place, location
-from srcgrad.types import Array, Dim, ListOf, Scalar
+from srcgrad.types import Array, Dim, ListOf, Scalar, is_complex
 
 C = TypeVar("C", bound=v.Cell)
 
@@ -287,21 +287,19 @@ class Reader:
                 return self.operand(self.bound(thing, "a name"))
             case v.Tuple() | v.ListCell():
                 return self.operand(lists.pack(self, thing))
-            case v.Static(value=bool() | int() | float()):
+            case v.Static(value=bool() | int() | float() | complex()):
                 return const(thing.value)
             case v.Poison():
                 raise v.Refused
-        helps = ("complex numbers are not differentiated yet: write real and imaginary "
-                 "part as two numbers",)  # fmt: skip
-        kind = v.kind_of(thing)
-        raise self.problem(
-            "SG402", f"a number or an array is needed here, not a {kind}",
-            *helps * (kind == "complex"),
-        )  # fmt: skip
+        what = f"a number or an array is needed here, not a {v.kind_of(thing)}"
+        raise self.problem("SG402", what)
 
     def store(self, ref: v.Ref, value: ir.Operand, add: bool = False) -> None:
         """Write into a part of a buffer, or add to it."""
         root = ref.root
+        if root.of is not None and is_complex(root.of.type):
+            what = "a part of a complex array cannot be written apart"
+            raise self.problem("SG403", what, "write both: `z[:] = x + 1j * y`")
         if root.of is not None:
             self.raises("ValueError")
         owners: Any = (root, *root.shares)
@@ -324,6 +322,10 @@ class Reader:
     def fitting(self, ref: v.Ref, value: ir.Operand) -> ir.Operand:
         """Check the shape of a value that is to be stored."""
         target, given = ref.type, value.type
+        if is_complex(given) and not is_complex(target):
+            what = f"a complex number cannot be stored in an array of {target.dtype}"
+            help = "make that array complex (`dtype=complex`), or store the `.real`"
+            raise self.problem("SG402", what, help)
         extra = given.rank - target.rank
         if extra > 0 and all(d.known == 1 for d in given.dims[:extra]):
             return value

@@ -94,15 +94,17 @@ def watch_function(reader: build.Reader, function: Any) -> None:
 def _is_data(value: Any) -> bool:
     if isinstance(value, bool) or value is None:
         return False
-    number = isinstance(value, np.ndarray | np.floating | np.integer | int | float)
+    numbers = np.ndarray | np.inexact | np.integer | int | float | complex
+    number = isinstance(value, numbers)
     return number or opened(value) is not None
 
 
 def lift(reader: Any, value: Any) -> Thing:
     """Return a Python object as a thing."""
-    if isinstance(value, bool | int | float) and not isinstance(value, np.generic):
+    plain = isinstance(value, bool | int | float | complex)
+    if plain and not isinstance(value, np.generic):
         return const(value)
-    if isinstance(value, np.floating | np.integer | np.bool_):
+    if isinstance(value, np.inexact | np.integer | np.bool_):
         return Const(value.item(), Scalar(str(value.dtype)))
     if isinstance(value, tuple) and not isinstance(value, type):
         cls = type(value) if hasattr(value, "_fields") else None

@@ -16,7 +16,7 @@ from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.ops import iterables, python
-from srcgrad.types import Array, ListOf, Scalar
+from srcgrad.types import Array, ListOf, Scalar, is_complex
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -37,6 +37,8 @@ OPERATORS = {
     op: {"div": "truediv"}.get(row, row.removeprefix("bit"))
     for op, row in _ROWS.items()
 }
+# What is nan, or raises, of some reals where it is a complex number of complex ones.
+_BRANCHED = set("pow sqrt log log10 arcsin arccos arccosh arctanh".split())
 _TURNED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
@@ -209,6 +211,7 @@ def binary(
         ints = a.type.dtype == b.type.dtype == "int64"
         if ints and a.type.python and b.type.python and b.value < 0:
             a = reader.build.op("cast", a, dtype="float64", python=True)
+    in_plane(reader, row, a, b)
     return reader.thing(reader.build.op(row, a, b))
 
 
@@ -220,6 +223,21 @@ def _settled(reader: Reader, row: str, *operands: Operand) -> None:
     if unclear and truths and not row.startswith("bit"):
         what = "a truth value is NumPy's on one path and Python's own on another"
         raise reader.problem("SG402", what, "count with `int(...)`: they add otherwise")
+
+
+def in_plane(reader: Reader, row: str, *operands: Operand) -> list[Operand]:
+    """Return operands; refuse those that are real on one path, complex on another.
+
+    What such functions make of a real number is not what they make of a complex one.
+    """
+    whole = row == "pow" and isinstance(operands[1], Const)
+    if row not in _BRANCHED or (whole and operands[1].type.dtype == "int64"):
+        return [*operands]
+    for x in operands:
+        if len({is_complex(t) for t in kinds(reader, x)}) > 1:
+            what = "a number is complex on one path and real on another"
+            raise reader.problem("SG402", what, "make it `complex(...)` on both")
+    return [*operands]
 
 
 def _overloaded(

@@ -40,6 +40,7 @@ Args = list[Thing]
 Kwargs = dict[str, Thing]
 Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
+_WAYS = {"math": "math", "cmath": "cmath", "builtins": "py"}
 OTHERWISE = "write it with operations that are known, loops included"
 # What of these an object's class defines.
 _OF_OBJECTS = {n: f"__{n}__" for n in ("abs", "float", "int", "round", "bool")}
@@ -112,7 +113,7 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
     """Apply a function of the library; None if it is not one."""
     if isinstance(function, Row):
         return apply_row(reader, function, args, kwargs)
-    of_math = getattr(function, "__module__", "") == "math"
+    of_math = getattr(function, "__module__", "") in ("math", "cmath")
     values = [a.value for a in args
               if isinstance(a, Const) and (of_math or a.type.python)]  # fmt: skip
     foldable = of_math or (values and id(function) in _FOLDED)
@@ -141,7 +142,7 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
     if more is not None:
         return more
     if isinstance(meaning, Row):
-        via = {"math": "math", "builtins": "py"}.get(name.split(".")[0], "np")
+        via = _WAYS.get(name.split(".")[0], "np")
         return apply_row(reader, meaning, args, kwargs, via)
     ours = name or _is_definition(meaning)
     return _apply(reader, meaning, args, kwargs) if ours else None
@@ -248,7 +249,7 @@ def apply_row(
     things += bound[params[len(things)]] if row.starred else ()
     if row.name == "copy" and v.is_point(things[0]):
         return reader.point(reader.operand(things[0]))
-    operands = [reader.operand(a) for a in things]
+    operands = expressions.in_plane(reader, row.name, *map(reader.operand, things))
     attrs = {k: calls.static(reader, bound[k])
              for k in (*row.attrs, "via") if bound.get(k) is not None}  # fmt: skip
     if via:
@@ -453,7 +454,7 @@ def _asarray(reader: Reader, a: Thing, dtype: Any = None) -> Thing:
 # Python's own: numbers, iterables, types, operators
 
 
-_PYTHON = {"float64": float, "int64": int, "bool": bool}
+_PYTHON = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
 
 
 def _iterable(make: Callable[..., Any], once: bool = True) -> Handler:

@@ -411,10 +411,12 @@ class _Loop:
         if slot is not None and slot.root is None and is_number:
             number = self.reader.operand(end)
             known = st.kinds(self.reader, slot.inn, number)
+            joined: Any = slot.inn.type
             if known != st.kinds(self.reader, slot.inn):
                 self.learn("type", key, value=known)
-            joined: Any = slot.inn.type
-            slot.yld = self.build.cast(number, joined.dtype, joined.python)
+                slot.yld = number  # the loop is read again
+            else:
+                slot.yld = self.build.cast(number, joined.dtype, joined.python)
             return slot.after()
         owned = isinstance(inside, v.Cell | v.Ref) and type(inside) is type(end)
         point, arrays = v.is_point(inside), owned and isinstance(inside, v.Ref)

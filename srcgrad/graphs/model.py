@@ -108,7 +108,7 @@ def number(x: Any) -> str:
         return str(bool(x))
     if isinstance(x, int | np.integer):
         return str(int(x))
-    return f"{float(x):.4g}"
+    return f"{x if np.iscomplexobj(x) else float(x):.4g}"
 
 
 def shown(x: Any, shape: bool = True) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from srcgrad.differentiated import Differentiated
-from srcgrad.optim.parameters import Path, beside
+from srcgrad.optim.parameters import Path, beside, shown_path
 from srcgrad.optim.problem import as_differentiated
 from srcgrad.results import tree_copy
 from srcgrad.trees import tree_map
+from srcgrad.types import is_complex
 
 Pullback = Callable[[Any], Sequence[Any]]
 
@@ -41,8 +42,14 @@ class Bridged:
         """Return `scalar`, and whether the function writes into arguments."""
         kinds = tuple(_kinds(args))
         if kinds not in self._known:
+            for path, x in leaves(tuple(args)):
+                if np.iscomplexobj(x):
+                    where = shown_path("arguments", path)
+                    raise TypeError(f"{where} is complex: pass its parts, as reals")
             made = self._function.find(self._function.bind(args, {}, ()))
             form, results = made.reading.result, made.reading.function.results
+            if any(is_complex(r.type) for r in results):
+                raise TypeError(f"{self.name} returns complex numbers: return reals")
             one = form[0] == "leaf" and len(form) == 2 and not results[0].type.rank
             dtype = str(results[0].type.dtype) if one else ""
             scalar = dtype if dtype.startswith("float") else ""

@@ -10,6 +10,7 @@ from srcgrad.ops.table import (
     Attrs,
     Shapes,
     Spell,
+    Unsupported,
     bools,
     dotted,
     dtype_text,
@@ -19,14 +20,14 @@ from srcgrad.ops.table import (
     most_bits,
     np_dtype,
 )
-from srcgrad.types import Array, Scalar, Type, promote
+from srcgrad.types import Array, Scalar, Type, is_complex, is_float, is_inexact, promote
 
 
 def _divide(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     """True division computes in floats: int / int is a float64."""
     dims = shapes.broadcast(types)
     dtype = promote(*types)
-    if not dtype.startswith("float"):
+    if not is_inexact(dtype):
         dtype = "float64"
     if dims:
         return Array(dtype, dims)
@@ -58,6 +59,11 @@ def _nonzero(op: Op) -> str:
     return "ZeroDivisionError if {y} == 0" if python and not certain else ""
 
 
+def _plus(op: Op) -> str:
+    """Complex numbers are two sums each."""
+    return "{x} + {y}" if is_complex(op.out.type) else "rt_plus({x}, {y})"
+
+
 def _sum_bits(args: list[float], op: Op) -> float:
     return max(args) + 1
 
@@ -65,24 +71,26 @@ def _sum_bits(args: list[float], op: Op) -> float:
 elementwise("x + y", name="add", x="g", y="g", infer=_number,
             loop=bools("{x} | {y}", "{x} + {y}"),
             exact="rt_add({x}, {y}, {line})", callables=dotted("add"),
-            bits=_sum_bits, cost=0)  # fmt: skip
+            bits=_sum_bits, cost=0, of_complex=True)  # fmt: skip
 # A sum of many terms, in whatever order is quick.
 elementwise("plus(x, y)", x="g", y="g", spell="{x} + {y}", floats=True,
-            loop="rt_plus({x}, {y})", cost=0)  # fmt: skip
+            loop=_plus, cost=0, of_complex=True)  # fmt: skip
 elementwise("x - y", name="sub", x="g", y="-g", infer=_number,
             exact="rt_subtract({x}, {y}, {line})", callables=dotted("subtract"),
-            bits=_sum_bits, cost=0)  # fmt: skip
+            bits=_sum_bits, cost=0, of_complex=True)  # fmt: skip
 elementwise("x * y", name="mul", x="g * y", y="g * x", infer=_number,
             loop=bools("{x} & {y}", "{x} * {y}"), exact="rt_multiply({x}, {y}, {line})",
             callables=dotted("multiply"), bits=lambda args, op: sum(args),
-            cost=0)  # fmt: skip
+            cost=0, of_complex=True)  # fmt: skip
 elementwise("x / y", name="div", x="g / y", y="-(g / y) * z", infer=_divide,
-            callables=dotted("divide true_divide"), check=_nonzero)  # fmt: skip
+            callables=dotted("divide true_divide"), check=_nonzero,
+            of_complex=True)  # fmt: skip
 elementwise("-x", name="neg", x="-g", infer=_number,
             exact="rt_subtract(0, {x}, {line})", callables=dotted("negative"),
-            bits=most_bits, cost=0)  # fmt: skip
+            bits=most_bits, cost=0, of_complex=True)  # fmt: skip
 elementwise("+x", name="pos", x="g", loop="{x}", infer=_number,
-            callables=dotted("positive"), bits=most_bits, cost=0)  # fmt: skip
+            callables=dotted("positive"), bits=most_bits, cost=0,
+            of_complex=True)  # fmt: skip
 elementwise("x // y", name="floordiv", infer=_number, callables=dotted("floor_divide"),
             bits=lambda args, op: args[0], check=_nonzero)  # fmt: skip
 elementwise("x % y", name="mod", x="g", y="-g * (x // y)", infer=_number,
@@ -95,7 +103,7 @@ def _pow_base(g, x, y, z):  # type: ignore[no-untyped-def]
     if y.const is not None:
         if y.const == 0:
             return None
-        via = "np" if y.const < 1 else None
+        via = "np" if isinstance(y.const, complex) or y.const < 1 else None
         return g * (
             y.const * (x if y.const == 2 else x.op("pow", y.const - 1, via=via))
         )
@@ -104,7 +112,8 @@ def _pow_base(g, x, y, z):  # type: ignore[no-untyped-def]
 
 def _pow_exponent(g, x, y, z):  # type: ignore[no-untyped-def]
     """`z * log(x)`; zero where x is zero."""
-    return g * x.ne(0).where(z * x.log(), 0.0)
+    base = x.cast(dtype=z.dtype) if is_complex(z.type) and x.dtype != z.dtype else x
+    return g * x.ne(0).where(z * base.log(), 0.0)
 
 
 def _pow_loop(op: Op) -> str:
@@ -114,7 +123,7 @@ def _pow_loop(op: Op) -> str:
     if known == 2:
         return "{x} * {x}"
     if not out.dtype.startswith("float"):
-        return "{x} ** {y}"
+        return "{x} ** {y}"  # of ints, and of complex numbers
     if known in (1, 3, 4):
         return "{x}" if known == 1 else f"{{x}} ** {int(known)}"
     if known == 0.5 and not out.python:
@@ -130,7 +139,7 @@ def _pow_check(op: Op) -> str:
     if op.attrs.get("via") == "math":
         finite = "math.isfinite({x}) and math.isfinite({y})"
         return f"ValueError if not math.isfinite({{z}}) and {finite}"
-    whole = not op.out.type.dtype.startswith("float")
+    whole = not is_float(op.out.type)
     what = f"line {op.loc.line}: an int to a negative power is a float: make it one"
     known = isinstance(op.args[1], Const)
     return f"NotImplementedError({what!r}) if {{y}} < 0" if whole and not known else ""
@@ -144,7 +153,7 @@ def _pow_bits(args: list[float], op: Op) -> float:
 elementwise("x ** y", name="pow", x=_pow_base, y=_pow_exponent, infer=_number,
             loop=_pow_loop, exact="rt_integer_power({x}, {y}, {line})",
             callables=(*dotted("power"), "math.pow"), check=_pow_check,
-            bits=_pow_bits, cost=5)  # fmt: skip
+            bits=_pow_bits, cost=5, of_complex=True)  # fmt: skip
 
 for _name, _symbol, _ufunc in (
     ("lt", "<", "less"),
@@ -155,7 +164,8 @@ for _name, _symbol, _ufunc in (
     ("ne", "!=", "not_equal"),
 ):
     elementwise(f"x {_symbol} y", name=_name, infer=_truth, takes="common",
-                callables=dotted(_ufunc), cost=0)  # fmt: skip
+                callables=dotted(_ufunc), cost=0,
+                of_complex=_name in ("eq", "ne"))  # fmt: skip
 for _name, _symbol, _ufunc in (
     ("bitand", "&", "bitwise_and"),
     ("bitor", "|", "bitwise_or"),
@@ -196,6 +206,7 @@ elementwise(
     dtype="bool",
     takes="own",
     cost=0,
+    of_complex=True,
     spell=lambda types, _: "{x} != 0" if types[0].rank else "bool({x})",
     loop=lambda op: "{x}" if op.args[0].type.dtype == "bool" else "{x} != 0",
 )
@@ -205,22 +216,32 @@ elementwise("not x", name="not_", dtype="bool", takes="bool", cost=0)
 def _where(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     dims = shapes.broadcast(types)
     dtype = promote(*types[1:])
-    python = types[1].python and types[2].python
+    python = types[1].python and types[2].python and not _widens(types, attrs)
     return Array(dtype, dims) if dims else Scalar(dtype, python)
 
 
+def _widens(types: Sequence[Type], attrs: Attrs) -> bool:
+    """Tell a choice of NumPy that makes a real number complex, as no `if` does."""
+    return attrs.get("via") == "np" and is_complex(types[1]) != is_complex(types[2])
+
+
 def _where_text(types: Sequence[Type], attrs: Attrs) -> str:
+    if not any(t.rank for t in types) and _widens(types, attrs):
+        return "np.where({c}, {x}, {y})[()]"
     return "np.where" if any(t.rank for t in types) else "{x} if {c} else {y}"
 
 
 elementwise("where(c, x, y)", x="where(c, g, 0)", y="where(c, 0, g)", infer=_where,
             spell=_where_text, loop="{x} if {c} else {y}",
-            callables=dotted("where"), bits=lambda args, op: max(args[1:]))  # fmt: skip
+            callables=dotted("where"), bits=lambda args, op: max(args[1:]),
+            of_complex=True)  # fmt: skip
 
 
 def _cast(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     dims = shapes.broadcast(types)
     dtype = str(attrs["dtype"])
+    if is_complex(types[0]) and not dtype.startswith("complex"):
+        raise Unsupported(f"a complex number is no {dtype}", "take its `.real`")
     if dims:
         return Array(dtype, dims)
     return Scalar(dtype, bool(attrs.get("python")))
@@ -229,14 +250,15 @@ def _cast(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 def _cast_text(types: Sequence[Type], attrs: Attrs) -> str:
     dtype = str(attrs["dtype"])
     if attrs.get("python"):
-        return dtype.rstrip("64") + "({x})"
+        return dtype.rstrip("12468") + "({x})"
     if types[0].rank:
         return f"{{x}}.astype({dtype_text(dtype)})"
     return f"{np_dtype(dtype)}({{x}})"
 
 
 elementwise("cast(x, dtype='float64', python=False)", x="g", loop="{x}",
-            infer=_cast, spell=_cast_text, bits=most_bits, cost=0)  # fmt: skip
+            infer=_cast, spell=_cast_text, bits=most_bits, cost=0,
+            of_complex=True)  # fmt: skip
 
 
 def _same(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -249,9 +271,11 @@ def _copy_text(types: Sequence[Type], attrs: Attrs) -> str:
 
 
 linear("copy(x)", _same, x="g", loop="{x}", spell=_copy_text, of_number=itself,
-       callables=dotted("copy"), methods=("copy",), bits=most_bits)  # fmt: skip
+       callables=dotted("copy"), methods=("copy",), bits=most_bits,
+       of_complex=True)  # fmt: skip
 
 
 elementwise("stop_gradient(x)", loop="{x}", spell="stop_gradient", alias=True,
+            of_complex=True,
             callables=("srcgrad.stop_gradient",
                        "srcgrad.runtime.readable.stop_gradient"))  # fmt: skip

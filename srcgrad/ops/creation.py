@@ -15,6 +15,7 @@ from srcgrad.ops.table import (
     dtype_text,
     length_bits,
     linear,
+    moving,
     rule,
 )
 from srcgrad.types import Array, Dim, Scalar, Type, promote
@@ -71,7 +72,8 @@ for _name, _kernel in (
     constant(f"{_name}(*shape, dtype='float64')", _filled, kernel=_kernel,
              spell=f"np.{_name}({{shape}}{{keywords}})")  # fmt: skip
     constant(f"{_name}_like(x, dtype=None)", _like, shape_only=frozenset({"x"}),
-             spell=_like_text(f"{_name}_like"), kernel=_kernel)  # fmt: skip
+             spell=_like_text(f"{_name}_like"), kernel=_kernel,
+             of_complex=True)  # fmt: skip
 
 
 def _full(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -94,9 +96,9 @@ def _full_like_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return _of_value(names[0], names[1], types[1], attrs.get("dtype") or types[0].dtype)
 
 
-linear("full(value, *shape, dtype=None)", _full, value="g.sum()", kernel=_full_kernel,
+moving("full(value, *shape, dtype=None)", _full, value="g.sum()", kernel=_full_kernel,
        spell="np.full({shape}, {value})")  # fmt: skip
-linear("full_like(x, value, dtype=None)", _like, value="g.sum()",
+moving("full_like(x, value, dtype=None)", _like, value="g.sum()",
        shape_only=frozenset({"x"}), kernel=_full_like_kernel)  # fmt: skip
 
 
@@ -193,7 +195,7 @@ def _pack_text(types: Types, attrs: Attrs) -> str:
     return f"np.array([{{*items}}]{extra})"
 
 
-linear("pack(*items, dtype=None)", _packed, items=lambda g: Each(lambda k: g[k]),
+moving("pack(*items, dtype=None)", _packed, items=lambda g: Each(lambda k: g[k]),
        spell=_pack_text, kernel=_pack_kernel)  # fmt: skip
 
 
@@ -221,7 +223,8 @@ def _slice_text(types: Types, attrs: Attrs) -> str:
 
 constant("dim(x, axis=0)", _length, shape_only=frozenset({"x"}), cost=0,
          spell="{x}.shape[{axis}]", bits=length_bits,
-         kernel=lambda n, t, a: f"{n[0]}[{a.get('axis', 0)}]")  # fmt: skip
+         kernel=lambda n, t, a: f"{n[0]}[{a.get('axis', 0)}]",
+         of_complex=True)  # fmt: skip
 constant("slice_length(n, *parts, given=(False, False, False))", _length,
          spell=_slice_text, kernel=_slice_kernel, bits=length_bits)  # fmt: skip
 
@@ -233,5 +236,5 @@ constant("subscript(k, n)", _length, spell="range({n})[{k}]", cost=0, bits=lengt
 constant("limit(k, n)", _length, spell="slice({k}, None).indices({n})[0]",
          kernel=lambda n, t, a: f"rt_limit({n[0]}, {n[1]})",
          bits=length_bits)  # fmt: skip
-constant("extents(*shape)", _filled, spell="np.empty({shape})",
+constant("extents(*shape)", _filled, of_complex=True, spell="np.empty({shape})",
          kernel=lambda n, t, a: n[0] if len(n) == 1 else tuple_text(n))  # fmt: skip

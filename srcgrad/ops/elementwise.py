@@ -14,18 +14,30 @@ from srcgrad.ops.table import (
     bools,
     dotted,
     elementwise,
+    elementwise_type,
     most_bits,
 )
-from srcgrad.types import Scalar, Type
+from srcgrad.types import Scalar, Type, is_complex, real_type
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
+# How kernels compute the functions that take complex numbers.
+_SAME = "exp log log10 sqrt sin cos tan sinh cosh tanh"
+_COMPLEX = {name: f"cmath.{name}({{x}})" for name in _SAME.split()}
+_COMPLEX |= {f"arc{name}": f"cmath.a{name}({{x}})"
+             for name in "sin cos tan sinh cosh tanh".split()}  # fmt: skip
+_TOO_LARGE = "OverflowError if not cmath.isfinite({z}) and cmath.isfinite({x})"
+_COMPLEX_ERRORS = dict.fromkeys("exp sin cos tan sinh cosh tanh".split(), _TOO_LARGE)
+_COMPLEX_ERRORS |= dict.fromkeys(("log", "log10"), "ValueError if {x} == 0")
+_COMPLEX_ERRORS["arctan"] = "ValueError if {x} * {x} == -1"
+_COMPLEX_ERRORS["arctanh"] = "ValueError if {x} * {x} == 1"
 _INFINITE = "ValueError if math.isinf({x})"
 _OVERFLOW = "OverflowError if math.isinf({z}) and math.isfinite({x})"
 
 
-def _in_math(error: str) -> Callable[[Op], str]:
-    """Return a check of what the functions of `math` raise."""
-    return lambda op: error if op.attrs.get("via") == "math" else ""
+def _in_math(error: str, name: str = "") -> Callable[[Op], str]:
+    """Return a check of what the functions of `math`, and of `cmath`, raise."""
+    errors = {"math": error, "cmath": _COMPLEX_ERRORS.get(name, "")}
+    return lambda op: errors.get(str(op.attrs.get("via")), "")
 
 
 def _function(
@@ -36,12 +48,21 @@ def _function(
     callables = dotted(name)
     if math_name:
         callables += dotted(math_name, "math")
+    if name in _COMPLEX:
+        callables += dotted(math_name, "cmath")
     extra = options.pop("also", ())
     assert isinstance(extra, tuple)
     options.setdefault("cost", 10)
+
+    def either(op: Op) -> str:
+        if is_complex(op.out.type):
+            return _COMPLEX[name]
+        return loop if isinstance(loop, str) else loop(op)
+
     elementwise(
-        signature, floats=True, loop=loop, callables=callables + extra,
-        check=_in_math(error), **options,
+        signature, floats=True, loop=either if name in _COMPLEX else loop,
+        callables=callables + extra, check=_in_math(error, name),
+        of_complex=name in _COMPLEX, **options,
     )  # fmt: skip
 
 
@@ -60,6 +81,20 @@ def _inlined(signature: str, number: str, *names: str, **options: Any) -> None:
         return f"rt_{kernel}{single}({{x}})"
 
     _function(signature, loop, *names, **options)
+
+
+def in_plane(x: Any, z: Any) -> Any:
+    """Return an operand as a complex number if the result is one."""
+    return x.cast(dtype=z.dtype) if is_complex(z.type) and x.dtype != z.dtype else x
+
+
+def _test(name: str) -> Loop:
+    """Return the loop text of a test that takes complex numbers."""
+
+    def loop(op: Op) -> str:
+        return f"{'c' * is_complex(op.args[0].type)}math.{name}({{x}})"
+
+    return loop
 
 
 def _whole(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
@@ -90,16 +125,42 @@ _function("cbrt(x)", "rt_cbrt({x})", "cbrt", x="g / (3 * z * z)")
 _inlined("sin(x)", "", "sin", x="g * cos(x)", error=_INFINITE)
 _inlined("cos(x)", "", "cos", x="-g * sin(x)", error=_INFINITE)
 _inlined("tan(x)", "", "tan", x="g * (1 + z * z)", error=_INFINITE)
-_function("arcsin(x)", "math.asin({x})", "asin", x="g / sqrt(1 - x * x)",
+
+
+def _arcsin(g: Any, x: Any, z: Any) -> Any:
+    """Differences keep the sign of a zero, and so the side of a branch cut."""
+    if not is_complex(z.type):
+        return g / (1 - x * x).sqrt()
+    x = in_plane(x, z)
+    return g / ((-(x - 1)).sqrt() * (x - (-1)).sqrt())
+
+
+def _arccos(g: Any, x: Any, z: Any) -> Any:
+    return -_arcsin(g, x, z)
+
+
+def _arcsinh(g: Any, x: Any, z: Any) -> Any:
+    return g / (x * x - (-1) if is_complex(z.type) else x * x + 1).sqrt()
+
+
+def _arccosh(g: Any, x: Any, z: Any) -> Any:
+    """One root of both has the right sign for numbers above one alone."""
+    if not is_complex(z.type):
+        return g / (x * x - 1).sqrt()
+    x = in_plane(x, z)
+    return g / ((x - 1).sqrt() * (x - (-1)).sqrt())
+
+
+_function("arcsin(x)", "math.asin({x})", "asin", x=_arcsin,
           domain=(-0.9, 0.9), error="ValueError if abs({x}) > 1.0")  # fmt: skip
-_function("arccos(x)", "math.acos({x})", "acos", x="-g / sqrt(1 - x * x)",
+_function("arccos(x)", "math.acos({x})", "acos", x=_arccos,
           domain=(-0.9, 0.9), error="ValueError if abs({x}) > 1.0")  # fmt: skip
 _inlined("arctan(x)", "", "atan", x="g / (1 + x * x)")
 _inlined("sinh(x)", "", "sinh", x="g * cosh(x)", error=_OVERFLOW)
 _inlined("cosh(x)", "", "cosh", x="g * sinh(x)", error=_OVERFLOW)
 _inlined("tanh(x)", "", "tanh", x="g * (1 - z * z)")
-_function("arcsinh(x)", "math.asinh({x})", "asinh", x="g / sqrt(x * x + 1)")
-_function("arccosh(x)", "math.acosh({x})", "acosh", x="g / sqrt(x * x - 1)",
+_function("arcsinh(x)", "math.asinh({x})", "asinh", x=_arcsinh)
+_function("arccosh(x)", "math.acosh({x})", "acosh", x=_arccosh,
           domain=(1.2, 3.0), error="ValueError if {x} < 1.0")  # fmt: skip
 _function("arctanh(x)", "math.atanh({x})", "atanh", x="g / (1 - x * x)",
           domain=(-0.9, 0.9), error="ValueError if abs({x}) >= 1.0")  # fmt: skip
@@ -119,15 +180,30 @@ _function("sinc(x)", "rt_sinc({x})", x="g * sinc_slope(x)")
 _function("sinc_slope(x, order=1)", "rt_sinc_slope({x}, {order})", spell="sinc_slope",
           x="g * sinc_slope(x, order=order + 1)", domain=(0.2, 0.9))  # fmt: skip
 
-elementwise("absolute(x)", x="g * sign(x)", loop="abs({x})", cost=0, bits=most_bits,
-            exact="max({x}, rt_subtract(0, {x}, {line}))",
+
+def _size(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    """The size of a complex number is real."""
+    return real_type(elementwise_type()(shapes, types, attrs))
+
+
+def _size_slope(g: Any, x: Any, z: Any) -> Any:
+    """Return `g * conj(x) / z` of complex numbers, zero where they are zero."""
+    if not is_complex(x.type):
+        return g * x.sign()
+    return g * (x.conj() / (z == 0).where(1.0, z))
+
+
+elementwise("absolute(x)", x=_size_slope, loop="abs({x})", cost=0, bits=most_bits,
+            exact="max({x}, rt_subtract(0, {x}, {line}))", infer=_size, takes="own",
+            of_complex=True,
             spell=lambda _, a: "abs" if a.get("via") == "py" else "np.absolute",
             callables=(*dotted("absolute abs"), "builtins.abs"))  # fmt: skip
 elementwise("fabs(x)", x="g * sign(x)", loop="abs({x})", cost=0, floats=True,
             callables=(*dotted("fabs"), "math.fabs"))  # fmt: skip
-elementwise("square(x)", x="2 * g * x", loop="{x} * {x}", callables=dotted("square"))
+elementwise("square(x)", x="2 * g * x", loop="{x} * {x}", callables=dotted("square"),
+            of_complex=True)  # fmt: skip
 elementwise("reciprocal(x)", x="-g * z * z", loop="1 / {x}",
-            callables=dotted("reciprocal"))  # fmt: skip
+            callables=dotted("reciprocal"), of_complex=True)  # fmt: skip
 elementwise("sign(x)", loop="rt_sign({x})", callables=dotted("sign"))
 # NumPy leaves integers alone here.
 elementwise("floor(x)", loop="np.floor({x})", callables=dotted("floor"))
@@ -137,12 +213,10 @@ elementwise("trunc(x)", loop="rt_trunc({x})",
 elementwise("rint(x)", loop="rt_rint({x})", floats=True, callables=dotted("rint"))
 # What Python's own floats do; those of NumPy are multiplied and rounded.
 elementwise("round_to(x, n)", loop="rt_round_to({x}, {n})", floats=True, spell="round")
-elementwise("isnan(x)", loop="math.isnan({x})", dtype="bool", takes="float",
-            callables=(*dotted("isnan"), "math.isnan"))  # fmt: skip
-elementwise("isinf(x)", loop="math.isinf({x})", dtype="bool", takes="float",
-            callables=(*dotted("isinf"), "math.isinf"))  # fmt: skip
-elementwise("isfinite(x)", loop="math.isfinite({x})", dtype="bool", takes="float",
-            callables=(*dotted("isfinite"), "math.isfinite"))  # fmt: skip
+for _name in ("isnan", "isinf", "isfinite"):
+    elementwise(f"{_name}(x)", loop=_test(_name), dtype="bool", takes="float",
+                callables=(*dotted(_name), f"math.{_name}", f"cmath.{_name}"),
+                of_complex=True)  # fmt: skip
 elementwise("signbit(x)", loop="rt_signbit({x})", dtype="bool", takes="float",
             callables=dotted("signbit"))  # fmt: skip
 elementwise("copysign(x, y)", x="g * sign(x) * copysign(1.0, y)", floats=True,

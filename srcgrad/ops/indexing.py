@@ -16,7 +16,16 @@ from srcgrad.ops.layout import (
     tuple_text,
     whole,
 )
-from srcgrad.ops.table import Attrs, ShapeError, Shapes, constant, dotted, linear, rule
+from srcgrad.ops.table import (
+    Attrs,
+    ShapeError,
+    Shapes,
+    constant,
+    dotted,
+    linear,
+    moving,
+    rule,
+)
 from srcgrad.types import Array, Scalar, Type, promote
 
 Names = list[str]
@@ -130,7 +139,7 @@ def _take_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return call("take_along3", t.dtype, x, places, *around(sizes, axis), count)
 
 
-linear("take_along_axis(x, index, axis=-1)", _taken, x=_take, kernel=_take_kernel)
+moving("take_along_axis(x, index, axis=-1)", _taken, x=_take, kernel=_take_kernel)
 
 
 def _spread(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -148,7 +157,7 @@ def _spread_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return call("spread_along3", types[0].dtype, *given)
 
 
-linear("spread_along(x, index, n, axis=0)", _spread,
+moving("spread_along(x, index, n, axis=0)", _spread,
        x="g.take_along_axis(index, axis=axis)", spell="spread_along",
        kernel=_spread_kernel)  # fmt: skip
 

@@ -31,7 +31,16 @@ from srcgrad.ops.table import (
     linear,
     rule,
 )
-from srcgrad.types import Array, Dim, Scalar, Type, promote
+from srcgrad.types import (
+    Array,
+    Dim,
+    Scalar,
+    Type,
+    is_complex,
+    is_float,
+    is_inexact,
+    promote,
+)
 
 Names = list[str]
 Types = Sequence[Type]
@@ -118,19 +127,17 @@ def _in_order(name: str, t: Type) -> str:
 
 def _product_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     dtype = promote(*types)
-    if dtype.startswith("float") and all(
-        t.dtype == dtype and t.rank < 3 for t in types
-    ):
+    if is_inexact(dtype) and all(t.dtype == dtype and t.rank < 3 for t in types):
         return f"rt_matmul({', '.join(names)})"
     pairs = zip(names, types, strict=True)
     x, y = (as_dtype(_in_order(n, t), t, dtype) for n, t in pairs)
-    if types[0].rank > 2 and types[1].rank == 2 and dtype.startswith("float"):
+    if types[0].rank > 2 and types[1].rank == 2 and is_inexact(dtype):
         *rows, k = lengths(names[0], types[0])
         shape = tuple_text([*rows, lengths(names[1], types[1])[1]])
         return f"rt_matmul({x}.reshape(({times(rows)}, {k})), {y}).reshape({shape})"
     if max(t.rank for t in types) > 2:
         return _batched([x, y], names, types, dtype)
-    if dtype.startswith("float"):
+    if is_inexact(dtype):
         return f"rt_matmul({x}, {y})"
     rows = lengths(names[0], types[0])[:-1]
     columns = lengths(names[1], types[1])[1:]
@@ -141,7 +148,7 @@ def _product_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 def _batched(given: Names, names: Names, types: Types, dtype: str) -> str:
     """Return the text of products of stacks, of up to two outer axes each."""
-    if not dtype.startswith("float") or max(t.rank for t in types) > 4:
+    if not is_inexact(dtype) or max(t.rank for t in types) > 4:
         raise NotImplementedError("stacks of matrices: floats of rank 4 at most")
     sizes = [lengths(n, t) for n, t in zip(names, types, strict=True)]
     left = sizes[0] if types[0].rank > 1 else ["1", *sizes[0]]
@@ -162,13 +169,13 @@ def _product_fold(types: Types, attrs: Attrs) -> Fold | None:
     """Write products with a vector as loops; those of matrices are BLAS's."""
     ranks = types[0].rank, types[1].rank
     axes = {(1, 1): "a,a->", (2, 1): "ab,b->a", (1, 2): "a,ab->b"}.get(ranks)
-    step = "plus" if promote(*types).startswith("float") else "add"
+    step = "plus" if is_inexact(promote(*types)) else "add"
     return Fold(axes, "mul", step) if axes else None
 
 
 bilinear("x @ y", _product, name="matmul", x=_product_left, y=_product_right,
          callables=dotted("matmul dot"), kernel=_product_kernel, transposed=True,
-         fold=_product_fold, cost=10)  # fmt: skip
+         fold=_product_fold, cost=10, of_complex=True)  # fmt: skip
 
 
 # other products
@@ -199,7 +206,7 @@ def _inner_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     if b.rank == 1:
         return _product_kernel([x, y], [a, b], attrs)
     dtype = promote(a, b)
-    if dtype.startswith("float"):
+    if is_inexact(dtype):
         return f"rt_matmul({as_dtype(x, a, dtype)}, {as_dtype(y, b, dtype)}.T)"
     rows, (columns, k) = lengths(x, a)[:-1], lengths(y, b)
     turned = call("swap4", b.dtype, y, "1", columns, k, "1")
@@ -208,7 +215,7 @@ def _inner_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 
 bilinear("inner(x, y)", _inner, x=_inner_left, y=_inner_right, kernel=_inner_kernel,
-         callables=dotted("inner"), cost=10)  # fmt: skip
+         callables=dotted("inner"), cost=10, of_complex=True)  # fmt: skip
 
 
 def _outer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -226,7 +233,7 @@ def _outer_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 bilinear("outer(x, y)", _outer, x="g @ y", y="g.T @ x", kernel=_outer_kernel,
          fold=lambda types, attrs: Fold("a,b->ab", "mul"),
-         callables=dotted("outer"), cost=3)  # fmt: skip
+         callables=dotted("outer"), cost=3, of_complex=True)  # fmt: skip
 
 
 def _vdot(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -238,15 +245,25 @@ def _vdot(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     return Scalar(promote(x, y))
 
 
+def _vdot_left(g: Term, x: Term, y: Term) -> Term:
+    """The first is conjugated, and so is what moves it."""
+    return (g * y).conj() if is_complex(x.type) else g * y
+
+
+def _vdot_right(g: Term, x: Term) -> Term:
+    return g * x.conj() if is_complex(x.type) else g * x
+
+
 def _vdot_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     flat = [f"{n}.reshape({n}.size)" if t.rank > 1 else n
             for n, t in zip(names, types, strict=True)]  # fmt: skip
+    flat[0] = f"np.conj({flat[0]})" if is_complex(types[0]) else flat[0]
     vectors = [Array(t.dtype, (Dim(0),)) for t in types]
     return _product_kernel(flat, vectors, attrs)
 
 
-bilinear("vdot(x, y)", _vdot, x="g * y", y="g * x", kernel=_vdot_kernel,
-         callables=dotted("vdot"), cost=3)  # fmt: skip
+bilinear("vdot(x, y)", _vdot, x=_vdot_left, y=_vdot_right, kernel=_vdot_kernel,
+         cost=3, of_complex=True)  # fmt: skip
 
 
 # norms and traces
@@ -256,7 +273,7 @@ def _trace(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     (t,) = types
     if t.rank != 2:
         raise Unsupported("np.trace is supported for matrices")
-    return Scalar("int64" if not t.dtype.startswith("float") else t.dtype)
+    return Scalar(t.dtype if is_float(t) else "int64")
 
 
 def _trace_rule(g: Term, x: Term, offset: int) -> Term:
@@ -267,14 +284,14 @@ def _trace_rule(g: Term, x: Term, offset: int) -> Term:
 
 
 def _trace_kernel(names: Names, types: Types, attrs: Attrs) -> str:
-    dtype = types[0].dtype if types[0].dtype.startswith("float") else "int64"
+    dtype = types[0].dtype if is_float(types[0]) else "int64"
     return call(
         "trace", dtype, as_dtype(names[0], types[0], dtype), attrs.get("offset", 0)
     )
 
 
 linear("trace(x, offset=0)", _trace, x=_trace_rule, kernel=_trace_kernel,
-       callables=dotted("trace"), methods=("trace",))  # fmt: skip
+       callables=dotted("trace"), methods=("trace",), of_complex=True)  # fmt: skip
 
 
 def _order(t: Type, order: Any, axis: Any) -> float:
@@ -381,7 +398,7 @@ def _stacks(kernel: str, given: Names, names: Names, types: Types, dtype: str) -
 
 rule("solve(a, b)", _solved, a=_solve_left, b="a.mT.solve(g)", spell=_named("solve"),
      kernel=_on_floats("solve"), callables=dotted("solve", "numpy.linalg"),
-     cost=30)  # fmt: skip
+     cost=30, of_complex=True)  # fmt: skip
 
 
 def _inverse(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -400,11 +417,13 @@ def _number(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
 
 
 rule("inv(a)", _inverse, a="-(z.mT @ g @ z.mT)", spell=_named("inv"), cost=30,
-     kernel=_on_floats("inv"), callables=dotted("inv", "numpy.linalg"))  # fmt: skip
+     kernel=_on_floats("inv"), callables=dotted("inv", "numpy.linalg"),
+     of_complex=True)  # fmt: skip
 rule("det(a)", _number, a="g * cofactor(a)", spell=_named("det"), cost=30,
-     kernel=_on_floats("det"), callables=dotted("det", "numpy.linalg"))  # fmt: skip
+     kernel=_on_floats("det"), callables=dotted("det", "numpy.linalg"),
+     of_complex=True)  # fmt: skip
 rule("cofactor(a)", _matrix, a="a.cofactor_slope(g)", spell="cofactor", cost=30,
-     kernel=_on_floats("cofactor"), domain=(0.3, 1.7))  # fmt: skip
+     kernel=_on_floats("cofactor"), domain=(0.3, 1.7), of_complex=True)  # fmt: skip
 
 
 def _third(a: Term, b: Term, g: Term, z: Term) -> Term:
@@ -420,4 +439,5 @@ def _third(a: Term, b: Term, g: Term, z: Term) -> Term:
 
 
 rule("cofactor_slope(a, b)", _matrix, a=_third, b="a.cofactor_slope(g)",
-     spell="cofactor_slope", cost=30, kernel=_on_floats("cofactor_slope"))  # fmt: skip
+     spell="cofactor_slope", cost=30, kernel=_on_floats("cofactor_slope"),
+     of_complex=True)  # fmt: skip

@@ -51,12 +51,12 @@ def _zero_items(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 
 
 constant("length(items)", _integer, spell="len", shape_only=frozenset({"items"}),
-         bits=length_bits, kernel=_length)  # fmt: skip
+         bits=length_bits, kernel=_length, of_complex=True)  # fmt: skip
 constant("zeros_items(items)", _zero_items,
          spell="[np.zeros_like(v) for v in {items}]",
-         kernel=lambda n, t, a: f"rt_zeros_items({n[0]})")  # fmt: skip
+         kernel=lambda n, t, a: f"rt_zeros_items({n[0]})", of_complex=True)  # fmt: skip
 constant("emptied(items)", _zero_items, spell="{items}[:0]",
-         kernel=lambda n, t, a: f"rt_emptied({n[0]})")  # fmt: skip
+         kernel=lambda n, t, a: f"rt_emptied({n[0]})", of_complex=True)  # fmt: skip
 constant("new_list(item=None)", _list_of, spell="[]", kernel=_empty_list)
 constant("range_length(start, stop, step)", _integer, cost=0, bits=length_bits,
          spell="len(range({start}, {stop}, {step}))",
@@ -67,4 +67,4 @@ constant("parts(turns, work, room)", _integer, cost=0, bits=length_bits,
                "4194304 // ({room} + 1)))",
          kernel=lambda n, t, a: f"rt_parts({', '.join(n)})")  # fmt: skip
 rule("pack_list(items)", _packed, items="g", spell="np.array",
-     kernel=_pack_list)  # fmt: skip
+     kernel=_pack_list, of_complex=True)  # fmt: skip

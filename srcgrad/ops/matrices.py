@@ -331,7 +331,8 @@ def matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
 
 @means("numpy.vecdot", "numpy.linalg.vecdot")
 def vecdot(x1, x2, /, *, axis=-1):
-    x, y = np.moveaxis(np.asarray(x1), axis, -1), np.moveaxis(np.asarray(x2), axis, -1)
+    first = np.asarray(x1).conj()
+    x, y = np.moveaxis(first, axis, -1), np.moveaxis(np.asarray(x2), axis, -1)
     if np.ndim(x) == 1 and np.ndim(y) == 1:
         return x @ y
     return (x[..., None, :] @ y[..., None])[..., 0, 0]
@@ -344,7 +345,7 @@ def matvec(x1, x2, /):
 
 @means("numpy.vecmat")
 def vecmat(x1, x2, /):
-    return (np.asarray(x1)[..., None, :] @ np.asarray(x2))[..., 0, :]
+    return (np.asarray(x1).conj()[..., None, :] @ np.asarray(x2))[..., 0, :]
 
 
 @means("numpy.linalg.matmul")

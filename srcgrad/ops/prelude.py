@@ -132,13 +132,16 @@ def refused(what, *helps):
     raise Unsupported(what, *helps)
 
 
+_DTYPES = "float64 float32 int64 int32 bool complex128 complex64".split()
+
+
 @fixed
 def name_of(dtype, otherwise=None):
     """Return the name of a dtype argument."""
     if dtype is None:
         return otherwise
     name = str(np.dtype(dtype))
-    if name not in ("float64", "float32", "int64", "int32", "bool"):
+    if name not in _DTYPES:
         raise Unsupported(f"dtype {name} is not supported")
     return name
 

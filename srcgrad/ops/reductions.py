@@ -32,7 +32,7 @@ from srcgrad.ops.table import (
     linear,
     rule,
 )
-from srcgrad.types import Array, Scalar, Type
+from srcgrad.types import Array, Scalar, Type, is_inexact
 
 Names = list[str]
 Types = Sequence[Type]
@@ -50,7 +50,7 @@ def wide(dtype: str) -> str:
 
 def real(dtype: str) -> str:
     """Return the dtype in which NumPy takes means."""
-    return dtype if dtype.startswith("float") else "float64"
+    return dtype if is_inexact(dtype) else "float64"
 
 
 def same_dtype(dtype: str) -> str:
@@ -228,7 +228,7 @@ def _fold(dtype: Callable[[str], str], item: str = "", finish: str = "") -> Any:
         axes = axes_of(attrs.get("axis"), t.rank)
         one = "1" if attrs.get("keepdims") else ""
         kept = "".join(one if k in axes else c for k, c in enumerate(letters))
-        step = "plus" if dtype(t.dtype).startswith("float") else "add"
+        step = "plus" if is_inexact(dtype(t.dtype)) else "add"
         return Fold(f"{letters}->{kept}", item, step, finish=finish)
 
     return fold
@@ -237,7 +237,7 @@ def _fold(dtype: Callable[[str], str], item: str = "", finish: str = "") -> Any:
 def _sum_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     """Sum integers as int64: the first run widens them, later ones add int64."""
     (t,) = types
-    if t.dtype.startswith("float"):
+    if is_inexact(t.dtype):
         return str(_reduction("sum", nested, same_dtype)(names, types, attrs))
     single = len(axes_of(attrs.get("axis"), t.rank)) == 1
     made = _reduction("sum_ints", nested, same_dtype if single else wide)
@@ -263,14 +263,14 @@ _NO_ITEMS = "zero-size array to reduction operation {} which has no identity"
 
 linear(f"sum(x, {_AXES})", reduced(wide), x=_sum, kernel=_sum_kernel,
        callables=dotted("sum"), methods=("sum",), many_axes=True, fold=_fold(wide),
-       of_number=itself, **_DTYPE)  # fmt: skip
+       of_number=itself, of_complex=True, **_DTYPE)  # fmt: skip
 linear(f"mean(x, {_AXES})", reduced(real), x=_mean, callables=dotted("mean"),
        kernel=_reduction("mean", nested, real), methods=("mean",),
        fold=_fold(real, finish="div"),
-       many_axes=True, of_number=itself, **_DTYPE)  # fmt: skip
+       many_axes=True, of_number=itself, of_complex=True, **_DTYPE)  # fmt: skip
 rule(f"prod(x, {_AXES})", reduced(wide), x=_prod, callables=dotted("prod"),
      kernel=_reduction("prod", nested, wide), methods=("prod",),
-     many_axes=True, of_number=itself, **_DTYPE)  # fmt: skip
+     many_axes=True, of_number=itself, of_complex=True, **_DTYPE)  # fmt: skip
 for _name, _largest in (("max", True), ("min", False)):
     rule(f"{_name}(x, {_AXES})", reduced(same_dtype, _NO_ITEMS.format(_name)),
          x=_extreme, kernel=_reduction("best", nested, same_dtype, str(_largest)),
@@ -296,9 +296,11 @@ constant(f"count_nonzero(x, {_AXES})", reduced(lambda _: "int64"),
          fold=_fold(wide, "truth"),
          callables=dotted("count_nonzero"), many_axes=True)  # fmt: skip
 linear("cumsum(x, axis=None)", _along(wide), x=_cumsum, kernel=_scan("cumsum3"),
-       callables=dotted("cumsum"), methods=("cumsum",), **_DTYPE)  # fmt: skip
+       callables=dotted("cumsum"), methods=("cumsum",), of_complex=True,
+       **_DTYPE)  # fmt: skip
 rule("cumprod(x, axis=None)", _along(wide), x=_cumprod, kernel=_scan("cumprod3"),
-     callables=dotted("cumprod"), methods=("cumprod",), **_DTYPE)  # fmt: skip
+     callables=dotted("cumprod"), methods=("cumprod",), of_complex=True,
+     **_DTYPE)  # fmt: skip
 
 
 # with a first term, and of some items only
@@ -357,6 +359,7 @@ def _like_first(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
 
 
 rule("exclusive_cumprod(x, axis=0, reverse=False)", _like_first, x=_exclusive,
-     spell="exclusive_cumprod", kernel=_helper("exclusive_cumprod3"))  # fmt: skip
+     spell="exclusive_cumprod", kernel=_helper("exclusive_cumprod3"),
+     of_complex=True)  # fmt: skip
 rule("linear_scan(a, b, axis=0, reverse=False)", _like_first, a=_factors, b=_scanned,
-     spell="linear_scan", kernel=_helper("linear_scan3"))  # fmt: skip
+     spell="linear_scan", kernel=_helper("linear_scan3"), of_complex=True)  # fmt: skip

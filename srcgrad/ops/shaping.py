@@ -19,7 +19,14 @@ from srcgrad.ops.layout import (
     tuple_text,
     whole,
 )
-from srcgrad.ops.table import Attrs, ShapeError, Shapes, Unsupported, dotted, linear
+from srcgrad.ops.table import (
+    Attrs,
+    ShapeError,
+    Shapes,
+    Unsupported,
+    dotted,
+    moving,
+)
 from srcgrad.types import Array, Dim, Scalar, Type, promote
 
 Names = list[str]
@@ -112,9 +119,9 @@ def _stack_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return _joined(names, types, axis, shape, [times(sizes[axis:])] * len(names))
 
 
-linear("concatenate(*arrays, axis=0)", _concatenated, arrays=_part, sequence=True,
+moving("concatenate(*arrays, axis=0)", _concatenated, arrays=_part, sequence=True,
        kernel=_concatenate_kernel)  # fmt: skip
-linear("stack(*arrays, axis=0)", _stacked, arrays=_layer, sequence=True,
+moving("stack(*arrays, axis=0)", _stacked, arrays=_layer, sequence=True,
        kernel=_stack_kernel)  # fmt: skip
 
 
@@ -137,13 +144,13 @@ def _along(kernel: str, default: Callable[[int], Any]) -> Any:
     return text
 
 
-linear("flip(x, axis=None)", _same, x="g.flip(axis=axis)", callables=dotted("flip"),
+moving("flip(x, axis=None)", _same, x="g.flip(axis=axis)", callables=dotted("flip"),
        alias=True, kernel=_along("flip3", lambda rank: None))  # fmt: skip
-linear("flipud(x)", _same, x="g.flipud()", callables=dotted("flipud"),
+moving("flipud(x)", _same, x="g.flipud()", callables=dotted("flipud"),
        alias=True, kernel=_along("flip3", lambda rank: 0))  # fmt: skip
-linear("fliplr(x)", _same, x="g.fliplr()", callables=dotted("fliplr"),
+moving("fliplr(x)", _same, x="g.fliplr()", callables=dotted("fliplr"),
        alias=True, kernel=_along("flip3", lambda rank: 1))  # fmt: skip
-linear("roll(x, shift, axis=None)", _same, x="g.roll(-shift, axis=axis)",
+moving("roll(x, shift, axis=None)", _same, x="g.roll(-shift, axis=axis)",
        kernel=_along("roll3", lambda rank: None))  # fmt: skip
 
 
@@ -177,7 +184,7 @@ def _repeat_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     )
 
 
-linear("repeat(x, repeats, axis=None)", _repeated, x=_repeat, kernel=_repeat_kernel)
+moving("repeat(x, repeats, axis=None)", _repeated, x=_repeat, kernel=_repeat_kernel)
 
 
 def _tiled(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -220,7 +227,7 @@ def _tile_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return text
 
 
-linear("tile(x, reps=())", _tiled, x=_tile, kernel=_tile_kernel)
+moving("tile(x, reps=())", _tiled, x=_tile, kernel=_tile_kernel)
 
 
 def _broadcast(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
@@ -252,7 +259,7 @@ def _broadcast_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return text
 
 
-linear("broadcast_to(x, *shape)", _broadcast, x="g", kernel=_broadcast_kernel,
+moving("broadcast_to(x, *shape)", _broadcast, x="g", kernel=_broadcast_kernel,
        spell="np.broadcast_to({x}, {shape})", alias=True)  # fmt: skip
 
 
@@ -274,7 +281,7 @@ def _reshape_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return call("shaped", types[0].dtype, names[0], tuple_text(names[1:]))
 
 
-linear("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)", alias=True,
+moving("reshape(x, *shape)", _reshaped, x="g.reshape(*x.shape)", alias=True,
        spell="{x}.reshape({*shape})", kernel=_reshape_kernel)  # fmt: skip
 
 
@@ -293,9 +300,9 @@ def _triangle_kernel(lower: bool) -> Any:
     return text
 
 
-linear("tril(x, k=0)", _triangle, x="g.tril(k=k)", callables=dotted("tril"),
+moving("tril(x, k=0)", _triangle, x="g.tril(k=k)", callables=dotted("tril"),
        kernel=_triangle_kernel(True))  # fmt: skip
-linear("triu(x, k=0)", _triangle, x="g.triu(k=k)", callables=dotted("triu"),
+moving("triu(x, k=0)", _triangle, x="g.triu(k=k)", callables=dotted("triu"),
        kernel=_triangle_kernel(False))  # fmt: skip
 
 
@@ -353,10 +360,10 @@ def _matrix_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return f"rt_diagonal_matrix({', '.join(names)}, {attrs.get('k', 0)})"
 
 
-linear("diag(x, k=0)", _diag, x=_diag_rule, callables=dotted("diag"),
+moving("diag(x, k=0)", _diag, x=_diag_rule, callables=dotted("diag"),
        alias=True, kernel=_diag_kernel)  # fmt: skip
-linear("diagonal(x, offset=0)", _diagonal, x="g.diagonal_matrix(*x.shape, k=offset)",
+moving("diagonal(x, offset=0)", _diagonal, x="g.diagonal_matrix(*x.shape, k=offset)",
        callables=dotted("diagonal"), methods=("diagonal",),
        alias=True, kernel=_diag_kernel)  # fmt: skip
-linear("diagonal_matrix(v, n, m, k=0)", _matrix_of, v="g.diag(k=k)",
+moving("diagonal_matrix(v, n, m, k=0)", _matrix_of, v="g.diag(k=k)",
        spell="diagonal_matrix", kernel=_matrix_kernel)  # fmt: skip

@@ -17,7 +17,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from srcgrad.ir import Op
-from srcgrad.types import Array, Dim, ListOf, Scalar, Type, promote
+from srcgrad.types import (
+    Array,
+    Dim,
+    ListOf,
+    Scalar,
+    Type,
+    is_complex,
+    is_inexact,
+    promote,
+)
 
 __all__ = [
     "ROWS",
@@ -35,6 +44,7 @@ __all__ = [
     "elementwise",
     "itself",
     "linear",
+    "moving",
     "np_dtype",
     "rule",
 ]
@@ -108,8 +118,10 @@ class Row:
     keywords with their defaults. `shape_only` names operands of which only the shape
     is read. With `many_axes` its `axis` may be a tuple; `behind_axis` are NumPy's own
     parameters that follow it there. `of_number` gives the result for a single number,
-    from a builder and the number; without it an array is needed. `domain` holds sample
-    points for the tests.
+    from a builder and the number; without it an array is needed. `of_complex` says that
+    the row takes complex operands; a cotangent is such that `dL = Re(g * dx)`, so the
+    rule of a holomorphic function needs no conjugates. `domain` holds sample points for
+    the tests.
 
     `spell` is the NumPy name of the row, or a template of its text; there `{*shape}`
     are starred operands as they are and `{shape}` their tuple, and `{keywords}` are the
@@ -158,6 +170,7 @@ class Row:
     many_axes: bool = False
     behind_axis: tuple[str, ...] = ()
     of_number: Callable[[Any, Any], Any] | None = None
+    of_complex: bool = False
     domain: tuple[float, float] = (0.3, 1.7)
 
     def param(self, k: int) -> str:
@@ -179,8 +192,8 @@ class Row:
         if via == "dot":
             return "np.dot"
         named = [c for c in self.callables if c.startswith("math.")]
-        if via == "math" and named:
-            return named[0]
+        if via in ("math", "cmath") and named:
+            return named[0] if via == "math" else f"c{named[0]}"
         if via == "scipy":
             return f"special.{self.name}"
         if self.infix and via in ("np", "math"):
@@ -229,16 +242,20 @@ def elementwise_type(dtype: str | None = None, kind: str = "any") -> Infer:
 
     def infer(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
         dims = shapes.broadcast(types)
+        if attrs.get("via") == "math" and any(map(is_complex, types)):
+            raise Unsupported("`math` takes no complex numbers", "use `cmath`")
         out = dtype or promote(*types)
-        if kind == "float" and not out.startswith("float"):
+        if kind == "float" and not is_inexact(out):
             out = "float64"
-        if attrs.get("via") == "math":
-            return Scalar(dtype or "float64", python=True)
-        own = attrs.get("via") not in ("np", "scipy")
-        python = own and all(t.python for t in types)
+        via = attrs.get("via")
+        if via in ("math", "cmath"):
+            kinds = {"math": "float64", "cmath": "complex128"}
+            return Scalar(dtype or kinds[via], python=True)
+        python = via not in ("np", "scipy") and all(t.python for t in types)
         if dims:
             return Array(out, dims)
-        return Scalar(out, python and out in ("float64", "int64", "bool"))
+        own = ("float64", "int64", "bool", "complex128")
+        return Scalar(out, python and out in own)
 
     return infer
 
@@ -288,6 +305,11 @@ def constant(signature: str, infer: Infer, **options: Any) -> Row:
 def linear(signature: str, infer: Infer, **options: Any) -> Row:
     """Enter a row that is linear in its operands together."""
     return _row(signature, "linear", infer, **options)
+
+
+def moving(signature: str, infer: Infer, **options: Any) -> Row:
+    """Enter a linear row that moves, repeats or adds items of any dtype."""
+    return linear(signature, infer, of_complex=True, **options)
 
 
 def bilinear(signature: str, infer: Infer, **options: Any) -> Row:

@@ -42,9 +42,9 @@ __all__ = [
     "sinc_slope", "spread_along", "take_last",
 ]  # fmt: skip
 
-FILES = ("bessel", "conv", "create", "decompositions", "draw", "extrema", "linalg",
-         "magnitude", "move", "normal", "optimisers", "order", "pool", "reduce",
-         "sampled", "scalar", "scan", "special", "views", "vmath",
+FILES = ("bessel", "conv", "create", "decompositions", "draw", "extrema", "fourier",
+         "linalg", "magnitude", "move", "normal", "optimisers", "order", "pool",
+         "reduce", "sampled", "scalar", "scan", "special", "views", "vmath",
          "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
@@ -55,7 +55,7 @@ INTRINSICS = (
 NATIVE = "intrinsics", "threads", "tiles"  # what they emit is linked into kernels
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
-    "uint16", "uint8", "bool",
+    "uint16", "uint8", "bool", "complex128", "complex64",
 )  # fmt: skip
 
 

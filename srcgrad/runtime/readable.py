@@ -24,8 +24,9 @@ __all__ = [
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
     "diagonal_matrix", "eig_parts", "eigh_parts", "erfcx_slope", "exclusive_cumprod",
     "exprel_slope", "keep_layout", "kept_mask", "linear_scan", "lstsq_residuals",
-    "qr_parts", "real_eigvals", "sinc_slope", "spread_along", "stop_gradient",
-    "svd_parts", "take_last", "tie_means", "window_places", "window_share",
+    "qr_parts", "real_eigvals", "resized", "sinc_slope", "spread_along",
+    "stop_gradient", "svd_parts", "take_last", "tie_means", "window_places",
+    "window_share",
     "window_spread", "window_sum", "window_take",
 ]  # fmt: skip
 
@@ -152,6 +153,19 @@ def tie_means(x: Floats, order: Floats, axis: int = -1) -> Floats:
     return found.astype(x.dtype)
 
 
+def resized(x: Floats, n: int, axis: int = -1) -> Floats:
+    """Return a copy that is cut, or filled up by zeros, to `n` items along an axis.
+
+    >>> resized(np.array([1.0, 2.0, 3.0]), 2), resized(np.array([1.0]), 2)
+    (array([1., 2.]), array([1., 0.]))
+    """
+    shape = list(x.shape)
+    shape[axis] = n
+    out = np.zeros(shape, x.dtype)
+    np.moveaxis(out, axis, 0)[: x.shape[axis]] = np.moveaxis(x, axis, 0)[:n]
+    return out
+
+
 def diagonal_matrix(v: Floats, n: int, m: int, k: int = 0) -> Floats:
     """Return an n by m matrix of zeros with a vector on diagonal `k`."""
     out = np.zeros((n, m), v.dtype)
@@ -165,7 +179,7 @@ def cofactor(a: Floats) -> Floats:
     u, s, vt = np.linalg.svd(a)
     others = exclusive_cumprod(s) * exclusive_cumprod(s, reverse=True)
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    return ((u * others) @ vt * sign).astype(a.dtype)
+    return (((u * others) @ vt).conj() * sign).astype(a.dtype)
 
 
 def cofactor_slope(a: Floats, b: Floats) -> Floats:
@@ -173,11 +187,11 @@ def cofactor_slope(a: Floats, b: Floats) -> Floats:
     n = len(a)
     u, s, vt = np.linalg.svd(a)
     pairs = np.array([[_others(s, i, j) for j in range(n)] for i in range(n)])
-    inner = u.T @ b @ vt.T
+    inner = u.conj().T @ b @ vt.conj().T
     core = -inner.T * pairs
     core[np.diag_indices(n)] = pairs @ np.diag(inner)
     sign = np.sign(np.linalg.det(u) * np.linalg.det(vt))
-    return (u @ core @ vt * sign).astype(a.dtype)
+    return (u.conj() @ core @ vt.conj() * sign).astype(a.dtype)
 
 
 def _others(s: Floats, i: int, j: int) -> float:

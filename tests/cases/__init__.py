@@ -94,6 +94,7 @@ from tests.cases import (  # noqa: E402, F401
     aliasing,
     broadcasting,
     calculus,
+    complexes,
     containers,
     control_flow,
     creation,

@@ -166,27 +166,6 @@ def types_joined(x):
     return top * top * scale + level * x[1]
 
 
-# complex intermediates with a real loss.
-@case(lambda rng: (rng.normal(size=4),), refused="complex numbers")
-def complex_intermediates(x):
-    z = x[:2] + 1j * x[2:]
-    w = np.exp(z) * (1.0 - 2.0j)
-    return (w * np.conj(w)).real.sum() + abs(z[0]) ** 2
-
-
-# The discrete Fourier transform by hand.
-@case(lambda rng: (rng.normal(size=5),), refused="complex numbers")
-def fourier_power(x):
-    n = len(x)
-    power = 0.0
-    for k in range(n):
-        c = 0.0 + 0.0j
-        for t in range(n):
-            c += x[t] * np.exp(-2j * np.pi * k * t / n)
-        power += k * (c.real**2 + c.imag**2)
-    return power
-
-
 # NumPy compares Python's ints as they are, also beyond the dtype of the others.
 @case(
     lambda rng: (rng.normal(size=4), np.array([0, 50, 44, 255], np.uint8)),
