@@ -124,6 +124,8 @@ def _ends(x, range):
 def histogram(a, bins=10, range=None, density=None, weights=None):
     x, edges = np.ravel(a), np.histogram_bin_edges(a, bins, range)
     w = None if weights is None else np.ravel(weights)
+    if w is not None and kind(w) == "bool":
+        return refused("weights of a histogram are numbers", "use `w.astype(float)`")
     if w is not None and len(w) != len(x):
         raise ValueError
     counts = _counted(x, edges, w, np.ndim(bins) > 0)
@@ -146,7 +148,7 @@ def _counted(x, edges, weights, by_edges):
     sums = np.concatenate((none, np.cumsum(weights[order])))
     before = np.searchsorted(x[order], edges[:-1], side="left")
     last = np.searchsorted(x[order], edges[-1:], side="right")
-    return np.diff(sums[np.concatenate((before, last))])
+    return typed(np.diff(sums[np.concatenate((before, last))]), kind(weights))
 
 
 @means("numpy.histogram2d")

@@ -45,7 +45,7 @@ def _places(a, kth, axis):
     n = np.size(a, axis)
     places = kth if isinstance(kth, (list, tuple)) else [kth]
     for k in places:
-        if k < -n or k >= n:
+        if n > 0 and (k < -n or k >= n):
             raise ValueError
     return places
 
