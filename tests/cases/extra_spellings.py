@@ -110,7 +110,7 @@ def order_and_search(x, w):
 
 
 # Differences, trapezoids, convolution, interpolation as NumPy gives them.
-@case(lambda rng: (rng.normal(size=6), rng.normal(size=3)), argnums=(0, 1), **EXTRA)
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=3)), argnums=(0, 1))
 def numerical_helpers(x, k):
     d = np.diff(x)
     c = np.convolve(x, k, mode="valid")
@@ -119,7 +119,7 @@ def numerical_helpers(x, k):
 
 
 # An array shared by `np.asarray`, a copy by `np.copy`, counts per element repeated.
-@case(lambda rng: (rng.normal(size=4),), **EXTRA)
+@case(lambda rng: (rng.normal(size=4),))
 def array_converters(x):
     y = x * x
     same = np.asarray(y)
