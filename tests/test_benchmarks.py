@@ -4,10 +4,12 @@ import math
 
 import pytest
 
-from benchmarks import networks
+from benchmarks import networks, sixteen
 from benchmarks.columns import hand_columns, own_columns
 from benchmarks.measure import Measurement
+from benchmarks.program import Array
 from benchmarks.programs import PROGRAMS
+from benchmarks.programs.sixteen import SIXTEEN, branches
 from benchmarks.table import bars, printed, summarised
 
 # One of each family; the rest is for the suite itself.
@@ -75,3 +77,30 @@ def test_networks_train(name: str) -> None:
     x, labels = networks.batch(name, 4)
     losses = [float(trainer.train(x, labels)) for _ in range(8)]
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_verdicts_on_tools() -> None:
+    """What is right, wrong or refused is told apart; the table says who is absent."""
+
+    def doubled(function: sixteen.Function) -> tuple[float, Array]:
+        value, gradient = sixteen.truth(function)
+        return value, 2.0 * gradient
+
+    def refusing(function: sixteen.Function) -> tuple[float, Array]:
+        raise TypeError
+
+    tools = (sixteen.truth, doubled, refusing)
+    found = [sixteen.verdict(tool, branches) for tool in tools]
+    assert found == ["right", "**wrong**", "refused"]
+
+
+def test_absent_tool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sixteen.TOOLS, "absent", ("no_such_module", sixteen.truth))
+    rows = sixteen.table(["absent"])
+    assert len(rows) == len(SIXTEEN) + 3
+    assert all("not installed" in row for row in rows[2:-1])
+
+
+@pytest.mark.long
+def test_sixteen_are_right() -> None:
+    assert sixteen.table(["srcgrad"])[-1].endswith("| 16 |")

@@ -21,7 +21,8 @@ from tests.oracles import Array
 SAMPLE = [case for case in CASES if case.sample or case.scale]
 JOINED = [case for case in CASES if case.function.__module__.endswith(".joined")]
 ON_PYTHON = [
-    pytest.param(case, marks=pytest.mark.long if case.scale else ()) for case in CASES
+    pytest.param(case, marks=pytest.mark.long if case.scale or case.long else ())
+    for case in CASES
 ]
 
 

@@ -221,7 +221,11 @@ SMOOTH = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=pytest.mark.long if c.long else ()) for c in SMOOTH],
+    ids=lambda c: c.name,
+)
 def test_plain_run_of_the_kernel(case: Case) -> None:
     for where, message in problems(case):
         pytest.fail(f"{where}: {message}")

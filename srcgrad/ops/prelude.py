@@ -279,8 +279,8 @@ def shape_of(a):
 
 @means("numpy.squeeze", ".squeeze")
 def squeeze(a, axis=None):
-    if axis is None and isinstance(a, np.generic):
-        return a
+    if axis is None and np.isscalar(a):
+        return typed(a, kind(a))
     x = np.asarray(a)
     axes = range(np.ndim(a)) if axis is None else ()
     ones = [k for k in axes if is_one(x, k)]

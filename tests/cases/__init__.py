@@ -47,7 +47,8 @@ class Case:
     them where `argnums` is one); where `smooth` is False nothing else can judge it.
     `raises` is the exception of the plain run, `refused` one of REASONS. `sample`
     marks the twenty that are also run to second order on Numba, `scale` what takes too
-    many steps for CPython: the short run has it on Numba alone.
+    many steps for CPython: the short run has it on Numba alone. `long` leaves a case
+    whose sweeps take seconds to compile to the long run.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Case:
     refused: str | None = None
     sample: bool = False
     scale: bool = False
+    long: bool = False
 
 
 CASES: list[Case] = []
@@ -97,6 +99,17 @@ from tests.cases import (  # noqa: E402, F401
     complexes,
     containers,
     control_flow,
+    corpus_chemistry,
+    corpus_finance,
+    corpus_geophysics,
+    corpus_graphics,
+    corpus_images,
+    corpus_learning,
+    corpus_npbench,
+    corpus_robotics,
+    corpus_signal,
+    corpus_solvers,
+    corpus_statistics,
     creation,
     decompositions,
     dtypes,
@@ -126,6 +139,7 @@ from tests.cases import (  # noqa: E402, F401
     science_statistics,
     scratch,
     shaping,
+    sixteen,
     special,
     special_more,
     stencils,
