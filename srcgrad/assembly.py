@@ -29,6 +29,7 @@ from srcgrad.ir import (
     Value,
     View,
 )
+from srcgrad.nested import measured
 from srcgrad.ops import ROWS
 from srcgrad.passes import given_lengths, remove_dead_code, splice
 from srcgrad.types import Array, Dim, Scalar
@@ -52,7 +53,7 @@ class Assembly:
         self.build.loc = loc
         if first is not None:
             self.params += first.params
-            for stmt in first.body.stmts:
+            for stmt in measured(first).body.stmts:
                 self.build.emit(stmt)
 
     def parameter(self, name: str, type: Any) -> Value:

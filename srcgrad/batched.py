@@ -16,7 +16,7 @@ from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import Reading, identifier
 from srcgrad.ir import Function, Index, Operand, Value
-from srcgrad.nested import gradient_reading
+from srcgrad.nested import gradient_reading, measured
 from srcgrad.options import inherited
 from srcgrad.passes import splice
 from srcgrad.source import location, returned
@@ -110,7 +110,7 @@ class Vmap(Derived):
         count: Operand,
     ) -> tuple[Function, Tree]:  # fmt: skip
         """Write the loop over the rows."""
-        function, build = reading.function, write.build
+        function, build = measured(reading.function), write.build
         results = function.results[: reading.results]
         if any(isinstance(r.type, ListOf) for r in results):
             what = "rows are no lists that grow"

@@ -23,7 +23,7 @@ from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import Reading
 from srcgrad.ir import Block, Function, Operand, Value
-from srcgrad.nested import derived
+from srcgrad.nested import derived, measured
 from srcgrad.options import Options, inherited, make_options
 from srcgrad.passes import inline_calls, splice
 from srcgrad.results import tree_copy
@@ -267,7 +267,7 @@ class Slopes(Chosen):
         self, made: Specialisation, names: Names, value: Tree, places: list[int]
     ) -> tuple[list[Function], Tree]:
         """Return the adjoint, with cotangents of one."""
-        adjoint = made.adjoint(names, (*places,))
+        adjoint = measured(made.adjoint(names, (*places,)))
         count, first = len(made.pure.params), made.reading.results
         write = Assembly(adjoint.loc)
         args = [write.parameter(p.name, p.type) for p in made.pure.params]
@@ -313,7 +313,7 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
 
     What does not depend on the direction stands before the loops.
     """
-    whole = inline_calls(made.pure)
+    whole = measured(inline_calls(made.pure))
     moved = tangent(whole, [k])
     seed, x, point = moved.params[-1], whole.params[k], _points(made)[k]
     floats = [r for r in whole.results if is_float(r.type)]

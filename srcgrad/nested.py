@@ -35,6 +35,7 @@ from srcgrad.passes import given_lengths, splice
 from srcgrad.specialise import Specialisation
 from srcgrad.trees import SHAPE, Known, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar, put_lengths
+from srcgrad.walk import outs
 
 
 def derived(
@@ -60,7 +61,7 @@ def gradient_reading(
     if key in made.made:
         return made, made.made[key]
     made.check(names, inner.options.has_aux, inner.inner is None)
-    adjoint = made.adjoint(names, (0,), True)
+    adjoint = measured(made.adjoint(names, (0,), True))
     used: list[Operand] = []  # results that the form never names are left out
     reads: list[Stmt] = []
     places, first = made.wrt(names), made.reading.results
@@ -89,6 +90,20 @@ def gradient_reading(
         lost=False,
     )  # fmt: skip
     return made, reading
+
+
+def measured(function: ir.Function) -> ir.Function:
+    """Return a function that measures all lengths of its parameters, used or not."""
+    made = {v for s in function.body.stmts for v in outs(s)}
+    head = [
+        Op("dim", (p,), (atom,), {"axis": axis}, function.loc)
+        for p in function.params
+        for axis, dim in enumerate(p.type.dims)
+        for atom, _ in dim.terms
+        if atom not in made
+    ]
+    cut = None if function.cut is None else function.cut + len(head)
+    return replace(function, body=Block((*head, *function.body.stmts)), cut=cut)
 
 
 # inside another function

@@ -23,6 +23,7 @@ from srcgrad import (
     linearize,
     straight_through,
     value_and_grad,
+    vmap,
 )
 
 PYTHON: dict[str, Any] = {"backend": "python"}
@@ -173,6 +174,33 @@ def test_edges(mode: Any) -> None:
     np.testing.assert_array_equal(one[1], np.zeros(4))
     assert one[0] == 1.0
     np.testing.assert_array_equal(other[0], X)
+
+
+def unused(x, y):
+    return np.sin(x).sum()
+
+
+@BOTH
+def test_arguments_that_are_not_used(mode: Any) -> None:
+    """Their derivatives are zeros of their shape, at any depth."""
+    other = np.ones((3, 4))
+    one, two = mode(lambda x, y: x * 2, (0, 1), **PYTHON)(X, other)
+    np.testing.assert_array_equal(one, 2 * np.eye(4))
+    assert (two.shape, two.any()) == ((4, 3, 4), np.False_)
+    _, two = mode(lambda x, y: grad(unused, (0, 1))(x, y)[1], (0, 1), **PYTHON)(
+        X, other
+    )
+    assert two.shape == (3, 4, 3, 4)
+
+    def outer(x, y):
+        return (grad(unused, 1)(x, y) * y).sum() + x.sum()
+
+    assert grad(outer, 1, **PYTHON)(X, other).shape == (3, 4)
+    h = hessian(unused, (0, 1), **PYTHON)(X, other)
+    assert h[1][0].shape == (3, 4, 4)
+    rows = vmap(grad(unused, (0, 1)), **PYTHON)(np.ones((3, 4)), other)
+    assert [x.shape for x in rows] == [(3, 4)] * 2
+    assert elementwise_grad(unused, 1, **PYTHON)(X, other).shape == (3, 4)
 
 
 @BOTH
