@@ -137,6 +137,8 @@ class Signature:
                     what = "bool"
                 case ("scalar", _, python):
                     return ("scalar", "float64", python)
+                case ("array", "generator", *_):
+                    what, help = "a Generator", "choose other arguments with argnums"
                 case ("array", dtype, *_):
                     of = "booleans" if dtype == "bool" else "integers"
                     what, help = f"an array of {of}", f"pass `{name}.astype(float)`"

@@ -99,6 +99,7 @@ class Vmap(Derived):
         types = (_row_type(write, *pair) for pair in pairs)
         kinds = {n: relabel(s, lambda x: _row_kind(x, types)) for n, s in specs.items()}
         made, reading = gradient_reading(self.inner, kinds, same, ones)
+        made.draw_once("`vmap` runs it for each row")
         function, form = self.loop(
             write, pairs, reading, write.build.length(lengths[0])
         )

@@ -108,7 +108,7 @@ class _Check:
         names = signature.positional(signature.bind(args, {}))[: len(args)]
         if not any(map(_is_float, tree_leaves(args))):
             args = tuple(float(a) if type(a) is int else a for a in args)
-        self.args, self.names = args, names
+        self._args, self.names = args, names
         self.rng = np.random.default_rng(_SEED)
         if any(np.iscomplexobj(x) for x in tree_leaves(args)):
             what = f"an argument of `{self.name}` is complex: differences are real"
@@ -120,6 +120,12 @@ class _Check:
             raise make_error("SG305", what)
         sizes = [np.asarray(x).dtype.itemsize for x in floats]
         self.rtol = 1e-3 if min(sizes) < 8 else 1e-6
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The arguments; every run draws the same numbers from their Generators."""
+        found: tuple[Any, ...] = tree_copy(self._args)
+        return found
 
     def draw(self, tree: Any) -> Any:
         """Return random numbers in the structure and dtypes of a tree."""

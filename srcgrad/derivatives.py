@@ -87,6 +87,7 @@ class Derived(Differentiated):
         """Make the function for arguments of these kinds."""
         assert self.inner is not None
         made = derived(self, self.inner, specs, leaf, ones)
+        made.draw_once("this derivative may run it several times")
         function, form = self.build(made)
         reading = replace(made.reading, function=function, result=form)
         return self.finished(made, specs, reading, ones)
@@ -495,6 +496,6 @@ def linearize(
     )
 
     def push(*tangents: Any) -> Any:
-        return made.jvp(held, tangents)[1]
+        return made.jvp(tree_copy(held), tangents)[1]  # what it draws is drawn again
 
-    return made.jvp(held, (None,) * len(held))[0], push
+    return made.jvp(primals, (None,) * len(held))[0], push

@@ -27,7 +27,7 @@ from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, make_error
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, make_plan
-from srcgrad.results import direction, result_of, shown, touches, tree_copy
+from srcgrad.results import direction, result_of, shown, states, touches, tree_copy
 from srcgrad.source import read_source, unbound
 from srcgrad.specialise import (
     NONE,
@@ -283,12 +283,14 @@ class Differentiated:
         written = [raw[k] for k in made.written if isinstance(raw[k], np.ndarray)]
         if reading.effects or not all(x.flags.writeable for x in written):
             self.plain(call.values)  # for what it prints, or raises
-        name, what = made.source.name, ""
+        name, what, drawn = made.source.name, "", states(raw)
         held = [*call.values.values(), *(c.place.fetch() for c in reading.captures)]
         if clash:
             one, two = (reading.leaves[k] for k in clash[0])
             what = f"`{one}` and `{two}` may share memory, and `{name}` writes to it"
             help = f"pass a copy: `{two}.copy()`"
+        elif len({id(x.bit_generator) for x, _ in drawn}) < len(drawn):
+            what, help = "one Generator is passed twice", "pass it once"
         elif reading.changed and repeats(held):
             what = f"a container that `{name}` changes has two names"
             help = "pass a copy as the second"
@@ -309,12 +311,15 @@ class Differentiated:
             if kind != "vjp":  # a pullback is not known yet
                 made = self._best(made, program, call)
             inputs = self._inputs(call, made, in_place)
+            before = states(inputs)
             try:
                 return made, program, inputs, made.run(program, inputs)
             except SrcgradError:
                 raise
             except Exception as found:
                 error = found
+            for generator, state in before:
+                generator.bit_generator.state = state
             # Out of the handler: what plain Python raises is shown by itself.
             if (ones := cut_deeper(made, error)) is not None:
                 self._ones[tuple(made.specs.items())] = ones

@@ -170,6 +170,10 @@ class Call:
     def operands(self, reading: Reading) -> list[Operand]:
         """Return the leaves, then what a function captures."""
         found = list(self.leaves.values())
+        if reading.draws:
+            what = "a function that draws numbers is not run again inside another"
+            help = "draw before the call, and pass it the numbers"
+            raise self.reader.problem("SG507", what, help)
         for c in reading.captures:
             thing = calls.captured(self.reader, c.place, c.leaf)
             flatten(self.reader, thing, found, self.array)

@@ -56,12 +56,12 @@ def make_plan(
     `args` and `kwargs` are as the function takes them, `values` the same by parameter.
     The plan returns None where more must be done: other kinds of arguments, something
     captured has changed, or the kernel raises. There is no plan for functions that
-    print, or are run by CPython.
+    print or draw, or are run by CPython.
     """
     reading = made.reading
     if made.options.runner != "numba" or made.options.check_nan:
         return None
-    if signature.starred or reading.effects or reading.changed:
+    if signature.starred or reading.effects or reading.changed or reading.draws:
         return None
     run = made.code(program.function).dispatcher
     run.disable_compile()  # other types take the long way

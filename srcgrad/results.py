@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ from srcgrad.trees import Node, Tree, closed, relabel, tree_map
 def ready(value: Any, kernel: bool) -> Any:
     """Return a leaf as generated code takes it; kernels work on C order."""
     if not isinstance(value, np.ndarray):
-        plain = isinstance(value, np.generic) or type(value) in (int, float, complex)
-        if not kernel or plain:
+        own = isinstance(value, np.generic | np.random.Generator)
+        if not kernel or own or type(value) in (int, float, complex):
             return value
         return float(value) if isinstance(value, float) else int(value)
     if not value.ndim:
@@ -33,10 +34,18 @@ def touches(value: Any, others: Iterable[Any]) -> bool:
     )
 
 
+def states(values: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Return the Generators among values, and the state that each is in."""
+    found = [x for x in values if isinstance(x, np.random.Generator)]
+    return [(x, x.bit_generator.state) for x in found]
+
+
 def tree_copy(value: Any) -> Any:
     """Return a value with arrays of its own, read-only where the arrays are."""
 
     def own(leaf: Any) -> Any:
+        if isinstance(leaf, np.random.Generator):
+            return copy.deepcopy(leaf)
         if not isinstance(leaf, np.ndarray):
             return leaf
         mine = keep_layout(leaf)

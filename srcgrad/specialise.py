@@ -198,10 +198,18 @@ class Specialisation:
         wrt, name = self.wrt(names), f"{self.primal.name}_{kind}"
         budget = self.options.memory_budget
         if budget is not None:
+            self.draw_once("`memory_budget` runs parts of it again")
             level = self.ones.get(BUDGET, 0)
             function = cut_loops(function, wrt, seeds, budget, run_passes, apart, level)
         made = differentiate(function, wrt, seeds, name, unit, apart, run_passes)
         return run_passes(made)
+
+    def draw_once(self, why: str) -> None:
+        """Refuse a function that draws, where it would be run twice."""
+        if self.reading.draws:
+            what = f"`{self.source.name}` draws numbers, and {why}"
+            helps = ("draw before the call, and pass the numbers",)
+            raise make_error("SG507", what, helps=helps, function=self.source.name)
 
     @once
     def split(self, names: Names) -> tuple[Function, Function]:
@@ -210,6 +218,7 @@ class Specialisation:
         count = len(self.pure.params)
         found = split(joint, count, self.reading.results)
         if found is None:
+            self.draw_once("its forward sweep is run again, because it keeps lists")
             return self.primal, joint
         return run_passes(found[0]), run_passes(found[1])
 

@@ -8,6 +8,9 @@ what an argument is, and is the key of a specialisation; its leaves are
                                 fourth item marks one that is not contiguous
     ("static", Known(value))    anything else, known while compiling
 
+A Generator of NumPy is an array of one element, which each draw writes to: so draws
+keep their order, and are made once.
+
 A *form* says what a result is; its leaves are ("static", Known(value)) and ("leaf",
 place in the flat results), with a third item for arrays of rank 0. The order of the
 leaves is that of the parameters of the IR.
@@ -25,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from srcgrad.errors import make_error
-from srcgrad.types import is_inexact
+from srcgrad.types import GENERATOR, is_inexact
 
 Tree = Any
 
@@ -171,6 +174,8 @@ def spec_of(value: Any, name: str = "") -> Tree:
         return ("static", Known(value))
     if type(value) is complex:
         return ("scalar", "complex128", True)
+    if isinstance(value, np.random.Generator):
+        return _array_leaf(GENERATOR, (1,), True)
     kind = type(value)
     plain = next((c for c in kind.__mro__ if c in _PLAIN), object)
     if plain not in (int, float) and (node := opened(value)) is not None:

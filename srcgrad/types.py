@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+GENERATOR = "generator"  # the dtype of what stands for one of NumPy's
 Atom = Any  # an integer IR value: it has a name, a number and an identity
 
 
@@ -101,6 +102,11 @@ def combine(row: str, parts: Sequence[Dim]) -> Dim | None:
         case ("mul", [Dim(k, ()), a]) | ("mul", [a, Dim(k, ())]):
             return a.scaled(k)
     return None
+
+
+def is_generator(type: Any) -> bool:
+    """Tell the type of a Generator, which is an array to the compiler."""
+    return isinstance(type, Array) and type.dtype == GENERATOR
 
 
 @dataclass(frozen=True, slots=True)

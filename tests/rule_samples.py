@@ -26,6 +26,8 @@ SHAPES = {
 # Rows of Python's numbers alone, of integers, and of truth values.
 NUMBERS = {"max2", "min2", "to_int", "math_floor", "math_ceil", "math_trunc", "not_",
            "round_to", "complex_of"}  # fmt: skip
+# What `tests/test_draws.py` has programs for: a Generator is no operand to choose.
+DRAWS = {n for n in ROWS if n.startswith("draw_")} | {"advance"}
 INTEGERS = {"bitand", "bitor", "bitxor", "lshift", "rshift"}
 TRUTHS = {"invert", "not_"}
 # Their second operand is what this row gives for the first.

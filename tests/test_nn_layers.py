@@ -145,11 +145,13 @@ def test_dropout_draws() -> None:
         nn.dropout(ones, 0.4, 0.5)
 
 
-def test_dropout_refuses_generators_inside() -> None:
-    """What is drawn inside would be drawn again by the backward sweep."""
-    f = srcgrad.grad(lambda x, rng: nn.dropout(x, 0.5, rng).sum(), backend="python")
-    with pytest.raises(srcgrad.errors.UnsupportedFunctionError, match="integers"):
-        f(X, np.random.default_rng(0))
+@pytest.mark.parametrize("backend", ["python", "numba"])
+def test_dropout_draws_inside(backend: Any) -> None:
+    """A Generator moves on by one number, and both sweeps leave out the same items."""
+    one, other = np.random.default_rng(0), np.random.default_rng(0)
+    f = srcgrad.grad(lambda x, rng: nn.dropout(x, 0.5, rng).sum(), backend=backend)
+    np.testing.assert_array_equal(f(X, one), nn.dropout(np.ones_like(X), 0.5, other))
+    assert one.random() == other.random()
 
 
 # what is wrong is said

@@ -27,7 +27,7 @@ from srcgrad.emit.spelling import ATOM, Text, path_text
 from srcgrad.emit.writer import Line
 from srcgrad.ir import Operand, Value
 from srcgrad.ops.table import ROWS
-from srcgrad.types import Dim, ListOf
+from srcgrad.types import Dim, ListOf, is_generator
 from srcgrad.walk import every, free, operands
 
 
@@ -140,6 +140,8 @@ class _Kernel(Scalars):
             case ir.Read() | ir.View():
                 text = self.element(s.base, s.path, s)
                 self.line(f"{self.naming[s.out]} = {text.text}")
+            case ir.Write() if is_generator(s.base.type):
+                self.advance(s)
             case ir.Write() | ir.Accumulate():
                 place = self.element(s.base, s.path, s).text
                 sign = "+=" if isinstance(s, ir.Accumulate) else "="

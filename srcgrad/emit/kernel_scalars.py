@@ -86,7 +86,7 @@ def literal(value: float | int | bool, dtype: str) -> Text:
 
 def held(x: Operand, dtype: str) -> bool:
     """Tell whether a dtype that operands meet in holds what an int of Python may be."""
-    if dtype in ("", "int64") or np.dtype(dtype).kind not in "iu" or not x.type.python:
+    if dtype in ("", "int64") or not x.type.python or np.dtype(dtype).kind not in "iu":
         return True
     ends = np.iinfo(dtype)
     return isinstance(x, Const) and ends.min <= x.value <= ends.max

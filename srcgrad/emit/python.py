@@ -14,7 +14,7 @@ from srcgrad.emit.spelling import ATOM, TERM, Text, number, path_text, row_text
 from srcgrad.emit.writer import Line, Writer
 from srcgrad.ir import Operand, Path, Value
 from srcgrad.ops.table import ROWS
-from srcgrad.types import ListOf, Scalar
+from srcgrad.types import ListOf, Scalar, is_generator
 from srcgrad.walk import operands
 
 WIDTH = 88
@@ -129,6 +129,8 @@ class _Readable(Writer):
                 self.bind(self.naming[s.out], s, made.text)
             case ir.View() | ir.Read():
                 self.line(f"{self.naming[s.out]} = {self.place(s.base, s.path).text}")
+            case ir.Write() if is_generator(s.base.type):
+                self.advance(s)
             case ir.Write():
                 place = self.place(s.base, s.path).text
                 changed = self.changed(self.folded(s.value), place)

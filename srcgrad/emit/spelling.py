@@ -81,7 +81,8 @@ def _places(template: str) -> tuple[int, dict[str, int]]:
 def fill(template: str, given: Mapping[str, Text]) -> Text:
     """Return a template with expressions in its places.
 
-    One that stands in several places gets the brackets that the tightest one needs.
+    One that stands in several places gets the brackets that the tightest one needs; a
+    place that is the whole template leaves brackets to what it becomes a part of.
 
     >>> sums = {"x": Text("a + b", SUM), "y": Text("-b", UNARY)}
     >>> fill("{x} ** {y}", sums).text, fill("f({x}) - {y}", sums).text

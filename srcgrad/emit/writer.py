@@ -17,7 +17,7 @@ from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import ATOM, Text
 from srcgrad.errors import Location
 from srcgrad.ir import Operand, Value
-from srcgrad.walk import outs
+from srcgrad.walk import operands, outs
 
 Line = tuple[str, Location]
 
@@ -67,6 +67,12 @@ class Writer:
     def bind(self, name: str, x: Operand, text: str) -> None:
         """Write the assignment of an operand to a variable."""
         self.line(f"{name} = {text}")
+
+    def advance(self, s: ir.Write) -> None:
+        """Write a draw whose numbers nobody reads; others have moved it on already."""
+        (drawn,) = operands(self.folded(s.value))
+        if self.folded(drawn):
+            self.line(self.show(drawn).text)
 
     def range(self, s: ir.For) -> str:
         """Return the arguments of `range`."""

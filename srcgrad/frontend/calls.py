@@ -61,6 +61,10 @@ def outer_name(reader: build.Reader, frame: build.Frame, name: str) -> Thing:
 def captured(reader: build.Reader, place: Place, name: str) -> Thing:
     """Return a captured value: numbers and arrays are hidden arguments."""
     value = place.fetch()
+    if isinstance(value, np.random.Generator):
+        what = f"`{name}` is a Generator from outside: each call would move it on"
+        helps = f"make it an argument: `def f(..., {name})`"
+        raise reader.problem("SG507", what, helps)
     if not _is_data(value):
         spec_of(value, name)  # refuses what may change without a trace
         return lift(reader, watched(reader, place))
@@ -318,7 +322,8 @@ def _unknown(reader: build.Reader, name: str) -> Exception:
     helps = [library.OTHERWISE, f"or give a rule: srcgrad.register_vjp({shown}, ...)"]
     if name.startswith("numpy.random"):
         code, what = "SG507", f"`{shown}` draws numbers from a hidden state"
-        helps = ["draw outside, and pass the numbers as an argument"]
+        helps = ["pass a Generator, `np.random.default_rng(0)`, and draw from that",
+                 "or draw outside, and pass the numbers as an argument"]  # fmt: skip
     elif name.startswith("srcgrad."):
         code = "SG206"
         what = f"`{shown}` is not called inside a differentiated function"

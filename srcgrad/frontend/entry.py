@@ -22,7 +22,7 @@ from srcgrad.frontend.calls import lift, watch_function
 from srcgrad.frontend.iteration import TestWrites
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import SHAPE, Known, Node, Tree, spec_of
-from srcgrad.types import Array, Dim, Scalar, put_lengths
+from srcgrad.types import Array, Dim, Scalar, is_generator, put_lengths
 from srcgrad.walk import consumed, every, inner_outs, outs, substitute
 
 
@@ -62,6 +62,11 @@ class Reading:
     statics: list[tuple[Place, Any]] = field(default_factory=list)
     shared: list[tuple[int, int]] = field(default_factory=list)
     entwined: bool = False
+
+    @property
+    def draws(self) -> bool:
+        """Whether a Generator is among the arguments."""
+        return any(is_generator(p.type) for p in self.function.params)
 
 
 def read(
@@ -125,6 +130,8 @@ class Entry(Reader):
         for root, param in self.arguments.items():
             final = self.state.ver.get(root)
             lost |= final is None
+            if is_generator(param.type):
+                continue  # it is the caller's, and moves on
             if final is not None and final is not param:
                 written.append(params.index(param))
                 operands.append(final)
@@ -215,7 +222,7 @@ class Entry(Reader):
         changed = {x for stmt in every(rest) for x in consumed(stmt)}
         names: dict[Any, ir.Operand] = {}
         for param in self.leaves:
-            if param in changed:
+            if param in changed and not is_generator(param.type):
                 own = names[param] = ir.Value(param.name, param.type)
                 plain = getattr(param.type, "contiguous", True)
                 attrs: dict[str, object] = {} if plain else {"via": "layout"}

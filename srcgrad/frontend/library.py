@@ -29,7 +29,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Permute, Reshape, Value
-from srcgrad.ops import ROWS, Row, prelude, ufuncs
+from srcgrad.ops import ROWS, Row, draws, prelude, ufuncs
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, Dim, Scalar
 
@@ -293,7 +293,7 @@ def method(
         return apply_row(reader, meaning, [owner, *args], kwargs, "method")
     if meaning is not None and not isinstance(meaning, Row):
         return _apply(reader, meaning, [owner, *args], kwargs)
-    methods = [n[1:] for n in _meanings() if n[0] == "."]
+    methods = [n[1:] for n in _meanings() if n[0] == "." and n not in draws.METHODS]
     what = f"method `.{name}()` of a {v.kind_of(owner)} is not known"
     raise reader.problem("SG203", what, *(suggest(name, methods) or (OTHERWISE,)))
 
@@ -584,7 +584,7 @@ def _type(reader: Reader, obj: Thing, /) -> Thing:
         case Const() | Value():
             return Static(np.dtype(obj.type.dtype).type)
         case Ref():
-            return Static(list if v.list_axes(obj) else np.ndarray)
+            return Static(v.class_of(obj))
         case v.Tuple():
             return Static(obj.cls or tuple)
         case v.Cell():

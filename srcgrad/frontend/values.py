@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from srcgrad.ir import Const, Operand, Path, Value
 from srcgrad.source import FunctionSource
-from srcgrad.types import Array, ListOf, Scalar, Type
+from srcgrad.types import Array, ListOf, Scalar, Type, is_generator
 
 
 class Refused(Exception):
@@ -234,6 +236,13 @@ def list_axes(thing: Any) -> int:
     return max(0, thing.root.listlike - thing.root.type.rank + thing.type.rank)
 
 
+def class_of(ref: Ref) -> type:
+    """Return the class that an array has in plain Python."""
+    if is_generator(ref.type):
+        return np.random.Generator
+    return list if list_axes(ref) else np.ndarray
+
+
 def leaves(
     thing: Any, heap: dict[Cell, Any], key: tuple[Any, ...] = ()
 ) -> Iterator[tuple[tuple[Any, ...], Thing]]:
@@ -275,6 +284,8 @@ def kind_of(thing: Thing) -> str:
     match thing:
         case Const() | Value():
             return _KINDS.get(thing.type.dtype, thing.type.dtype)
+        case Ref(type=Array(dtype="generator")):
+            return "Generator"
         case Ref(type=Array() | Scalar()):
             return f"{thing.type.dtype} array of rank {thing.type.rank}"
         case Record():

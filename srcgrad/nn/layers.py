@@ -59,8 +59,8 @@ def dropout(x: Floats, rate: float, rng: Any, train: bool = True) -> Floats:
 
     Srivastava et al., 2014, inverted: nothing is to be done after training. One number
     is drawn from a generator, and which items stay is worked out from that number and
-    the shape. So inside a differentiated function, where no generator can be, pass the
-    number in place of it: the items are the same.
+    the shape. The number can be passed in place of the generator: the items are the
+    same, as often as it is called.
 
     Args:
         x: Any array of floats.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcgrad.ops.draws import drawn_key
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
@@ -12,7 +13,6 @@ from srcgrad.ops.prelude import (
     is_one,
     kind,
     means,
-    refused,
     rows,
     same,
 )
@@ -43,11 +43,8 @@ def window_sum(x, count, size, stride):
 
 @means(f"{READABLE}.kept_mask")
 def kept_mask(rng, rate, shape):
-    if isinstance(rng, np.random.Generator):
-        what = "no numbers can be drawn inside a differentiated function"
-        advice = "pass a number in place of the generator: `int(rng.integers(2**63))`"
-        return refused(what, advice)
-    return rows.kept_mask(rng, rate, *shape)
+    key = drawn_key(rng) if kind(rng) == "generator" else rng
+    return rows.kept_mask(key, rate, *shape)
 
 
 # What layers check; plain Python says what is wrong (`srcgrad/nn/checks.py`).

@@ -1,4 +1,4 @@
-"""Remove what no result and no check depends on.
+"""Remove what no result, no check and no draw depends on.
 
 First, hand-overs that carry nothing go: a carry that yields what it was given, a
 merge of one value with itself, a merge of True and False. All that is alive is then
@@ -15,6 +15,7 @@ from typing import Any
 from srcgrad import ir, walk
 from srcgrad.analyses.activity import reach
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
+from srcgrad.types import is_generator
 
 _OWN = "start", "stop", "step", "cond", "exit"  # what loops and branches read
 
@@ -131,5 +132,10 @@ def _live(function: Function, lengths: bool) -> set[Any]:
         for value in {*function.params, *(v for v in needs if isinstance(v, Value))}:
             dims = value.type.dims
             needs[value] += [atom for dim in dims for atom, _ in dim.terms]
-    checks = [s for s in walk.every(function.body) if isinstance(s, ir.Assert)]
-    return reach([*function.results, *checks], needs)
+    kept = [
+        s
+        for s in walk.every(function.body)
+        if isinstance(s, ir.Assert)
+        or (isinstance(s, ir.Write) and is_generator(s.base.type))
+    ]
+    return reach([*function.results, *kept], needs)

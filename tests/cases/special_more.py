@@ -129,6 +129,12 @@ def lengths_and_exact_sums(x, a, b):
     return length * total + part * whole + math.exp2(a) * math.cbrt(b)
 
 
+# A cast that changes nothing leaves its operand a sum, with brackets around it.
+@case(lambda rng: (0.8, 1.7, 2.9), argnums=(0, 1, 2))
+def sums_inside_casts(a, b, c):
+    return c - np.float64(a + b) * np.float64(a - b) - np.float64(b - c)
+
+
 @case(lambda rng: (0.8, 7, 3))
 def whole_numbers_of_math(x, n, k):
     total = x * math.comb(n, k) + x**2 * math.factorial(k) / math.gcd(n - 1, k)
