@@ -290,12 +290,12 @@ def _is_compiled(function: object) -> bool:
 def repeated(function: Any) -> tuple[Any, str] | None:
     """Return the function of elements that is called for each, or of cores.
 
-    The text says which axes the cores have, "(n)->()", and is empty for elements.
+    The text says which axes the cores have, "(n)->()", of elements the dtype, or "".
     """
     kind, types = type(function).__name__, getattr(function, "types", [])
     if type(function) is np.vectorize:
-        given = function.otypes, function.signature, function.excluded
-        return None if any(given) else (function.pyfunc, "")
+        given = function.signature, function.excluded
+        return None if any(given) else (function.pyfunc, function.otypes or "")
     floats = all(set(t) <= {*"d->"} for t in types)
     if kind == "DUFunc" and floats:
         return function._dispatcher.py_func, ""

@@ -784,6 +784,9 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "cofactor_slope": _cofactor_slope,
     **_PARTS,
     "matmul": lambda args, attrs, type: np.matmul(*args),
+    "sliding_windows": lambda args, attrs, type: (
+        np.lib.stride_tricks.sliding_window_view(args[0], args[1], attrs["axis"])
+    ),
     "einsum": lambda args, attrs, type: np.einsum(attrs["subscripts"], *args),
     "conv_nhwc": _plain(images.convolved),
     "conv_nhwc_input": _plain(images.of_images),

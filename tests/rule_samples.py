@@ -425,6 +425,10 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "convolve": _of("5 3", "n m", "2 4", "n n", "1 m", mode=SLID),
     "correlate": _of("5 3", "n m", "2 4", "3 4", "n 1", "n int64:n", mode=SLID),
+    "sliding_windows": [
+        *_of("2,5,3 =2", "2,3,2 =1", axis=(0, 1, 2)),
+        *_of("n =2", "m,n int", axis=[0]),
+    ],
     "interp": [
         *_of("4 n n", "4 4 4", given=(POINTS, KNOTS, SAMPLED)),
         *_of("2,2 n n", given=(POINTS.reshape(2, 2), KNOTS, SAMPLED)),

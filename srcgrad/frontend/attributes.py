@@ -63,6 +63,9 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
             return owner
         case v.Cell() | v.Tuple():
             return Bound(owner, name)
+        case v.SliceValue() if name in ("start", "stop", "step"):
+            part: Thing = getattr(owner, name)
+            return part
     if isinstance(getattr(owner, "type", None), Array | Scalar):
         return measured(reader, owner, name)
     if isinstance(owner, v.Ref):

@@ -259,7 +259,7 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
         own = {k: captured(reader, Place(kept, k, False), k) for k in kept}
         return apply(reader, Static(function.func), args, {**own, **kwargs})
     if (parts := repeated(function)) is not None:
-        way = iterables.each_block if parts[1] else iterables.each_of
+        way = iterables.each_block if "->" in parts[1] else iterables.each_of
         return apply(reader, Static(way), [*map(Static, parts), *args], kwargs)
     plainer, held, kept = unbound(function)
     if plainer is not function:

@@ -117,6 +117,8 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         return found
     if isinstance(held, Operand) and not held.type.python and index == Tuple(()):
         return held
+    if isinstance(owner, Static) and type(owner.value).__module__[:6] == "numpy.":
+        return calls.apply(reader, owner, [index], {})  # such as np.mgrid
     raise reader.problem("SG203", f"a {v.kind_of(owner)} cannot be subscripted")
 
 

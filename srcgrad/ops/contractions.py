@@ -13,6 +13,7 @@ from srcgrad.ops.prelude import (
     axes_of,
     fixed,
     kind,
+    lengths,
     means,
     refused,
     rows,
@@ -280,3 +281,16 @@ def _around(x, xp, fp, period):
     xs, fs = turned[order], fp[order]
     places = np.concatenate((xs[-1:] - period, xs, xs[:1] + period))
     return rows.interp(x % period, places, np.concatenate((fs[-1:], fs, fs[:1])))
+
+
+@means("numpy.lib.stride_tricks.sliding_window_view")
+def sliding_window_view(x, window_shape, axis=None, *, writeable=False):
+    if writeable:
+        return refused("windows are read-only here")
+    out, widths = np.asarray(x), lengths(window_shape)
+    axes = axes_of(axis, np.ndim(x))
+    for width, k in zip(widths, axes, strict=True):
+        if width > out.shape[k]:
+            raise ValueError
+        out = viewed(rows.sliding_windows, out, width, axis=k)
+    return out

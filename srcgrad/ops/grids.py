@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from srcgrad.ops.calculus import before
+from srcgrad.ops.calculus import before, common
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
     is_fixed,
+    is_python,
     kind,
     lengths,
     means,
@@ -154,6 +157,102 @@ def broadcast_shapes(*args):
 def broadcast_arrays(*args):
     shape = np.broadcast_shapes(*[np.shape(a) for a in args])
     return (*[np.broadcast_to(a, shape) for a in args],)
+
+
+@means("numpy.s_")
+def s_(key):
+    return key
+
+
+@means("numpy.mgrid")
+def mgrid(key):
+    if not isinstance(key, tuple):
+        return _line(key)
+    lines = [_steps(part) for part in key]
+    sides = [len(line) for line in lines]
+    wide = [line[lone(len(key), k)] for k, line in enumerate(lines)]
+    return np.stack([np.broadcast_to(x, sides) for x in wide])
+
+
+@means("numpy.ogrid")
+def ogrid(key):
+    if not isinstance(key, tuple):
+        return _line(key)
+    lines = [_steps(part) for part in key]
+    dtype = common(*[kind(line) for line in lines])
+    thin = [line[lone(len(key), k)] for k, line in enumerate(lines)]
+    return (*[typed(x, dtype) for x in thin],)
+
+
+def _line(part):
+    """Return the numbers of one slice, as `arange` rounds them."""
+    if isinstance(part.step, complex):
+        return _steps(part)
+    step = 1 if part.step is None else part.step
+    return np.arange(0 if part.start is None else part.start, part.stop, step)
+
+
+def _steps(part):
+    """Return the numbers of a slice, as steps from its start."""
+    start = 0 if part.start is None else part.start
+    if isinstance(part.step, complex):
+        count = size_of(part.step)
+        return np.arange(count) * ((part.stop - start) / max(count - 1, 1)) + start
+    step = 1 if part.step is None else part.step
+    if "int64" == kind(start) == kind(part.stop) == kind(step):
+        return np.arange(start, part.stop, step)
+    return np.arange(math.ceil((part.stop - start) / step)) * step + start
+
+
+@fixed
+def size_of(step):
+    """Return how many numbers an imaginary step asks for."""
+    return int(abs(step))
+
+
+@means("numpy.r_")
+def r_(key):
+    return np.concatenate([_items(x) for x in _weak(key)])
+
+
+@means("numpy.c_")
+def c_(key):
+    parts = [_items(x) for x in _weak(key)]
+    columns = [x if np.ndim(x) > 1 else x[:, None] for x in parts]
+    return np.concatenate(columns, axis=-1)
+
+
+def _weak(key):
+    """Return what is joined; Python's own numbers give way to arrays."""
+    parts = key if isinstance(key, tuple) else (key,)
+    strong = [
+        kind(x) for x in parts if not isinstance(x, (slice, str)) and not _is_own(x)
+    ]
+    if not strong:
+        return parts
+    return [typed(x, met(kind(x), *strong)) if _is_own(x) else x for x in parts]
+
+
+def _is_own(x):
+    return not isinstance(x, (slice, str)) and not np.ndim(x) and is_python(x)
+
+
+@fixed
+def met(weak, *strong):
+    """Return the dtype of a number of Python's own beside arrays."""
+    return str(np.result_type(np.dtype(weak).type(0).item(), *map(np.dtype, strong)))
+
+
+def _items(part):
+    """Return a slice, a number or an array as an array."""
+    if isinstance(part, str):
+        return refused("`r_` and `c_` are known without a text that says how to join")
+    if not isinstance(part, slice):
+        return np.atleast_1d(part)
+    if isinstance(part.step, complex):
+        start = 0 if part.start is None else part.start
+        return np.linspace(start, part.stop, size_of(part.step))
+    return _line(part)
 
 
 # index arrays

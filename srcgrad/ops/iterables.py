@@ -17,6 +17,7 @@ from srcgrad.ops.prelude import (
     count_of,
     fixed,
     is_fixed,
+    is_of_one_dtype,
     later,
     means,
     nth,
@@ -270,24 +271,32 @@ def method_caller(name, /, *args, **kwargs):
 
 
 @means("numpy.vectorize")
-def vectorize(pyfunc):
-    return lambda *args: each_of(pyfunc, "", *args)
+def vectorize(pyfunc, otypes=""):
+    return lambda *args: each_of(pyfunc, otypes, *args)
 
 
-def each_of(function, _, *args):
+def each_of(function, dtypes, *args):
     """Return a function of numbers of the elements of arrays, broadcast."""
+    read = _of_one_kind if not dtypes else lambda x: typed(x, first_of(dtypes))
     if max([np.ndim(a) for a in args]) == 0:
-        return _of_one_kind(function(*args))
-    shape = np.shape(max(args, key=np.ndim))
-    rows = [np.broadcast_to(a, shape).ravel() for a in args]
-    out = [_of_one_kind(function(*row)) for row in zip(*rows, strict=True)]
-    return np.array(out).reshape(shape)
+        return read(function(*args))
+    wide = np.broadcast_arrays(*args)
+    rows = [np.ravel(a) for a in wide]
+    out = [read(function(*row)) for row in zip(*rows, strict=True)]
+    return np.array(out).reshape(np.shape(wide[0]))
+
+
+@fixed
+def first_of(items):
+    return items[0]
 
 
 def _of_one_kind(x):
     # NumPy gives all the type of the first, Numba the one that they have together.
-    type(x)
-    return x
+    if is_of_one_dtype(x):
+        return x
+    what = "a vectorized function gives an int on one path and a float on another"
+    return refused(what, "give floats alone: `0.0` for `0`")
 
 
 def each_block(function, signature, *args):

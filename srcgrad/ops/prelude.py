@@ -70,6 +70,10 @@ def is_fixed(x):
     """Tell whether a value is known while compiling."""
 
 
+def is_of_one_dtype(x):
+    """Tell whether the dtype of a number is the same on every path."""
+
+
 def is_point(x):
     """Tell an array of rank 0 from a number."""
 
@@ -378,7 +382,7 @@ def broadcast_to(array, shape):
     if is_point(array):
         return np.broadcast_to(np.reshape(array, 1), shape)
     if not np.ndim(array):
-        return rows.full(array, *lengths(shape))
+        return rows.full(array, *lengths(shape)) if lengths(shape) else np.array(array)
     return viewed(rows.broadcast_to, np.asarray(array), *lengths(shape))
 
 

@@ -15,6 +15,7 @@ from srcgrad.ops.table import (
     Unsupported,
     as_array,
     bilinear,
+    linear,
     rule,
 )
 from srcgrad.types import Array, Dim, Scalar, Type, promote
@@ -175,3 +176,41 @@ def _interp_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 rule("interp(x, xp, fp)", _interpolated, x=_of_points, xp=_of_places, fp=_of_samples,
      kernel=_interp_kernel, cost=30)  # fmt: skip
+
+
+# windows that slide along an axis
+
+
+def _windows(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    (x, _), (_, width), axis = types, attrs["args"], attrs.get("axis", 0)
+    if not isinstance(x, Array):
+        raise Unsupported("windows slide along the axes of an array")
+    size = shapes.dim(width)
+    count = shapes.summand(x.dims[axis]) - size + Dim(1)
+    return Array(x.dtype, (*x.dims[:axis], count, *x.dims[axis + 1 :], size))
+
+
+def _added_up(g: Term, x: Term, axis: int, arange: Any, broadcast_to: Any) -> Term:
+    """Add up what the windows give to each place."""
+    count, width = g.shape[axis], g.shape[-1]
+    others = [k for k in range(x.rank) if k != axis]
+    sizes = [x.shape[k] for k in others]
+    size = count * width
+    front = g.permute((*others, axis, x.rank)).reshape(*sizes, size)
+    places = (arange(0, count, 1)[:, None] + arange(0, width, 1)).reshape(size)
+    at = broadcast_to(places, *sizes, size)
+    added = front.spread_along(at, x.shape[axis], axis=x.rank - 1)
+    return added.permute(tuple((*others, axis).index(k) for k in range(x.rank)))
+
+
+def _slid_along(x: Term, width: Term, axis: int, arange: Any) -> Term:
+    count = x.op("dim", axis=axis) - width + 1
+    places = arange(0, count, 1)[:, None] + arange(0, width, 1)
+    taken = x[(*[slice(None)] * axis, places)]
+    order = (*range(axis + 1), *range(axis + 2, x.rank + 1), axis + 1)
+    return taken.permute(order).copy()
+
+
+linear("sliding_windows(x, width, axis=0)", _windows, x=_added_up, alias=True,
+       spell="np.lib.stride_tricks.sliding_window_view({x}, {width}, axis={axis})",
+       meaning=_slid_along, cost=10)  # fmt: skip

@@ -82,3 +82,19 @@ def spectrum_by_hand(x, p):
     whole, part = np.divmod(x, 0.7), np.modf(3.0 * x)
     steps = np.heaviside(x, 0.5) * np.nan_to_num(part[0]) + whole[1]
     return tapered @ phase + grid @ grid + np.polyval(curve, 0.3) + steps @ x
+
+
+@np.vectorize
+def soft_step(t, width):
+    if t > 1.0:
+        return t * width
+    return t**2
+
+
+@case(lambda rng: (rng.normal(size=6), rng.uniform(1.2, 1.8)), argnums=(0, 1))
+def windows_and_grids(x, s):
+    X, Y = np.mgrid[0:s:3j, 0:2]
+    runs = np.lib.stride_tricks.sliding_window_view(x, 3)
+    ends = np.r_[x[:2], s, 1:3] @ np.c_[x[:5], np.ones(5)]
+    steps = soft_step(X * s + Y, np.linspace(0.0, s, 2)) * x.reshape(3, 2)
+    return (runs.mean(axis=-1) * runs.max(axis=1)).sum() + ends @ ends + steps.sum()
