@@ -355,9 +355,6 @@ HANDLERS |= {
         reader, array_ref(reader, a), index, reader.operand(x)
     ),
     f"{_PRELUDE}.kind": lambda reader, x: Static(reader.operand(x).type.dtype),
-    f"{_PRELUDE}.is_of_one_dtype": lambda reader, x: const(
-        len({t.dtype for t in kinds(reader, reader.operand(x))}) < 2
-    ),
     f"{_PRELUDE}.is_python": lambda reader, x: const(reader.operand(x).type.python),
     f"{_PRELUDE}.is_point": lambda reader, x: const(v.is_point(x)),
     f"{_PRELUDE}.is_fixed": lambda reader, x: const(isinstance(x, Const | Static)),
@@ -592,11 +589,9 @@ def _type(reader: Reader, obj: Thing, /) -> Thing:
             return Static(obj.cls or tuple)
         case v.Cell():
             return Static(obj.cls)
-        case v.SliceValue():
-            return Static(slice)
         case Static():
             return Static(type(obj.value))
-    return Static(object)
+    return Static(slice if isinstance(obj, v.SliceValue) else object)
 
 
 @handles("builtins.slice")

@@ -211,9 +211,10 @@ def _slope(x, step, axis, edge_order):
 @means("numpy.array_split")
 def array_split(ary, indices_or_sections, axis=0):
     x, parts = np.asarray(ary), indices_or_sections
-    if not isinstance(parts, int):
-        return refused("arrays are split into a number of pieces here", "slice them")
     n, front = x.shape[axis], before(axis, np.ndim(ary))
+    if not isinstance(parts, int):
+        ends = zip([0, *parts], [*parts, n], strict=True)
+        return [x[(*front, slice(low, high))] for low, high in ends]
     least, more = n // parts, n % parts
     cuts = [k * least + min(k, more) for k in range(parts + 1)]
     return [x[(*front, slice(cuts[k], cuts[k + 1]))] for k in range(parts)]
@@ -235,6 +236,20 @@ def vsplit(ary, indices_or_sections):
 @means("numpy.hsplit")
 def hsplit(ary, indices_or_sections):
     return np.split(ary, indices_or_sections, 0 if np.ndim(ary) == 1 else 1)
+
+
+@means("numpy.dsplit")
+def dsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, 2)
+
+
+@means("numpy.apply_over_axes")
+def apply_over_axes(func, a, axes):
+    out = np.asarray(a)
+    for axis in axes_of(axes, np.ndim(a)):
+        found = func(out, axis)
+        out = found if np.ndim(found) == np.ndim(out) else np.expand_dims(found, axis)
+    return out
 
 
 @means("numpy.tri")

@@ -219,6 +219,10 @@ for _name in ("isnan", "isinf", "isfinite"):
                 of_complex=True)  # fmt: skip
 elementwise("signbit(x)", loop="rt_signbit({x})", dtype="bool", takes="float",
             callables=dotted("signbit"))  # fmt: skip
+elementwise("nextafter(x, y)", x="g", floats=True, loop="np.nextafter({x}, {y})",
+            callables=dotted("nextafter"))  # fmt: skip
+elementwise("spacing(x)", floats=True, loop="np.spacing({x})",
+            callables=dotted("spacing"))  # fmt: skip
 elementwise("copysign(x, y)", x="g * sign(x) * copysign(1.0, y)", floats=True,
             loop="math.copysign({x}, {y})",
             callables=(*dotted("copysign"), "math.copysign"))  # fmt: skip

@@ -16,6 +16,7 @@ from srcgrad.ops.prelude import (
     means,
     name_of,
     refused,
+    rows,
     subscript,
     typed,
 )
@@ -67,6 +68,14 @@ def isscalar(element):
     return not is_point(element) and not np.ndim(element)
 
 
+@means("numpy.asarray_chkfinite")
+def asarray_chkfinite(a, dtype=None):
+    x = np.asarray(a, dtype)
+    if not np.all(np.isfinite(x)):
+        raise ValueError
+    return x
+
+
 # replaced, rounded, taken apart
 
 
@@ -74,6 +83,8 @@ def isscalar(element):
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     a = np.asarray(x) if np.ndim(x) else x
     if kind(a) not in ("float64", "float32"):
+        if not _is_real(a):
+            return refused("`np.nan_to_num` is known of real numbers")
         return np.array(a) if np.ndim(a) else a
     most = largest(kind(a))
     out = np.where(np.isnan(a), nan, a)
@@ -117,17 +128,22 @@ def float_power(x1, x2):
 
 @means("numpy.real_if_close")
 def real_if_close(a, tol=100):
-    return np.asarray(a)
+    x = np.asarray(a)
+    return x if _is_real(x) else refused("`np.real_if_close` is known of real numbers")
+
+
+@fixed
+def _of_complex(dtype):
+    return dtype.startswith("complex")
+
+
+def _is_real(x):
+    return not _of_complex(kind(x))
 
 
 @means("numpy.asanyarray")
 def asanyarray(a, dtype=None):
     return np.asarray(a, dtype)
-
-
-@means("numpy.matrix_transpose", "numpy.linalg.matrix_transpose")
-def matrix_transpose(x, /):
-    return np.swapaxes(x, -1, -2)
 
 
 # along an axis
@@ -252,7 +268,62 @@ def bartlett(M):
     return np.where(n <= 0, 1 + n / (M - 1), 1 - n / (M - 1))
 
 
+@means("numpy.kaiser")
+def kaiser(M, beta):
+    if M == 1:
+        return np.ones(1)
+    half = (M - 1) / 2.0
+    places = (np.arange(M) - half) / half
+    return rows.numpy_i0(beta * np.sqrt(1 - places**2.0)) / rows.numpy_i0(beta * 1.0)
+
+
+@means("numpy.i0")
+def bessel(x):
+    out = rows.numpy_i0(np.asarray(x) if np.ndim(x) else x)
+    return out if np.ndim(x) else np.asarray(out)
+
+
 # polynomials
+
+
+@means("numpy.poly")
+def poly(seq_of_zeros):
+    zeros = typed(np.atleast_1d(seq_of_zeros), "float64")
+    if np.ndim(zeros) > 1:
+        return refused("`np.poly` is known of roots", "pass `np.linalg.eigvals(...)`")
+    out = np.zeros(len(zeros) + 1)
+    out[0] = 1.0
+    for k in range(len(zeros)):
+        out[1 : k + 2] = out[1 : k + 2] + out[: k + 1] * -zeros[k]
+    return out
+
+
+@means("numpy.roots")
+def roots(p):
+    advice = (
+        "a real root: find it by Newton's method, `r -= f(r) / slope(r)`, in a loop"
+    )
+    return refused("the roots of a polynomial are complex numbers", advice)
+
+
+@means("numpy.polyfit")
+def polyfit(x, y, deg, rcond=None, *, w=None):
+    at, rhs = np.asarray(x) + 0.0, np.asarray(y) + 0.0
+    lhs = np.vander(at, deg + 1)
+    if w is not None:
+        weights = np.asarray(w) + 0.0
+        lhs = lhs * weights[:, None]
+        rhs = rhs * (weights[:, None] if np.ndim(rhs) == 2 else weights)
+    scale = np.sqrt((lhs * lhs).sum(axis=0))
+    least = len(at) * precision(kind(at)) if rcond is None else rcond
+    found = np.linalg.lstsq(lhs / scale, rhs, least)[0]
+    return (found.T / scale).T
+
+
+@fixed
+def precision(dtype):
+    """Return how far apart the numbers of a dtype are at one."""
+    return float(np.finfo(dtype).eps)
 
 
 @means("numpy.polyder")

@@ -70,10 +70,6 @@ def is_fixed(x):
     """Tell whether a value is known while compiling."""
 
 
-def is_of_one_dtype(x):
-    """Tell whether the dtype of a number is the same on every path."""
-
-
 def is_point(x):
     """Tell an array of rank 0 from a number."""
 
@@ -229,9 +225,9 @@ def arange(start=None, stop=None, step=1, dtype=None):
 
 @means("numpy.linspace")
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None):
-    if retstep:
-        return refused("`retstep` is not known here")
-    return rows.linspace(start, stop, num, endpoint=endpoint, dtype=name_of(dtype))
+    made = rows.linspace(start, stop, num, endpoint=endpoint, dtype=name_of(dtype))
+    parts = num - 1 if endpoint else num
+    return (made, (stop * 1.0 - start * 1.0) / np.int64(parts)) if retstep else made
 
 
 @means("numpy.eye")
@@ -297,17 +293,19 @@ def squeeze(a, axis=None):
 @means("numpy.reshape")
 def reshape(a, shape, order="C"):
     x = np.asarray(a) if np.ndim(a) else a
+    if order == "F":  # the last axis first, as of the transpose
+        return np.transpose(np.reshape(np.transpose(x), [*lengths(shape)][::-1]))
     return x.reshape(shape, order=order)
 
 
 @means("numpy.ravel", ".ravel")
-def ravel(a):
-    return np.reshape(a, -1)
+def ravel(a, order="C"):
+    return np.reshape(a, -1, order)
 
 
 @means(".flatten")
-def flatten(a):
-    return rows.copy(a, via="method").ravel()
+def flatten(a, order="C"):
+    return rows.copy(a, via="method").ravel(order)
 
 
 @fixed

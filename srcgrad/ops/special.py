@@ -204,6 +204,7 @@ def _bessel(zero: str, one: str, whole: str, slope: str, near: str) -> None:
 _bessel("j0", "j1", "jv", "-j1(x)", "0.5 * ({} - {})")
 _bessel("y0", "y1", "yn", "-y1(x)", "0.5 * ({} - {})")
 _bessel("i0", "i1", "iv", "i1(x)", "0.5 * ({} + {})")
+_function("numpy_i0(x)", _own("i0", "x"), x="g * i1(x)", spell="np.i0", callables=())
 _bessel("i0e", "i1e", "ive", "i1e(x) - sign(x) * z", "0.5 * ({} + {}) - sign(x) * z")
 
 

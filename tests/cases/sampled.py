@@ -98,3 +98,13 @@ def windows_and_grids(x, s):
     ends = np.r_[x[:2], s, 1:3] @ np.c_[x[:5], np.ones(5)]
     steps = soft_step(X * s + Y, np.linspace(0.0, s, 2)) * x.reshape(3, 2)
     return (runs.mean(axis=-1) * runs.max(axis=1)).sum() + ends @ ends + steps.sum()
+
+
+@case(lambda rng: (rng.uniform(0.0, 1.0, 6), rng.normal(size=6), rng.uniform(2.0, 5.0)),
+      argnums=(0, 1, 2))  # fmt: skip
+def windowed_and_split(t, y, beta):
+    rest = y * np.kaiser(6, beta) - t
+    head, tail = np.split(rest, [2])
+    turned = np.reshape(y, (2, 3), order="F") @ rest.reshape(3, 2).ravel("F")[:3]
+    grid, step = np.linspace(0.0, beta, 4, retstep=True)
+    return (head**2).sum() + tail @ grid * step + turned @ np.poly(t[:1])
