@@ -61,6 +61,18 @@ def test_equal_values() -> None:
         assert np.isnan(found).all()
 
 
+def test_bases_in_single_precision() -> None:
+    """What does not depend on the basis has its derivative in float32 too."""
+
+    def left_over(x: Any) -> Any:
+        rest = np.linalg.svd(x)[0][:, 2:]
+        return ((rest @ rest.T) ** 3).sum()
+
+    x = np.random.default_rng(3).normal(size=(5, 2))
+    f = srcgrad.grad(left_over, backend="python")
+    np.testing.assert_allclose(f(x.astype(np.float32)), f(x), 0, 1e-5)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_singular_matrix(backend: str) -> None:
     """The value is that of NumPy; what the gradient lacks is told."""

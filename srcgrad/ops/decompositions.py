@@ -389,7 +389,8 @@ def _of_basis(u: Term, s: Term, v: Term, g: Term) -> Term:
     odd = (inner - inner.mT).absolute()
     odd = odd.sum(axis=(g.rank - 2, g.rank - 1), keepdims=True)
     turned = _scaled(rest @ (others.mT @ first), 1.0 / s) @ v.mT
-    free = (odd > 1e-9 * total).where(math.nan, 0.0)
+    near = 1e-9 if s.dtype == "float64" else 1e-4
+    free = (odd > near * total).where(math.nan, 0.0)
     return _of_columns(first, s, v, slope) - turned + free
 
 

@@ -228,11 +228,6 @@ def _curvature(a: Term, b: Term, g: Term) -> Term:
     return out
 
 
-def _slope_text(types: Types, attrs: Attrs) -> str:
-    single = ".astype(np.float32)" if real(promote(*types)) == "float32" else ""
-    return f"linalg.expm_frechet({{a}}, {{b}}, compute_expm=False){single}"
-
-
 def _slope_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     dtype = real(promote(*types))
     pairs = zip(names, types, strict=True)
@@ -243,7 +238,7 @@ def _slope_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 rule("expm(a)", _exponential, a="a.T.expm_slope(g)", spell="linalg.expm", cost=90,
      kernel=stacked("expm", lambda m, n, attrs: [m, n]))  # fmt: skip
 rule("expm_slope(a, b)", _exponential, a=_curvature, b="a.T.expm_slope(g)", cost=90,
-     spell=_slope_text, kernel=_slope_kernel)  # fmt: skip
+     spell="expm_slope", kernel=_slope_kernel)  # fmt: skip
 
 
 # products of several matrices, in the order that NumPy finds cheapest

@@ -307,15 +307,15 @@ def _expm(a, out):
     n = a.shape[1]
     one = np.eye(n)
     for k in range(a.shape[0]):
+        if not np.all(np.isfinite(a[k])):
+            out[k] = np.nan
+            continue
         most = 0.0
         for j in range(n):
             total = 0.0
             for i in range(n):
                 total += abs(a[k, i, j])
             most = max(most, total)
-        if not np.isfinite(most):
-            out[k] = np.nan
-            continue
         halvings = max(0, int(np.ceil(np.log2(most / MOST)))) if most > 0 else 0
         x = a[k] / 2.0**halvings
         x2 = np.dot(x, x)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.runtime import normal, scalar, special
+from srcgrad.runtime import decompositions, normal, scalar, special
 from srcgrad.runtime.draw import mixed
 from srcgrad.runtime.windows import (
     conv_nhwc,
@@ -23,7 +23,8 @@ from srcgrad.runtime.windows import (
 __all__ = [
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
     "diagonal_matrix", "eig_parts", "eigh_parts", "erfcx_slope", "exclusive_cumprod",
-    "exprel_slope", "keep_layout", "kept_mask", "linear_scan", "lstsq_residuals",
+    "expm_slope", "exprel_slope", "keep_layout", "kept_mask", "linear_scan",
+    "lstsq_residuals",
     "qr_parts", "real_eigvals", "resized", "sinc_slope", "spread_along",
     "stop_gradient", "svd_parts", "take_last", "tie_means", "window_places",
     "window_share",
@@ -234,6 +235,12 @@ def svd_parts(a: Floats, full: bool = False) -> Floats:
     wide = [(0, 0)] * (a.ndim - 1)
     parts = [np.pad(p, [*wide, (0, width - p.shape[-1])]) for p in parts]
     return np.concatenate(parts, axis=-2)
+
+
+def expm_slope(a: Floats, b: Floats) -> Floats:
+    """Return how the exponential of a matrix changes along another one."""
+    slope: Any = decompositions.expm_slope
+    return slope(np.asarray(a, float), np.asarray(b, float)).astype(a.dtype)
 
 
 def lstsq_residuals(a: Floats, b: Floats, rcond: Any) -> Floats:
