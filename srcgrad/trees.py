@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from srcgrad.errors import make_error
+from srcgrad.errors import SrcgradError, make_error
 from srcgrad.types import GENERATOR, is_inexact
 
 Tree = Any
@@ -179,7 +179,8 @@ def spec_of(value: Any, name: str = "") -> Tree:
     kind = type(value)
     plain = next((c for c in kind.__mro__ if c in _PLAIN), object)
     if plain not in (int, float) and (node := opened(value)) is not None:
-        return node._replace(items=tuple(spec_of(item, name) for item in node.items))
+        field = _spec_of_field if node.kind == "record" else spec_of
+        return node._replace(items=tuple(field(item, name) for item in node.items))
     if plain in (dict, list, tuple) or _redefines(kind, plain):
         what = f"`{name}` is a {kind.__name__}, which may be no plain {plain.__name__}"
         raise make_error("SG305", what, helps=(f"pass `{plain.__name__}({name})`",))
@@ -193,6 +194,14 @@ def spec_of(value: Any, name: str = "") -> Tree:
         what = f"`{name}` is a {kind.__name__}, which is not read"
         raise make_error("SG305", what, helps=("pass a tuple or an array",))
     return ("static", Known(value))
+
+
+def _spec_of_field(value: Any, name: str) -> Tree:
+    """Return the kind of a field of an object; only what is read must be numbers."""
+    try:
+        return spec_of(value, name)
+    except SrcgradError:
+        return ("static", Known(value))
 
 
 @functools.lru_cache

@@ -132,6 +132,14 @@ REFUSED: dict[str, Refused] = {
         body("s = 0.0", "for k in {'a', 'b'}:", "    s += x * len(k)", "return s")
     ),
     "SG107_f_string": Refused(body("d = {f'{x:.1f}': x}", "return d['2.0']")),
+    "SG403_items_made_before": Refused(
+        body("s = 0.0", "for v in filter(lambda v: v > s, x):", "    s += v",
+             "return s"),
+        (X,),
+    ),
+    "SG402_same_after_ravel": Refused(
+        body("y = x.ravel()", "return x.sum() if y is x else 2 * x.sum()"), (X,)
+    ),
     "SG205_errstate_raises": Refused(
         body("with np.errstate(all='raise'):", "    return x * x")
     ),

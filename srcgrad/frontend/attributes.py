@@ -212,6 +212,7 @@ def missing(
 def transpose(reader: build.Reader, thing: Thing, axes: tuple[int, ...]) -> Thing:
     """Return the view with permuted axes."""
     if axes == tuple(range(len(axes))):
+        reader.reshaped.update(v.roots_of(thing, reader.state.heap))
         return thing
     assert isinstance(thing, Ref)
     return indexing.read(reader, thing, (*thing.path, Permute(axes)))

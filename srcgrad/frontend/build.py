@@ -102,6 +102,7 @@ class Reader:
         self.kinds: dict[Any, frozenset[Any]] = {}  # of numbers that have several types
         self.missed: dict[str, Any] = {}
         self.node: ast.AST | None = None  # what is being read
+        self.reshaped: set[v.Root] = set()  # what also has views that are no part of it
         self.repeated = 0  # calls of functions inside themselves
 
     def problem(

@@ -496,8 +496,10 @@ def _same_object(reader: Reader, left: Thing, right: Thing) -> bool:
     one, two = (x.root if isinstance(x, Ref) else x for x in (left, right))
     parts = [bool(getattr(x, "path", ())) for x in (left, right)]
     if left is right or (one is two and not any(parts)):
-        return True
-    unknown = isinstance(left, Tuple) and isinstance(right, Tuple)
+        if one not in reader.reshaped:
+            return True
+    unknown = one is two and one in reader.reshaped
+    unknown |= isinstance(left, Tuple) and isinstance(right, Tuple)
     if isinstance(one, v.Owner) and isinstance(two, v.Owner):
         # The whole is no part of itself, but two parts may be one.
         shared = two.memory in one.shares or one.memory in two.shares

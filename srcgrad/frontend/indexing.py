@@ -105,6 +105,7 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
             return calls.apply(reader, Static(python.list_part), given, {})
         path = _path(reader, held, index)
         if index == _ELLIPSIS:
+            reader.reshaped.add(held.root)
             return held
         place = reader.build.place(held.root.type, path)
         if isinstance(index, Tuple) and _ELLIPSIS in index.items and not place.rank:

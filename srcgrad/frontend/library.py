@@ -45,7 +45,7 @@ OTHERWISE = "write it with operations that are known, loops included"
 # What of these an object's class defines.
 _OF_OBJECTS = {n: f"__{n}__" for n in ("abs", "float", "int", "round", "bool")}
 # Functions whose result is known if what they are given is.
-_OF_TEXTS = [str, repr, format, ord, chr, issubclass]
+_OF_TEXTS = {*map(id, (str, repr, format, ord, chr, issubclass))}
 # What of numbers that are known is a number that is known.
 _FOLDED = {id(getattr(builtins, n)) for n in
            "abs bool divmod float int max min pow round sum".split()}  # fmt: skip
@@ -124,9 +124,8 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
             return reader.raises(type(error).__name__)
         if not isinstance(result, int) or abs(result) < 2**63:
             return calls.lift(reader, result)
-    if isinstance(getattr(function, "__self__", None), str) or any(
-        function is known for known in _OF_TEXTS
-    ):
+    of_text = isinstance(getattr(function, "__self__", None), str)
+    if of_text or id(function) in _OF_TEXTS:
         return _known_while_compiling(reader, function, args, kwargs)
     special = _OF_OBJECTS.get(getattr(function, "__name__", ""))
     if special and args and function is getattr(builtins, special.strip("_"), None):
@@ -396,6 +395,7 @@ def _reshape(reader: Reader, a: Thing, *sizes: Thing, order: Any = None) -> Thin
         for x in wanted
     ]
     if wanted == lengths and (len(wanted) > 1 or _in_order(ref)):
+        reader.reshaped.add(ref.root)
         return ref  # of a strided vector `reshape` gives a view, and `ravel` a copy
     if _in_order(ref):
         return indexing.read(reader, ref, (*ref.path, Reshape(tuple(wanted))))

@@ -459,8 +459,12 @@ def recursion_that_writes_and_unpacks(x, n):
     y = x * 1.0
     hanoi(y, n, 0)
     a, b = both(x[0], n)
-    A = np.array([[x[0], x[1]], [x[2], 0.5]])
-    return (y * y).sum() + a * b + (matrix_power(A, n) ** 2).sum()
+    return (y * y).sum() + a * b
+
+
+@case(lambda rng: (0.5 * rng.normal(size=(2, 2)), 5))
+def recursion_over_matrices(A, n):
+    return (matrix_power(A, n) ** 2).sum()
 
 
 def fourier(re, im):
