@@ -43,7 +43,8 @@ LIMIT = 1e6
 # Every program uses a random subset: bugs hide behind features that crowd them out.
 FEATURES = (
     "views matrix slices reductions where ternary swaps rebinding breaks while loops "
-    "helpers mutators lists matmul iteration ragged alias indices tuples returns else"
+    "helpers mutators lists matmul iteration ragged alias indices tuples returns else "
+    "scratch fancy comprehensions functions numpy"
 ).split()
 
 SCALARS: tuple[Row, ...] = (
@@ -79,6 +80,23 @@ SCALARS: tuple[Row, ...] = (
     (1, "helpers", "clamp({s})"),
     (1, "helpers", "clamp({s}, limit={c})"),
     (1, "mutators", "0.2 * drain({n}, {a})"),
+    (1, "comprehensions", "0.2 * sum([q * {a} for q in {n}])"),
+    (1, "comprehensions", "0.2 * sum(q * np.cos(r) for q, r in zip({n}, {n2}))"),
+    (1, "comprehensions", "0.3 * max([q * {c} for q in {n}])"),
+    (1, "functions", "twice(np.sin, {s})"),
+    (1, "functions", "twice(lambda q: 0.5 * q + 0.3 * {a}, {s})"),
+    (1, "functions", "twice(clamp, {s})"),
+    (1, "fancy", "0.2 * np.sum({M}[order, order])"),
+    (1, "fancy", "0.2 * np.sum({x}[order] * {w})"),
+    (1, "numpy", "0.3 * np.median({v})"),
+    (1, "numpy", "0.3 * np.quantile({v}, 0.3)"),
+    (1, "numpy", "np.ptp({v})"),
+    (1, "numpy", "0.3 * np.var({v})"),
+    (1, "numpy", "0.2 * np.trapezoid({v})"),
+    (1, "numpy", "0.3 * np.prod(np.cos({v}))"),
+    (1, "numpy", "np.interp({a}, np.linspace(-1.0, 1.0, 6), {u})"),
+    (1, "numpy", "0.2 * np.einsum('i,i', {v}, {v2})"),
+    (1, "numpy", "{n}[np.argmax({n2})]"),
 )
 VECTORS: tuple[Row, ...] = (
     (3, "", "0.6 * {v} + 0.3 * {v2}"),
@@ -99,6 +117,22 @@ VECTORS: tuple[Row, ...] = (
     (2, "where", "np.maximum({v}, {v2})"),
     (1, "where", "np.abs({v})"),
     (2, "helpers", "smooth({v}, {a})"),
+    (1, "comprehensions", "np.array([np.sin(q) + {a} for q in {n}])"),
+    (1, "comprehensions", "np.array([q * {a} if q > {c} else {b} for q in {n}])"),
+    (1, "fancy", "{n}[np.argsort({n2})]"),
+    (1, "fancy", "{n}[np.arange(len({n2})) // 2]"),
+    (1, "numpy", "0.3 * np.cumsum({v})"),
+    (1, "numpy", "np.sort({v})"),
+    (1, "numpy", "np.roll({v}, 1)"),
+    (1, "numpy", "np.flip({v})"),
+    (1, "numpy", "np.clip({v}, -0.9, 0.8)"),
+    (1, "numpy", "np.convolve({v}, [0.5, -0.2])[1:]"),
+    (1, "numpy", "np.pad({v}, 1, mode='edge')[:-2]"),
+    (1, "numpy", "np.diff({v}, prepend={a})"),
+    (1, "numpy", "np.concatenate(({v}[:1], {v2}[1:]))"),
+    (1, "numpy", "np.interp({v}, np.linspace(-1.0, 1.0, 6), {u})"),
+    (1, "numpy", "np.maximum.accumulate({v})"),
+    (1, "numpy", "np.hypot({v}, 0.5)"),
 )
 PRODUCTS = {
     ROWS: ("0.2 * ({m} @ {u})", "0.2 * {m}.sum(axis=1)", "0.2 * np.dot({m}, {u})"),
@@ -165,6 +199,17 @@ RAGGED = (
     "{V}[:{i}] = 0.5 * {V}[:{i}][::-1]",
     "{V}[{i}:{i} + 2] = {s}",
 )
+FANCY = (
+    "{x}[order] = {w}",
+    "{x}[order] += 0.3 * {w}",
+    "{x}[order] *= {c}",
+    "{x}[{x} > {c}] *= 0.7",
+    "{x}[{x} < {b}] = {s}",
+    "{x}[np.abs({x}) > 0.5] -= 0.2 * {a}",
+    "{x}[np.argsort({x})[1:3]] += 0.2 * {a}",
+    "np.add.at({x}, order, {w})",
+)
+FILLING = ("6", "6", "len(x)", "1, 6", "5", "5, -1, -1", "0, 6, 2", "k")
 HELPERS = {
     "fold": """
 def fold(u, c):
@@ -192,6 +237,10 @@ def relax(u, c):
     for i in range(1, len(u)):
         u[i] = 0.6 * u[i] + 0.3 * np.sin(u[i - 1] * c)
 """,
+    "twice": """
+def twice(f, c):
+    return f(0.5 * f(c))
+""",
     "drain": """
 def drain(u, c):
     taken = np.sum(u) * np.sin(c)
@@ -215,15 +264,18 @@ STATEMENTS: tuple[Row, ...] = (
     (5, "lists", "use_list"),
     (2, "ragged", "write_ragged"),
     (2, "indices", "index"),
+    (3, "fancy", "write_fancy"),
     (4, "breaks", "jump"),
     (10, "loops", "for_range"),
     (5, "iteration", "for_each"),
     (4, "while", "while_capped"),
+    (3, "scratch", "fill_scratch"),
     (7, "", "branch"),
 )
-BLOCKS = {"for_range", "for_each", "while_capped", "branch"}
+BLOCKS = {"fill_scratch", "for_range", "for_each", "while_capped", "branch"}
 # What a turn that only adds to the total does: these change names of its own alone.
-INSIDE = {"on_scalar", "on_element", "on_vector", "jump", *BLOCKS} - {"for_each"}
+INSIDE = {"on_scalar", "on_element", "on_vector", "jump", *BLOCKS}
+INSIDE -= {"for_each", "fill_scratch"}
 
 
 class Chooser(Protocol):
@@ -349,7 +401,8 @@ class _Writer:
 
         s scalar, t test, v vector of the size at hand, u of COLUMNS, w of ROWS; a
         scalar atom, b one that is no constant, n vector name or view, m matrix, c
-        constant, k int expression, i int within a vector, r row number.
+        constant, k int expression, i int within a vector, r row number, x name of a
+        vector of COLUMNS.
         """
         below = depth - 1
         match kind:
@@ -363,8 +416,10 @@ class _Writer:
                 return f"({self.vector(scope, below, COLUMNS)})"
             case "w":
                 return f"({self.vector(scope, below, ROWS)})"
-            case "m":
+            case "m" | "M":
                 return self.pick(scope.matrices)
+            case "x":
+                return self.pick([n for n, k in scope.vectors.items() if k == COLUMNS])
             case "a" | "b":
                 return self.atom(scope, constant=kind == "a")
             case "n":
@@ -678,6 +733,12 @@ class _Writer:
         text = self.fill(self.pick(RAGGED), scope, 2, COLUMNS, V=name)
         self.write(scope, text)
 
+    def write_fancy(self, scope: Scope) -> None:
+        """Write what index arrays, some with an index twice, and masks pick."""
+        names = [n for n, size in scope.vectors.items() if size == COLUMNS]
+        name = self.pick(names)
+        self.write(scope, self.fill(self.pick(FANCY), scope, 2, COLUMNS, x=name))
+
     def index(self, scope: Scope) -> None:
         self.write(scope, f"m = ({self.integer(scope)} + m) % {COLUMNS}")
 
@@ -813,6 +874,31 @@ class _Writer:
         scope.ints[count] = (0, cap + 1)
         self.after_loop(scope)
 
+    def fill_scratch(self, scope: Scope) -> None:
+        """Write a loop whose turns fill an array that was made before, or nearly."""
+        name, turn, place = self.fresh("b"), self.fresh("q"), self.fresh("q")
+        self.write(scope, f"{name} = {self.pick(('np.zeros(6)', 'np.full(6, 0.5)'))}")
+        text = f"for {turn} in range({self.chooser.integer(2, 3)}):"
+        self.write(scope, text)
+        outer = scope.inner(trips=3)
+        outer.ints[turn] = (0, 2)
+        filling = self.pick(FILLING)
+        self.write(outer, f"for {place} in range({filling}):")
+        inner = outer.inner(trips=6)
+        inner.ints[place] = (0, COLUMNS - 1)
+        value = self.scalar(inner, self.depth())
+        before = self.pick(("", "", f" + 0.2 * {name}[{place} - 1]"))
+        self.write(inner, f"{name}[{place}] = {value}{before}")
+        if not self.often(3):
+            self.write(inner, f"if {self.test(inner, 1)}:", "    break")
+        outer.vectors[name], outer.memory[name] = COLUMNS, self.new_memory()
+        self.block(outer, most=2)
+        target = self.pick(self.settable(scope))
+        used = self.pick((f"np.sum({name})", f"{name}[-1] * {name}[0]"))
+        self.write(outer, f"{target} += 0.2 * {used}")
+        if not self.often(3):
+            scope.vectors[name], scope.memory[name] = COLUMNS, outer.memory[name]
+
     def branch(self, scope: Scope) -> None:
         self.write(scope, f"if {self.test(scope, 2)}:")
         self.block(scope.inner(), most=2)
@@ -842,6 +928,8 @@ class _Writer:
         if "indices" in self.features:
             self.write(scope, "m = 1")
             scope.ints["m"] = (0, COLUMNS - 1)
+        if "fancy" in self.features:
+            self.write(scope, "order = np.array([2, 0, 3, 2])")
         if "lists" in self.features:
             self.use_list(scope)
         return scope
