@@ -57,9 +57,9 @@ def test_programs_on_python(start: int) -> None:
     judge(range(start, start + BLOCK), "python", second=start == 0)
 
 
-@pytest.mark.parametrize("seed", [10, 90, 230, 260, 330])
+@pytest.mark.parametrize("seed", [170, 220, 350, 630, 690])
 def test_program_on_numba(seed: int) -> None:
-    """Value and gradient of those whose kernels have the fewest lines, 150 to 230."""
+    """Value and gradient of those whose kernels have the fewest lines, 150 to 260."""
     judge(range(seed, seed + 1), "numba", second=False)
 
 
