@@ -276,6 +276,9 @@ REFUSED: dict[str, Refused] = {
     "SG403_ravel_of_a_strided_vector": Refused(
         body("y = x[::-1].ravel()", "y[0] = 5.0", "return x.sum()"), (X,)
     ),
+    "SG403_parts_with_two_steps": Refused(
+        body("y = x.copy()", "y[::2] = y[:2]", "return y.sum()"), (X,)
+    ),
     "SG403_array_in_a_tuple": Refused(
         body("p = (x * 1.0, x)", "p[0] += x", "return p[0].sum()"), (X,),
     ),

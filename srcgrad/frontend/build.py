@@ -314,6 +314,14 @@ class Reader:
         value = self.fitting(ref, value)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
         if (view.base if view else value) is self.state.ver.get(root):
+            several = any(d.known != 1 for d in value.type.dims)
+            path = view.path if view else ()
+            if several and not add and not indexing.runs_alike(ref, path):
+                raise self.problem(
+                    "SG403", "NumPy may write here what it has still to read",
+                    "copy what is assigned: `.copy()`",
+                    note="both are parts of one array, and their steps differ",
+                )  # fmt: skip
             value = self.build.op("copy", value)
         update = self.build.accumulate if add else self.build.write
         self.state.ver[root] = update(self.version(root), ref.path, value)

@@ -249,3 +249,47 @@ def _item(reader: build.Reader, part: Thing) -> Item:
             "SG402", "a subscript must be an integer", "use `int(...)`"
         )
     return operand
+
+
+def runs_alike(ref: Ref, path: Path) -> bool:
+    """Tell whether NumPy can copy a part of an array to another part of it.
+
+    It does so item by item where the target has one axis, from the end if the source
+    lies before: that is right if both have one step, or opposite ones, which it knows.
+    """
+    if ref.type.rank != 1 or gathers(ref.path):
+        return True
+    rank = ref.root.type.rank
+    ways = [_way(part, rank) for part in (ref.path, path)]
+    if rank == 2 and len(ref.path) == len(path) == 1:
+        pair = (getattr(part[0], "items", (None,)) for part in (ref.path, path))
+        to, given = ((*items, _FULL)[:2] for items in pair)
+        if to == given[::-1]:
+            return True  # the row and the column of one number
+    if None in ways or ways[0][0] != ways[1][0]:  # type: ignore[index]
+        return False
+    (_, step), (_, other) = ways  # type: ignore[misc]
+    known = isinstance(step, int) and isinstance(other, int)
+    return step == other or (known and step * other < 0)
+
+
+def _way(path: Path, rank: int) -> tuple[int, Any] | None:
+    """Return along which axis a path goes, and by what step; None if that is unsure."""
+    axes: list[tuple[int, Any]] = [(k, 1) for k in range(rank)]
+    for part in path:
+        if not isinstance(part, Index) or None in part.items:
+            return None
+        items = [*part.items, *[_FULL] * (len(axes) - len(part.items))]
+        pairs = [(axis, i) for axis, i in zip(axes, items, strict=True)
+                 if isinstance(i, Slice)]  # fmt: skip
+        axes = [(k, _times(step, i.step)) for (k, step), i in pairs]
+    return axes[0] if len(axes) == 1 and axes[0][1] is not None else None
+
+
+def _times(step: Any, by: Operand | None) -> Any:
+    """Multiply steps: numbers that are known, or one that is not by one."""
+    if by is None or by == const(1):
+        return step
+    if isinstance(by, Const) and isinstance(step, int):
+        return step * int(by.value)
+    return by if step == 1 else None

@@ -540,3 +540,17 @@ def container_of_outside_on_one_path(x):
         y[0] = y[0] * 2.0
         y = kept if v > 0.0 else [v * 3.0]
     return kept[0]
+
+
+# NumPy's own copy of overlapping parts is right for these, and taken as it is.
+@case(lambda rng: (rng.normal(size=7), rng.normal(size=(4, 4))))
+def parts_copied_over_each_other(x, a):
+    y, b = x * x, a * a
+    y[2:] = y[:-2]
+    y[::2] = y[::-2]
+    y[1:4] = y[5:6]
+    b[1, :] = b[:, 1]
+    b[2, 3:] = b[3:, 2]
+    b[1:, :3] = b[:-1, 1:]
+    y[[4, 5]] = y[3:5]
+    return np.sum(y * x) + np.sum(b * a * y[0])
