@@ -438,7 +438,7 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
         helps = [f"it has its own `{n}`: make it outside, and pass it" for n in own]
         raise reader.problem("SG201", what, *helps)
     if attributes.defined(reader, cls, "__init__") or not (
-        made or cls.__mro__[1:-1] or hasattr(cls, "_fields")
+        made or hasattr(cls, "_fields")
     ):
         cell = reader.container(v.Record("", cls), {})
         if attributes.defined(reader, cls, "__init__"):
@@ -480,6 +480,9 @@ def taken(reader: build.Reader, thing: Thing) -> Any:
         return thing
     reader.state.heap[thing.left]  # raises Gone
     del reader.state.heap[thing.left]
+    if thing.seen != iteration.seen(reader, thing.make, thing.parts):
+        what = "what this runs over has changed since it was made"
+        raise reader.problem("SG403", what, "make it where it is used")
     return dataclasses.replace(thing, left=None)
 
 

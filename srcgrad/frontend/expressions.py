@@ -274,6 +274,8 @@ def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing 
             if isinstance(made, list):
                 return reader.container(v.ListCell(""), made)
             return Tuple(made) if isinstance(made, tuple) else Static(made)
+        if row == "add" and {list, tuple} == {*map(type, held)}:
+            return reader.raises("TypeError")
     lists = [x for x in both if isinstance(x, v.ListCell) or v.list_axes(x)]
     counts = [x for x in both if v.is_operand(x) and x.type.dtype != "float64"]
     match held:

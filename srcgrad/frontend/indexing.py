@@ -131,7 +131,8 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
         raise lists.unordered(reader)
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
-        held = lists.make_array(reader, owner) if isinstance(held, tuple) else held
+        if isinstance(held, tuple):
+            value = Tuple((*calls.items_of(reader, value),))
     if isinstance(owner, v.Cell) and isinstance(held, dict | tuple):
         lists.method(reader, owner, "__setitem__", [index, value], {})
         return
@@ -151,6 +152,11 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     path = _path(reader, held, index)
     ref = Ref(held.root, path, reader.build.place(held.root.type, path))
     operand = reader.operand(value)
+    if isinstance(index, SliceValue) and v.list_axes(held):
+        what = "a slice of a list that is kept as an array is written by as many items"
+        if operand.type.rank != ref.type.rank:
+            raise reader.problem("SG403", what, "write its items: `s[k] = ...`")
+        reader.build.same(operand.type.dims[0], ref.type.dims[0], what)
     listed = v.list_axes(held) or isinstance(held.type, ListOf)
     if listed and promote(ref.type, operand.type) != ref.type.dtype:
         raise reader.problem(

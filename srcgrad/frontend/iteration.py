@@ -49,17 +49,21 @@ class Sequence:
 
 def read_for(reader: Reader, stmt: ast.For) -> None:
     """Read a `for` statement."""
-    over, before = reader.expression(stmt.iter), dict(reader.state.ver)
-    _read_turns(reader, stmt, over)
+    over = reader.expression(stmt.iter)
+    with reader.holding(over):
+        _read_turns(reader, stmt, over)
+        _unchanged(reader, stmt, over)
+
+
+def _unchanged(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
+    """Check that the turns leave alone what later items are made of."""
     found: list[Any] = [over]
     for thing in found:
         found += thing.parts if isinstance(thing, v.Iter) else ()
     early = [x for x in found if isinstance(x, v.Iter) and x.make is later]
     functions = (p.node for x in early for p in x.parts if isinstance(p, v.Closure))
     names = frozenset[str]().union(*map(loaded, functions))
-    roots = {r for x in early for r in v.roots_of(x, reader.state.heap)}
-    now: dict[Any, Any] = reader.state.ver
-    written = any(now.get(r) is not before.get(r) for r in roots)
+    written = any(x.seen != seen(reader, x.make, x.parts) for x in early)
     if written or names & assigned(stmt.body):
         what = "a turn changes what the items still to come are made of"
         help = "make them before: `for x in list(...)`"
@@ -252,7 +256,28 @@ def numbered(
 
 def later(reader: Reader, make: v.Thing, *parts: v.Thing) -> Sequence:
     """Return what runs over the result of a function, which is called now."""
-    return sequence(reader, calls.apply(reader, make, [*parts], {}))
+    heap, ver = dict(reader.state.heap), dict(reader.state.ver)
+    made = calls.apply(reader, make, [*parts], {})
+    state: Any = reader.state
+    same = all(state.heap.get(cell, x) == x for cell, x in heap.items())
+    if not same or any(state.ver.get(root, x) is not x for root, x in ver.items()):
+        what = "what is called for each item changes something"
+        raise reader.problem("SG403", what, "write a loop: `for x in ...`")
+    return sequence(reader, made)
+
+
+def seen(reader: Reader, make: Any, parts: tuple[v.Thing, ...]) -> tuple[Any, ...]:
+    """Return what parts hold that decides the items made later: all, or how many."""
+    if make not in (later, numbered):
+        return ()
+    heap, ver = reader.state.heap, reader.state.ver
+    data: Any = tuple(p for p in parts if not isinstance(p, v.Closure))
+    held = [heap.get(p) for p in data if isinstance(p, v.Cell)]
+    counts = (len(x) for x in held if isinstance(x, tuple | dict))
+    refs = [x for _, x in v.leaves(data, heap) if isinstance(x, v.Ref)]
+    grown = [x for x in refs if make is later or isinstance(x.type, ListOf)]
+    items = [x for _, x in v.leaves(data, heap) if make is later]
+    return (*counts, *((x, ver.get(x.root.memory)) for x in grown), *items)
 
 
 def backward(reader: Reader, items: v.Thing, /) -> Sequence:

@@ -464,7 +464,7 @@ def _iterable(make: Callable[..., Any], once: bool = True) -> Handler:
     def noted(reader: Reader, *parts: Thing) -> Thing:
         left = v.Cell("") if once else None
         reader.state.heap.update({left: ()} if left else {})
-        return v.Iter(make, parts, left)
+        return v.Iter(make, parts, left, iteration.seen(reader, make, parts))
 
     return noted
 

@@ -364,7 +364,8 @@ def delete(reader: Reader, target: ast.expr) -> None:
             owner = reader.expression(value)
             with reader.holding(owner):
                 place = reader.expression(index)
-            method(reader, owner, "pop", [place], {})
+            cut = isinstance(place, v.SliceValue)
+            method(reader, owner, "__delitem__" if cut else "pop", [place], {})
         case _:
             what = f"`del {ast.unparse(target)}` is outside the language"
             raise reader.problem("SG101", what, "leave it out")
@@ -380,12 +381,12 @@ def unordered(reader: Reader) -> Exception:
 
 # Methods that put items in and take them out, without asking what is equal to what;
 # those that change nothing, and those whose first argument is a place.
-_LIST = {"pop", "insert", "reverse", "clear", "copy", "__setitem__"}
+_LIST = {"pop", "insert", "reverse", "clear", "copy", "__setitem__", "__delitem__"}
 _KNOWN = {"index", "count", "remove"}  # of items that are known while compiling
 _ENDS = {"popleft": ("pop", 0), "appendleft": ("insert", 0)}  # of a deque
 _READS = {"get", "copy", "items", "keys", "values"}
 _DICT = {"pop", "setdefault", "update", "clear", "__setitem__", *_READS}
-_PLACE = {"pop", "insert", "get", "setdefault", "__setitem__"}
+_PLACE = {"pop", "insert", "get", "setdefault", "__setitem__", "__delitem__"}
 
 
 def method(
@@ -442,11 +443,13 @@ def _entries(
     given = [heap[a] for a in args] if name == "update" else args
     if name in _PLACE and args:
         given = [calls.static(reader, args[0]), *args[1:]]
+        if isinstance(given[0], slice) and len(given) > 1:
+            given[1] = given[1].items
     if name in ("get", "setdefault") and len(args) == 1:
         given.append(v.NONE)
     try:
         result = getattr(held, name)(*given)
-    except (IndexError, KeyError) as error:
+    except (IndexError, KeyError, ValueError) as error:
         return reader.raises(type(error).__name__)
     if name not in _READS:
         changed(reader, owner, len(held) != len(contents))

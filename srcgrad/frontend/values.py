@@ -182,11 +182,15 @@ class SliceValue:
 
 @dataclass(frozen=True, slots=True)
 class Iter:
-    """What a loop can run over; `left` is gone when what `zip` and the like give is."""
+    """What a loop can run over; `left` is gone when what `zip` and the like give is.
+
+    `seen` tells what its parts held when it was made, where that decides its items.
+    """
 
     make: Callable[..., Any]
     parts: tuple[Thing, ...]
     left: Cell | None = None
+    seen: tuple[Any, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,11 +100,18 @@ def chain_all(iterables):
 @means("itertools.product")
 def product(*iterables, repeat=1):
     parts = [part for _ in range(repeat) for part in iterables]
-    return numbered(
-        _product_of([count_of(part) for part in parts]),
-        lambda k: _picked(parts, k),
-        *parts,
-    )
+    return later(_multiplied, *parts)
+
+
+def _kept(items):
+    """Return items as they are now: a list may become an array in the loop."""
+    return [*items] if isinstance(items, list) else items
+
+
+def _multiplied(*given):
+    parts = [_kept(part) for part in given]
+    count = _product_of([count_of(part) for part in parts])
+    return numbered(count, lambda k: _picked(parts, k), *parts)
 
 
 def _product_of(counts):
@@ -125,6 +132,11 @@ def _picked(parts, k):
 
 @means("itertools.pairwise")
 def pairwise(iterable, /):
+    return later(_neighbours, iterable)
+
+
+def _neighbours(given):
+    iterable = _kept(given)
     count = max(count_of(iterable) - 1, 0)
     pair = lambda k: (nth(iterable, k), nth(iterable, k + 1))  # noqa: E731
     return numbered(count, pair, iterable)
@@ -132,6 +144,11 @@ def pairwise(iterable, /):
 
 @means("itertools.combinations")
 def combinations(iterable, r):
+    return later(_combined, iterable, r)
+
+
+def _combined(given, r):
+    iterable = _kept(given)
     n = count_of(iterable)
     if is_fixed(n):
         return _chosen(iterable, chosen_of(n, r))
@@ -145,15 +162,16 @@ def combinations(iterable, r):
 
 @means("itertools.permutations")
 def permutations(iterable, r=None):
-    return _chosen(iterable, orders_of(count_of(iterable), r))
+    return later(_chosen, iterable, orders_of(count_of(iterable), r))
 
 
 @means("itertools.combinations_with_replacement")
 def with_replacement(iterable, r):
-    return _chosen(iterable, repeated_of(count_of(iterable), r))
+    return later(_chosen, iterable, repeated_of(count_of(iterable), r))
 
 
-def _chosen(iterable, places):
+def _chosen(given, places):
+    iterable = _kept(given)
     pick = lambda k: tuple([nth(iterable, i) for i in places[k]])  # noqa: E731
     return numbered(len(places), pick, iterable, places)
 
@@ -208,6 +226,11 @@ def count(start=0, step=1):
 
 @means("itertools.cycle")
 def cycle(iterable):
+    return later(_again, iterable)
+
+
+def _again(given):
+    iterable = _kept(given)
     n = count_of(iterable)
     return numbered(2**31, lambda k: nth(iterable, k % n), iterable)
 

@@ -489,3 +489,30 @@ def leaves_of(tree):
 def recursion_over_parts(x, tree):
     re, im = fourier(x, np.zeros_like(x))
     return (re**2 * np.arange(8)).sum() + (im**3).sum() + leaves_of(tree)
+
+
+class Plain:
+    def twice(self, x):
+        return 2 * x
+
+
+class Bare(Plain):
+    def twice(self, x):
+        return super().twice(x) ** 2
+
+
+# A slice of a list takes as many items as it is given, or is taken out.
+@case(lambda rng: (near(rng, 0.9, 0.3, -0.4, 1.2),))
+def slices_of_lists(x):
+    a, b = [x[0], x[1], x[2], x[3]], [x[0], x[1], x[2], x[3]]
+    a[1:3] = [x[3] * x[0]]
+    a[:0] = [x[2], x[1]]
+    b[::2] = x[1], x[3] ** 2
+    del a[-1], b[1:3]
+    s = 0.0
+    for p in itertools.islice(itertools.cycle([x[0], x[1]]), 3):
+        s = s * x[3] + p
+    for p, q in itertools.combinations([x[0], x[1], x[2]], 2):
+        s = s * p + q
+    weighed = sum(u**2 * k for k, u in enumerate(a + b)) + len(a)
+    return s * weighed + Bare().twice(x[0])
