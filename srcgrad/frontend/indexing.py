@@ -132,7 +132,11 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
         raise lists.unordered(reader)
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
         if isinstance(held, tuple):
-            value = Tuple((*calls.items_of(reader, value),))
+            count = calls.length(reader, value) if isinstance(value, Ref) else const(0)
+            if isinstance(count, Const):
+                value = Tuple((*calls.items_of(reader, value),))
+            else:
+                held = lists.make_array(reader, owner)
     if isinstance(owner, v.Cell) and isinstance(held, dict | tuple):
         lists.method(reader, owner, "__setitem__", [index, value], {})
         return
@@ -156,7 +160,8 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
         what = "a slice of a list that is kept as an array is written by as many items"
         if operand.type.rank != ref.type.rank:
             raise reader.problem("SG403", what, "write its items: `s[k] = ...`")
-        reader.build.same(operand.type.dims[0], ref.type.dims[0], what)
+        one, two = (reader.build.length(t.dims[0]) for t in (operand.type, ref.type))
+        reader.require(reader.build.op("eq", one, two), "NotImplementedError", what)
     listed = v.list_axes(held) or isinstance(held.type, ListOf)
     if listed and promote(ref.type, operand.type) != ref.type.dtype:
         raise reader.problem(
