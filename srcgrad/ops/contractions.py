@@ -126,7 +126,8 @@ def view_of(subscripts, rank):
 def matrix_power(a, n):
     square = np.linalg.inv(a) if n < 0 else np.asarray(a)
     if n == 0:
-        return np.eye(square.shape[0], dtype=kind(square))
+        one = np.eye(square.shape[-1], dtype=kind(square))
+        return one if np.ndim(a) == 2 else rows.copy(np.broadcast_to(one, a.shape))
     if abs(n) == 3:
         return (square @ square) @ square
     low, *bits = binary(n)
@@ -215,6 +216,8 @@ def array_split(ary, indices_or_sections, axis=0):
     if not isinstance(parts, int):
         ends = zip([0, *parts], [*parts, n], strict=True)
         return [x[(*front, slice(low, high))] for low, high in ends]
+    if parts < 1:
+        raise ValueError
     least, more = n // parts, n % parts
     cuts = [k * least + min(k, more) for k in range(parts + 1)]
     return [x[(*front, slice(cuts[k], cuts[k + 1]))] for k in range(parts)]
@@ -230,6 +233,8 @@ def split(ary, indices_or_sections, axis=0):
 
 @means("numpy.vsplit")
 def vsplit(ary, indices_or_sections):
+    if np.ndim(ary) < 2:
+        raise ValueError
     return np.split(ary, indices_or_sections, 0)
 
 
@@ -274,8 +279,8 @@ def correlate(a, v, mode="valid"):
 
 @fixed
 def mode_of(mode):
-    """Return a mode by its name, which may be a number or a letter."""
-    names = {"v": "valid", "s": "same", "f": "full", 0: "valid", 1: "same", 2: "full"}
+    """Return a mode by its name, which may be a number."""
+    names = {0: "valid", 1: "same", 2: "full"}
     return names.get(mode, mode)
 
 
@@ -283,6 +288,8 @@ def mode_of(mode):
 def interp(x, xp, fp, left=None, right=None, period=None):
     at, places, samples = (typed(np.asarray(a), "float64") for a in (x, xp, fp))
     if period is not None:
+        if period == 0:
+            raise ValueError
         return _around(at, places, samples, abs(period))
     out = rows.interp(at, places, samples)
     if left is not None:

@@ -42,7 +42,7 @@ def bincount(x, weights=None, minlength=0):
     places = np.asarray(x)
     if not is_whole(kind(places)) or np.ndim(x) != 1:
         raise TypeError
-    if np.any(places < 0):
+    if np.any(places < 0) or minlength < 0:
         raise ValueError
     count = max(int(np.max(places)) + 1, minlength) if len(places) else minlength
     if weights is None:

@@ -49,10 +49,16 @@ def _pairs(given, rank):
     if not np.ndim(given):
         return [(given, given)] * rank
     if np.ndim(given) == 1:
-        return [(given[0], given[-1])] * rank
-    if len(given) == 1:
-        return [(given[0][0], given[0][-1])] * rank
-    return [(pair[0], pair[-1]) for pair in given]
+        return [_pair(given)] * rank
+    if len(given) not in (1, rank):
+        raise ValueError
+    return [_pair(pair) for pair in given] * (rank if len(given) == 1 else 1)
+
+
+def _pair(ends):
+    if len(ends) > 2:
+        raise ValueError
+    return ends[0], ends[-1]
 
 
 def _is_none(width):
@@ -127,6 +133,8 @@ def ix_(*args):
 
 def _numbers(a):
     x = np.asarray(a)
+    if np.ndim(x) != 1:
+        raise ValueError
     return np.flatnonzero(x) if kind(x) == "bool" else x
 
 
@@ -271,6 +279,8 @@ def argwhere(a):
 
 @means("numpy.unravel_index")
 def unravel_index(indices, shape, order="C"):
+    if kind(indices) in ("float64", "float32"):
+        raise TypeError
     rest = np.asarray(indices) if np.ndim(indices) else typed(indices, "int64")
     sides, out = [*lengths(shape)], []
     for n in sides[::-1] if order == "C" else sides:
@@ -300,8 +310,11 @@ def diag_indices(n, ndim=2):
 
 @means("numpy.diag_indices_from")
 def diag_indices_from(arr):
-    for n in np.shape(arr):
-        same(n, np.shape(arr)[0], "All dimensions of input must be of equal length")
+    if np.ndim(arr) < 2:
+        raise ValueError
+    for n in np.shape(arr)[1:]:
+        if n != np.shape(arr)[0]:
+            raise ValueError
     return np.diag_indices(np.shape(arr)[0], np.ndim(arr))
 
 
@@ -317,11 +330,15 @@ def triu_indices(n, k=0, m=None):
 
 @means("numpy.tril_indices_from")
 def tril_indices_from(arr, k=0):
+    if np.ndim(arr) != 2:
+        raise ValueError
     return np.tril_indices(np.shape(arr)[0], k, np.shape(arr)[1])
 
 
 @means("numpy.triu_indices_from")
 def triu_indices_from(arr, k=0):
+    if np.ndim(arr) != 2:
+        raise ValueError
     return np.triu_indices(np.shape(arr)[0], k, np.shape(arr)[1])
 
 
@@ -342,12 +359,23 @@ def fill_diagonal(a, val, wrap=False):
 
 @means("numpy.block")
 def block(arrays):
+    _check_depth(arrays, _depth(arrays))
     rank = max(_depth(arrays), _most(arrays))
     return _joined(arrays, -_depth(arrays), rank)
 
 
 def _depth(arrays):
     return 1 + _depth(arrays[0]) if isinstance(arrays, list) else 0
+
+
+def _check_depth(arrays, depth):
+    if isinstance(arrays, tuple):
+        raise TypeError
+    if isinstance(arrays, list) != (depth > 0):
+        raise ValueError
+    if depth > 0:
+        for inner in arrays:
+            _check_depth(inner, depth - 1)
 
 
 def _most(arrays):
@@ -398,6 +426,8 @@ def delete(arr, obj, axis=None):
     x, where = _along(arr, axis)
     n, front = x.shape[where], before(where, np.ndim(x))
     if not np.ndim(obj):
+        if kind(obj) == "bool":
+            raise ValueError
         if obj < -n or obj >= n:
             raise IndexError
         at = obj % n
@@ -412,6 +442,8 @@ def delete(arr, obj, axis=None):
 def resize(a, new_shape):
     items, count = np.ravel(a), 1
     for n in lengths(new_shape):
+        if n < 0:
+            raise ValueError
         count = count * n
     return items[np.arange(count) % len(items)].reshape(new_shape)
 
@@ -423,7 +455,7 @@ def trim_zeros(filt, trim="fb"):
         return refused("zeros are trimmed from a vector here")
     there, n = np.flatnonzero(x), len(x)
     first = there[0] if len(there) else n
-    last = there[-1] + 1 if len(there) else n
+    last = there[-1] + 1 if len(there) else 0
     front, back = ends(trim)
     return x[first if front else 0 : last if back else n]
 
@@ -431,7 +463,10 @@ def trim_zeros(filt, trim="fb"):
 @fixed
 def ends(trim):
     """Return whether zeros are trimmed in front, and behind."""
-    return "f" in trim.lower(), "b" in trim.lower()
+    found = {*trim.lower()}
+    if found - {*"fb"}:
+        raise ValueError(f"unexpected characters in `trim`: {trim!r}")
+    return "f" in found, "b" in found
 
 
 @means("numpy.rollaxis")
@@ -477,4 +512,6 @@ def apply_along_axis(func1d, axis, arr, *args, **kwargs):
     for k in range(1, len(lines)):
         out[k] = func1d(lines[k], *args, **kwargs)
     made = out.reshape([*front, *np.shape(first)])
-    return np.moveaxis(made, -1, axis) if np.ndim(first) == 1 else made
+    if np.ndim(first) > 1:
+        return refused("what is applied along an axis gives a number or a vector here")
+    return np.moveaxis(made, -1, axis) if np.ndim(first) else made

@@ -20,6 +20,7 @@ from srcgrad.ops.prelude import (
     subscript,
     typed,
 )
+from srcgrad.ops.ufuncs import fits
 
 # compared
 
@@ -152,6 +153,10 @@ def asanyarray(a, dtype=None):
 @means("numpy.ediff1d")
 def ediff1d(ary, to_end=None, to_begin=None):
     x = np.ravel(ary)
+    if to_begin is not None:
+        fits(kind(to_begin), kind(x))
+    if to_end is not None:
+        fits(kind(to_end), kind(x))
     front = [] if to_begin is None else [typed(np.ravel(to_begin), kind(x))]
     back = [] if to_end is None else [typed(np.ravel(to_end), kind(x))]
     gaps = x[1:] - x[:-1]
@@ -236,6 +241,8 @@ def _powers_of_ten(first, last, num, endpoint, dtype):
 
 def _cosines(M, *weights):
     """Return a window of M samples as a sum of cosines of multiples of a wave."""
+    if kind(M) != "int64":
+        return refused("the length of a window is a whole number here")
     if M <= 1:
         return np.ones(max(M, 0))
     n = 2 * np.arange(M) + (1 - M)
@@ -262,6 +269,8 @@ def blackman(M):
 
 @means("numpy.bartlett")
 def bartlett(M):
+    if kind(M) != "int64":
+        return refused("the length of a window is a whole number here")
     if M <= 1:
         return np.ones(max(M, 0))
     n = 2 * np.arange(M) + (1 - M)

@@ -166,6 +166,8 @@ def put_along_axis(arr, indices, values, axis):
     if axis is None:
         return refused("`axis` of `put_along_axis` is a number here")
     rank = np.ndim(arr)
+    if np.ndim(indices) != rank:
+        raise ValueError
     places = [np.asarray(indices) if k in axes_of(axis, rank) else _along(arr, k)
               for k in steps(rank)]  # fmt: skip
     arr[(*places,)] = values

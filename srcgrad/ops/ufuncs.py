@@ -54,6 +54,9 @@ def inputs(function):
 def called(function, /, *given, out=None, where=True, dtype=None, casting="same_kind"):
     count = inputs(function)
     into = _target(given[count:], out)
+    if dtype is not None:
+        for x in given[:count]:
+            fits(kind(x), dtype, casting)
     operands = [x if dtype is None else typed(x, dtype) for x in given[:count]]
     value = function(*operands)
     if into is None:
@@ -232,6 +235,9 @@ def reduce(function, /, array, axis=0, dtype=None, out=None, keepdims=False,
         return reduction(named, array, axis, dtype, into, keepdims, **how)
     if initial is not None or not is_fixed(where) or keepdims or out is not None:
         return refused("this ufunc is reduced without further arguments here")
+    if function is np.power:
+        what = "NumPy's reduction by powers takes the first one again at each step"
+        return refused(what, "write the loop: `for y in x[1:]: total = total**y`")
     x = np.moveaxis(np.asarray(array), axis, 0)
     if len(x) == 0:
         raise NotImplementedError("a ufunc is reduced over something here")
@@ -303,6 +309,7 @@ def _one_by_one(function, a, indices, b):
         what = "`at` of this ufunc is known of whole numbers along the first axis"
         return refused(what, "write the loop: `for k in range(len(i)): ...`")
     places = np.asarray(indices) if np.ndim(indices) else np.reshape(indices, 1)
-    values = np.broadcast_to(b, (len(places), *a.shape[1:]))
+    # NumPy copies operands that lie in the array.
+    values = rows.copy(np.broadcast_to(b, (len(places), *a.shape[1:])))
     for k in range(len(places)):
         a[places[k]] = function(a[places[k]], values[k])
