@@ -234,7 +234,8 @@ def rfftn(a, s=None, axes=None, norm=None):
     *others, (last, axis) = _pairs(s, axes, np.ndim(a))
     out = np.fft.rfft(a, last, axis, norm)
     for n, k in others[::-1]:
-        out = np.fft.fft(out, n, k, norm)
+        halved = n is None and (k - axis) % np.ndim(a) == 0
+        out = np.fft.fft(out, np.shape(a)[k] if halved else n, k, norm)
     return out
 
 

@@ -100,7 +100,7 @@ def expm(A):
 @means("scipy.linalg.toeplitz")
 def toeplitz(c, r=None):
     column = np.atleast_1d(c)
-    row = column if r is None else np.atleast_1d(r)
+    row = column.conj() if r is None else np.atleast_1d(r)
     numbers = np.concatenate((column[::-1], row[1:]))
     return numbers[np.arange(len(column))[::-1][:, None] + np.arange(len(row))]
 

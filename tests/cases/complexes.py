@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import scipy.fft
+import scipy.linalg
 
 from tests.cases import case
 from tests.cases.inputs import away
@@ -118,7 +119,12 @@ def products_of_complex(x, y):
     s = s + (x @ v).sum() * (v @ y)[0] + np.trace(A @ A.conj().T @ y)
     B = np.outer(v, w) + A @ A + np.kron(A[:2, :2], x[:2, :2])[:3, :3]
     C = np.stack([A, B, A * B]) @ A
-    return np.abs(s) + (B * A).real.sum() + np.abs(C).sum() + (x.dot(A) - A.dot(y)).imag.sum()
+    return (
+        np.abs(s)
+        + (B * A).real.sum()
+        + np.abs(C).sum()
+        + (x.dot(A) - A.dot(y)).imag.sum()
+    )
 
 
 # Linear systems of complex numbers.
@@ -205,7 +211,11 @@ def fourier_transforms(x, y):
     h = np.fft.rfft(x * y)
     k = np.fft.rfftfreq(len(x), d=0.5)
     s = s + (np.fft.irfft(1j * k * h) * x).sum() + np.abs(np.fft.rfft(x, 9, 0)).sum()
-    s = s + (np.fft.irfft(h * h, 13) ** 2).sum() + np.fft.irfft(z[:4], 8, norm="ortho")[3]
+    s = (
+        s
+        + (np.fft.irfft(h * h, 13) ** 2).sum()
+        + np.fft.irfft(z[:4], 8, norm="ortho")[3]
+    )
     shifted = np.fft.fftshift(f) * np.fft.fftfreq(12, 0.1)
     return s + np.abs(np.fft.ifftshift(shifted + g)[3:]).sum() + np.fft.ifft(f).real[0]
 
@@ -253,3 +263,11 @@ def spectral_burgers(u, nu):
         uxx = np.real(np.fft.ifft(-(k**2) * v))
         u = u + dt * (nu * uxx - u * ux)
     return np.sum(u**2) + np.abs(np.fft.fft(u)[3])
+
+
+# A column alone is conjugated for a row; an axis named twice keeps its length.
+@case(lambda rng: (rng.normal(size=(2, 3)), rng.normal(size=(2, 3))), argnums=(0, 1))
+def conjugated_rows_and_axes_twice(x, y):
+    t = scipy.linalg.toeplitz(x[0] + 1j * y[0])
+    w = np.fft.rfftn(x, axes=(1, -1)) * (2 - 1j)
+    return (t * t).imag[1:, 0].sum() + np.abs(t * y[1]).sum() + (w**2).imag.sum()
