@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from srcgrad.api import value_and_grad as value_and_grad
     from srcgrad.api import vjp as vjp
     from srcgrad.batched import vmap as vmap
+    from srcgrad.catalogue import supported as supported
     from srcgrad.check import check_grads as check_grads
     from srcgrad.check import verify as verify
     from srcgrad.compile.files import clear_cache as clear_cache
@@ -48,6 +49,7 @@ _NAMES = {
     "batched": "vmap",
     "derivatives": "elementwise_grad hessian jacfwd jacobian jacrev linearize",
     "api": "checkpoint differentiable grad hvp jvp stop_gradient value_and_grad vjp",
+    "catalogue": "supported",
     "check": "check_grads verify",
     "compile.files": "clear_cache",
     "differentiated": "Differentiated",

@@ -34,7 +34,7 @@ LAYERS: list[list[set[str]]] = [
         | {"differentiated", "pickling", "plans", "rules"}
     ],
     [
-        {"check", "data", "explain", "display", "graphs", "monitor", "train"}
+        {"catalogue", "check", "data", "display", "graphs", "monitor", "train"}
         | {"distributed", "embedded", "nonfinite", "nn", "optim", "interop", "warm"}
         | {"__main__", "assembly", "batched", "derivatives"}
     ],

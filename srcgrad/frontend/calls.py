@@ -26,6 +26,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.ops import iterables
+from srcgrad.ops.unsupported import UNSUPPORTED
 from srcgrad.source import NOTHING, Place, read_source, repeated, unbound
 from srcgrad.trees import is_plain_class, opened, spec_of
 from srcgrad.types import Scalar
@@ -330,7 +331,7 @@ def _unknown(reader: build.Reader, name: str) -> Exception:
         helps = [f"make it outside, `slope = {shown}(...)`, and call `slope` here"]
     elif name == "ufunc.at":
         helps = ["write the loop: `for k in range(len(i)): y[i[k]] += v[k]`"]
-    return reader.problem(code, what, *helps)
+    return reader.problem(code, what, *helps, note=UNSUPPORTED.get(name, ""))
 
 
 def _called(reader: build.Reader) -> str:

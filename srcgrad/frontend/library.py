@@ -65,7 +65,7 @@ def handles(*names: str) -> Callable[[Handler], Handler]:
 
 
 @functools.cache
-def _meanings() -> dict[str, Any]:
+def meanings() -> dict[str, Any]:
     """Return what functions, by dotted name, and methods, by `.name`, mean."""
     rows = {n: row for row in ROWS.values() for n in row.callables}
     rows |= {f".{m}": row for row in ROWS.values() for m in row.methods}
@@ -75,7 +75,7 @@ def _meanings() -> dict[str, Any]:
 @functools.cache
 def _homes() -> list[str]:
     """Return the modules of what functions are known."""
-    return sorted({n.rpartition(".")[0] for n in _meanings() if n[0] != "."})
+    return sorted({n.rpartition(".")[0] for n in meanings() if n[0] != "."})
 
 
 def _by_identity() -> dict[int, tuple[Any, str, Any]]:
@@ -89,7 +89,7 @@ def _by_identity() -> dict[int, tuple[Any, str, Any]]:
 @functools.cache
 def _of_modules(loaded: frozenset[str]) -> dict[int, tuple[Any, str, Any]]:
     found: dict[int, tuple[Any, str, Any]] = {}
-    for name, meaning in _meanings().items():
+    for name, meaning in meanings().items():
         if name.rpartition(".")[0] in loaded:
             with contextlib.suppress(AttributeError):  # an older NumPy
                 value = pkgutil.resolve_name(":".join(name.rsplit(".", 1)))
@@ -135,7 +135,7 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
     _, name, meaning = _by_identity().get(id(function), (None, "", function))
     if isinstance(home := getattr(function, "__self__", None), type) and not name:
         name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
-        meaning = _meanings().get(name, function)
+        meaning = meanings().get(name, function)
         name = name if meaning is not function else ""
     more = _said_more(reader, function, name, meaning, args, kwargs)
     if more is not None:
@@ -160,7 +160,7 @@ def _said_more(
     elif given and isinstance(meaning, Row) and meaning.many_axes:
         more = ufuncs.reduction
     elif "out" in given and name.startswith("numpy."):
-        own = not isinstance(meaning, Row) and "out" in _signature(meaning).parameters
+        own = not isinstance(meaning, Row) and "out" in signature_of(meaning).parameters
         more = None if own else ufuncs.written
     return _apply(reader, more, [Static(function), *args], kwargs) if more else None
 
@@ -170,7 +170,7 @@ def _apply(reader: Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thin
     if meaning in prelude.FIXED:
         return _known_while_compiling(reader, meaning, args, kwargs)
     args = [calls.taken(reader, a) for a in args]
-    call = calls.bound(reader, _signature(meaning), args, kwargs)
+    call = calls.bound(reader, signature_of(meaning), args, kwargs)
     if not _is_definition(meaning):
         return meaning(reader, *call.args, **call.kwargs)
     names = calls.named(reader, call)
@@ -208,7 +208,7 @@ def _source(definition: Any) -> FunctionSource:
 
 
 @functools.cache
-def _signature(meaning: Handler) -> inspect.Signature:
+def signature_of(meaning: Handler) -> inspect.Signature:
     """Return the signature of a function as the user calls it."""
     signature = inspect.signature(meaning)
     if not _is_definition(meaning):
@@ -218,7 +218,7 @@ def _signature(meaning: Handler) -> inspect.Signature:
 
 
 @functools.cache
-def _row_signature(name: str, outside: bool) -> inspect.Signature:
+def row_signature(name: str, outside: bool) -> inspect.Signature:
     """Return the signature of a row; from `outside` as NumPy gives it."""
     row, P = ROWS[name], inspect.Parameter
     plain = P.POSITIONAL_OR_KEYWORD
@@ -237,7 +237,7 @@ def apply_row(
     reader: Reader, row: Row, args: Args, kwargs: Kwargs, via: str = ""
 ) -> Thing:
     """Apply a row to arguments bound as its signature says; `via` says who calls it."""
-    signature = _row_signature(row.name, bool(via))
+    signature = row_signature(row.name, bool(via))
     params = [*signature.parameters]
     if via and params and "a" in kwargs:
         kwargs = {params[0] if k == "a" else k: x for k, x in kwargs.items()}
@@ -282,7 +282,7 @@ def method(
     """Call a method."""
     if isinstance(owner, v.Tuple | v.Cell):
         return lists.method(reader, owner, name, args, kwargs)
-    meaning = _meanings().get(f".{name}")
+    meaning = meanings().get(f".{name}")
     whole, given = f"numpy.{name}", [owner, *args]
     if meaning is not None and kwargs and hasattr(np, name):
         made = _said_more(reader, getattr(np, name), whole, meaning, given, kwargs)
@@ -292,7 +292,7 @@ def method(
         return apply_row(reader, meaning, [owner, *args], kwargs, "method")
     if meaning is not None and not isinstance(meaning, Row):
         return _apply(reader, meaning, [owner, *args], kwargs)
-    methods = [n[1:] for n in _meanings() if n[0] == "." and n not in draws.METHODS]
+    methods = [n[1:] for n in meanings() if n[0] == "." and n not in draws.METHODS]
     what = f"method `.{name}()` of a {v.kind_of(owner)} is not known"
     raise reader.problem("SG203", what, *(suggest(name, methods) or (OTHERWISE,)))
 
