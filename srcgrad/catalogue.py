@@ -19,7 +19,13 @@ from typing import Any, overload
 
 from srcgrad.errors import suggest
 from srcgrad.frontend import build  # noqa: F401, it loads what reads functions
-from srcgrad.frontend.library import OTHERWISE, meanings, row_signature, signature_of
+from srcgrad.frontend.library import (
+    OTHERWISE,
+    by_identity,
+    meanings,
+    row_signature,
+    signature_of,
+)
 from srcgrad.frontend.values import Static, Tuple
 from srcgrad.ir import Const
 from srcgrad.ops.table import Row
@@ -107,21 +113,27 @@ def as_markdown() -> str:
 def _entry(full: str) -> Supported:
     """Return what is known of a function by its full name."""
     known, shown = meanings(), _shown(full)
-    if full in known:
-        return Supported(shown, _parameters(known[full], full))
+    _, _, meaning = by_identity().get(id(_object(full)), (None, "", known.get(full)))
+    if meaning is not None:
+        return Supported(shown, _parameters(meaning, full))
     names = [_shown(n) for n in filter(_public, known)]
     near = [n for n in names if n.rpartition(".")[0] == shown.rpartition(".")[0]]
     guess = (*suggest(shown, near), *suggest(shown, names), OTHERWISE)[0]
     return Supported(shown, reason=UNSUPPORTED.get(full, guess))
 
 
+def _object(full: str) -> Any:
+    """Return a function of the library by its full name, None if there is none."""
+    home = full.rpartition(".")[0]
+    with contextlib.suppress(AttributeError, ImportError):
+        if home and not home.startswith("srcgrad"):
+            return pkgutil.resolve_name(":".join(full.rsplit(".", 1)))
+    return None
+
+
 def _public(full: str) -> bool:
     """Tell whether users have a function: some are our own, some of a later NumPy."""
-    if full.startswith((".", "srcgrad.")):
-        return full[0] == "."
-    with contextlib.suppress(AttributeError):
-        return callable(pkgutil.resolve_name(":".join(full.rsplit(".", 1))))
-    return False
+    return full[0] == "." or _object(full) is not None
 
 
 def _shown(full: str) -> str:

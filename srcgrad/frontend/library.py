@@ -78,7 +78,7 @@ def _homes() -> list[str]:
     return sorted({n.rpartition(".")[0] for n in meanings() if n[0] != "."})
 
 
-def _by_identity() -> dict[int, tuple[Any, str, Any]]:
+def by_identity() -> dict[int, tuple[Any, str, Any]]:
     """Return what each known function object is, by its identity.
 
     What has not been imported is no one's to call, and is not imported for this.
@@ -106,7 +106,7 @@ def _is_definition(meaning: Any) -> bool:
 
 def known_names() -> list[str]:
     """Return the dotted names of all functions that are known."""
-    return [name for _, name, _ in _by_identity().values()]
+    return [name for _, name, _ in by_identity().values()]
 
 
 def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | None:
@@ -132,7 +132,7 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
         own = attributes.special(reader, args[0], special)
         if own is not None:
             return own
-    _, name, meaning = _by_identity().get(id(function), (None, "", function))
+    _, name, meaning = by_identity().get(id(function), (None, "", function))
     if isinstance(home := getattr(function, "__self__", None), type) and not name:
         name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
         meaning = meanings().get(name, function)
@@ -153,7 +153,7 @@ def _said_more(
     """Apply a function of NumPy whose call says more than its row, or None."""
     owner, more = getattr(function, "__self__", None), None
     given = {k for k in kwargs if kwargs[k] != v.NONE} & {"out", "where", "initial"}
-    if isinstance(owner, np.ufunc) and id(owner) in _by_identity():
+    if isinstance(owner, np.ufunc) and id(owner) in by_identity():
         function, more = owner, ufuncs.METHODS[function.__name__]
     elif name and isinstance(function, np.ufunc):
         more = ufuncs.called if kwargs or len(args) > function.nin else None
