@@ -2,9 +2,9 @@
 
 >>> from srcgrad import supported
 >>> print(supported("np.tanh"))
-np.tanh(x, dtype=None)
->>> print(supported("np.roots"))
-np.roots is not known: its zeros are complex in no fixed order
+np.tanh(x)
+>>> print(supported("np.frexp"))
+np.frexp is not known: it has two results of two dtypes: divide by a power of 2 yourself
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def supported(
         >>> bool(supported("np.sin")), bool(supported("np.roots"))
         (True, False)
         >>> print(supported("np.tahn"))
-        np.tahn is not known: did you mean `np.tanh` or `np.tan`?
+        np.tahn is not known: did you mean `np.tan` or `np.tanh`?
     """
     if name is None:
         names = [*sorted(filter(_public, meanings())), *sorted(UNSUPPORTED)]
@@ -177,6 +177,8 @@ class _Default:
 
     def __init__(self, value: Any) -> None:
         self.text = value.__name__ if isinstance(value, type) else repr(value)
+        if type(value) is object:  # it stands for an argument that is not given
+            self.text = "..."
 
     def __repr__(self) -> str:
         return self.text

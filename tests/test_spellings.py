@@ -45,7 +45,6 @@ np.take(x, m)
 np.cross(w, v)
 np.gradient(v, v)
 np.linalg.matrix_power(s, int(a))
-np.roots(v)
 np.poly(s)
 np.polyfit(w, w, 1, full=True)[0]
 np.pad(x, 1, mode="mean")

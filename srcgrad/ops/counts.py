@@ -42,18 +42,13 @@ def bincount(x, weights=None, minlength=0):
     places = np.asarray(x)
     if not is_whole(kind(places)) or np.ndim(x) != 1:
         raise TypeError
-    if np.any(places < 0) or minlength < 0:
+    unlike = weights is not None and len(places) != len(weights)
+    if np.any(places < 0) or minlength < 0 or unlike:
         raise ValueError
     count = max(int(np.max(places)) + 1, minlength) if len(places) else minlength
-    if weights is None:
-        out = np.zeros(count, dtype=int)
-        added(out, places, 1)
-        return out
-    if len(places) != len(weights):
-        raise ValueError
-    sums = np.zeros(count)
-    added(sums, places, np.asarray(weights))
-    return sums
+    out = np.zeros(count, dtype=int if weights is None else float)
+    added(out, places, 1 if weights is None else np.asarray(weights))
+    return out
 
 
 # distinct items
@@ -67,19 +62,75 @@ def unique(ar, return_index=False, return_inverse=False, return_counts=False,
     x = np.ravel(ar)
     order = np.argsort(x, kind="stable")
     items = x[order]
-    first = np.ones(len(x), dtype=bool)
+    first = _firsts(items, equal_nan)
+    more = [order[first]] if return_index else []
+    if return_inverse:
+        more = [*more, _groups(order, first).reshape(np.shape(ar))]
+    if return_counts:
+        more = [*more, np.diff(np.flatnonzero(first), append=np.array([len(x)]))]
+    return (items[first], *more) if more else items[first]
+
+
+def _firsts(items, equal_nan):
+    """Tell of sorted items which are the first of their kind."""
+    first = np.ones(len(items), dtype=bool)
     first[1:] = items[1:] != items[:-1]
     if equal_nan:
         first[1:] &= ~(np.isnan(items[1:]) & np.isnan(items[:-1]))
-    more = [order[first]] if return_index else []
-    if return_inverse:
-        group = np.zeros(len(x), dtype=int)
-        group[order] = np.cumsum(first) - 1
-        more = [*more, group.reshape(np.shape(ar))]
-    if return_counts:
-        starts = np.flatnonzero(first)
-        more = [*more, np.diff(starts, append=np.array([len(x)]))]
-    return (items[first], *more) if more else items[first]
+    return first
+
+
+def _groups(order, first):
+    """Return the number of its kind for each item, in the order they had."""
+    group = np.zeros(len(order), dtype=int)
+    group[order] = np.cumsum(first) - 1
+    return group
+
+
+_ALL, _COUNTS, _INVERSE = (
+    type(record(np.zeros(1)))
+    for record in (np.unique_all, np.unique_counts, np.unique_inverse)
+)
+
+
+@means("numpy.unique_all")
+def unique_all(x):
+    return _ALL(*np.unique(x, True, True, True, equal_nan=False))
+
+
+@means("numpy.unique_counts")
+def unique_counts(x):
+    return _COUNTS(*np.unique(x, return_counts=True, equal_nan=False))
+
+
+@means("numpy.unique_inverse")
+def unique_inverse(x):
+    return _INVERSE(*np.unique(x, return_inverse=True, equal_nan=False))
+
+
+@means("numpy.union1d")
+def union1d(ar1, ar2):
+    return np.unique(np.concatenate((np.ravel(ar1), np.ravel(ar2))))
+
+
+@means("numpy.intersect1d")
+def intersect1d(ar1, ar2, assume_unique=False):
+    both = np.sort(np.concatenate((np.unique(ar1), np.unique(ar2))))
+    return both[:-1][both[1:] == both[:-1]]
+
+
+@means("numpy.setdiff1d")
+def setdiff1d(ar1, ar2, assume_unique=False):
+    mine = np.ravel(ar1) if assume_unique else np.unique(ar1)
+    return mine[~np.isin(mine, ar2)]
+
+
+@means("numpy.setxor1d")
+def setxor1d(ar1, ar2, assume_unique=False):
+    both = np.sort(np.concatenate((np.unique(ar1), np.unique(ar2))))
+    ends = np.ones(len(both) + 1, dtype=bool)
+    ends[1:-1] = both[1:] != both[:-1]
+    return both[ends[1:] & ends[:-1]]
 
 
 # histograms
@@ -90,10 +141,7 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
     if isinstance(bins, str):
         return refused("a number of bins is known here, not a rule that finds one")
     if np.ndim(bins):
-        edges = np.asarray(bins)
-        if np.any(edges[:-1] > edges[1:]):
-            raise ValueError
-        return edges
+        return _rising(np.asarray(bins))
     x = np.ravel(a)
     first, last = _ends(x, range)
     dtype = common(weak(first), weak(last), kind(x))
@@ -101,6 +149,12 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
     if bins < 1:
         raise ValueError
     return np.linspace(first, last, bins + 1, dtype=exact)
+
+
+def _rising(edges):
+    if np.any(edges[:-1] > edges[1:]):
+        raise ValueError
+    return edges
 
 
 def _ends(x, range):
@@ -159,17 +213,20 @@ def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
     ranges = range if range is not None else [None, None]
     across = np.histogram_bin_edges(x, given[0], ranges[0])
     along = np.histogram_bin_edges(y, given[1], ranges[1])
-    i, j = _bin(np.asarray(x), across), _bin(np.asarray(y), along)
-    n, m = len(across) - 1, len(along) - 1
-    inside = np.flatnonzero((i >= 0) & (i < n) & (j >= 0) & (j < m))
-    place, w = (i * m + j)[inside], np.ones(len(inside))
-    if weights is not None:
-        w = np.asarray(weights)[inside]
-    sums = np.bincount(place, w, minlength=n * m).reshape(n, m)
+    sums = _counted_twice(x, y, across, along, weights)
     if not density:
         return sums, across, along
     shares = sums / np.diff(across)[:, None] / np.diff(along)[None, :]
     return shares / np.sum(sums), across, along
+
+
+def _counted_twice(x, y, across, along, weights):
+    """Return the sums of weights between edges of two axes."""
+    i, j = _bin(np.asarray(x), across), _bin(np.asarray(y), along)
+    n, m = len(across) - 1, len(along) - 1
+    inside = np.flatnonzero((i >= 0) & (i < n) & (j >= 0) & (j < m))
+    w = np.ones(len(inside)) if weights is None else np.asarray(weights)[inside]
+    return np.bincount((i * m + j)[inside], w, minlength=n * m).reshape(n, m)
 
 
 def _bin(x, edges):

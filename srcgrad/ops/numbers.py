@@ -142,6 +142,18 @@ def _is_real(x):
     return not _of_complex(kind(x))
 
 
+@means("numpy.require")
+def require(a, dtype=None, requirements=None):
+    if requirements:
+        return refused("how an array lies in memory is not asked for here")
+    return np.asarray(a, dtype)
+
+
+@means("numpy.from_dlpack")
+def from_dlpack(x):
+    return np.asarray(x)
+
+
 @means("numpy.asanyarray")
 def asanyarray(a, dtype=None):
     return np.asarray(a, dtype)
@@ -305,14 +317,6 @@ def poly(seq_of_zeros):
     for k in range(len(zeros)):
         out[1 : k + 2] = out[1 : k + 2] + out[: k + 1] * -zeros[k]
     return out
-
-
-@means("numpy.roots")
-def roots(p):
-    advice = (
-        "a real root: find it by Newton's method, `r -= f(r) / slope(r)`, in a loop"
-    )
-    return refused("the roots of a polynomial are complex numbers", advice)
 
 
 @means("numpy.polyfit")

@@ -485,7 +485,7 @@ def hstack(tup):
     return rows.concatenate(*parts, axis=0 if np.ndim(parts[0]) == 1 else 1)
 
 
-@means("numpy.vstack")
+@means("numpy.vstack", "numpy.row_stack")
 def vstack(tup):
     return rows.concatenate(*[np.atleast_2d(a) for a in tuple(tup)], axis=0)
 

@@ -4,6 +4,22 @@
 test holds it against the installed NumPy: a name is known, or it stands here.
 """
 
+_MATRIX = "a matrix of NumPy's own has a `*` of its own: use arrays"
+_PRECISION = "there is no fast arithmetic for it: use float64 or float32"
+_SET = "how it is ordered NumPy does not say: use `np.unique`"
+
 UNSUPPORTED: dict[str, str] = {
-    "numpy.roots": "its zeros are complex in no fixed order",
+    "numpy.asfortranarray": "leave it out: how an array lies in memory is no matter",
+    "numpy.asmatrix": _MATRIX,
+    "numpy.bmat": _MATRIX,
+    "numpy.float128": _PRECISION,
+    "numpy.float16": _PRECISION,
+    "numpy.frexp": "it has two results of two dtypes: divide by a power of 2 yourself",
+    "numpy.half": _PRECISION,
+    "numpy.histogramdd": "`np.histogram` and `np.histogram2d` are known",
+    "numpy.ldexp": "write `x * 2.0**n`",
+    "numpy.longdouble": _PRECISION,
+    "numpy.polydiv": "how many terms are left depends on the numbers",
+    "numpy.roots": "they are complex: find a real one by Newton's method",
+    "numpy.unique_values": _SET,
 }

@@ -410,7 +410,6 @@ def det_of_singular_diagonal(A):
     lambda rng: (np.eye(2),),
     smooth=False,
     expected=_is([NAN, NAN], [NAN, NAN]),
-    refused="eigh",
 )
 def eigh_degenerate(A):
     values, vectors = np.linalg.eigh(A)
@@ -421,7 +420,6 @@ def eigh_degenerate(A):
     lambda rng: (np.eye(2),),
     smooth=False,
     expected=_is([NAN, NAN], [NAN, NAN]),
-    refused="svd",
 )
 def svd_degenerate(A):
     u, s, vt = np.linalg.svd(A)
