@@ -7,6 +7,8 @@ edges, and the items that `unique` keeps.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from srcgrad.ops.calculus import common
@@ -87,10 +89,8 @@ def _groups(order, first):
     return group
 
 
-_ALL, _COUNTS, _INVERSE = (
-    type(record(np.zeros(1)))
-    for record in (np.unique_all, np.unique_counts, np.unique_inverse)
-)
+_RECORDS: tuple[Any, ...] = (np.unique_all, np.unique_counts, np.unique_inverse)
+_ALL, _COUNTS, _INVERSE = (type(record(np.zeros(1))) for record in _RECORDS)
 
 
 @means("numpy.unique_all")
