@@ -293,6 +293,9 @@ REFUSED: dict[str, Refused] = {
     "SG403_parts_with_two_steps": Refused(
         body("y = x.copy()", "y[::2] = y[:2]", "return y.sum()"), (X,)
     ),
+    "SG205_imaginary_part_of_a_float": Refused(
+        body("r = x ** 0.5", "return r.imag")
+    ),
     "SG403_array_in_a_tuple": Refused(
         body("p = (x * 1.0, x)", "p[0] += x", "return p[0].sum()"), (X,),
     ),

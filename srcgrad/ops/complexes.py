@@ -14,7 +14,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from srcgrad.ops.prelude import is_fixed, kind, means, refused, rows, typed, viewed
+from srcgrad.ops.prelude import (
+    is_fixed,
+    is_python,
+    kind,
+    means,
+    refused,
+    rows,
+    typed,
+    viewed,
+)
 from srcgrad.ops.table import Attrs, Shapes, dotted, elementwise
 from srcgrad.types import Scalar, Type, real_type
 
@@ -60,6 +69,11 @@ def real(val):
 @means("numpy.imag")
 def imag(val):
     if not _is_complex(val):
+        if is_python(val) and kind(val) == "float64" and not is_fixed(val):
+            return refused(
+                "a float of Python's own may be complex by now, as `(-1.0) ** 0.5` is",
+                "write `complex(a) ** b` where it is made",
+            )
         return np.zeros_like(val) if np.ndim(val) else typed(0, kind(val))
     return viewed(rows.imag, val) if np.ndim(val) else rows.imag(val)
 
