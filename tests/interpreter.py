@@ -594,7 +594,14 @@ def _sinc_slope(args: Args, attrs: Attrs, type: Type) -> Any:
 
 def _ordered(name: str) -> Any:
     """Return a row of a Bessel function of an order."""
-    return lambda args, attrs, type: getattr(special, name)(attrs["n"], args[0])
+
+    def row(args: Args, attrs: Attrs, type: Type) -> Any:
+        # With an int for the order, `yn` gives float64 whatever it is given.
+        single = name == "yn" and type.dtype == "float32"
+        order = float(attrs["n"]) if single else attrs["n"]
+        return getattr(special, name)(order, args[0])
+
+    return row
 
 
 def _erfcx_slope(args: Args, attrs: Attrs, type: Type) -> Any:

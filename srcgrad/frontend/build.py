@@ -316,7 +316,7 @@ class Reader:
         if (view.base if view else value) is self.state.ver.get(root):
             several = any(d.known != 1 for d in value.type.dims)
             path = view.path if view else ()
-            if several and not add and not indexing.runs_alike(ref, path):
+            if several and not add and not indexing.runs_alike(self, ref, path):
                 raise self.problem(
                     "SG403", "NumPy may write here what it has still to read",
                     "copy what is assigned: `.copy()`",

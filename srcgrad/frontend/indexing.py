@@ -262,7 +262,7 @@ def _item(reader: build.Reader, part: Thing) -> Item:
     return operand
 
 
-def runs_alike(ref: Ref, path: Path) -> bool:
+def runs_alike(reader: build.Reader, ref: Ref, path: Path) -> bool:
     """Tell whether NumPy can copy a part of an array to another part of it.
 
     It does so item by item where the target has one axis, from the end if the source
@@ -274,7 +274,7 @@ def runs_alike(ref: Ref, path: Path) -> bool:
     ways = [_way(part, rank) for part in (ref.path, path)]
     if rank == 2 and len(ref.path) == len(path) == 1:
         pair = (getattr(part[0], "items", (None,)) for part in (ref.path, path))
-        to, given = ((*items, _FULL)[:2] for items in pair)
+        to, given = ([_known(reader, i) for i in (*items, _FULL)[:2]] for items in pair)
         if to == given[::-1]:
             return True  # the row and the column of one number
     if None in ways or ways[0][0] != ways[1][0]:  # type: ignore[index]
@@ -282,6 +282,13 @@ def runs_alike(ref: Ref, path: Path) -> bool:
     (_, step), (_, other) = ways  # type: ignore[misc]
     known = isinstance(step, int) and isinstance(other, int)
     return step == other or (known and step * other < 0)
+
+
+def _known(reader: build.Reader, item: Any) -> Any:
+    """Return a subscript as what it is, however often it was written."""
+    if isinstance(item, Slice):
+        return [_known(reader, x) for x in (item.start, item.stop, item.step)]
+    return None if item is None else reader.build.dim(item)
 
 
 def _way(path: Path, rank: int) -> tuple[int, Any] | None:

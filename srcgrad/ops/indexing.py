@@ -82,7 +82,9 @@ def _ranked(g: Term, x: Term, z: Term, axis: Any) -> Term:
 
 def _tie_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     sizes, axis, _ = whole(names[0], types[0], attrs.get("axis", -1))
-    return call("tie_means3", types[0].dtype, *names, *around(sizes, axis))
+    dtype = types[0].dtype
+    order = as_dtype(names[1], types[1], dtype)  # equals stay equals
+    return call("tie_means3", dtype, names[0], order, *around(sizes, axis))
 
 
 rule("ranked(x, axis=-1)", _sorted(False), x=_ranked, spell="np.sort",

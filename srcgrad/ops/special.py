@@ -72,6 +72,12 @@ def _strong(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Array(dtype, dims) if dims else Scalar(dtype)
 
 
+def _factorial(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    """Return the type of a factorial: that of an array is always float64."""
+    dims = shapes.broadcast(types)
+    return Array("float64", dims) if dims else _strong(shapes, types, attrs)
+
+
 def _no_rule(name: str) -> Any:
     """Return the rule of an operand that no function of SciPy is the slope of."""
 
@@ -177,7 +183,7 @@ _CHOSEN = {
 _ufunc("binom(n, k)", **_CHOSEN)
 _ufunc("comb(n, k)", infer=_strong, **{x: f"where((0 <= k) & (k <= n), {r}, 0)"
                         for x, r in _CHOSEN.items()})  # fmt: skip
-_ufunc("factorial(n)", infer=_strong, n="where(n < 0, 0, g * z * digamma(n + 1))")
+_ufunc("factorial(n)", infer=_factorial, n="where(n < 0, 0, g * z * digamma(n + 1))")
 
 # Bessel functions, of whole order n
 

@@ -18,7 +18,7 @@ def _tall(rng, *outer, m=4, n=3):
 
 
 # Only a triangle is read, so only that has a gradient.
-@case(lambda rng: (_graded(rng, n=4), _graded(rng, 2)), argnums=(0, 1), sample=True)
+@case(lambda rng: (_graded(rng, n=4), _graded(rng, 2)), argnums=(0, 1))
 def eigenvalues_of_symmetric_matrices(A, B):
     w, V = np.linalg.eigh(A)
     found = np.linalg.eigh(B)

@@ -574,7 +574,7 @@ def ordered_parameters(p):
 
 
 # What is counted is a comparison: in a kernel's sum it needs its brackets.
-@case(lambda rng: (0.5 + rng.random(5),), sample=True)
+@case(lambda rng: (0.5 + rng.random(5),))
 def counts_of_comparisons(x):
     n = np.count_nonzero(x > 0.1) + np.count_nonzero(x[1:] < x[:-1] + 2.0, axis=0)
     return (x * x).sum() * n
