@@ -105,7 +105,7 @@ def _eig(a, out):
                 return False
             out[k, 0] = w.real
             out[k, 1:] = v.real
-        except Exception:
+        except Exception:  # Numba knows no other; finite ones fail only if not real
             return False
     return True
 
@@ -127,7 +127,7 @@ def _eigvals(a, out):
             if np.any(w.imag != 0):
                 return False
             out[k] = w.real
-        except Exception:
+        except Exception:  # Numba knows no other; finite ones fail only if not real
             return False
     return True
 
