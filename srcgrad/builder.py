@@ -213,7 +213,6 @@ class Builder:
 
     def length(self, dim: Dim) -> Operand:
         """Return a dim as an integer operand; what slices leave is never negative."""
-
         if dim.known is not None:
             return const(max(dim.known, 0))
         if dim in self.memo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,12 @@ def find_culprit(
     tree, lines = ast.parse(text.text), text.text.splitlines()
     found: dict[int, dict[str, float]] = {}
 
-    def look(line: int, result: Any, operands: dict[str, Callable[[], Any]]) -> None:
+    def look(line: int, before: dict[str, Any], reads: list[str], result: Any) -> None:
         array = np.asarray(result)
         if line in found or array.dtype.kind not in "fc" or np.all(np.isfinite(array)):
             return
         place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
-        numbers = {name: _number(read(), place) for name, read in operands.items()}
+        numbers = {t: _number(eval(t, space, before), place) for t in reads}
         values = {name: x for name, x in numbers.items() if x is not None}
         if values and np.all(np.isfinite([*values.values()])):
             found[line] = values
@@ -61,23 +61,20 @@ def find_culprit(
 
 
 class _Watched(ast.NodeTransformer):
-    """Put behind each statement a call that looks at what it bound or stored."""
+    """Put behind each statement calls that look at what it bound or stored."""
 
-    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
-        targets = [t for part in node.targets for t in getattr(part, "elts", [part])]
-        return [node, *_looks(node.lineno, node.value, targets)]
+    def visit_Assign(self, node: Any) -> list[ast.stmt]:
+        reads = {ast.unparse(n) for n in ast.walk(node.value) if isinstance(n, _READS)}
+        if any(name.startswith("np.empty") for name in reads):
+            return [node]  # nothing was written there yet
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        targets = [t for part in targets for t in getattr(part, "elts", [part])]
+        look = f"_look({node.lineno}, _0, {sorted(reads)}, "
+        calls = ["_0 = {**locals()}", *(f"{look}{ast.unparse(t)})" for t in targets)]
+        before, *after = ast.parse("\n".join(calls)).body
+        return [before, node, *after]
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
-        return [node, *_looks(node.lineno, node.value, [node.target])]
-
-
-def _looks(line: int, value: ast.expr, targets: Iterable[ast.expr]) -> list[ast.stmt]:
-    reads = {ast.unparse(n) for n in ast.walk(value) if isinstance(n, _READS)}
-    if any(name.startswith("np.empty") for name in reads):
-        return []  # nothing was written there yet
-    operands = ", ".join(f"{t!r}: lambda: {t}" for t in sorted(reads))
-    calls = (f"_look({line}, {ast.unparse(t)}, {{{operands}}})" for t in targets)
-    return [ast.parse(call).body[0] for call in calls]
+    visit_AugAssign = visit_Assign
 
 
 _READS = ast.Name | ast.Subscript | ast.Attribute

@@ -65,6 +65,14 @@ class Trial:
         made = srcgrad.vjp(self.case.function, *given, backend=self.backend)
         return made
 
+    def jvp(self, args: Args) -> tuple[Any, Any]:
+        """Return the compiled value and its tangent along random ones."""
+        tangents = tangents_of(self, args, np.random.default_rng(SEED))
+        made: tuple[Any, Any]
+        given = self.as_floats(args)
+        made = srcgrad.jvp(self.case.function, given, tangents, backend=self.backend)
+        return made
+
     def as_floats(self, args: Args) -> Args:
         """Return the arguments as a gradient takes them: ints at argnums as floats."""
         active = oracles.positions(self.case.argnums, len(args))
@@ -162,7 +170,7 @@ def caught(call: Callable[[], Any]) -> Exception | None:
 
 
 def check_raises(trial: Trial, transforms: bool = True) -> None:
-    """Assert the plain run's exception from value, gradient and vjp alike."""
+    """Assert the plain run's exception from value, gradient, vjp and jvp alike."""
     case, after = trial.case, trial.fresh()
     plain = caught(lambda: case.function(*after))
     assert case.raises is not None
@@ -174,7 +182,7 @@ def check_raises(trial: Trial, transforms: bool = True) -> None:
         "gradient": lambda args: trial.value_and_grad(case.argnums)(*args)
     }
     if transforms:
-        calls["vjp"] = trial.vjp
+        calls |= {"vjp": trial.vjp, "jvp": trial.jvp}
     for what, call in calls.items():
         args = trial.fresh()
         before = oracles.snapshot(args)

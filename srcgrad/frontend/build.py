@@ -311,6 +311,7 @@ class Reader:
                     "pass it as an argument, or write to a copy",
                 )  # fmt: skip
         self.wrote_list |= root.listlike > 0
+        root.python &= value.type.python
         value = self.fitting(ref, value)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
         if (view.base if view else value) is self.state.ver.get(root):

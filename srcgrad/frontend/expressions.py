@@ -282,7 +282,7 @@ def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing 
         case [[one]] if counts and v.is_operand(one):
             count = reader.build.op("max2", const(0), counts[0])
             ref = reader.allocate(reader.build.op("full", one, count))
-            ref.root.listlike = 1
+            ref.root.listlike, ref.root.python = 1, one.type.python
             return ref
     if (row == "add" and len(lists) == 2) or (row == "mul" and lists and counts):
         what = "lists whose length is not known are not joined or repeated"

@@ -13,7 +13,7 @@ from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
 from srcgrad.ops import python
-from srcgrad.types import Array, Dim, ListOf, Scalar, promote
+from srcgrad.types import Array, Dim, ListOf, Scalar
 
 _FULL = Slice(None, None, None)
 _ELLIPSIS = Static(Ellipsis)
@@ -37,13 +37,14 @@ def read(reader: build.Reader, ref: Ref, path: Path) -> Thing:
     """Return the element or the view that a path leads to."""
     type = reader.build.place(ref.root.type, path)
     if isinstance(type, Scalar):
-        return reader.build.read(reader.version(ref.root), path)
+        item = reader.build.read(reader.version(ref.root), path)
+        return reader.build.cast(item, type.dtype, ref.root.python or None)
     return Ref(ref.root, path, type)
 
 
 def _new_list(reader: build.Reader, part: Thing, of: Ref, axes: int) -> Ref:
     made = reader.allocate(reader.build.op("copy", reader.operand(part)))
-    made.root.listlike = axes
+    made.root.listlike, made.root.python = axes, of.root.python
     if of.type.rank > 1:
         lists.keep(reader, made.root, of.root)
     return made
@@ -162,13 +163,8 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
             raise reader.problem("SG403", what, "write its items: `s[k] = ...`")
         one, two = (reader.build.length(t.dims[0]) for t in (operand.type, ref.type))
         reader.require(reader.build.op("eq", one, two), "NotImplementedError", what)
-    listed = v.list_axes(held) or isinstance(held.type, ListOf)
-    if listed and promote(ref.type, operand.type) != ref.type.dtype:
-        raise reader.problem(
-            "SG402", f"the list is kept as an array of type {ref.type.dtype}, which "
-            f"cannot hold the type {operand.type.dtype}",
-            "begin with items of this type: `[0.0]` for floats",
-        )  # fmt: skip
+    if v.list_axes(held) or isinstance(held.type, ListOf):
+        lists.hold(reader, ref.root, operand.type)
     if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
         operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
     reader.store(ref, operand)

@@ -27,7 +27,7 @@ from srcgrad.frontend import (
 )
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
-from srcgrad.types import Array, ListOf, Scalar, join, promote
+from srcgrad.types import Array, ListOf, Scalar, Type, join, promote
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -50,9 +50,9 @@ def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form |
             types += [getattr(item, "type", None) for item in end]
         else:
             kept = end["values"] if isinstance(end, dict) else end
-            if not isinstance(kept.type, ListOf):
-                return "array", None
-            types.append(kept.type.item)
+            if isinstance(kept.type, Array) and kept.type.dims[0].known in lengths:
+                return "array", None  # else it has grown and was indexed then
+            types.append(reader.build.place(kept.type, (ir.Index((const(0),)),)))
     kind = "stack" if stack else "list"
     if types and all(isinstance(t, Scalar) for t in types):
         return kind, join(*types)
@@ -89,8 +89,12 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
     packed = pack(reader, owner)
     assert isinstance(packed, v.Ref)
     root, heap = packed.root, reader.state.heap
+    root.python = True
 
     def tie(thing: Any, place: tuple[ir.Operand, ...]) -> None:
+        if (type := getattr(thing, "type", None)) is not None:
+            hold(reader, root, type)
+            root.python &= type.python
         if isinstance(thing, v.Ref) and not v.is_point(thing):
             keep(reader, root, thing.root)
         elif isinstance(thing, v.Tuple | v.ListCell):
@@ -105,6 +109,15 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
 
     tie(owner, ())
     return packed
+
+
+def hold(reader: Reader, root: v.Root, item: Type) -> None:
+    """Check that what a list that is kept as an array gives has the type of an item."""
+    kept, new = root.type.dtype, item.dtype
+    if promote(root.type, item) != kept or kept != new in ("float32", "complex64"):
+        what = f"the list is kept as an array of type {kept}, which cannot hold {new}"
+        first = "0.0" if new == "float64" else f"np.{new}(0)"
+        raise reader.problem("SG402", what, f"begin with items of it: `[{first}]`")
 
 
 def keep(reader: Reader, holder: v.Root, kept: v.Root) -> None:
@@ -146,7 +159,7 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
         return reader.thing(build.op("zeros", const(0)))
     operands = [reader.operand(item) for item in items]
     if all(isinstance(o.type, Scalar) for o in operands):
-        dtype = promote(*[o.type for o in operands])
+        dtype = promote(*[Scalar(o.type.dtype) for o in operands])
         return reader.thing(build.op("pack", *operands, dtype=dtype))
     return reader.thing(build.op("stack", *operands, axis=0))
 
@@ -156,15 +169,11 @@ def changed(reader: Reader, cell: v.Cell, resized: bool = False) -> None:
     kind = v.kind_of(cell)  # type: ignore[arg-type]
     owners: Any = (cell, *cell.shares)
     if any(same.captured is not None for same in owners):
-        raise reader.problem(
-            "SG408", f"the captured {kind} `{cell.name}` cannot be changed",
-            "pass it as an argument, or change a copy",
-        )  # fmt: skip
+        what = f"the captured {kind} `{cell.name}` cannot be changed"
+        raise reader.problem("SG408", what, "pass it as an argument, or change a copy")
     if resized and cell in reader.running:
-        raise reader.problem(
-            "SG403", f"a {kind} changes its length while a loop runs over it",
-            "run over a copy: `for ... in list(...)`",
-        )  # fmt: skip
+        what = f"a {kind} changes its length while a loop runs over it"
+        raise reader.problem("SG403", what, "run over a copy: `for ... in list(...)`")
 
 
 @contextlib.contextmanager
@@ -269,10 +278,8 @@ def _push(reader: Reader, cell: v.Cell, ref: v.Ref, value: v.Thing) -> None:
                 plan["form", cell] = (plan["form", cell][0], wide)
                 raise state.Retry(plan)
         if wide != item:
-            raise reader.problem(
-                "SG402", f"the list holds items of type {wide}",
-                "begin with an item of this type",
-            )  # fmt: skip
+            what = f"the list holds items of type {wide}"
+            raise reader.problem("SG402", what, "begin with an item of this type")
         operand = reader.build.cast(operand, item.dtype, item.python)
     else:
         for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
@@ -373,10 +380,8 @@ def delete(reader: Reader, target: ast.expr) -> None:
 
 def unordered(reader: Reader) -> Exception:
     """Return the problem of a stack that is used as a list."""
-    return reader.problem(
-        "SG203", "a list that is popped in a loop is read from its end only",
-        "keep a count of the items, and read by index",
-    )  # fmt: skip
+    what = "a list that is popped in a loop is read from its end only"
+    return reader.problem("SG203", what, "keep a count of the items, and read by index")
 
 
 # Methods that put items in and take them out, without asking what is equal to what;

@@ -14,6 +14,7 @@ rule. Facts only add up:
     ("cell", cell)             the items of a container change
     ("gone", cell)             after a turn it is not known what it holds
     ("form", cell): form       a list must be kept in a form of run time
+    ("numpy", cell)            it holds numbers that are not Python's own
 """
 
 from __future__ import annotations
@@ -122,9 +123,13 @@ class _Loop:
         with self.build.block() as stmts:
             for slot in self.slots.values():
                 self.build.measure(slot.inn)
-            if self.header.bind:
-                self.header.bind(var)
-            self.header.body()
+            head = self.reader.state.copy()
+            with self.reader.stopping():
+                if self.header.bind:
+                    self.header.bind(var)
+                self.header.body()
+            if self.reader.dead and cond != const(True):  # it may have no turn
+                self.reader.state, self.reader.dead = head, False
             exit: Any = self.reader.state.names.get(self.header.exit_name)
             exit = exit.thing if isinstance(exit, v.Maybe) else exit
             if not isinstance(exit, v.Poison | None):
@@ -242,7 +247,10 @@ class _Loop:
                 reader.share(one, other)
         for (cell,) in self.facts("gone"):
             state.heap.pop(cell, None)
+        for owner in itertools.chain(*(self.named(*f) for f in self.facts("numpy"))):
+            owner.python = False
         self.shares = {owner: set(owner.shares) for owner in self.outside}
+        self.python = [owner for owner in self.outside if owner.python]
         return heads
 
     def named(self, name: Any) -> list[v.Owner]:
@@ -318,6 +326,9 @@ class _Loop:
 
     def check_cells(self, heads: dict[st.Key, Any]) -> None:
         """Learn which containers the body changes."""
+        for owner in self.python:
+            if not owner.python:
+                self.learn("numpy", self.outside[owner])
         for cell, before in self.heap_in.items():
             now = self.reader.state.heap.get(cell)
             if now is before or cell in self.items:

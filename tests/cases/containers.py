@@ -660,3 +660,31 @@ def stack_made_in_each_turn(x):
             s += left[-1] ** 2
         s += x[0] * len(left)
     return s
+
+
+# A stack that is empty before the loop: its first turn has nothing to take off.
+@case(lambda rng: (near(rng, 0.5, 0.9, 1.3, 0.7, 0.2, 1.1),))
+def stack_of_what_is_smaller(x):
+    stack, area = [], 0.0
+    for v in x:
+        while stack and stack[-1] > v:
+            area += stack.pop() * v
+        stack.append(v * 1.1)
+    return area * stack[-1] + len(stack)
+
+
+# A list grows, and data index it in the same turn.
+@case(lambda rng: (rng.uniform(0.5, 1.5, size=4),))
+def list_grows_before_it_is_read_by_place(x):
+    history, total, y = [], 0.0, x.copy()
+    for i in range(len(x)):
+        history.append(y)
+        y = 0.5 * y + np.sin(history[i // 2])
+        for k in range(i):
+            total += history[k][i] * y[k]
+    values = []
+    for i in range(len(x)):
+        values.append(x[i] * total)
+        if i > 1:
+            total += values[i // 2]
+    return total * values[2]

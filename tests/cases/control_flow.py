@@ -495,3 +495,23 @@ def left_by_what_an_array_was(x, a):
             break
         a, b = b, a
     return a @ a
+
+
+# A turn that surely raises, in loops that may have none.
+@case(lambda rng: (near(rng, 0.7, 1.2, 0.4), 0))
+def turns_that_surely_raise(x, n):
+    s = x[0] * x[1]
+    for i in range(n):
+        raise ValueError("none is wanted")
+    while s > 50.0:
+        s = s * x[2]
+        raise ValueError("too large")
+    return s * x[2]
+
+
+@case(lambda rng: (near(rng, 0.7, 1.2, 0.4), 2), raises=ValueError)
+def a_turn_that_surely_raises(x, n):
+    for i in range(n):
+        x[0] = 9.0
+        raise ValueError("none is wanted")
+    return x[0]

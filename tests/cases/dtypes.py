@@ -183,3 +183,24 @@ def compared_beyond_dtype(x, k):
 def rolled_by_unsigned(A, k):
     s = (np.roll(A[0], k[0]) * A[1]).sum() + (np.roll(A, k[1]) * A**2).sum()
     return s + (np.roll(A, (k[1], k[0]), axis=(0, 1)) * A**3).sum()
+
+
+# Items of a list that data index are still Python's own numbers, until others come.
+@case(lambda rng: (*_single((4,), (4,))(rng), 3, [0.25, 1.5, 0.1]), argnums=(0, 1), **F32)
+def weights_in_lists(x, y, n, given):
+    weights, table = [0.5, 0.25, 0.1], ((0.3, 1), (0.7, 2), (0.2, 0))
+    counts = [0.0] * n
+    z = x * 0
+    for k in range(n):
+        z = z + weights[k] * y + given[k] * x * table[k][0] + counts[k - 1]
+        counts[k] = 0.5 * k
+    return (z * z).sum() * weights[n - 1]
+
+
+# Python's numbers in a new array are NumPy's doubles.
+@case(_single((3,)), **F32)
+def single_beside_numbers_in_arrays(x):
+    c, s = np.cos(x[0]), np.sin(x[0])
+    R = np.array([[c, -s, 0.0], [s, c, 0.1], [0, 0, 1]])
+    y = R @ x + np.maximum([x[1], 0.1, 2], x)
+    return (y * y).sum() + np.sum([x[0], 0.3])

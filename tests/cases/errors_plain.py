@@ -229,3 +229,9 @@ def an_int_beyond_a_small_dtype(x, k):
 )
 def a_read_int_beyond_a_small_dtype(x, k, n):
     return (x * (k - 2 * n)).sum()
+
+
+@case(lambda rng: (1.5, 2), raises=ZeroDivisionError)
+def division_by_an_item(x, k):
+    items = [1.0, 2.0, 0.0]
+    return x / items[k]

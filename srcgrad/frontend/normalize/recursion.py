@@ -62,11 +62,6 @@ class Part:
         return [a.arg for a in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
 
 
-def calls_itself(function: ast.FunctionDef) -> bool:
-    """Tell a function with a call by its own name in its text."""
-    return any(_called(n, {function.name}) for n in ast.walk(function))
-
-
 def as_loop(parts: list[Part]) -> ast.FunctionDef:
     """Return the first function, with the calls of all of them as a loop."""
     return _Machine(parts).function()
