@@ -332,9 +332,9 @@ class Builder:
         row = "add" if dim.const > 0 else "sub"
         return self.sure(row, total, const(abs(dim.const)))
 
-    def sure(self, row: str, *args: Operand) -> Value:
+    def sure(self, row: str, *args: Operand, name: str = "") -> Value:
         """Apply a row to integers that no check is needed for."""
-        out = Value("", INT)
+        out = Value(name, INT)
         attrs: dict[str, object] = {"sure": True}
         return self.emit(Op(row, args, (out,), attrs, self.loc)).out
 

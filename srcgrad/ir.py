@@ -165,7 +165,10 @@ class Read(Node):
 
 
 class Write(Node):
-    """Store `value` (broadcast) at `path`; `once` marks tapes: each place once."""
+    """Store `value` (broadcast) at `path`.
+
+    `once` marks tapes: each place has one value, floats are stored once.
+    """
 
     base: Value
     path: Path

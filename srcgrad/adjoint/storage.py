@@ -19,7 +19,7 @@ from srcgrad.adjoint.tapes import Plan, Recorder, Tape
 from srcgrad.algebra import Algebra
 from srcgrad.analyses.finality import may_change
 from srcgrad.analyses.regions import Buffer, Chain, Regions
-from srcgrad.builder import INT
+from srcgrad.builder import INT, const
 from srcgrad.ir import Const, Loop, Op, Operand, Path, Stmt, Update, Value, View, owned
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, Dim, ListOf, is_float, is_full
@@ -253,8 +253,11 @@ class Storage:
 
     def count_on(self, carry: ir.Carry, step: int, number: Operand) -> Any:
         """Compute what has been added to a carried integer before a turn."""
-        gone = self.build.op("mul", step, number)
-        made = self.build.op("add", self.need(carry.init), gone, name=carry.inn.name)
+        # NumPy's integers wrap; Python's was as large in the forward sweep.
+        own = carry.inn.type.python
+        apply: Any = self.build.sure if own else self.build.op
+        gone = number if step == 1 else apply("mul", const(step), number)
+        made = apply("add", self.need(carry.init), gone, name=carry.inn.name)
         self.open[-1].cache[carry.inn] = made
         return made
 

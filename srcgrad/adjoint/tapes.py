@@ -16,7 +16,7 @@ from srcgrad.analyses.regions import Chain, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.errors import make_error
 from srcgrad.ir import Loop, Operand, Stmt, Update, Value, owned
-from srcgrad.types import Array, Dim, ListOf, Scalar
+from srcgrad.types import Array, Dim, ListOf, Scalar, is_inexact
 from srcgrad.walk import blocks, inner_outs, operands, outs
 
 
@@ -232,8 +232,10 @@ class Recorder:
             item = self.build.op("copy", value) if made else value
             tape.version = self.build.push(tape.version, item)
         else:
-            # Where a loop is left out its turns write the same again.
+            # Where a loop is left out its turns write the same again: of floats the
+            # last has the cotangent.
             once = len(tape.loops) == sum(isinstance(s, Loop) for s, _ in tape.chain)
+            once |= not is_inexact(value.type.dtype)
             path = tape.rows(self.numbers, self.build)
             tape.version = self.build.write(tape.version, path, value, once=once)
 

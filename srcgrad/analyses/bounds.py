@@ -17,7 +17,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import Assert, Const, For, If, Loop, Op, Operand, Stmt, Value, While
+from srcgrad.ir import (
+    Assert,
+    Const,
+    For,
+    If,
+    Loop,
+    Op,
+    Operand,
+    Read,
+    Stmt,
+    Value,
+    While,
+    Write,
+)  # fmt: skip
 from srcgrad.ops.table import ANY_BITS, LENGTH_BITS, ROWS, length_bits
 from srcgrad.types import Dim
 from srcgrad.walk import every, handed
@@ -36,6 +49,7 @@ class Bounds:
         body = every(regions.function.body)
         self._asserts = [s for s in body if isinstance(s, Assert)]
         self._bits: dict[Value, float] = {}
+        self._known: dict[Any, list[Dim]] = {}
 
     def made(self, x: Any) -> Any:
         """Return the statement that an integer comes from."""
@@ -86,7 +100,7 @@ class Bounds:
             return False
         # Of what is subtracted, least is known.
         atom, factor = min(dim.terms, key=lambda term: term[1] > 0)
-        known = [f for own, _ in dim.terms for f in self._known(own)]
+        known = [f for own, _ in dim.terms for f in self.known(own)]
         facts = [*dict.fromkeys([*facts, *known])]
         for fact in facts:
             own = fact.factor(atom)
@@ -97,13 +111,25 @@ class Bounds:
         failed.add((dim, depth))
         return False
 
-    def _known(self, atom: Any) -> list[Dim]:
-        """Return what is known of an integer from the operation that made it."""
+    def known(self, atom: Any) -> list[Dim]:
+        """Return what is known of an integer from the statement that made it."""
+        if atom not in self._known:
+            self._known[atom] = []  # in a circle nothing else is certain
+            self._known[atom] = self._find(atom)
+        return self._known[atom]
+
+    def _find(self, atom: Any) -> list[Dim]:
         made, own = self.made(atom), Dim.of(atom)
         if isinstance(made, Loop) and made.trips is atom:
             return [own]
         if isinstance(made, For) and made.var is atom:
             return self._turns(made)
+        if isinstance(made, Loop) and self.bits(atom) < ANY_BITS:
+            rising = [c for c in made.carries if self._rises(c.yld, c.inn)]
+            return [own - self.linear(c.init) for c in rising if atom in (c.inn, c.out)]
+        if isinstance(made, Read):
+            values = self.recorded(made)
+            return [own] if values and all(map(self._is_natural, values)) else []
         if not isinstance(made, Op) or made.out.type.dtype != "int64":
             return []
         if made.row == "subscript":
@@ -123,6 +149,40 @@ class Bounds:
         if made.row == "mod" and made.out.type.python and self._prove(by, [], 3, set()):
             return [own, by - own - _ONE]
         return []
+
+    def _is_natural(self, x: Operand) -> bool:
+        """Tell whether a number is certainly an integer that is not negative."""
+        return x.type.dtype == "int64" and self._prove(self.linear(x), [], 3, set())
+
+    def _rises(self, x: Operand, start: Value) -> bool:
+        """Tell whether a value is another one to which nothing negative was added."""
+        if x is start:
+            return True
+        match made := self.made(x):
+            case Op(row="add", args=(one, two)):
+                ways = ((one, two), (two, one))
+                return any(
+                    self._rises(a, start) and self._is_natural(b) for a, b in ways
+                )
+            case If():
+                return all(self._rises(a, start) for a, o in handed(made) if o is x)
+            case For() | While():
+                own = [c for c in made.carries if c.out is x]
+                starts = any(self._rises(c.init, start) for c in own)
+                return starts and all(self._rises(c.yld, c.inn) for c in own)
+        return False
+
+    def recorded(self, read: Read) -> list[Operand]:
+        """Return the numbers, if it is known, of which a read finds one on a tape."""
+        if (
+            self.regions.family(read.base) is None
+            or read.base not in self.regions.buffer
+        ):
+            return []
+        stores = self.regions.family_updates(read.base)
+        tape = all(isinstance(s, Write) and s.once for s in stores)
+        values = [s.value for s in stores if isinstance(s, Write)]
+        return values if tape and not any(v.type.rank for v in values) else []
 
     def _turns(self, loop: For) -> list[Dim]:
         """Return what a loop tells of its variable."""
@@ -194,6 +254,8 @@ class Bounds:
                 return max(first, LENGTH_BITS + step + 1) + 1
             case If():
                 return max(self.bits(a) for a, out in handed(made) if out is x)
+            case Read():
+                return max(map(self.bits, self.recorded(made)), default=ANY_BITS)
         return ANY_BITS
 
     def _step(self, x: Operand, start: Value) -> float:

@@ -34,6 +34,7 @@ from srcgrad.types import Dim, combine, is_inexact, promote
 
 ONE = Dim(1)
 _SAFE = 56  # bits: a sum of a few such numbers fits into 64
+_STEP = 255  # so much a turn: what all turns add has no more bits than that
 _UNIT: dict[Operand, int] = {const(1): 1, const(-1): -1}
 
 
@@ -341,6 +342,7 @@ class Scalars(Writer):
             if loop.parallel:  # what it repeats is a function of its own
                 break
             ((own, _),) = self.form(loop.var).terms
+            low, high = (self.entered(loop, d, Dim.of(own)) for d in (low, high))
             atoms = {a for d in (low, high, *used) for a, _ in d.terms if a is not own}
             there = all(self.is_there(a.value, loop) for a in atoms)
             if not there or any(d.factor(own) for d in used):
@@ -372,6 +374,27 @@ class Scalars(Writer):
             told = (low + extent, extent - high - ONE)
             self.proved[head.scope - 1] += map(self.known, told)
         return True
+
+    def entered(self, loop: For, form: Dim, turn: Dim) -> Dim:
+        """Return a sum, as far as can be, in terms of what is known before a loop.
+
+        What each turn adds the same number to is what it was and what was added.
+        """
+        found = {}
+        for atom, _ in form.terms:
+            if atom.value is not None and not self.is_there(atom.value, loop):
+                linear = self.bounds.linear(atom.value)
+                if all(self.folded(x) is None for x, _ in linear.terms):
+                    found[atom] = linear.put({x: self.form(x) for x, _ in linear.terms})
+        form = form.put(found)
+        for carry in loop.carries:
+            step = (self.bounds.linear(carry.yld) - Dim.of(carry.inn)).known
+            if step is None or abs(step) > _STEP or self.folded(carry.init) is not None:
+                continue
+            gone = (turn - self.form(loop.start)).scaled(_UNIT[loop.step] * step)
+            first = self.form(carry.init) + gone
+            form = form.put({a: first for a, _ in form.terms if a.value is carry.inn})
+        return form
 
     def moved(self, left: Dim, right: Dim) -> tuple[Dim, Dim] | None:
         """Return a comparison none of whose sums may wrap; None if there is none."""

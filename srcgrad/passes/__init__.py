@@ -14,6 +14,7 @@ from srcgrad.ir import Function
 from srcgrad.passes.batch_products import batch_products as batch_products
 from srcgrad.passes.calls_first import calls_first as calls_first
 from srcgrad.passes.clear_late import clear_late as clear_late
+from srcgrad.passes.count_up import count_up as count_up
 from srcgrad.passes.custom_rules import drop_rules as drop_rules
 from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies as elide_copies
@@ -35,6 +36,7 @@ from srcgrad.passes.recompute import recompute as recompute
 from srcgrad.passes.settle_lengths import settle_lengths as settle_lengths
 from srcgrad.passes.sum_rows import sum_rows as sum_rows
 from srcgrad.passes.sum_turns import sum_turns as sum_turns
+from srcgrad.passes.tabulate import tabulate as tabulate
 from srcgrad.passes.transpose import transpose as transpose
 from srcgrad.passes.write_over import write_over as write_over
 from srcgrad.verifier import verify as check
@@ -55,8 +57,9 @@ PRIMAL: list[Pass] = [sum_turns, batch_products, *PIPELINE]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [
-    drop_rules, expand, clear_late, recompute, lower, settle_lengths, gather, fuse,
-    calls_first, remove_dead_code, narrow, transpose, sum_rows, hoist,
+    drop_rules, expand, clear_late, recompute, lower, settle_lengths, count_up,
+    gather, tabulate, fuse, calls_first, remove_dead_code, narrow, transpose, sum_rows,
+    hoist,
 ]  # fmt: skip
 # The same for threads.
 _NARROW = KERNEL.index(narrow)

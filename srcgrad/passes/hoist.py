@@ -2,7 +2,8 @@
 
 An array that a turn makes anew and that does not outlive the turn is made once: the
 loop carries it from turn to turn, and every turn overwrites it. Fresh memory costs more
-than the arithmetic on it. A list of numbers is emptied where a turn would make one.
+than the arithmetic on it. A list of numbers is emptied, and zeros are set again, where
+a turn would make them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 from srcgrad import ir, walk
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import Block, Carry, Function, Op, Operand, Stmt, Value
+from srcgrad.builder import INT, const
+from srcgrad.ir import Block, Carry, Const, Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Scalar
 from srcgrad.walk import consumed, handed, inner_outs, operands, outs, rewrite
@@ -72,7 +74,8 @@ class _Hoisting:
         """Tell whether a statement makes an array that could be made elsewhere."""
         sizes = map(self.bounds.linear, operands(s))
         shared = isinstance(at, ir.For) and at.parallel  # each thread has its own
-        new = isinstance(s, Op) and s.row == "empty" and not shared
+        zeros = isinstance(at, ir.Loop) and is_row(s, "zeros")
+        new = (zeros or is_row(s, "empty")) and not shared
         return new and all(self.bounds.holds(size, at) for size in sizes)
 
     def lifted(self, branch: ir.If, at: Stmt) -> list[Stmt]:
@@ -130,12 +133,15 @@ class _Hoisting:
             first, inn, end = (Value(own.name, own.type, own.hint) for _ in range(3))
             if own in self.lent:
                 self.lent |= {first, inn}
-            before.append(replace(op, outs=(first,)))
-            yld = inn if last[own] is own else last[own]
+            row = "empty" if op.row == "zeros" else op.row
+            before.append(replace(op, row=row, outs=(first,)))
+            yld = last[own]
             if is_list(op):
                 body[body.index(op)] = Op("emptied", (inn,), (own,), loc=op.loc)
-                yld = last[own]
+            elif op.row == "zeros":
+                body[body.index(op)] = cleared(op, inn, own)
             else:
+                yld = inn if yld is own else yld
                 body.remove(op)
                 names[own] = inn
             carries.append(Carry(first, inn, yld, end))
@@ -174,6 +180,22 @@ class _Hoisting:
         for x in ends:
             last.pop(home.get(x), None)
         return last
+
+
+def is_row(s: Stmt, row: str) -> bool:
+    """Tell whether a statement is an operation of a row."""
+    return isinstance(s, Op) and s.row == row
+
+
+def cleared(op: Op, base: Value, out: Value, *index: Value) -> Stmt:
+    """Return the loops that set an array to the zeros that an operation would make."""
+    if len(index) == len(op.args):
+        zero = Const(0, Scalar(out.type.dtype))
+        return ir.Write(base, (ir.Index(index, sure=True),), zero, out, op.loc)
+    var, inn, end = Value("i", INT), *(Value("", out.type, out.hint) for _ in range(2))
+    body = Block((cleared(op, inn, end, *index, var),))
+    ends = const(0), op.args[len(index)], const(1)
+    return ir.For(var, *ends, (Carry(base, inn, end, out),), body, loc=op.loc)
 
 
 def is_list(s: Stmt) -> bool:

@@ -280,6 +280,12 @@ class _Lowering(Parts):
             if found is not None:
                 self.names[op.out] = self.build.length(found)
                 return
+        if op.row in ("zeros_like", "empty_like"):
+            made = self.new(
+                op.out, self.part(self.now(op.args[0])).extents, op.row[:-5]
+            )
+            self.stand(op.out, made)
+            return
         for k, arg in enumerate(map(self.now, op.args)):
             if isinstance(arg, Value) and isinstance(arg.type, Array):
                 if row.param(k) in row.shape_only:

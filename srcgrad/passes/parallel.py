@@ -1,28 +1,20 @@
 """Let threads share the turns of loops that do not depend on each other.
 
-The turns of a loop are independent if what they change of an array lies, in each turn,
-in a part of its own (one subscript goes with the loop variable), or is a sum that
-all turns add to and none reads. The turns are then cut into parts, of which threads
-may run any at any time; each part adds up by itself, and the sums of the parts are
-added in order afterwards. How many parts there are follows from lengths alone: results
-are the same bit for bit on any number of threads.
-
-Arrays that one turn makes are its own. All else that a turn could learn of another one
-leaves the loop as it is.
+Independent turns (`analyses/independence.py`) are cut into parts, of which threads may
+run any at any time; each part adds up by itself, and the sums of the parts are added in
+order afterwards. How many parts there are follows from lengths alone: results are the
+same bit for bit on any number of threads.
 """
 
 from __future__ import annotations
 
 import operator
-from collections import defaultdict
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.analyses.accesses import Accesses, Place
-from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.analyses.independence import UNIT, Independence, Sums
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import (
     Block,
@@ -39,25 +31,17 @@ from srcgrad.ir import (
 )  # fmt: skip
 from srcgrad.ops import ROWS
 from srcgrad.ops.table import ANY_BITS
-from srcgrad.types import Dim, ListOf, Scalar
+from srcgrad.types import Scalar
 from srcgrad.walk import (
     blocks,
     every,
-    free,
-    handed,
-    inner_operands,
     inner_outs,
-    operands,
     outs,
     rewrite,
 )  # fmt: skip
 
 SMALL = 40_000  # operations, of half a nanosecond: a second thread saves nothing
 _GUESS = 16  # turns of a loop whose length is not known before
-_UNIT: dict[Operand, int] = {const(1): 1, const(-1): -1}
-
-# Who touches an array, whether that changes it, and where.
-Touch = tuple[Stmt, bool, Place]
 
 
 def parallel(function: Function) -> Function:
@@ -89,196 +73,30 @@ def parallel(function: Function) -> Function:
     return replace(function, body=_Threads(function).block(function.body))
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What the turns of a loop add up: numbers, and elements of arrays."""
-
-    sums: list[Carry] = field(default_factory=list)
-    shared: list[Carry] = field(default_factory=list)
-
-
 class _Threads:
     """The loops of a function, from the outside in."""
 
     def __init__(self, function: Function) -> None:
-        self.regions = Regions(function)
-        self.accesses, self.bounds = Accesses(self.regions), Bounds(self.regions)
+        self.turns_of = Independence(function)
+        self.regions, self.bounds = self.turns_of.regions, self.turns_of.bounds
         self.build = Builder(trusting=True)
-        self.users: dict[Any, list[Stmt]] = defaultdict(list)
-        self.ends: dict[Any, list[Stmt]] = defaultdict(list)
-        self.joined: dict[Buffer, Buffer] = {}
-        for stmt in every(function.body):
-            for x in operands(stmt):
-                self.users[x].append(stmt)
-            for x in inner_operands(stmt):
-                self.ends[x].append(stmt)
-            if (
-                isinstance(stmt, Op)
-                and ROWS[stmt.row].alias
-                and owned(stmt.outs[0].type)
-            ):
-                for x in (x for x in stmt.args if owned(x.type)):
-                    new, old = self.memory(stmt.out), self.memory(x)
-                    if new is not old:
-                        self.joined[new] = old
-        # What two arrays may share.
-        self.doubled = {*map(self.shared, self.joined)}
-
-    def memory(self, x: Any) -> Buffer:
-        """Return the memory that an array, or what a view looks at, is in."""
-        while x not in self.regions.buffer:
-            made: Any = self.regions.definition[x]
-            x = made.base
-        return self.shared(self.regions.memory(x))
-
-    def shared(self, memory: Buffer) -> Buffer:
-        """Return the memory that others are views of."""
-        while memory in self.joined:
-            memory = self.joined[memory]
-        return memory
 
     def block(self, block: Block) -> Block:
         """Return a block with its loops in parts."""
         with self.build.block() as made:
             for stmt in block.stmts:
                 self.build.loc = stmt.loc
-                plan = self.plan(stmt) if isinstance(stmt, For) else None
-                if isinstance(stmt, For) and plan is not None:
-                    _Parts(self, stmt, plan).write()
+                sums = self.shared(stmt) if isinstance(stmt, For) else None
+                if isinstance(stmt, For) and sums is not None:
+                    _Parts(self, stmt, sums).write()
                 else:
                     self.build.emit(rewrite(stmt, block=self.block))
         return Block((*made,))
 
-    # which loops
-
-    def plan(self, loop: For) -> _Plan | None:
-        """Return what the turns of a loop add up; None if they are not independent."""
-        countable = loop.step in _UNIT and loop.exit is None and loop.trips is None
-        listed = any(isinstance(x.type, ListOf) for x in free(loop))
-        if not countable or listed or self.is_small(loop):
-            return None
-        plan, arrays = _Plan(), dict[Buffer, Carry]()
-        for c in loop.carries:
-            if owned(c.inn.type):
-                arrays[self.memory(c.init)] = c
-                if self.memory(c.inn) is not self.memory(c.init):
-                    return None
-            elif c.inn.type.dtype == "bool" or not self.is_sum(c.inn, c.yld, loop):
-                return None
-            else:
-                plan.sums.append(c)
-        for memory, found in self.touched(loop).items():
-            if not any(changed for _, changed, _ in found):
-                continue
-            if any(place is None for _, _, place in found) or memory in self.doubled:
-                return None
-            if self.is_apart(loop, found):
-                continue
-            if not self.is_added(found):
-                return None
-            plan.shared.append(arrays[memory])
-        return plan
-
-    def touched(self, loop: For) -> dict[Buffer, list[Touch]]:
-        """Return what is done in a loop with memory that was there before it."""
-        known = {self.memory(x) for x in free(loop) if owned(x.type)}
-        found: dict[Buffer, list[Touch]] = {memory: [] for memory in known}
-        for stmt in every(loop.body):
-            used: list[tuple[Any, bool, Any]] = []
-            if blocks(stmt):
-                pairs = [p for p in handed(stmt) if owned(p[1].type)]
-                moved = [p for p in pairs if len({*map(self.memory, p)}) > 1]
-                used = [(x, True, None) for pair in moved for x in pair]
-            elif isinstance(stmt, ir.Read | ir.Write | ir.Accumulate | ir.Take):
-                _, changed, place = self.accesses.access(stmt)
-                used = [(x, False, None) for x in operands(stmt) if x is not stmt.base]
-                used.append((stmt.base, changed, place))
-            else:
-                used = [(x, isinstance(stmt, ir.Update), None) for x in operands(stmt)]
-            for x, changed, place in used:
-                if owned(x.type) and (memory := self.memory(x)) in known:
-                    found[memory].append((stmt, changed, place))
-        return found
-
-    def is_apart(self, loop: For, found: Sequence[Touch]) -> bool:
-        """Tell whether each turn has a part of an array for itself."""
-        places: Any = [place for _, _, place in found]
-        for axis, form in enumerate(places[0]):
-            atoms = (a for a, _ in form.terms if a is not loop.var)
-            if (
-                form.factor(loop.var)
-                and all(place[axis] == form for place in places)
-                and not any(self.is_inside(a, loop) for a in atoms)
-                and all(self.is_upward(stmt, form) for stmt, _, _ in found)
-            ):
-                return True
-        return False
-
-    def is_inside(self, x: Any, loop: For) -> bool:
-        """Tell whether a value is made in the turns of a loop."""
-        return any(stmt is loop for stmt, _ in self.regions.chain.get(x, ()))
-
-    def is_upward(self, stmt: Any, form: Dim) -> bool:
-        """Tell whether a subscript counts from the beginning: -1 is another name."""
-        return stmt.path[0].sure or self.bounds.holds(form, stmt)
-
-    def is_added(self, found: Sequence[Touch]) -> bool:
-        """Tell whether nothing is done with elements but to add to them."""
-        place = {stmt: place for stmt, _, place in found}
-        done: set[Stmt] = set()
-        for stmt in place:
-            if not isinstance(stmt, ir.Write | ir.Accumulate):
-                continue
-            kind, given = stmt.base.type.dtype, stmt.value.type.dtype
-            if kind == "bool" or not (kind.startswith("float") or given == kind):
-                continue  # a sum that is cut off each time
-            if isinstance(stmt, ir.Accumulate):
-                done.add(stmt)
-                continue
-            same = (s for s in self.users[stmt.base] if place.get(s) == place[stmt])
-            reads = [s for s in same if isinstance(s, ir.Read)]
-            if len(reads) == 1 and self.is_sum(reads[0].out, stmt.value, stmt):
-                done |= {reads[0], stmt}
-        return done == {*place}
-
-    def is_sum(self, start: Value, end: Operand, last: Stmt) -> bool:
-        """Tell whether one number is another one plus something that is free of it.
-
-        The last statement hands it on; nothing else may look at what is added up.
-        """
-        total: set[Any] = set()
-        todo: list[Any] = [start]
-        users: set[Stmt] = set()
-        while todo:
-            x = todo.pop()
-            if x in total:
-                continue
-            total.add(x)
-            if self.users[x].count(last) + self.ends[x].count(last) != (x is end):
-                return False
-            for stmt in {*self.users[x], *self.ends[x]} - {last}:
-                users.add(stmt)
-                match stmt:
-                    case Op(row="add" | "plus" | "sub"):
-                        todo += stmt.outs
-                    case ir.For() | ir.While() | ir.If():
-                        todo += [out for given, out in handed(stmt) if given is x]
-                    case _:
-                        return False
-        return end in total and all(self.goes_on(s, total) for s in users)
-
-    def goes_on(self, stmt: Any, total: set[Any]) -> bool:
-        """Tell whether a statement adds to a total, or hands it on as it is."""
-        if isinstance(stmt, Op):
-            one, two = (x in total for x in stmt.args)
-            return one != two and (one or stmt.row != "sub")
-        pairs = handed(stmt)
-        # What is looked at besides, by a test or as the end of a range, is no mere sum.
-        times = 2 if isinstance(stmt, ir.Loop) else 1
-        read = [x for x in (*operands(stmt), *inner_operands(stmt)) if x in total]
-        given = [x for x, _ in pairs]
-        plain = all(read.count(x) * times == given.count(x) for x in read)
-        return plain and all(x in total for x, out in pairs if out in total)
+    def shared(self, loop: For) -> Sums | None:
+        """Return what the turns of a loop add up, if threads are to share them."""
+        sums = self.turns_of.sums(loop)
+        return None if sums is None or self.is_small(loop) else sums
 
     # what it costs
 
@@ -305,14 +123,16 @@ class _Threads:
         if not isinstance(stmt, ir.Loop):
             return size
         turns: Operand = const(_GUESS)
-        if isinstance(stmt, For) and stmt.step in _UNIT:
-            if not any(self.is_inside(x, loop) for x in (stmt.start, stmt.stop)):
+        if isinstance(stmt, For) and stmt.step in UNIT:
+            if not any(
+                self.turns_of.is_inside(x, loop) for x in (stmt.start, stmt.stop)
+            ):
                 turns = self.turns(stmt)
         return self.apply("mul", turns, size)
 
     def turns(self, loop: For) -> Operand:
         """Return how many turns a loop makes; below zero stands for none."""
-        last, first = (loop.stop, loop.start)[:: _UNIT[loop.step]]
+        last, first = (loop.stop, loop.start)[:: UNIT[loop.step]]
         linear = self.regions.linear
         return self.build.subscript(linear(last) - linear(first))
 
@@ -331,21 +151,21 @@ class _Threads:
 class _Parts:
     """One loop, written in parts."""
 
-    def __init__(self, threads: _Threads, loop: For, plan: _Plan) -> None:
-        self.threads, self.loop, self.plan = threads, loop, plan
+    def __init__(self, threads: _Threads, loop: For, sums: Sums) -> None:
+        self.threads, self.loop, self.sums = threads, loop, sums
         self.build, self.part = threads.build, Value("part", INT)
         self.shape: dict[Carry, list[Operand]] = {}  # of what all turns add to
 
     def write(self) -> None:
         """Write a loop over parts, and one that adds up what they added up."""
-        build, loop, part, plan = self.build, self.loop, self.part, self.plan
-        for c in plan.shared:
+        build, loop, part, sums = self.build, self.loop, self.part, self.sums
+        for c in sums.arrays:
             self.shape[c] = [self.length(c, k) for k in range(c.inn.type.rank)]
         turns, room = self.count(), self.room()
         work = self.threads.work(loop, loop)
         parts: Operand = build.op("parts", turns, work, room, name="parts")
         size: Operand = build.op("range_length", 0, turns, parts, name="size")
-        added = [*plan.sums, *plan.shared]
+        added = [*sums.numbers, *sums.arrays]
         held = {c: self.zeros(parts, c) for c in added}
         inns = {c: _twin(held.get(c, c.inn)) for c in loop.carries}
         with build.block() as made:
@@ -368,7 +188,7 @@ class _Parts:
         ends = self.loop.stop, self.loop.start
         if max(map(self.threads.bounds.bits, ends)) < ANY_BITS:
             return self.threads.turns(self.loop)
-        found: Operand = self.build.op("sub", *ends[:: _UNIT[self.loop.step]])
+        found: Operand = self.build.op("sub", *ends[:: UNIT[self.loop.step]])
         return found
 
     def length(self, carry: Carry, axis: int) -> Operand:
@@ -401,12 +221,12 @@ class _Parts:
         self, first: Operand, count: Operand, inns: dict[Carry, Value]
     ) -> dict[Carry, Value]:
         """Write the turns of one part; return the arrays as they are at its end."""
-        build, loop, plan = self.build, self.loop, self.plan
+        build, loop, sums = self.build, self.loop, self.sums
         names: dict[Any, Value] = {}
-        for c in plan.shared:
+        for c in sums.arrays:
             names |= {x: Value(x.name, inns[c].type) for x in self.versions(c)}
         last = {c: _twin(inns[c]) for c in loop.carries}
-        totals = {c: _twin(c.inn) for c in plan.sums}
+        totals = {c: _twin(c.inn) for c in sums.numbers}
         carries = []
         for c in loop.carries:
             new = Carry(inns[c], c.inn, c.yld, last[c])
@@ -435,12 +255,15 @@ class _Parts:
 
     def versions(self, carry: Carry) -> list[Value]:
         """Return all that an array is called in the turns."""
-        memory, regions = self.threads.memory(carry.init), self.threads.regions
+        own, regions = self.threads.turns_of.memory, self.threads.regions
+        memory = own(carry.init)
         found = [*inner_outs(self.loop)]
         for stmt in every(self.loop.body):
             found += (*inner_outs(stmt), *outs(stmt))
         return [
-            x for x in found if x in regions.buffer and self.threads.memory(x) is memory
+            x
+            for x in found
+            if x in regions.buffer and self.threads.turns_of.memory(x) is memory
         ]
 
     def own(self, block: Block, names: Container[Any]) -> Block:

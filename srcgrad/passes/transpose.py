@@ -155,13 +155,9 @@ class _Layout:
             return False
         for x in self.versions[family]:
             made = self.regions.definition.get(x)
-            if isinstance(made, Op):
-                shape = self.regions.definition.get(made.args[0])
-                like = isinstance(shape, Op) and shape.row == "extents"
-                rows = ("zeros_like", "empty_like") if like else ("empty", "zeros")
-                if made.row not in rows:
-                    return False
-            elif made is None or isinstance(made, ir.View | ir.Take):
+            if isinstance(made, Op) and made.row not in ("empty", "zeros"):
+                return False
+            if made is None or isinstance(made, ir.View | ir.Take):
                 return False
         return True
 
@@ -219,14 +215,7 @@ class _Transposing:
             axis = self.order[op.args[0]].index(axis)
             op = replace(op, args=(x,), attrs={"axis": axis})
         elif op.outs and op.outs[0] in self.made:
-            order = self.order[op.outs[0]]
-            if op.row.endswith("_like"):
-                shape: Any = self.layout.regions.definition[op.args[0]]
-                like, sizes = _turned(shape.out, order), _ordered(shape.args, order)
-                self.build.emit(replace(shape, args=sizes, outs=(like,)))
-                args: tuple[Operand, ...] = (like,)
-            else:
-                args = _ordered(op.args, order)
+            args = _ordered(op.args, self.order[op.outs[0]])
             op = replace(op, args=args, outs=(self.made[op.outs[0]],))
         else:
             op = replace(op, args=tuple(map(self.plain, op.args)))

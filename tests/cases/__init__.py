@@ -110,6 +110,7 @@ from tests.cases import (  # noqa: E402, F401
     corpus_signal,
     corpus_solvers,
     corpus_statistics,
+    counters,
     creation,
     decompositions,
     dtypes,
