@@ -27,7 +27,7 @@ def test_a_proof_that_fails_does_not_try_every_order(monkeypatch: Any) -> None:
         asked.append(atom)
         return []
 
-    monkeypatch.setattr(bounds, "_known", known)
+    monkeypatch.setattr(bounds, "known", known)
     assert bounds.holds(layers[3][5] - layers[0][0], also=facts)
     other = Dim.of(Value("other", Scalar("int64")))
     asked.clear()

@@ -77,15 +77,13 @@ def plain_runtime(name: str) -> Any:
 
 # In the package the name of a pass is that of its function.
 (
-    calls_first, clear_late, fuse, gather, hoist, narrow, recompute, settle_lengths,
-    sum_rows,
-    transpose,
+    calls_first, clear_late, count_up, fuse, gather, hoist, narrow, recompute,
+    settle_lengths, sum_rows, tabulate, transpose,
 ) = (
     importlib.import_module(f"srcgrad.passes.{name}")
     for name in (
-        "calls_first", "clear_late", "fuse", "gather", "hoist", "narrow", "recompute",
-        "settle_lengths", "sum_rows",
-        "transpose",
+        "calls_first", "clear_late", "count_up", "fuse", "gather", "hoist", "narrow",
+        "recompute", "settle_lengths", "sum_rows", "tabulate", "transpose",
     )
 )  # fmt: skip
 
@@ -279,6 +277,11 @@ def always(self: Any, *what: Any) -> bool:
     return True
 
 
+def unguarded(self: Any, loop: Any, inner: Any, used: Any) -> list[Any]:
+    """Fill tables of loops that never turn."""
+    return [self.length(s) for s in used]
+
+
 def zero(self: Any, x: Any, path: Any, assumed: Any) -> bool:
     """Take what a loop is given to be zero."""
     return True
@@ -343,6 +346,21 @@ def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
         ("write_through_slice_view", fuse._Joining, "same_place", any_place, "not"),
         ("kept_for_the_next_turn", hoist._Hoisting, "last_versions", forgotten, "not"),
         ("scaled_before_a_change", recompute._Plan, "stays", always, "not"),
+        (
+            "table_of_what_one_turn_changes",
+            tabulate._Tabulating,
+            "is_steady",
+            always,
+            "not",
+        ),
+        (
+            "table_of_a_loop_without_turns",
+            tabulate._Tabulating,
+            "lengths",
+            unguarded,
+            "IndexError",
+        ),
+        ("prefix_recurrence", count_up, "is_free", always, "not"),
         ("columns_carried_on", transpose._Transposing, "plain", untransposed, "shape"),
         ("taken_as_a_whole", transpose._Layout, "is_made", always, "shape"),
         ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),

@@ -120,7 +120,7 @@ MUTATIONS = (
     ),
     Mutation(
         "counting up", storage.Storage, "count_on",
-        "step, number)\n    made", "0, number)\n    made",
+        "gone = number if", "gone = const(0) if",
         ("position_that_counts_up",),
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""Let loops whose turns are independent count from zero upwards.
+"""Let loops whose turns are independent count upwards.
 
 The backward sweep runs loops from their end. Where the order of turns is all one, a
 loop that counts up is vectorised without turning vectors around, and can be joined with
@@ -40,18 +40,23 @@ def count_up(function: Function) -> Function:
         build = Builder(trusting=True)
         for stmt in old.stmts:
             build.loc = stmt.loc
-            if isinstance(stmt, For) and goes_down(stmt) and is_free(stmt):
-                stop = build.subscript(turns.regions.linear(stmt.start) + Dim(1))
-                stmt = replace(stmt, start=const(0), stop=stop, step=const(1))
+            if isinstance(stmt, For) and goes_down(stmt) and is_free(turns, stmt):
+                linear = map(turns.regions.linear, (stmt.stop, stmt.start))
+                start, stop = (build.subscript(end + Dim(1)) for end in linear)
+                stmt = replace(stmt, start=start, stop=stop, step=const(1))
             build.emit(rewrite(stmt, block=block))
         return build.close()
 
-    def goes_down(loop: For) -> bool:
-        innermost = not any(isinstance(s, Loop) for s in every(loop.body))
-        return innermost and loop.stop == const(-1) and loop.step == const(-1)
-
-    def is_free(loop: For) -> bool:
-        sums = turns.sums(loop)
-        return sums is not None and not (sums.numbers or sums.arrays)
-
     return replace(function, body=block(function.body))
+
+
+def goes_down(loop: For) -> bool:
+    """Tell whether an innermost loop counts down."""
+    innermost = not any(isinstance(s, Loop) for s in every(loop.body))
+    return innermost and loop.step == const(-1)
+
+
+def is_free(turns: Independence, loop: For) -> bool:
+    """Tell whether the turns of a loop may run in any order."""
+    sums = turns.sums(loop)
+    return sums is not None and not (sums.numbers or sums.arrays)

@@ -8,10 +8,9 @@ changes, nor does memory grow beyond that of an array which is read for it.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial, reduce
-from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Regions
@@ -133,14 +132,13 @@ class _Tabulating:
 
     def tree(self, op: Op, loop: For, inner: Sequence[For]) -> list[Stmt] | None:
         """Return what computes a number from what a loop leaves as it is."""
-        changed = self.regions.changed(loop.body.stmts)
         found: dict[Stmt, None] = {}
 
         def visit(x: Operand) -> bool:
             if self.are_there([x], loop) or any(x is s.var for s in inner):
                 return True
             made = self.regions.definition.get(x)
-            if not (isinstance(made, Op | Read) and self.is_steady(made, changed)):
+            if not (isinstance(made, Op | Read) and is_plain(made)):
                 return False
             if made not in found and not all(map(visit, operands(made))):
                 return False
@@ -148,14 +146,6 @@ class _Tabulating:
             return True
 
         return [*found] if visit(op.out) else None
-
-    def is_steady(self, made: Op | Read, changed: Container[Any]) -> bool:
-        """Tell whether a number is one of numbers, or an element that stays."""
-        if isinstance(made, Op):
-            return ROWS[made.row].kind == "elementwise" and not made.out.type.rank
-        plain = len(made.path) == 1 and isinstance(made.path[0], Index)
-        base = self.regions.family(made.base)
-        return plain and base is not None and base not in changed
 
     def are_there(self, values: Sequence[Operand], loop: For) -> bool:
         """Tell whether all values are known before a loop."""
@@ -216,6 +206,16 @@ def counts_from_zero(loop: For) -> bool:
     up = loop.start == const(0) and loop.step == const(1)
     down = loop.stop == const(-1) and loop.step == const(-1)
     return loop.exit is None and (up or down)
+
+
+def is_plain(made: Op | Read) -> bool:
+    """Tell whether a statement computes a number, or reads one from an array.
+
+    What a loop changes is another version in it: one from before stays as it was.
+    """
+    if isinstance(made, Op):
+        return ROWS[made.row].kind == "elementwise" and not made.out.type.rank
+    return len(made.path) == 1 and isinstance(made.path[0], Index)
 
 
 def is_expensive(op: Op) -> bool:
