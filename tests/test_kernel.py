@@ -347,13 +347,6 @@ def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
         ("kept_for_the_next_turn", hoist._Hoisting, "last_versions", forgotten, "not"),
         ("scaled_before_a_change", recompute._Plan, "stays", always, "not"),
         (
-            "table_of_what_one_turn_changes",
-            tabulate._Tabulating,
-            "is_steady",
-            always,
-            "not",
-        ),
-        (
             "table_of_a_loop_without_turns",
             tabulate._Tabulating,
             "lengths",
