@@ -29,7 +29,8 @@ from srcgrad.walk import mapped, operands
 Way = Callable[[], Any]
 Asked = dict[Operand, Way | None]
 
-_DEPTH = 8  # of what is computed again
+_DEPTH = 10  # of what is computed again
+_FEW = 4  # turns of a loop that keep no more than some numbers
 _MANY = 16  # values are looked at, at most, for how to have one of them
 
 
@@ -163,12 +164,13 @@ class Storage:
         whole = self.whole(stmt) if isinstance(stmt, ir.Read) else None
         return self.ask(whole if whole and self.cost(whole) < kept else x)
 
-    # What it costs to have a value is counted in loops, an axis being one as well.
+    # What it costs to have a value is counted in loops, an axis being one as well; a
+    # loop over the three axes of space hardly counts.
 
     def cost(self, x: Value, chain: Chain | None = None) -> int:
         """Return what it costs to keep a value, or a part of one elsewhere."""
         chain = self.regions.chain[x] if chain is None else chain
-        loops = [s for s, _ in chain if isinstance(s, Loop)]
+        loops = [s for s, _ in chain if isinstance(s, Loop) and not is_short(s)]
         return max(x.type.rank, 0) + len(set(loops) - {*self.regions.joined})
 
     def undoing(self, changes: Sequence[Update]) -> int:
@@ -485,6 +487,13 @@ class Storage:
             old = self.plan.restores[update] = Value(f"{update.base.name}_old", part)
             self.regions.define(old, update, self.regions.site[update].chain)
         return not self.undone_next.isdisjoint(changes)
+
+
+def is_short(loop: Loop) -> bool:
+    """Tell whether a loop is known to have few turns."""
+    ends = (loop.start, loop.stop, loop.step) if isinstance(loop, ir.For) else ()
+    known = [x.value for x in ends if isinstance(x, Const)]
+    return len(known) == 3 and len(range(*known)) <= _FEW
 
 
 def is_cheap(stmt: Op) -> bool:
