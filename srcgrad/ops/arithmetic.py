@@ -216,19 +216,21 @@ elementwise("not x", name="not_", dtype="bool", takes="bool", cost=0)
 def _where(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     dims = shapes.broadcast(types)
     dtype = promote(*types[1:])
-    python = types[1].python and types[2].python and not _widens(types, attrs)
+    python = types[1].python and types[2].python and not _of_numpy(types, attrs)
     return Array(dtype, dims) if dims else Scalar(dtype, python)
 
 
-def _widens(types: Sequence[Type], attrs: Attrs) -> bool:
-    """Tell a choice of NumPy that makes a real number complex, as no `if` does."""
-    return attrs.get("via") == "np" and is_complex(types[1]) != is_complex(types[2])
+def _of_numpy(types: Sequence[Type], attrs: Attrs) -> bool:
+    """Tell a choice that gives a number of another kind than an `if` would."""
+    mixed = is_complex(types[1]) != is_complex(types[2])
+    return attrs.get("via") == "np" and (mixed or (types[1].python and types[2].python))
 
 
 def _where_text(types: Sequence[Type], attrs: Attrs) -> str:
-    if not any(t.rank for t in types) and _widens(types, attrs):
-        return "np.where({c}, {x}, {y})[()]"
-    return "np.where" if any(t.rank for t in types) else "{x} if {c} else {y}"
+    if any(t.rank for t in types):
+        return "np.where"
+    made = f"{np_dtype(promote(*types[1:]))}(" if _of_numpy(types, attrs) else ""
+    return made + "{x} if {c} else {y}" + ")" * bool(made)
 
 
 elementwise("where(c, x, y)", x="where(c, g, 0)", y="where(c, 0, g)", infer=_where,

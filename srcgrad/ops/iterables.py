@@ -21,6 +21,7 @@ from srcgrad.ops.prelude import (
     means,
     nth,
     numbered,
+    own,
     parted,
     ranks_of,
     refused,
@@ -263,7 +264,7 @@ def sort_items(iterable, /, *, key=None, reverse=False):
 def listed(a):
     if np.ndim(a) > 1:
         return refused("`.tolist()` of a matrix is not known", "`[*row]` for each row")
-    return [typed(x, None, True) for x in a] if np.ndim(a) else typed(a, None, True)
+    return [own(x) for x in a] if np.ndim(a) else own(a)
 
 
 @means("functools.partial")

@@ -249,11 +249,20 @@ def astype(a, dtype, copy=True):
     return rows.copy(a) if copy else a
 
 
+def own(x):
+    """Return a number as Python's own of its kind."""
+    if kind(x) in ("complex64", "complex128"):
+        return complex(x)
+    if kind(x) in ("float32", "float64"):
+        return float(x)
+    return bool(x) if kind(x) == "bool" else int(x)
+
+
 @means(".item")
 def item(a, *args):
     index = (0,) * np.ndim(a) if not args else args
     array = np.ravel(a) if len(args) == 1 and np.ndim(a) > 1 else a
-    return typed(array[index], None, python=True)
+    return own(array[index])
 
 
 @means("numpy.size")
@@ -582,4 +591,4 @@ def float32(x=0.0):
 
 @means("numpy.int64")
 def int64(x=0):
-    return int(x)
+    return typed(int(x), "int64")

@@ -16,11 +16,11 @@ from srcgrad.ops.prelude import (
     means,
     new_defaultdict,
     new_deque,
+    own,
     parted,
     refused,
     rows,
     same,
-    typed,
     zipped,
 )
 
@@ -144,8 +144,8 @@ def is_close(a, b, *, rel_tol=1e-09, abs_tol=0.0):
 
 @means("math.modf")
 def fraction(x, /):
-    whole = typed(rows.trunc(float(x)), None, python=True)
-    rest = typed(rows.fmod(x, 1.0, via="np"), None, python=True)
+    whole = own(rows.trunc(float(x)))
+    rest = own(rows.fmod(x, 1.0, via="np"))
     return math.copysign(0.0, x) if math.isinf(x) else rest, whole
 
 

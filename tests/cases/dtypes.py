@@ -1,5 +1,7 @@
 """float32 throughout, promoted integers, booleans, casts."""
 
+import math
+
 import numpy as np
 
 from tests.cases import case
@@ -197,10 +199,19 @@ def weights_in_lists(x, y, n, given):
     return (z * z).sum() * weights[n - 1]
 
 
+# What is made a number of Python's own leaves float32 as it is; a choice by NumPy does not.
+@case(_single((3,)), **F32)
+def single_to_python_numbers(x):
+    y = x[0].item() * x + x.tolist()[1] * x[::-1] + (x > 0).tolist()[2]
+    y = y + math.modf(x[2] * 3)[0] * x
+    return (y * y * np.where(x[0] > -9, 0.3, 0.7)).sum() * y[0]
+
+
 # Python's numbers in a new array are NumPy's doubles.
 @case(_single((3,)), **F32)
 def single_beside_numbers_in_arrays(x):
     c, s = np.cos(x[0]), np.sin(x[0])
     R = np.array([[c, -s, 0.0], [s, c, 0.1], [0, 0, 1]])
     y = R @ x + np.maximum([x[1], 0.1, 2], x)
+    y += 7 // np.int64(x[0] * 0) * x + np.int64(3) * x[1] / np.int64(7)
     return (y * y).sum() + np.sum([x[0], 0.3])

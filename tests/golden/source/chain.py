@@ -6,7 +6,7 @@ def chain_grad(x, target, w1, b1, w2, b2, d_chain=1.0):
     # forward
     z = w1 * x + b1  # 20
     t = z > 0  # 16
-    t_2 = z if t else 0  # 16
+    t_2 = np.float64(z if t else 0)  # 16
     t_3 = np.exp(-(w2 * t_2 + b2))  # 12
     t_4 = 1 + t_3  # 12
     t_5 = 1 / t_4  # 12
