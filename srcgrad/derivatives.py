@@ -16,14 +16,16 @@ import numpy as np
 
 from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
+from srcgrad.analyses.activity import active_values
 from srcgrad.arguments import Specs, Values
 from srcgrad.assembly import ALL, Assembly, moving
 from srcgrad.builder import const
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
 from srcgrad.frontend.entry import Reading
-from srcgrad.ir import Block, Function, Operand, Value
+from srcgrad.ir import Block, Function, Op, Operand, Value
 from srcgrad.nested import derived, measured
+from srcgrad.ops import ROWS
 from srcgrad.options import Options, inherited, make_options
 from srcgrad.passes import inline_calls, splice
 from srcgrad.results import tree_copy
@@ -31,7 +33,7 @@ from srcgrad.source import returned
 from srcgrad.specialise import NONE, Names, Ones, Program, Specialisation, pair
 from srcgrad.trees import Node, Tree, leaves, relabel, spec_of
 from srcgrad.types import is_complex, is_float
-from srcgrad.walk import rewrite
+from srcgrad.walk import every, rewrite
 
 Leaf = Callable[[str], Any]
 Operands = tuple[Operand, ...]
@@ -134,11 +136,6 @@ class Chosen(Derived):
         if self.options.has_aux:
             value, aux = _with_aux(made)
         places = [leaf[1] for leaf in _leaves(value) if _is_float(made, leaf)]
-        types = [made.pure.results[leaf[1]].type for leaf in _leaves(value)]
-        types += [made.pure.params[k].type for k in made.wrt(names)]
-        if any(map(is_complex, types)):
-            what = f"`{made.source.name}` takes or returns complex numbers here"
-            raise _refusal(made, what, "take real and imaginary parts as numbers")
         if not places:
             what = f"`{made.source.name}` returns no float: it has no derivative"
             raise _refusal(made, what)
@@ -232,7 +229,12 @@ class Jacobian(Chosen):
         self, made: Specialisation, names: Names, value: Tree, places: list[int]
     ) -> tuple[list[Function], Tree]:
         """Return a Jacobian for each float of the value and each of the arguments."""
-        wrt, forward = made.wrt(names), self.settings["forward"] is not False
+        wrt = made.wrt(names)
+        up, down = _in_plane(made, wrt, places)
+        if up and down:
+            what = "takes and returns both real and complex numbers"
+            raise _refusal(made, f"`{made.source.name}` {what}", "take them apart")
+        forward = up or (self.settings["forward"] is not False and not down)
         ranks = [p.type.rank for p in made.pure.params]
 
         def of(leaf: Tree) -> Tree:
@@ -263,6 +265,9 @@ class Slopes(Chosen):
         self, made: Specialisation, names: Names, value: Tree, places: list[int]
     ) -> tuple[list[Function], Tree]:
         """Return the adjoint, with cotangents of one."""
+        if _in_plane(made, made.wrt(names), places)[0]:
+            what = f"`{made.source.name}` returns complex numbers for real ones"
+            raise _refusal(made, what, "use `jacfwd`, or take `.real` and `.imag`")
         adjoint = measured(made.adjoint(names, (*places,)))
         count, first = len(made.pure.params), made.reading.results
         write = Assembly(adjoint.loc)
@@ -321,7 +326,9 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
     build, results = write.build, [whole.results[at] for at in places]
     lengths = [] if point else [build.length(d) for d in x.type.dims]
     outer = write.lengths(whole, whole.params, results) if lengths else []
-    states = [write.empty(x.type.dtype, [*own, *lengths], "jacobian") for own in outer]
+    dtypes = [_slope_dtype(x, r) for r in results]
+    pairs = zip(dtypes, outer, strict=False)
+    states = [write.empty(d, [*own, *lengths], "jacobian") for d, own in pairs]
 
     def turn(at: Operands, states: list[Value]) -> list[Operand]:
         unit = write.unit(x.type, lengths or [const(1)], at or [const(0)])
@@ -329,13 +336,60 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
         for stmt in rewrite(block, {seed: unit}).stmts:
             build.emit(stmt)
         found = [unit if slopes[r] is seed else slopes[r] for r in results]
-        found = [build.cast(slope, x.type.dtype) for slope in found]
+        found = [*map(build.cast, found, dtypes)]
         if not states:
             return found
         parts = [(*(ALL,) * r.type.rank, *at) for r in results]
         return [*map(write.store, states, parts, found)]
 
     return write.function("jacobian", write.loops(lengths, states, turn))
+
+
+def _slope_dtype(x: Value, r: Operand) -> str:
+    """Return the dtype of a derivative: the argument's; complex if its result is."""
+    wide = str(np.result_type(x.type.dtype, np.complex64))
+    return wide if is_complex(r.type) else x.type.dtype
+
+
+def _in_plane(
+    made: Specialisation, wrt: Sequence[int], places: Sequence[int]
+) -> tuple[bool, bool]:
+    """Tell whether real numbers give complex ones, and complex ones real ones.
+
+    Only a run forward has the derivatives of the first in one number, and only a run
+    backward those of the others, which are as `grad` has them. Complex numbers that
+    give complex ones have a derivative where the function is holomorphic.
+    """
+    gives = {is_complex(made.pure.results[k].type) for k in places}
+    takes = {k: is_complex(made.pure.params[k].type) for k in wrt}
+    for k in wrt if True in gives else ():
+        if takes[k]:
+            _require_holomorphic(made, k, places)
+    apart = {*takes.values()}
+    return False in apart and True in gives, True in apart and False in gives
+
+
+def _require_holomorphic(made: Specialisation, k: int, places: Sequence[int]) -> None:
+    """Refuse what conjugates on the way, or takes complex numbers apart."""
+    whole = measured(inline_calls(made.pure))
+    moved, floats = tangent(whole, [k]), [r for r in whole.results if is_float(r.type)]
+    slopes = dict(zip(floats, moved.results[-len(floats) :], strict=True))
+    ends = [slopes[whole.results[at]] for at in places]
+    ends = [end for end in ends if is_complex(end.type)]
+    live = active_values(moved, moved.params[-1:], ends)
+    for s in every(moved.body):
+        if isinstance(s, Op) and s.outs[0] in live and _bends(s, live):
+            what = f"`{made.source.name}` is not holomorphic: here complex numbers are "
+            helps = ("pass real and imaginary parts as numbers of their own",)
+            what += "conjugated, or a real one is made of them"
+            raise make_error("SG302", what, s.loc, helps=helps)
+
+
+def _bends(s: Op, live: set[Value]) -> bool:
+    row, pairs = ROWS[s.row], enumerate(s.args)
+    own = [row.param(j) for j, x in pairs if x in live and is_complex(x.type)]
+    real = not is_complex(s.outs[0].type)
+    return bool(own) and (real or not row.conjugates.isdisjoint(own))
 
 
 def _points(made: Specialisation) -> list[bool]:

@@ -647,7 +647,7 @@ def _parts_of(decomposition: Callable[[Any, Attrs], Sequence[Any]]) -> Any:
                 np.hstack([p, np.zeros((len(p), width - p.shape[1]))]) for p in parts
             ]
             out.append(np.vstack(wide))
-        return np.reshape(out, (*outer, *out[0].shape)).astype(a.dtype)
+        return np.reshape(out, (*outer, *out[0].shape)).astype(type.dtype)
 
     return apply
 
@@ -694,7 +694,7 @@ def _qr(a: Any, attrs: Attrs) -> Sequence[Any]:
 
 def _residuals(args: Args, attrs: Attrs, type: Type) -> Any:
     a, b, _ = args
-    left = ((b - a @ np.linalg.lstsq(a, b)[0]) ** 2).sum(axis=0)
+    left = (np.abs(b - a @ np.linalg.lstsq(a, b)[0]) ** 2).sum(axis=0)
     return left * (a.shape[0] > a.shape[1])
 
 
@@ -705,9 +705,13 @@ _PARTS: dict[str, Any] = {
     "svd_parts": _parts_of(_svd),
     "eigh_values": lambda args, attrs, type: np.linalg.eigh(args[0], attrs["UPLO"])[0],
     "eigh_vectors": lambda args, attrs, type: np.linalg.eigh(args[0], attrs["UPLO"])[1],
-    "eig_values": lambda args, attrs, type: np.linalg.eig(args[0])[0],
-    "eig_vectors": lambda args, attrs, type: np.linalg.eig(args[0])[1],
-    "real_eigvals": lambda args, attrs, type: np.linalg.eigvals(args[0]),
+    "eig_values": lambda args, attrs, type: np.linalg.eig(args[0])[0].astype(
+        type.dtype
+    ),
+    "eig_vectors": lambda args, attrs, type: np.linalg.eig(args[0])[1].astype(
+        type.dtype
+    ),
+    "eigvals": lambda args, attrs, type: np.linalg.eigvals(args[0]).astype(type.dtype),
     "qr_q": lambda args, attrs, type: np.linalg.qr(args[0])[0],
     "qr_r": lambda args, attrs, type: np.linalg.qr(args[0])[1],
     "svd_u": lambda args, attrs, type: np.linalg.svd(args[0], attrs["full"])[0],
@@ -721,13 +725,14 @@ _PARTS: dict[str, Any] = {
     "lstsq_residuals": _residuals,
     "lstsq_rank": lambda args, attrs, type: np.linalg.lstsq(*args)[2],
     "lstsq_values": lambda args, attrs, type: np.linalg.lstsq(*args)[3],
+    "slogdet_phase": lambda args, attrs, type: np.linalg.slogdet(args[0])[0],
     "slogdet_sign": lambda args, attrs, type: np.linalg.slogdet(args[0])[0],
     "logdet": lambda args, attrs, type: np.linalg.slogdet(args[0])[1],
     "cho_solve": lambda args, attrs, type: linalg.cho_solve(
         (args[0], attrs["lower"]), args[1]
     ),
     "expm_slope": lambda args, attrs, type: linalg.expm_frechet(*args)[1].astype(
-        args[0].dtype
+        type.dtype
     ),
     "multi_dot": lambda args, attrs, type: np.linalg.multi_dot(args),
 }

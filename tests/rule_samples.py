@@ -437,6 +437,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "inner": _of("2,3 4,3", "n n", "m,n n", "n m,n"),
     "outer": _of("n m", "n 1", "0 m"),
     "vdot": _of("2,3 2,3", "n n"),
+    "matvec": _of("2,3 3", "m,n n", "2,2,3 3", "2,3 2,3"),
+    "vecmat": _of("3 3,2", "n n,m", "2,3 2,3,2", "2,3 3,2"),
+    "vecdot": _of("2,3 3", "m,n m,n", "3 2,3"),
     "trace": _of("3,4", "m,n", "3,3", offset=(0, 1, -1)),
     "norm": [
         *_of("n", ord=(None, 1, 2, INF), keepdims=BOTH),
@@ -522,14 +525,14 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "eig_parts": [*_of("4,4", given=(SPREAD,)), *_of("0,0")],
     "eig_values": [
-        *_of("4,4", given=(SPREAD,)),
+        *_of("4,4", given=(SPREAD,), real=BOTH),
         *_of("2,4,4", given=(np.stack([SPREAD, SPREAD.T]),)),
     ],
     "eig_vectors": [
-        *_of("4,4", given=(SPREAD,)),
-        *_of("2,4,4", given=(np.stack([SPREAD, SPREAD.T]),)),
+        *_of("4,4", given=(SPREAD,), real=[True]),
+        *_of("2,4,4", given=(np.stack([SPREAD, SPREAD.T]),), real=[True]),
     ],
-    "real_eigvals": [
+    "eigvals": [
         *_of("4,4", given=(SPREAD,)),
         *_of("2,4,4", given=(np.stack([SPREAD, SPREAD.T]),)),
     ],
@@ -550,6 +553,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "lstsq_values": _of("4,3 4,2 =0.001", "m,n m,2 =0.001"),
     "lstsq_rank": _of("4,3 4,2 =0.001"),
     "slogdet_sign": _of("3,3", "2,3,3"),
+    "slogdet_phase": _of("3,3", "2,3,3"),
     "logdet": _of("3,3", "n,n", "2,3,3"),
     "solve_triangular": [
         *_of(

@@ -29,6 +29,8 @@ from tests.test_rules_compiled import GROUP, LEFT_OUT, as_compiled
 
 ALIKE = {"linear_scan"}  # its operands have one dtype
 ODD = {"window_places", "window_take", "kept_mask"}  # their operands are given
+# LAPACK chose the phases of vectors: what does not depend on them is in the catalogue.
+PHASED = {"eigh_vectors", "svd_u", "svd_vh"}
 
 
 def _is_float(spec: str) -> bool:
@@ -44,7 +46,7 @@ def widened(name: str) -> Iterator[Sample]:
     for sample in samples(name):
         places = [k for k, spec in enumerate(sample.specs) if _is_float(spec)]
         each = [] if name in ALIKE or len(places) < 2 else [[k] for k in places]
-        for chosen in [places, *each]:
+        for chosen in [] if sample.attrs.get("real") else [places, *each]:
             specs = [_wide(s) if k in chosen else s for k, s in enumerate(sample.specs)]
             attrs = dict(sample.attrs)
             if name == "cast":
@@ -115,7 +117,7 @@ def check_sample(sample: Sample) -> None:
         if isinstance(got, np.ndarray):
             assert got.dtype == np.asarray(want).dtype
         np.testing.assert_allclose(got, want, 1e-12, 1e-12)
-    if not floats(f) or sample.row in STILL or not wrt:
+    if not floats(f) or sample.row in STILL | PHASED or not wrt:
         return
     check_slopes(f, args, wrt, 3)
     try:
@@ -133,14 +135,26 @@ def test_row_of_complex_numbers(name: str) -> None:
         if not ROWS[name].of_complex:
             with pytest.raises(Unsupported, match="complex"):
                 sample.function()
-        elif k < 8 or k % 5 == 0:
+        elif k < 2:
+            with told(sample):
+                check_sample(sample)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name", [n for n in ROWS if ROWS[n].of_complex and n not in ODD]
+)
+def test_samples_of_complex_numbers(name: str) -> None:
+    """More samples of each row, of which the short run has two."""
+    for k, sample in enumerate(widened(name)):
+        if 2 <= k < 8 or k % 5 == 0:
             with told(sample):
                 check_sample(sample)
 
 
 # on Numba
 
-TAKING = [n for n in ROWS if ROWS[n].of_complex and n not in LEFT_OUT]
+TAKING = [n for n in ROWS if ROWS[n].of_complex and n not in LEFT_OUT | PHASED]
 GROUPS = [TAKING[k : k + GROUP] for k in range(0, len(TAKING), GROUP)]
 
 
@@ -263,11 +277,20 @@ def test_complex_numbers_in_containers() -> None:
 def test_refusals_of_complex_numbers() -> None:
     """What would be silent about an imaginary part is refused."""
     z = np.array([1 + 2j, 3.0])
+    refused = srcgrad.errors.OutputError
+    with pytest.raises(refused, match="complex numbers for real ones"):
+        srcgrad.elementwise_grad(lambda x: np.exp(1j * x), **PYTHON)(z.real)
+    with pytest.raises(refused, match="both real and complex"):
+        srcgrad.jacobian(lambda x, z: (abs(z), x * z), (0, 1), **PYTHON)(z.real, z)
     for door in (srcgrad.jacrev, srcgrad.jacfwd, srcgrad.elementwise_grad):
-        with pytest.raises(srcgrad.errors.OutputError, match="complex"):
-            door(lambda x: np.exp(1j * x), **PYTHON)(z.real)
-    with pytest.raises(srcgrad.errors.OutputError, match="complex"):
+        with pytest.raises(refused, match="not holomorphic"):
+            door(lambda z: z.conj() * z, **PYTHON)(z)
+    with pytest.raises(refused, match="not holomorphic"):
         srcgrad.hessian(_size, **PYTHON)(z)
+    with pytest.raises(srcgrad.errors.SrcgradError, match="chose their phases"):
+        srcgrad.grad(lambda a: np.linalg.svd(a)[0].real.sum(), **PYTHON)(
+            np.outer(z, z) + np.eye(2)
+        )
     with pytest.raises(srcgrad.errors.ArgumentError, match="complex"):
         srcgrad.check_grads(_size, (z,))
     _, pull = srcgrad.vjp(lambda z: z.real, z, **PYTHON)
@@ -284,3 +307,123 @@ def _of_two_paths(x: Any) -> Any:
     if x > 1:
         z = 1j * x
     return abs(z**0.5)
+
+
+# Jacobians and batches
+
+
+def _waves(x: Any) -> Any:
+    return np.exp(1j * x) * x[0] + 2
+
+
+def _sizes(z: Any) -> Any:
+    return np.abs(z) ** 2 * z[0].real
+
+
+def _analytic(z: Any) -> Any:
+    return np.fft.fft(z * z) + np.vdot(np.arange(3.0) + 1j, z) * np.exp(z)
+
+
+def _turning(a: Any) -> Any:
+    return np.linalg.eigvals(a)
+
+
+def columns(f: Any, x: Any, step: complex) -> Any:
+    """Return how a function changes with each number of an array."""
+    slopes = []
+    for k in np.ndindex(x.shape):
+        unit = np.zeros(x.shape, x.dtype)
+        unit[k] = 1.0
+        slopes.append((f(x + step * unit) - f(x - step * unit)) / (2 * step))
+    return np.moveaxis(np.reshape(slopes, (*x.shape, -1)), -1, 0)
+
+
+@pytest.mark.parametrize("backend", ["python", "numba"])
+@pytest.mark.parametrize("mode", ["auto", "fwd", "rev"])
+def test_jacobians_of_complex_numbers(mode: str, backend: Any) -> None:
+    """Complex for real numbers, the convention of `grad` for real results, or both."""
+    if backend == "numba" and mode != "auto":
+        return
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(2, 3))
+    z, keys = x + 1j * y, {"mode": mode, "backend": backend}
+    pairs = [(_waves, x, columns(_waves, x, 1e-5)),
+             (_analytic, z, columns(_analytic, z, 1e-5)),
+             (_sizes, z, columns(_sizes, z, 1e-5)
+              - 1j * columns(lambda w: _sizes(z + 1j * (w - z)), z, 1e-5))]  # fmt: skip
+    for f, at, want in pairs:
+        found = srcgrad.jacobian(f, **keys)(at)
+        assert found.dtype == np.complex128
+        np.testing.assert_allclose(found, want, 1e-7, 1e-8)
+    short = srcgrad.jacobian(_waves, **keys)(x.astype(np.float32))
+    assert short.dtype == np.complex64
+    rows = srcgrad.vmap(srcgrad.jacobian(_analytic, **keys), backend=backend)
+    twice = rows(np.stack([z, 2j * z]))
+    np.testing.assert_allclose(twice[1], columns(_analytic, 2j * z, 1e-5), 1e-7, 1e-8)
+
+
+def test_hessian_of_complex_numbers() -> None:
+    """It exists where the gradient is holomorphic."""
+    found = srcgrad.hessian(lambda z: (z**3).real.sum(), **PYTHON)(np.array([1j, 2.0]))
+    np.testing.assert_allclose(found, np.diag([6j, 12.0]))
+    slopes = srcgrad.elementwise_grad(lambda z: z**3, **PYTHON)(np.array([1j, 2.0]))
+    np.testing.assert_allclose(slopes, [-3.0, 12.0])
+
+
+# what is found out by the numbers
+
+
+def test_eigenvalues_that_become_complex() -> None:
+    """One function for matrices of either kind; the dtype is NumPy's each time."""
+    turned, plain = (
+        np.array([[0.1, 1.0], [-2.0, 0.3]]),
+        np.array([[2.0, 1.0], [0.5, 1]]),
+    )
+    for a in (plain, turned, plain, turned):
+        value, pull = srcgrad.vjp(_turning, a, **PYTHON)
+        want = np.linalg.eigvals(a)
+        assert (value.dtype, value.tolist()) == (want.dtype, want.tolist())
+        slopes = columns(_turning, a, 1e-6).reshape(2, 2, 2)
+        weights = np.array([1.0, 2.0]) + (1j if value.dtype.kind == "c" else 0)
+        due = np.einsum("k,kij", weights, slopes).real
+        np.testing.assert_allclose(pull(weights)[0], due, 1e-6, 1e-8)
+    growth = srcgrad.value_and_grad(
+        lambda a: np.max(np.linalg.eig(a)[0].real), **PYTHON
+    )
+    for a in (turned, plain):
+        assert growth(a)[0] == np.max(np.linalg.eigvals(a).real)
+    with pytest.raises(srcgrad.errors.SrcgradError, match=r"astype\(complex\)"):
+        srcgrad.grad(lambda a: np.abs(np.linalg.eigvals(a)).sum(), backend="numba")(
+            turned
+        )
+
+
+def test_phases_of_eigenvectors() -> None:
+    """What depends on a phase that LAPACK chose has no derivative."""
+    rng = np.random.default_rng(6)
+    a = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    for vectors in (lambda a: np.linalg.eigh(a)[1], lambda a: np.linalg.eig(a)[1]):
+
+        def sizes(a: Any, vectors: Any = vectors) -> Any:
+            return (np.abs(vectors(a)) ** 4).sum()
+
+        def parts(a: Any, vectors: Any = vectors) -> Any:
+            return vectors(a).imag.sum()
+
+        step, v = 1e-6, rng.normal(size=(3, 3)) + 0j
+        moved = (sizes(a + step * v) - sizes(a - step * v)) / (2 * step)
+        found = srcgrad.grad(sizes, **PYTHON)(a)
+        np.testing.assert_allclose((found * v).sum().real, moved, 1e-6)
+        assert np.isnan(srcgrad.grad(parts, **PYTHON)(a)).all()
+
+
+@pytest.mark.parametrize("backend", ["python", "numba"])
+def test_powers_that_leave_the_reals(backend: Any) -> None:
+    """Powers of Python's own floats below zero are complex: they are refused."""
+    grad = srcgrad.grad(lambda x, p: abs(x**p), backend=backend)
+    assert grad(4.0, 0.5) == 0.25
+    assert grad(-2.0, 3.0) == 12.0 * -1.0
+    for x, p in ((-2.0, 0.5), (-1.0, 1.5)):
+        with pytest.raises(srcgrad.errors.SrcgradError, match=r"`complex\(x\) \*\* y`"):
+            grad(x, p)
+    assert np.isnan(srcgrad.grad(lambda x: x**0.5, backend=backend)(np.float64(-2.0)))

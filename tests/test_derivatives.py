@@ -20,6 +20,7 @@ from srcgrad import (
     jacfwd,
     jacobian,
     jacrev,
+    jvp,
     linearize,
     straight_through,
     value_and_grad,
@@ -332,7 +333,8 @@ def test_shapes_and_dtypes(mode: Any) -> None:
     [
         (lambda t: t > 0, X, "SG302.*returns no float"),
         (lambda t: "text", X, "SG302.*returns no float"),
-        (lambda t: t * 1j, X, "complex"),
+        (lambda t: np.conj(t) * t, X * 1j, "SG302.*not holomorphic"),
+        (lambda t: t * abs(t[0]), X * 1j, "SG302.*not holomorphic"),
         (lambda t: np.round(t), X, "SG502.*cut by"),
         (lambda t: t * 1.0, np.arange(3), "SG301.*astype"),
     ],
@@ -486,6 +488,18 @@ def test_elementwise_grad() -> None:
     slopes, aux = elementwise_grad(lambda a: (a * a, "aux"), has_aux=True, **PYTHON)(X)
     np.testing.assert_allclose(slopes, 2 * X)
     assert aux == "aux"
+
+
+def test_one_array_as_several_operands() -> None:
+    """Each operand moves alone, and all of them together."""
+    x, v = X.reshape(2, 2), np.array([[1.0, -2.0], [0.5, 3.0]])
+    for f in (
+        lambda a: np.linalg.multi_dot([a, a.T, a]),
+        lambda a: np.linalg.solve(a, a * a[0]) + np.interp(a[0], np.sort(a[0]), a[0]),
+    ):
+        _, slope = jvp(f, (x,), (v,), **PYTHON)
+        moved = (f(x + 1e-6 * v) - f(x - 1e-6 * v)) / 2e-6
+        np.testing.assert_allclose(slope, moved, 1e-6, 1e-7)
 
 
 def test_linearize() -> None:

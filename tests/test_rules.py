@@ -36,6 +36,7 @@ Numbers = Sequence[Any]
 STILL = {"stop_gradient", "zeros_items", "emptied", *PARTS.values()}
 # They make complex numbers of real ones: see test_complex.py.
 COMPLEX = {"complex_of", "fft", "ifft", "rfft"}
+COMPLEX |= {"eig_values", "eig_vectors", "eigvals", "slogdet_phase"}
 SPACE = {"np": np, "math": math, "cmath": cmath, "linalg": linalg, "special": special}
 SPACE |= {n: getattr(readable, n) for n in readable.__all__}
 

@@ -206,11 +206,14 @@ class _Tangent:
 
     def transposed(self, stmt: Op, row: Row, k: int, t: Operand) -> Operand:
         """Return J t; the rule gives J' g, whose adjoint with respect to g is J."""
-        z, args = stmt.outs[0], [x for x in stmt.args if isinstance(x, Value)]
+        z, x = stmt.outs[0], stmt.args[k]
+        own = Value("", x.type)  # the same value may be another operand too
+        alone = replace(stmt, args=(*stmt.args[:k], own, *stmt.args[k + 1 :]))
+        args = [v for v in alone.args if isinstance(v, Value)]
         lengths = [a for x in (*args, z) for dim in x.type.dims for a, _ in dim.terms]
         params = [*dict.fromkeys((*args, *lengths))]
-        f = Function(z.name, (*params,), Block((stmt,)), (z,), stmt.loc)
-        pull = differentiate(f, [params.index(stmt.args[k])])
+        f = Function(z.name, (*params,), Block((alone,)), (z,), stmt.loc)
+        pull = differentiate(f, [params.index(own)])
         g = pull.params[-1]
         if pull.results[-1] not in active_values(pull, [g], pull.results[-1:]):
             raise NotImplementedError(f"the rule of {row.name} hides its cotangent")
@@ -221,14 +224,14 @@ class _Tangent:
         shapes: dict[Any, Value] = {v.type: v for v in arrays}
         needed, kept = {out}, list[Stmt]()
         for s in reversed(push.body.stmts):
-            if needed.intersection(outs(s)) and s is not stmt:
+            if needed.intersection(outs(s)) and s is not alone:
                 if isinstance(s, Op):
                     unread = {*s.args} - _read(s)
                     s = substitute(s, {x: shapes.get(x.type, x) for x in unread})
                 kept.insert(0, s)
                 needed.update(operands(s))
         # Only the shape of `g` is left, and `z` has the same.
-        names: dict[Any, Operand] = {push.params[-1]: t, g: z}
+        names: dict[Any, Operand] = {push.params[-1]: t, g: z, own: x}
         tainted: set[Operand] = {g}
         for s in kept:
             if tainted & _read(s):

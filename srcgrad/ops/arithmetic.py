@@ -134,6 +134,12 @@ def _pow_loop(op: Op) -> str:
     return "{x} ** {y}" if via in ("np", "math") else "rt_python_power({x}, {y})"
 
 
+def _pow_text(types: Sequence[Type], attrs: Attrs) -> str:
+    """Python's floats leave the reals where NumPy's are nan."""
+    broken = all(t.python for t in types) and types[1].dtype == "float64"
+    return "real_power" if broken and not is_complex(types[0]) else "{x} ** {y}"
+
+
 def _pow_check(op: Op) -> str:
     """Negative powers of integers are for the plain run, and what `math.pow` raises."""
     if op.attrs.get("via") == "math":
@@ -151,7 +157,7 @@ def _pow_bits(args: list[float], op: Op) -> float:
 
 
 elementwise("x ** y", name="pow", x=_pow_base, y=_pow_exponent, infer=_number,
-            loop=_pow_loop, exact="rt_integer_power({x}, {y}, {line})",
+            loop=_pow_loop, spell=_pow_text, exact="rt_integer_power({x}, {y}, {line})",
             callables=(*dotted("power"), "math.pow"), check=_pow_check,
             bits=_pow_bits, cost=5, of_complex=True)  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
+    is_complex,
     kind,
     means,
     refused,
@@ -109,8 +110,7 @@ def _weights(a, weights, axis):
         return refused("weights of another shape have one axis, and `axis` is an int")
     same(np.shape(a)[axis], np.shape(w)[0], "`weights` of `np.average` differ from `a`")
     axes = axes_of(axis, np.ndim(a))
-    full = w[subscript(np.ndim(a), axes, slice(None), None)]
-    return rows.copy(np.broadcast_to(full, np.shape(a)))
+    return w[subscript(np.ndim(a), axes, slice(None), None)]
 
 
 # products of vectors and matrices, polynomials
@@ -123,11 +123,17 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     for vectors in (x, y):
         if vectors.shape[-1] != 3:
             raise NotImplementedError("`np.cross` is known of vectors of three")
+    if np.ndim(x) > 1 or np.ndim(y) > 1:
+        parts = np.stack(_crossed(x, y), axis=-1)
+        return np.moveaxis(parts, -1, axisc if axis is None else axis)
+    if is_complex(x) or is_complex(y):  # NumPy multiplies arrays, which differ
+        return np.stack(_crossed(x[None], y[None]), axis=-1)[0]
+    return np.array(_crossed(x, y))
+
+
+def _crossed(x, y):
     pairs = ((1, 2), (2, 0), (0, 1))
-    parts = [x[..., j] * y[..., k] - x[..., k] * y[..., j] for j, k in pairs]
-    if np.ndim(x) == 1 and np.ndim(y) == 1:
-        return np.array(parts)
-    return np.moveaxis(np.stack(parts, axis=-1), -1, axisc if axis is None else axis)
+    return [x[..., j] * y[..., k] - x[..., k] * y[..., j] for j, k in pairs]
 
 
 @means("numpy.kron")
@@ -163,7 +169,13 @@ def polyval(p, x):
     coefficients, given = np.asarray(p), np.asarray(x) if np.ndim(x) else x
     dtype = common(kind(coefficients), kind(given))
     at = typed(given, dtype)
+    if not np.ndim(x) and is_complex(given):  # NumPy multiplies arrays, which differ
+        return _horner(coefficients, np.zeros(1, dtype), np.reshape(at, 1))[0]
     out = np.zeros_like(at) if np.ndim(x) else typed(0.0, dtype)
+    return _horner(coefficients, out, at)
+
+
+def _horner(coefficients, out, at):
     for coefficient in coefficients:
         out = out * at + coefficient
     return out
@@ -175,8 +187,8 @@ def vander(x, N=None, increasing=False):
     count = len(numbers) if N is None else N
     dtype = common(kind(numbers), "int64")
     powers = np.ones((len(numbers), count), dtype)
-    for k in range(1, count):
-        powers[:, k] = powers[:, k - 1] * numbers
+    powers[:, 1:] = numbers[:, None]
+    powers[:, 1:] = np.cumprod(powers[:, 1:], axis=1)
     return powers if increasing else powers[:, ::-1]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from srcgrad.ops.prelude import (
+    is_complex,
     is_fixed,
     is_python,
     kind,
@@ -46,7 +47,8 @@ elementwise("real(x)", x="g", infer=_part, spell="{x}.real", loop="{x}.real",
 elementwise("imag(x)", x="-(1j * g)", infer=_part, spell="{x}.imag", loop="{x}.imag",
             takes="own", alias=True, cost=0, of_complex=True)  # fmt: skip
 elementwise("conj(x)", x="g.conj()", spell=_conjugate, loop="{x}.conjugate()",
-            callables=dotted("conj conjugate"), cost=0, of_complex=True)  # fmt: skip
+            callables=dotted("conj conjugate"), cost=0, of_complex=True,
+            conjugates=frozenset({"x"}))  # fmt: skip
 elementwise("complex_of(x, y)", x="g", y="1j * g", infer=_pair, takes="float",
             spell="complex({x}, {y})", loop="complex({x}, {y})",
             cost=0)  # fmt: skip
@@ -55,20 +57,16 @@ elementwise("complex_of(x, y)", x="g", y="1j * g", infer=_pair, takes="float",
 # what functions mean
 
 
-def _is_complex(x):
-    return kind(x) == "complex128" or kind(x) == "complex64"
-
-
 @means("numpy.real")
 def real(val):
-    if not _is_complex(val):
+    if not is_complex(val):
         return val
     return viewed(rows.real, val) if np.ndim(val) else rows.real(val)
 
 
 @means("numpy.imag")
 def imag(val):
-    if not _is_complex(val):
+    if not is_complex(val):
         if is_python(val) and kind(val) == "float64" and not is_fixed(val):
             return refused(
                 "a float of Python's own may be complex by now, as `(-1.0) ** 0.5` is",
@@ -80,13 +78,13 @@ def imag(val):
 
 @means(".conj", ".conjugate")
 def conj_method(a):
-    return rows.conj(a) if _is_complex(a) else a
+    return rows.conj(a) if is_complex(a) else a
 
 
 @means("numpy.angle")
 def angle(z, deg=False):
     x = np.asarray(z) if np.ndim(z) else z
-    out = np.arctan2(np.imag(x) if _is_complex(x) else 0, np.real(x))
+    out = np.arctan2(np.imag(x) if is_complex(x) else 0, np.real(x))
     return out * (180 / np.pi) if deg else out
 
 
@@ -97,9 +95,9 @@ def vdot(a, b, /):
 
 @means("builtins.complex")
 def complex_number(real=0.0, imag=0.0):
-    if np.ndim(real) or np.ndim(imag) or _is_complex(imag):
+    if np.ndim(real) or np.ndim(imag) or is_complex(imag):
         return refused("`complex` is known of two real numbers, or of one number")
-    whole = _is_complex(real) and is_fixed(imag)
+    whole = is_complex(real) and is_fixed(imag)
     return typed(real, complex, True) if whole else rows.complex_of(real, imag)
 
 

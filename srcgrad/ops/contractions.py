@@ -7,11 +7,12 @@ import string
 
 import numpy as np
 
-from srcgrad.ops.calculus import before
+from srcgrad.ops.calculus import before, common
 from srcgrad.ops.einsum import labels
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
+    is_complex,
     kind,
     lengths,
     means,
@@ -153,12 +154,12 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None):
     given = (0 if bias else 1) if ddof is None else ddof
     away = x - np.average(x, axis=1)[:, None]
     fact = max(x.shape[1] - given, 0)
-    return np.squeeze(np.dot(away, away.T) * np.true_divide(1, fact))
+    return np.squeeze(np.dot(away, away.T.conj()) * np.true_divide(1, fact))
 
 
 def _variables(m, rowvar):
     """Return variables as rows, in double precision."""
-    x = typed(np.asarray(m), "float64") if kind(m) != "float64" else np.asarray(m)
+    x = typed(np.asarray(m), common(kind(m), "float64"))
     if np.ndim(x) > 2:
         return refused("`np.cov` is known of one and two axes")
     wide = np.atleast_2d(x)
@@ -170,13 +171,17 @@ def corrcoef(x, y=None, rowvar=True):
     c = np.cov(x, y, rowvar)
     if not np.ndim(c):
         return c / c
-    deviations = np.sqrt(np.diag(c))
-    return np.clip(c / deviations[:, None] / deviations[None, :], -1, 1)
+    deviations = np.sqrt(np.real(np.diag(c)))
+    found = c / deviations[:, None] / deviations[None, :]
+    if not is_complex(c):
+        return np.clip(found, -1, 1)
+    return np.clip(found.real, -1, 1) + 1j * np.clip(found.imag, -1, 1)
 
 
 @means("numpy.gradient")
 def gradient(f, *varargs, axis=None, edge_order=1):
-    x = np.asarray(f) if kind(f) in ("float64", "float32") else typed(f, "float64")
+    own = kind(f) in ("float64", "float32") or is_complex(f)
+    x = np.asarray(f) if own else typed(f, "float64")
     axes = axes_of(axis, np.ndim(f))
     steps = (1.0,) if not varargs else varargs
     if len(steps) not in (1, len(axes)) or edge_order not in (1, 2):

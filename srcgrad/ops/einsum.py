@@ -13,7 +13,7 @@ from typing import Any
 
 from srcgrad.ops.layout import Each, Term
 from srcgrad.ops.table import Attrs, ShapeError, Shapes, Unsupported, as_array, bilinear
-from srcgrad.types import Array, Dim, Scalar, Type, promote
+from srcgrad.types import Array, Dim, Scalar, Type, is_inexact, promote
 
 Types = Sequence[Type]
 ALL = slice(None)
@@ -188,7 +188,7 @@ def _product(x: Term, a: str, y: Term, b: str, kept: str) -> tuple[Term, str]:
     inner = "".join(c for c in a if c in b and c not in kept)
     outer = "".join(c for c in a if c in b and c in kept)
     mine, theirs = ("".join(c for c in t if c not in inner + outer) for t in (a, b))
-    if x.dtype.startswith("float") and inner and mine and theirs:
+    if is_inexact(x.dtype) and inner and mine and theirs:
         if kept.find(mine[0]) > kept.find(theirs[0]) >= 0:
             x, a, mine, y, b, theirs = y, b, theirs, x, a, mine
         return _matrices(x, a, y, b, (outer, mine, inner, theirs))
@@ -233,4 +233,4 @@ def _times(sizes: Any) -> Any:
 
 
 bilinear("einsum(*arrays, subscripts='', optimize=False)", _type, arrays=_slopes,
-         spell=_text, meaning=_meaning, cost=100)  # fmt: skip
+         spell=_text, meaning=_meaning, cost=100, of_complex=True)  # fmt: skip

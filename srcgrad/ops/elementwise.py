@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,6 +27,13 @@ _COMPLEX = {name: f"cmath.{name}({{x}})" for name in _SAME.split()}
 _COMPLEX |= {f"arc{name}": f"cmath.a{name}({{x}})"
              for name in "sin cos tan sinh cosh tanh".split()}  # fmt: skip
 _TOO_LARGE = "OverflowError if not cmath.isfinite({z}) and cmath.isfinite({x})"
+_COMPLEX |= {
+    "exp2": f"cmath.exp({{x}} * {_LN2!r})",
+    "log2": f"cmath.log({{x}}) / {_LN2!r}",
+    "log1p": "cmath.log(1.0 + {x})",
+    "expm1": "complex(math.expm1({x}.real) * math.cos({x}.imag)"
+    " - 2.0 * math.sin(0.5 * {x}.imag) ** 2, math.exp({x}.real) * math.sin({x}.imag))",
+}
 _COMPLEX_ERRORS = dict.fromkeys("exp sin cos tan sinh cosh tanh".split(), _TOO_LARGE)
 _COMPLEX_ERRORS |= dict.fromkeys(("log", "log10"), "ValueError if {x} == 0")
 _COMPLEX_ERRORS["arctan"] = "ValueError if {x} * {x} == -1"
@@ -48,7 +56,7 @@ def _function(
     callables = dotted(name)
     if math_name:
         callables += dotted(math_name, "math")
-    if name in _COMPLEX:
+    if hasattr(cmath, math_name):
         callables += dotted(math_name, "cmath")
     extra = options.pop("also", ())
     assert isinstance(extra, tuple)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from srcgrad.ops.table import Shapes, np_dtype
-from srcgrad.types import Array, Dim, Type
+from srcgrad.types import Array, Dim, Type, is_complex
 
 __all__ = [
-    "Each", "apart", "around", "as_dtype", "axes_of", "call", "keep", "lengths",
-    "multiply", "nested", "np_dtype", "times", "tuple_text", "whole",
+    "Each", "apart", "around", "as_dtype", "axes_of", "call", "conjugate", "keep",
+    "lengths", "multiply", "nested", "np_dtype", "times", "tuple_text", "whole",
 ]  # fmt: skip
 
 Term = Any
@@ -31,6 +31,11 @@ class Each(list[Any]):
 
     def __getitem__(self, k: Any) -> Term:
         return self.make(k)
+
+
+def conjugate(x: Term) -> Term:
+    """Return the conjugates of complex numbers, and real ones as they are."""
+    return x.conj() if is_complex(x.type) else x
 
 
 def axes_of(axis: Any, rank: int) -> tuple[int, ...]:

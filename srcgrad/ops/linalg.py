@@ -13,12 +13,13 @@ from srcgrad.ops.layout import (
     as_dtype,
     axes_of,
     call,
+    conjugate,
     keep,
     lengths,
     times,
     tuple_text,
 )
-from srcgrad.ops.reductions import real, shared, spread
+from srcgrad.ops.reductions import part, real, shared, spread
 from srcgrad.ops.table import (
     Attrs,
     Fold,
@@ -96,6 +97,11 @@ def _row(t: Term) -> Term:
 def _vectors(t: Term) -> Term:
     """Return matrices of one column as vectors."""
     return t[(*[slice(None)] * (t.rank - 1), 0)]
+
+
+def _first_row(t: Term) -> Term:
+    """Return matrices of one row as vectors."""
+    return t[(*[slice(None)] * (t.rank - 2), 0, slice(None))]
 
 
 def _product_left(g: Term, x: Term, y: Term) -> Term:
@@ -251,7 +257,7 @@ def _vdot_left(g: Term, x: Term, y: Term) -> Term:
 
 
 def _vdot_right(g: Term, x: Term) -> Term:
-    return g * x.conj() if is_complex(x.type) else g * x
+    return g * conjugate(x)
 
 
 def _vdot_kernel(names: Names, types: Types, attrs: Attrs) -> str:
@@ -263,7 +269,49 @@ def _vdot_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 
 bilinear("vdot(x, y)", _vdot, x=_vdot_left, y=_vdot_right, kernel=_vdot_kernel,
-         cost=3, of_complex=True)  # fmt: skip
+         cost=3, of_complex=True, conjugates=frozenset({"x"}))  # fmt: skip
+
+
+def _vectors_product(name: str, row: bool, column: bool) -> None:
+    """Enter a product of stacks, of vectors in front, conjugated, or behind."""
+
+    def infer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+        x, y = _pair(shapes, types)
+        if (x.rank < 2 and not row) or (y.rank < 2 and not column):
+            raise ShapeError(f"{name}: an operand does not have enough dimensions")
+        left = Array(x.dtype, (*x.dims[:-1], Dim(1), x.dims[-1])) if row else x
+        right = Array(y.dtype, (*y.dims, Dim(1))) if column else y
+        t = _product(shapes, [left, right], {})
+        *batch, m, n = t.dims if isinstance(t, Array) else ()
+        return _result(t.dtype, (*batch, *[m] * (not row), *[n] * (not column)))
+
+    def whole(x: Term, y: Term) -> tuple[Term, Term]:
+        return _row(conjugate(x)) if row else x, _column(y) if column else y
+
+    def of_whole(g: Term) -> Term:
+        g = _column(g) if column else g
+        return _row(g) if row else g
+
+    def left(g: Term, x: Term, y: Term) -> Term:
+        slope = of_whole(g) @ whole(x, y)[1].mT
+        return conjugate(_first_row(slope)) if row else slope
+
+    def right(g: Term, x: Term, y: Term) -> Term:
+        slope = whole(x, y)[0].mT @ of_whole(g)
+        return _vectors(slope) if column else slope
+
+    def meaning(x: Term, y: Term) -> Term:
+        first, other = whole(x, y)
+        out = _first_row(first @ other) if row else first @ other
+        return (_vectors(out) if column else out).copy()
+
+    bilinear(f"{name}(x, y)", infer, x=left, y=right, meaning=meaning, cost=10,
+             of_complex=True, conjugates=frozenset("x" * row))  # fmt: skip
+
+
+_vectors_product("matvec", row=False, column=True)
+_vectors_product("vecmat", row=True, column=False)
+_vectors_product("vecdot", row=True, column=True)
 
 
 # norms and traces
@@ -310,19 +358,20 @@ def _norm(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     if isinstance(axis, tuple) and len(axis) > 2:
         raise ShapeError("Improper number of dimensions to norm.")
     _order(t, attrs.get("ord"), axis)
-    return _result(real(t.dtype), keep(t, axis, bool(attrs.get("keepdims"))))
+    return _result(part(t.dtype), keep(t, axis, bool(attrs.get("keepdims"))))
 
 
 def _norm_rule(g: Term, x: Term, z: Term, ord: Any, axis: Any, keepdims: bool) -> Term:
     """Where the norm is 0 so is x, so dividing by 1 there gives 0."""
     order = _order_of(x, ord, axis)
     if order == 2:
-        return x * spread(g / (z == 0).where(1.0, z), axis, keepdims)
-    signs = x.sign()
+        return conjugate(x) * spread(g / (z == 0).where(1.0, z), axis, keepdims)
+    size = x.absolute()
+    signs = x.conj() / (size == 0).where(1.0, size) if is_complex(x.type) else x.sign()
     if order == 1:
         return signs * spread(g, axis, keepdims)
-    best = x.absolute() == spread(z, axis, keepdims)
-    return signs * shared(g, best, x, axis, keepdims)
+    best = size == spread(z, axis, keepdims)
+    return signs * shared(g, best, size, axis, keepdims)
 
 
 def _order_of(x: Term, order: Any, axis: Any) -> float:
@@ -330,10 +379,10 @@ def _order_of(x: Term, order: Any, axis: Any) -> float:
 
 
 def _norm_kernel(names: Names, types: Types, attrs: Attrs) -> str:
-    (t,), axis, dtype = types, attrs.get("axis"), real(types[0].dtype)
+    (t,), axis, dtype = types, attrs.get("axis"), part(types[0].dtype)
     order = _order(t, attrs.get("ord"), axis)
     kernel, extra = ("norm_inf", []) if order == math.inf else ("norm", [int(order)])
-    name = as_dtype(names[0], t, dtype)
+    name = f"np.abs({names[0]})" if is_complex(t) else as_dtype(names[0], t, dtype)
     return apart(
         name, Array(dtype, getattr(t, "dims", ())), axis, bool(attrs.get("keepdims")),
         lambda x: call(f"{kernel}1", dtype, x, *extra),
@@ -343,7 +392,8 @@ def _norm_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 rule("norm(x, ord=None, axis=None, keepdims=False)", _norm, x=_norm_rule,
      spell=_named("norm"), kernel=_norm_kernel, cost=3,
-     callables=dotted("norm", "numpy.linalg"), many_axes=True)  # fmt: skip
+     callables=dotted("norm", "numpy.linalg"), many_axes=True,
+     of_complex=True)  # fmt: skip
 
 
 # linear systems

@@ -11,8 +11,10 @@ from srcgrad.ops.calculus import common
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
+    is_complex,
     kind,
     means,
+    never,
     refused,
     rows,
     typed,
@@ -23,13 +25,18 @@ EigResult = type(np.linalg.eig(np.eye(1)))
 QRResult = type(np.linalg.qr(np.eye(1)))
 SVDResult = type(np.linalg.svd(np.eye(1)))
 SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
-EPSILON = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07}
+EPSILON = {
+    "float64": 2.220446049250313e-16,
+    "float32": 1.1920928955078125e-07,
+    "complex128": 2.220446049250313e-16,
+    "complex64": 1.1920928955078125e-07,
+}
 
 
 @fixed
 def floating(name):
-    """Return the dtype of floats that numbers of a dtype become."""
-    return name if name.startswith("float") else "float64"
+    """Return the dtype that numbers of a dtype are computed in."""
+    return name if name in EPSILON else "float64"
 
 
 @fixed
@@ -72,7 +79,8 @@ def _each(row, x):
 @means("numpy.linalg.slogdet")
 def slogdet(a):
     x = np.asarray(a)
-    return SlogdetResult(rows.slogdet_sign(x), rows.logdet(x))
+    sign = rows.slogdet_phase(x) if is_complex(x) else rows.slogdet_sign(x)
+    return SlogdetResult(sign, rows.logdet(x))
 
 
 @means("numpy.linalg.tensorsolve")
@@ -175,12 +183,24 @@ def eigvalsh(a, UPLO="L"):
 def eig(a):
     x = np.asarray(a)
     p = rows.eig_parts(x)
+    if _are_real(x, p[..., 0, :]):
+        values = rows.eig_values(x, p, real=True)
+        return EigResult(values, rows.eig_vectors(x, p, real=True))
     return EigResult(rows.eig_values(x, p), rows.eig_vectors(x, p))
 
 
 @means("numpy.linalg.eigvals")
 def eigvals(a):
-    return rows.real_eigvals(np.asarray(a))
+    x = np.asarray(a)
+    w = rows.eigvals(x)
+    return np.real(w) if _are_real(x, w) else w
+
+
+def _are_real(x, w):
+    """Tell whether the eigenvalues of a real matrix are real, as it is found out."""
+    if is_complex(x):
+        return False
+    return never(np.imag(w))
 
 
 @means("numpy.linalg.qr")
@@ -215,7 +235,7 @@ def _by_eigenvalues(x, compute_uv):
     w, v = np.linalg.eigh(x)
     order = np.argsort(np.abs(w))[::-1]
     signs, u = np.copysign(1.0, w)[order], v[:, order]
-    return SVDResult(u, np.abs(w)[order], (u * signs).T)
+    return SVDResult(u, np.abs(w)[order], (u * signs).T.conj())
 
 
 @means("numpy.linalg.svdvals")
@@ -267,7 +287,7 @@ def least_first(ord):
 
 def _vector_norm(x, ord, axis, keepdims):
     if ord == 0:
-        return np.sum(typed(x != 0, kind(x)), axis=axis, keepdims=keepdims)
+        return np.sum(typed(x != 0, kind(np.real(x))), axis=axis, keepdims=keepdims)
     total = np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims)
     return np.where(total == 0, 0, total ** (1 / ord))
 
@@ -331,21 +351,20 @@ def matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
 
 @means("numpy.vecdot", "numpy.linalg.vecdot")
 def vecdot(x1, x2, /, *, axis=-1):
-    first = np.asarray(x1).conj()
-    x, y = np.moveaxis(first, axis, -1), np.moveaxis(np.asarray(x2), axis, -1)
+    x, y = (np.moveaxis(np.asarray(v), axis, -1) for v in (x1, x2))
     if np.ndim(x) == 1 and np.ndim(y) == 1:
-        return x @ y
-    return (x[..., None, :] @ y[..., None])[..., 0, 0]
+        return rows.vdot(x, y) if is_complex(x) else x @ y
+    return rows.vecdot(x, y)
 
 
 @means("numpy.matvec")
 def matvec(x1, x2, /):
-    return (np.asarray(x1) @ np.asarray(x2)[..., None])[..., 0]
+    return rows.matvec(np.asarray(x1), np.asarray(x2))
 
 
 @means("numpy.vecmat")
 def vecmat(x1, x2, /):
-    return (np.asarray(x1).conj()[..., None, :] @ np.asarray(x2))[..., 0, :]
+    return rows.vecmat(np.asarray(x1), np.asarray(x2))
 
 
 @means("numpy.linalg.matmul")

@@ -11,10 +11,12 @@ from srcgrad.ops.calculus import AFTER, common, steps
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
+    is_complex,
     is_point,
     kind,
     means,
     name_of,
+    never,
     refused,
     rows,
     subscript,
@@ -34,7 +36,8 @@ def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 def _floats(a):
     x = np.asarray(a) if np.ndim(a) else a
-    return x if kind(x) in ("float64", "float32") else typed(x, "float64")
+    own = kind(x) in ("float64", "float32") or is_complex(x)
+    return x if own else typed(x, "float64")
 
 
 @means("numpy.allclose")
@@ -84,7 +87,7 @@ def asarray_chkfinite(a, dtype=None):
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     a = np.asarray(x) if np.ndim(x) else x
     if kind(a) not in ("float64", "float32"):
-        if not _is_real(a):
+        if is_complex(a):
             return refused("`np.nan_to_num` is known of real numbers")
         return np.array(a) if np.ndim(a) else a
     most = largest(kind(a))
@@ -124,22 +127,37 @@ def modf(x):
 
 @means("numpy.float_power")
 def float_power(x1, x2):
-    return np.power(typed(x1, "float64"), typed(x2, "float64"))
+    dtype = common(kind(x1), kind(x2), "float64")
+    return np.power(typed(x1, dtype), typed(x2, dtype))
 
 
 @means("numpy.real_if_close")
 def real_if_close(a, tol=100):
     x = np.asarray(a)
-    return x if _is_real(x) else refused("`np.real_if_close` is known of real numbers")
+    if not is_complex(x):
+        return x
+    least = precision(kind(x)) * tol if tol > 1 else tol
+    return np.real(x) if never(~(np.abs(np.imag(x)) < least)) else x
 
 
-@fixed
-def _of_complex(dtype):
-    return dtype.startswith("complex")
+@means("numpy.iscomplex")
+def iscomplex(x):
+    return np.not_equal(np.imag(x), 0) if is_complex(x) else np.zeros_like(x, bool)[()]
 
 
-def _is_real(x):
-    return not _of_complex(kind(x))
+@means("numpy.isreal")
+def isreal(x):
+    return np.logical_not(np.iscomplex(x))
+
+
+@means("numpy.iscomplexobj")
+def iscomplexobj(x):
+    return is_complex(x)
+
+
+@means("numpy.isrealobj")
+def isrealobj(x):
+    return not is_complex(x)
 
 
 @means("numpy.require")

@@ -150,6 +150,15 @@ def lengths(shape):
     return shape if isinstance(shape, (tuple, list)) else (shape,)
 
 
+def is_complex(x):
+    return kind(x) in ("complex128", "complex64")
+
+
+def never(mask):
+    """Tell whether nothing is true, as is found out: what follows is made for it."""
+    return is_one(np.append(np.flatnonzero(mask), 0), 0)
+
+
 # arrays of one value, and of evenly spaced ones
 
 

@@ -15,6 +15,7 @@ from srcgrad.ops.layout import (
     as_dtype,
     axes_of,
     call,
+    conjugate,
     keep,
     multiply,
     nested,
@@ -32,7 +33,7 @@ from srcgrad.ops.table import (
     linear,
     rule,
 )
-from srcgrad.types import Array, Scalar, Type, is_inexact
+from srcgrad.types import Array, Scalar, Type, is_complex, is_inexact, real_type
 
 Names = list[str]
 Types = Sequence[Type]
@@ -51,6 +52,11 @@ def wide(dtype: str) -> str:
 def real(dtype: str) -> str:
     """Return the dtype in which NumPy takes means."""
     return dtype if is_inexact(dtype) else "float64"
+
+
+def part(dtype: str) -> str:
+    """Return the dtype of sizes and variances: that of the parts of complex numbers."""
+    return real_type(Scalar(real(dtype))).dtype
 
 
 def same_dtype(dtype: str) -> str:
@@ -151,7 +157,7 @@ def _prod(g: Term, x: Term, axis: Any, keepdims: bool) -> Term:
 def _var(g: Term, x: Term, axis: Any, ddof: int, keepdims: bool) -> Term:
     middle = x.mean(axis=axis, keepdims=axis is not None)
     share = 2.0 * g / (count(x, axis) - ddof if ddof else count(x, axis))
-    return spread(share, axis, keepdims) * (x - middle)
+    return spread(share, axis, keepdims) * conjugate(x - middle)
 
 
 def _std(g: Term, x: Term, z: Term, axis: Any, ddof: int, keepdims: bool) -> Term:
@@ -159,7 +165,7 @@ def _std(g: Term, x: Term, z: Term, axis: Any, ddof: int, keepdims: bool) -> Ter
     middle = x.mean(axis=axis, keepdims=axis is not None)
     share = g / (z == 0).where(1.0, z)
     share = share / (count(x, axis) - ddof if ddof else count(x, axis))
-    return spread(share, axis, keepdims) * (x - middle)
+    return spread(share, axis, keepdims) * conjugate(x - middle)
 
 
 def _flat(x: Term, axis: Any) -> tuple[Term, int]:
@@ -244,6 +250,20 @@ def _sum_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     return str(made(names, types, attrs))
 
 
+def _var_kernel(root: bool) -> Any:
+    """Return the kernel text of variances, or of their roots: they are real."""
+    made = _reduction("var", apart, real, "{ddof}", str(root))
+
+    def text(names: Names, types: Types, attrs: Attrs) -> str:
+        found, (t,) = str(made(names, types, attrs)), types
+        if not is_complex(t):
+            return found
+        left = keep(t, attrs.get("axis"), bool(attrs.get("keepdims")))
+        return f"np.ascontiguousarray({found}.real)" if left else f"{found}.real"
+
+    return text
+
+
 def _scan(kernel: str) -> Any:
     """Return the kernel text of a running operation."""
 
@@ -282,19 +302,19 @@ for _name, _largest in (("max", True), ("min", False)):
              callables=dotted(f"arg{_name}"), methods=(f"arg{_name}",),
              **_OUT)  # fmt: skip
 for _name, _rule, _root in (("var", _var, False), ("std", _std, True)):
-    rule(f"{_name}(x, axis=None, ddof=0, keepdims=False)", reduced(real), x=_rule,
-         kernel=_reduction("var", apart, real, "{ddof}", str(_root)),
-         callables=dotted(_name), methods=(_name,), many_axes=True,
-         of_number=_zero, **_DTYPE)  # fmt: skip
+    rule(f"{_name}(x, axis=None, ddof=0, keepdims=False)", reduced(part), x=_rule,
+         kernel=_var_kernel(_root), callables=dotted(_name), methods=(_name,),
+         many_axes=True, of_number=_zero, of_complex=True, **_DTYPE)  # fmt: skip
 for _name in ("any", "all"):
     constant(f"{_name}(x, {_AXES})", reduced(lambda _: "bool"),
              kernel=_reduction(_name, apart, same_dtype),
              callables=dotted(_name), methods=(_name,), many_axes=True,
-             of_number=_truth, **_OUT)  # fmt: skip
+             of_number=_truth, of_complex=True, **_OUT)  # fmt: skip
 constant(f"count_nonzero(x, {_AXES})", reduced(lambda _: "int64"),
          kernel=_reduction("count", apart, same_dtype),
          fold=_fold(wide, "truth"),
-         callables=dotted("count_nonzero"), many_axes=True)  # fmt: skip
+         callables=dotted("count_nonzero"), many_axes=True,
+         of_complex=True)  # fmt: skip
 linear("cumsum(x, axis=None)", _along(wide), x=_cumsum, kernel=_scan("cumsum3"),
        callables=dotted("cumsum"), methods=("cumsum",), of_complex=True,
        **_DTYPE)  # fmt: skip

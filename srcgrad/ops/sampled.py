@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from srcgrad.ops.layout import Term, as_dtype, call
+from srcgrad.ops.layout import Term, as_dtype, call, conjugate
 from srcgrad.ops.table import (
     Attrs,
     Infer,
@@ -18,7 +18,7 @@ from srcgrad.ops.table import (
     linear,
     rule,
 )
-from srcgrad.types import Array, Dim, Scalar, Type, promote
+from srcgrad.types import Array, Dim, Scalar, Type, is_complex, promote
 
 Names = list[str]
 Types = Sequence[Type]
@@ -76,35 +76,44 @@ def _whole(g: Term, x: Term, v: Term, mode: str, turned: bool, zeros: Any) -> Te
 
 
 def _convolve_left(g: Term, x: Term, v: Term, mode: str, zeros: Any) -> Term:
-    return _whole(g, x, v, mode, False, zeros).correlate(v, mode="valid")
+    return _slid_back(_whole(g, x, v, mode, False, zeros), v)
 
 
 def _convolve_right(g: Term, x: Term, v: Term, mode: str, zeros: Any) -> Term:
-    return _whole(g, x, v, mode, False, zeros).correlate(x, mode="valid")
+    return _slid_back(_whole(g, x, v, mode, False, zeros), x)
+
+
+def _slid_back(g: Term, by: Term) -> Term:
+    """Correlate with what was convolved with: that conjugates, which is undone."""
+    return g.correlate(conjugate(by), mode="valid")
 
 
 def _correlate_left(g: Term, x: Term, v: Term, mode: str, zeros: Any) -> Term:
-    return _whole(g, x, v, mode, True, zeros).convolve(v, mode="valid")
+    return _whole(g, x, v, mode, True, zeros).convolve(conjugate(v), mode="valid")
 
 
 def _correlate_right(g: Term, x: Term, v: Term, mode: str, zeros: Any) -> Term:
-    turned = _whole(g, x, v, mode, True, zeros).correlate(x, mode="valid")
-    return turned[slice(None, None, -1)]
+    turned = _slid_back(_whole(g, x, v, mode, True, zeros), x)
+    return conjugate(turned[slice(None, None, -1)])
 
 
 def _slid(default: str, back: bool) -> Kernel:
     def text(names: Names, types: Types, attrs: Attrs) -> str:
         dtype, mode = promote(*_plain(types)), attrs.get("mode", default)
         given = [as_dtype(n, t, dtype) for n, t in zip(names, types, strict=True)]
+        if back and is_complex(types[1]):
+            given[1] = f"np.conj({given[1]})"
         return call("convolve", dtype, *given, MODES.index(mode), back)
 
     return text
 
 
 bilinear("convolve(x, v, mode='full')", _convolved("full"), x=_convolve_left,
-         v=_convolve_right, kernel=_slid("full", False), cost=100)  # fmt: skip
+         v=_convolve_right, kernel=_slid("full", False), cost=100,
+         of_complex=True)  # fmt: skip
 bilinear("correlate(x, v, mode='valid')", _convolved("valid"), x=_correlate_left,
-         v=_correlate_right, kernel=_slid("valid", True), cost=100)  # fmt: skip
+         v=_correlate_right, kernel=_slid("valid", True), cost=100,
+         of_complex=True, conjugates=frozenset({"v"}))  # fmt: skip
 
 
 # interpolated
@@ -213,4 +222,4 @@ def _slid_along(x: Term, width: Term, axis: int, arange: Any) -> Term:
 
 linear("sliding_windows(x, width, axis=0)", _windows, x=_added_up, alias=True,
        spell="np.lib.stride_tricks.sliding_window_view({x}, {width}, axis={axis})",
-       meaning=_slid_along, cost=10)  # fmt: skip
+       meaning=_slid_along, cost=10, of_complex=True)  # fmt: skip

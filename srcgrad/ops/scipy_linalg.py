@@ -74,6 +74,11 @@ def cho_solve(c_and_lower, b, check_finite=True):
 
 
 @fixed
+def conjugates(trans):
+    return trans in ("C", 2)
+
+
+@fixed
 def side(trans):
     """Return whether a system is that of the transpose."""
     return {"N": 0, "T": 1, "C": 1, 0: 0, 1: 1, 2: 1}[trans]
@@ -84,6 +89,7 @@ def solve_triangular(
     a, b, trans=0, lower=False, unit_diagonal=False, check_finite=True
 ):
     x, y = _finite(a, check_finite), _finite(b, check_finite)
+    x = x.conj() if conjugates(trans) else x
     return rows.solve_triangular(
         x, y, trans=side(trans), lower=bool(lower), unit_diagonal=bool(unit_diagonal)
     )

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from srcgrad.ops.decompositions import (
     Names,
     Types,
+    dagger,
     least,
+    read,
     square,
     stack,
     stacked,
 )
-from srcgrad.ops.layout import Each, Term, as_dtype, call
-from srcgrad.ops.reductions import real
-from srcgrad.ops.table import Attrs, Kernel, Shapes, Unsupported, constant, rule
+from srcgrad.ops.layout import Each, Term, as_dtype, call, conjugate
+from srcgrad.ops.reductions import part, real
+from srcgrad.ops.table import (
+    Attrs,
+    Infer,
+    Kernel,
+    Shapes,
+    Unsupported,
+    as_array,
+    constant,
+    np_dtype,
+    rule,
+)
 from srcgrad.types import Array, Scalar, Type, promote
 
 EPSILON = 2.220446049250313e-16
@@ -32,10 +44,12 @@ def _squared(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     return Array(real(t.dtype), t.dims)
 
 
-def _number(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
-    t = square(shapes, types[0])
-    outer = t.dims[:-2]
-    return Array(real(t.dtype), outer) if outer else Scalar(real(t.dtype))
+def _number(dtype: Callable[[str], str]) -> Infer:
+    def infer(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+        t = square(shapes, types[0])
+        return as_array(t, dtype(t.dtype), t.dims[:-2])
+
+    return infer
 
 
 # pseudo-inverses and least squares
@@ -43,18 +57,20 @@ def _number(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
 
 def _pinv_rule(a: Term, g: Term, z: Term, hermitian: bool) -> Term:
     """By Golub and Pereyra; right while the rank stays what it is."""
-    x = a.tril(k=0) + a.tril(k=-1).mT if hermitian else a
-    slope, back = g.mT, z.mT
-    out = -(back @ g @ back) + (slope - x @ (z @ slope)) @ z @ back
-    out = out + back @ z @ (slope - (slope @ z) @ x)
-    return out.tril(k=0) + out.mT.tril(k=-1) if hermitian else out
+    x = a.tril(k=0) + dagger(a.tril(k=-1)) if hermitian else a
+    slope, back = g.mT, dagger(z)
+    out = (slope - x @ (z @ slope)) @ z @ back
+    out = conjugate(out + back @ z @ (slope - (slope @ z) @ x))
+    out = out - z.mT @ g @ z.mT
+    return read(out) if hermitian else out
 
 
 rule("pinv(a, rcond, hermitian=False)", _inverse_like, a=_pinv_rule, cost=90,
      spell="np.linalg.pinv({a}, {rcond}{keywords})",
      kernel=stacked("pinv", lambda m, n, attrs: [n, m],
                     lambda names, attrs: names[1],
-                    lambda names, attrs: bool(attrs.get("hermitian"))))  # fmt: skip
+                    lambda names, attrs: bool(attrs.get("hermitian"))),
+     of_complex=True)  # fmt: skip
 
 
 def _least_squares(shapes: Shapes, types: Types, attrs: Attrs) -> Array:
@@ -73,23 +89,26 @@ def _lstsq(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
 
 def _lstsq_values(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     a, b = stack(types[0]), _least_squares(shapes, types, attrs)
-    return Array(b.dtype, (least(shapes, a),))
+    return Array(part(b.dtype), (least(shapes, a),))
 
 
 def _lstsq_residuals(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     b = _least_squares(shapes, types, attrs)
-    return Array(b.dtype, b.dims[1:])
+    return Array(part(b.dtype), b.dims[1:])
 
 
 def _lstsq_kernel(kernel: str) -> Kernel:
     def text(names: Names, types: Types, attrs: Attrs) -> str:
-        pairs = zip(names[:2], types[:2], strict=True)
-        a, b = (as_dtype(n, t, "float64") for n, t in pairs)
-        made = call(kernel, "float64", a, b, names[2])
+        pairs, dtype = zip(names[:2], types[:2], strict=True), real(promote(*types[:2]))
+        wide = "complex128" if dtype.startswith("complex") else "float64"
+        a, b = (as_dtype(n, t, wide) for n, t in pairs)
+        made = call(kernel, wide, a, b, names[2])
         if kernel == "lstsq_rank":
             return f"np.int32({made})"
-        single = real(promote(*types[:2])) == "float32"
-        return f"rt_as_dtype({made}, np.float32)" if single else made
+        if kernel != "lstsq_solution" and wide == "complex128":
+            made, dtype = f"np.ascontiguousarray({made}.real)", part(dtype)
+        single = dtype in ("float32", "complex64")
+        return f"rt_as_dtype({made}, {np_dtype(dtype)})" if single else made
 
     return text
 
@@ -103,18 +122,31 @@ def _lstsq_a(a: Term, b: Term, rcond: Term, g: Term) -> Term:
 rule("lstsq(a, b, rcond)", _lstsq, a=_lstsq_a, cost=90,
      b="a.pinv(rcond.maximum(2.220446049250313e-16)).mT @ g",
      spell="np.linalg.lstsq({a}, {b}, {rcond})[0]",
-     kernel=_lstsq_kernel("lstsq_solution"))  # fmt: skip
-rule("lstsq_residuals(a, b, rcond)", _lstsq_residuals,
-     a="-2.0 * g * (b - a @ a.lstsq(b, rcond)) @ a.lstsq(b, rcond).mT", cost=90,
-     b="2.0 * g * (b - a @ a.lstsq(b, rcond))", spell="lstsq_residuals",
-     kernel=_lstsq_kernel("lstsq_residuals"))  # fmt: skip
-rule("lstsq_values(a, b, rcond)", _lstsq_values, cost=90,
-     a="a.svd_u(a.svd_parts()) * g @ a.svd_vh(a.svd_parts())",
+     kernel=_lstsq_kernel("lstsq_solution"), of_complex=True)  # fmt: skip
+
+
+def _residuals_b(a: Term, b: Term, rcond: Term, g: Term) -> Term:
+    return 2.0 * g * conjugate(b - a @ a.lstsq(b, rcond))
+
+
+def _residuals_a(a: Term, b: Term, rcond: Term, g: Term) -> Term:
+    return -(_residuals_b(a, b, rcond, g) @ a.lstsq(b, rcond).mT)
+
+
+def _values_a(a: Term, g: Term) -> Term:
+    p = a.svd_parts()
+    return conjugate(a.svd_u(p, inside=True) * g @ a.svd_vh(p, inside=True))
+
+
+rule("lstsq_residuals(a, b, rcond)", _lstsq_residuals, a=_residuals_a, cost=90,
+     b=_residuals_b, spell="lstsq_residuals",
+     kernel=_lstsq_kernel("lstsq_residuals"), of_complex=True)  # fmt: skip
+rule("lstsq_values(a, b, rcond)", _lstsq_values, a=_values_a, cost=90,
      spell="np.linalg.lstsq({a}, {b}, {rcond})[3]",
-     kernel=_lstsq_kernel("lstsq_values"))  # fmt: skip
+     kernel=_lstsq_kernel("lstsq_values"), of_complex=True)  # fmt: skip
 constant("lstsq_rank(a, b, rcond)", lambda shapes, types, attrs: Scalar("int32"),
          spell="np.linalg.lstsq({a}, {b}, {rcond})[2]", cost=90,
-         kernel=_lstsq_kernel("lstsq_rank"))  # fmt: skip
+         kernel=_lstsq_kernel("lstsq_rank"), of_complex=True)  # fmt: skip
 
 
 # the logarithm of a determinant
@@ -125,12 +157,19 @@ def _logdet_rule(a: Term, g: Term) -> Term:
     return a.inv().mT * factor
 
 
-constant("slogdet_sign(a)", _number, spell="np.linalg.slogdet({a})[0]", cost=30,
-         kernel=stacked("logdet", lambda m, n, attrs: [],
-                        lambda names, attrs: True))  # fmt: skip
-rule("logdet(a)", _number, a=_logdet_rule, spell="np.linalg.slogdet({a})[1]", cost=30,
-     kernel=stacked("logdet", lambda m, n, attrs: [],
-                    lambda names, attrs: False))  # fmt: skip
+def _phase_rule(a: Term, g: Term, z: Term) -> Term:
+    """It turns as the imaginary part of the logarithm moves."""
+    return _logdet_rule(a, (g * z).imag()) * 1j
+
+
+_SIGN = stacked("logdet", lambda m, n, attrs: [], lambda names, attrs: True)
+constant("slogdet_sign(a)", _number(real), spell="np.linalg.slogdet({a})[0]", cost=30,
+         kernel=_SIGN)  # fmt: skip
+rule("slogdet_phase(a)", _number(real), a=_phase_rule, cost=30, kernel=_SIGN,
+     spell="np.linalg.slogdet({a})[0]", of_complex=True)  # fmt: skip
+rule("logdet(a)", _number(part), a=_logdet_rule, spell="np.linalg.slogdet({a})[1]",
+     kernel=stacked("logdet", lambda m, n, attrs: [], lambda names, attrs: False,
+                    dtype=part), cost=30, of_complex=True)  # fmt: skip
 
 
 # triangular systems; a triangle is read, and what is beside it is not
@@ -183,23 +222,28 @@ def _triangular_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 rule("solve_triangular(a, b, trans=0, lower=False, unit_diagonal=False)", _triangular,
      a=_triangular_a, b=_triangular_b, spell="linalg.solve_triangular", cost=20,
-     kernel=_triangular_kernel)  # fmt: skip
+     kernel=_triangular_kernel, of_complex=True)  # fmt: skip
 
 
 def _cho_solve_c(c: Term, g: Term, z: Term, lower: bool) -> Term:
-    slope = _matrix(c.cho_solve(g, lower=lower)) @ _matrix(z).mT
-    both, factor = slope + slope.mT, _triangle(c, lower)
+    slope = _matrix(_cho_solve_b(c, g, lower)) @ _matrix(z).mT
+    both, factor = slope + dagger(slope), conjugate(_triangle(c, lower))
     return -_triangle(both @ factor if lower else factor @ both, lower)
+
+
+def _cho_solve_b(c: Term, g: Term, lower: bool) -> Term:
+    return conjugate(c.cho_solve(conjugate(g), lower=lower))
 
 
 def _cho_solved(c: Term, b: Term, lower: bool) -> Term:
     """Solve with a factor and with its transpose, the lower one first."""
-    first = c.solve_triangular(b, trans=int(not lower), lower=lower)
-    return c.solve_triangular(first, trans=int(lower), lower=lower)
+    first, last = (c, conjugate(c)) if lower else (conjugate(c), c)
+    half = first.solve_triangular(b, trans=int(not lower), lower=lower)
+    return last.solve_triangular(half, trans=int(lower), lower=lower)
 
 
 rule("cho_solve(c, b, lower=False)", _triangular, c=_cho_solve_c, cost=30,
-     b="c.cho_solve(g, lower=lower)", meaning=_cho_solved,
+     b=_cho_solve_b, meaning=_cho_solved, of_complex=True,
      spell="linalg.cho_solve(({c}, {lower}), {b})")  # fmt: skip
 
 
@@ -229,16 +273,16 @@ def _curvature(a: Term, b: Term, g: Term) -> Term:
 
 
 def _slope_kernel(names: Names, types: Types, attrs: Attrs) -> str:
-    dtype = real(promote(*types))
-    pairs = zip(names, types, strict=True)
-    made = call("expm_slope", "float64", *(as_dtype(n, t, "float64") for n, t in pairs))
-    return f"rt_as_dtype({made}, np.float32)" if dtype == "float32" else made
+    dtype, pairs = real(promote(*types)), zip(names, types, strict=True)
+    wide = "complex128" if dtype.startswith("complex") else "float64"
+    made = call("expm_slope", wide, *(as_dtype(n, t, wide) for n, t in pairs))
+    return made if dtype == wide else f"rt_as_dtype({made}, {np_dtype(dtype)})"
 
 
 rule("expm(a)", _exponential, a="a.T.expm_slope(g)", spell="linalg.expm", cost=90,
-     kernel=stacked("expm", lambda m, n, attrs: [m, n]))  # fmt: skip
+     kernel=stacked("expm", lambda m, n, attrs: [m, n]), of_complex=True)  # fmt: skip
 rule("expm_slope(a, b)", _exponential, a=_curvature, b="a.T.expm_slope(g)", cost=90,
-     spell="expm_slope", kernel=_slope_kernel)  # fmt: skip
+     spell="expm_slope", kernel=_slope_kernel, of_complex=True)  # fmt: skip
 
 
 # products of several matrices, in the order that NumPy finds cheapest
@@ -273,4 +317,4 @@ def _chained(arrays: list[Term]) -> Term:
 
 
 rule("multi_dot(*arrays)", _chain, arrays=_chain_rule, meaning=_chained, cost=60,
-     spell="np.linalg.multi_dot", sequence=True)  # fmt: skip
+     spell="np.linalg.multi_dot", sequence=True, of_complex=True)  # fmt: skip

@@ -120,8 +120,8 @@ class Row:
     parameters that follow it there. `of_number` gives the result for a single number,
     from a builder and the number; without it an array is needed. `of_complex` says that
     the row takes complex operands; a cotangent is such that `dL = Re(g * dx)`, so the
-    rule of a holomorphic function needs no conjugates. `domain` holds sample points for
-    the tests.
+    rule of a holomorphic function needs no conjugates. `conjugates` names operands of
+    which the conjugates are taken. `domain` holds sample points for the tests.
 
     `spell` is the NumPy name of the row, or a template of its text; there `{*shape}`
     are starred operands as they are and `{shape}` their tuple, and `{keywords}` are the
@@ -171,6 +171,7 @@ class Row:
     behind_axis: tuple[str, ...] = ()
     of_number: Callable[[Any, Any], Any] | None = None
     of_complex: bool = False
+    conjugates: frozenset[str] = frozenset()
     domain: tuple[float, float] = (0.3, 1.7)
 
     def param(self, k: int) -> str:

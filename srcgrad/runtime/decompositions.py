@@ -10,14 +10,14 @@ import numpy as np
 __all__ = [
     "cholesky_factor", "eig_parts", "eigh_parts", "eigh_spectrum", "expm", "expm_slope",
     "logdet", "lstsq_rank", "lstsq_residuals", "lstsq_solution", "lstsq_values", "pinv",
-    "qr_parts", "real_eigvals", "solve_triangular", "svd_parts", "svdvals",
+    "qr_parts", "solve_triangular", "spectrum", "svd_parts", "svdvals",
 ]  # fmt: skip
 
 CORES = {
     "_cholesky": "void(T[:, :, ::1], boolean, T[:, :, ::1])",
-    "_eig": "boolean(T[:, :, ::1], T[:, :, ::1])",
+    "_eig": "boolean(T[:, :, ::1], boolean, T[:, :, ::1])",
     "_eigh": "void(T[:, :, ::1], boolean, T[:, :, ::1])",
-    "_eigvals": "boolean(T[:, :, ::1], T[:, ::1])",
+    "_spectrum": "boolean(T[:, :, ::1], boolean, T[:, ::1])",
     "_eigvalsh": "void(T[:, :, ::1], boolean, T[:, ::1])",
     "_expm": "void(T[:, :, ::1], T[:, :, ::1])",
     "_logdet": "void(T[:, :, ::1], boolean, T[::1])",
@@ -29,7 +29,10 @@ CORES = {
     "_triangular": "void(T[:, ::1], boolean, boolean, T[:, ::1])",
 }
 
-COMPLEX = "the eigenvalues are not real: only real ones have derivatives here"
+COMPLEX = (
+    "compiled code finds real eigenvalues of real matrices only, and these are complex:"
+    " pass `a.astype(complex)`, or use backend='python'"
+)
 # Pade's coefficients of order 13 for the exponential; see Higham, The scaling and
 # squaring method for the matrix exponential revisited (2005).
 PADE = (
@@ -46,8 +49,8 @@ def _cholesky(a, upper, out):
         if not np.all(np.isfinite(x)):
             out[k] = np.nan
             continue
-        low = np.linalg.cholesky(x)
-        out[k] = low.T if upper else low
+        low = np.linalg.cholesky(np.conj(x) if upper else x)
+        out[k] = np.conj(low).T if upper else low
 
 
 def cholesky_factor(a, upper):
@@ -60,7 +63,7 @@ def cholesky_factor(a, upper):
 
 def _eigh(a, upper, out):
     for k in range(a.shape[0]):
-        x = a[k].T.copy() if upper else a[k].copy()
+        x = np.conj(a[k]).T.copy() if upper else a[k].copy()
         if np.all(np.isfinite(x)):
             w, v = np.linalg.eigh(x)
             out[k, 0] = w
@@ -79,7 +82,7 @@ def eigh_parts(a, upper):
 
 def _eigvalsh(a, upper, out):
     for k in range(a.shape[0]):
-        x = a[k].T.copy() if upper else a[k].copy()
+        x = np.conj(a[k]).T.copy() if upper else a[k].copy()
         if np.all(np.isfinite(x)):
             out[k] = np.linalg.eigvalsh(x)
         else:
@@ -94,48 +97,56 @@ def eigh_spectrum(a, upper):
     return out
 
 
-def _eig(a, out):
-    """Tell whether all eigenvalues are real; Numba's function raises where not."""
+def _eig(a, plain, out):
+    """Tell whether all went well; of real matrices Numba finds real values alone."""
     for k in range(a.shape[0]):
         if not np.all(np.isfinite(a[k])):
             raise np.linalg.LinAlgError("Array must not contain infs or NaNs")
-        try:
-            w, v = np.linalg.eig(a[k])
-            if np.any(w.imag != 0):
+        if plain:
+            try:
+                w, v = np.linalg.eig(a[k].real.copy())
+                if np.any(w.imag != 0):
+                    return False
+                out[k, 0] = w
+                out[k, 1:] = v
+            except Exception:  # Numba knows no other; finite ones fail if not real
                 return False
-            out[k, 0] = w.real
-            out[k, 1:] = v.real
-        except Exception:  # Numba knows no other; finite ones fail only if not real
-            return False
+        else:
+            w, v = np.linalg.eig(a[k])
+            out[k, 0] = w
+            out[k, 1:] = v
     return True
 
 
-def eig_parts(a):
-    """Return eigenvalues and eigenvectors of matrices where they are real."""
+def eig_parts(a, plain):
+    """Return eigenvalues and eigenvectors of matrices; real ones if `plain`."""
     out = np.empty((a.shape[0], a.shape[1] + 1, a.shape[2]), a.dtype)
-    if out.size > 0 and not _eig(a, out):
+    if out.size > 0 and not _eig(a, plain, out):
         raise NotImplementedError(COMPLEX)
     return out
 
 
-def _eigvals(a, out):
+def _spectrum(a, plain, out):
     for k in range(a.shape[0]):
         if not np.all(np.isfinite(a[k])):
             raise np.linalg.LinAlgError("Array must not contain infs or NaNs")
-        try:
-            w = np.linalg.eigvals(a[k])
-            if np.any(w.imag != 0):
+        if plain:
+            try:
+                w = np.linalg.eigvals(a[k].real.copy())
+                if np.any(w.imag != 0):
+                    return False
+                out[k] = w
+            except Exception:  # Numba knows no other; finite ones fail if not real
                 return False
-            out[k] = w.real
-        except Exception:  # Numba knows no other; finite ones fail only if not real
-            return False
+        else:
+            out[k] = np.linalg.eigvals(a[k])
     return True
 
 
-def real_eigvals(a):
-    """Return eigenvalues of matrices where they are real."""
+def spectrum(a, plain):
+    """Return eigenvalues of matrices; real ones if `plain`."""
     out = np.empty((a.shape[0], a.shape[1]), a.dtype)
-    if out.size > 0 and not _eigvals(a, out):
+    if out.size > 0 and not _spectrum(a, plain, out):
         raise NotImplementedError(COMPLEX)
     return out
 
@@ -202,12 +213,12 @@ def _pinv(a, rcond, hermitian, out):
         x = a[k].copy()
         if hermitian:
             for i in range(x.shape[0]):
-                x[i, i + 1 :] = x[i + 1 :, i]
+                x[i, i + 1 :] = np.conj(x[i + 1 :, i])
         u, s, vh = np.linalg.svd(x, False)
         cutoff = rcond * s.max()
         for i in range(s.size):
             u[:, i] *= 1 / s[i] if s[i] > cutoff else 0.0
-        out[k] = np.dot(u, vh).T
+        out[k] = np.conj(np.dot(u, vh)).T
 
 
 def pinv(a, rcond, hermitian):

@@ -10,6 +10,7 @@ and called from there like a function of the C library.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -226,6 +227,9 @@ def plus(typing_context: Any, x: Any, y: Any) -> Any:
         other = context.cast(builder, args[1], y, x)
         if isinstance(x, types.Integer):
             return builder.add(args[0], other)
+        if isinstance(x, types.Complex):
+            add = context.get_function(operator.add, x(x, x))
+            return add(builder, (args[0], other))
         return builder.fadd(args[0], other, flags=("reassoc",))
 
     return x(x, y), generate

@@ -22,17 +22,16 @@ from srcgrad.runtime.windows import (
 
 __all__ = [
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
-    "diagonal_matrix", "eig_parts", "eigh_parts", "erfcx_slope", "exclusive_cumprod",
-    "expm_slope", "exprel_slope", "keep_layout", "kept_mask", "linear_scan",
-    "lstsq_residuals",
-    "qr_parts", "real_eigvals", "resized", "sinc_slope", "spread_along",
+    "diagonal_matrix", "eig_parts", "eigh_parts", "eigvals", "erfcx_slope",
+    "exclusive_cumprod", "expm_slope", "exprel_slope", "keep_layout", "kept_mask",
+    "linear_scan", "lstsq_residuals",
+    "qr_parts", "real_power", "resized", "sinc_slope", "spread_along",
     "stop_gradient", "svd_parts", "take_last", "tie_means", "window_places",
     "window_share",
     "window_spread", "window_sum", "window_take",
 ]  # fmt: skip
 
 Floats = Any  # an array of floats, or a number
-COMPLEX = "the eigenvalues are not real: only real ones have derivatives here"
 
 
 def sinc_slope(x: Floats, order: int = 1) -> Floats:
@@ -55,6 +54,14 @@ def _each(function: Any, x: Floats, order: int) -> Floats:
     wide = np.asarray(x, np.float64)
     out = np.vectorize(function, otypes=[float], excluded={1})(wide, order)
     return out.astype(np.result_type(x, 0.0))[()]
+
+
+def real_power(x: float, y: float) -> Any:
+    """Return a power of Python's numbers; one that is complex is refused."""
+    z = x**y
+    if isinstance(z, complex):
+        raise NotImplementedError(scalar.NO_POWER)
+    return z
 
 
 def exclusive_cumprod(x: Floats, axis: int = 0, reverse: bool = False) -> Floats:
@@ -200,26 +207,22 @@ def _others(s: Floats, i: int, j: int) -> float:
 
 
 def eigh_parts(a: Floats, UPLO: Any = "L") -> Floats:
-    """Return eigenvalues, and the eigenvectors below them, of symmetric matrices."""
+    """Return eigenvalues, and the eigenvectors below them, of Hermitian matrices."""
     w, v = np.linalg.eigh(a, UPLO)
     return np.concatenate([w[..., None, :], v], axis=-2)
 
 
 def eig_parts(a: Floats) -> Floats:
-    """Return eigenvalues, and the eigenvectors below them, where they are real."""
+    """Return eigenvalues, and the eigenvectors below them, as complex numbers."""
     w, v = np.linalg.eig(a)
-    return np.concatenate([_reals(w)[..., None, :], v], axis=-2)
+    parts = np.concatenate([w[..., None, :], v], axis=-2)
+    return parts.astype(np.result_type(parts, np.complex64))
 
 
-def real_eigvals(a: Floats) -> Floats:
-    """Return eigenvalues of matrices where they are real."""
-    return _reals(np.linalg.eigvals(a))
-
-
-def _reals(w: Floats) -> Floats:
-    if np.iscomplexobj(w):
-        raise NotImplementedError(COMPLEX)
-    return w
+def eigvals(a: Floats) -> Floats:
+    """Return eigenvalues of matrices as complex numbers, whatever they are."""
+    w = np.linalg.eigvals(a)
+    return w.astype(np.result_type(w, np.complex64))
 
 
 def qr_parts(a: Floats) -> Floats:
@@ -240,7 +243,8 @@ def svd_parts(a: Floats, full: bool = False) -> Floats:
 def expm_slope(a: Floats, b: Floats) -> Floats:
     """Return how the exponential of a matrix changes along another one."""
     slope: Any = decompositions.expm_slope
-    return slope(np.asarray(a, float), np.asarray(b, float)).astype(a.dtype)
+    dtype, wide = np.result_type(a, b), np.result_type(a, b, np.float64)
+    return slope(np.asarray(a, wide), np.asarray(b, wide)).astype(dtype)
 
 
 def lstsq_residuals(a: Floats, b: Floats, rcond: Any) -> Floats:

@@ -176,7 +176,7 @@ def _var_flat(a, outer, n, inner, ddof, root, out):
             for j in range(inner):
                 k = (o * n + i) * inner + j
                 distance = a[k] - out[o * inner + j]
-                squares[k] = distance * distance
+                squares[k] = distance * distance.conjugate()
     _mean_flat(squares, outer, n, inner, max(n - ddof, 0), out)
     if root:
         for i in range(out.shape[0]):

@@ -15,6 +15,12 @@ __all__ = [
 ]  # fmt: skip
 
 
+NO_POWER = (
+    "a float of Python's own below zero to a broken power is complex: write "
+    "`complex(x) ** y`, or `np.power(x, y)` for nan"
+)
+
+
 def fmax(x, y):
     """Return the larger of two numbers; a number before a nan."""
     return x if (x >= y) | (y != y) else y
@@ -168,8 +174,8 @@ def python_power(x, y):
     """Return `x ** y` of floats, or raise where Python does or leaves the reals."""
     if x == 0.0 and y < 0.0:
         raise ZeroDivisionError
-    if x < 0.0 and y != np.floor(y) and x > -np.inf:
-        raise ValueError
+    if x < 0.0 and y - np.floor(y) > 0.0 and x > -np.inf:
+        raise NotImplementedError(NO_POWER)
     z = x**y
     if math.isinf(z) and math.isfinite(x) and math.isfinite(y):
         raise OverflowError

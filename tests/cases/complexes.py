@@ -271,3 +271,112 @@ def conjugated_rows_and_axes_twice(x, y):
     t = scipy.linalg.toeplitz(x[0] + 1j * y[0])
     w = np.fft.rfftn(x, axes=(1, -1)) * (2 - 1j)
     return (t * t).imag[1:, 0].sum() + np.abs(t * y[1]).sum() + (w**2).imag.sum()
+
+
+# Contractions: nothing is conjugated but by name.
+@case(lambda rng: (rng.normal(size=(3, 4)), rng.normal(size=(3, 4))), argnums=(0, 1))
+def contractions_of_complex(x, y):
+    Z = x + 1j * y
+    v, S = Z[0], np.stack([Z, 2j * Z[::-1]])
+    s = np.einsum("ij,kj->ik", Z, y)[1].sum() + np.einsum("ij,j,i", Z, v, x[:, 0])
+    s = s + np.einsum("...ij,kj->...k", S, Z.conj(), optimize=True).sum()
+    s = s + np.tensordot(S, Z, axes=([1, 2], [0, 1])).sum() + np.kron(v, x[0]).prod()
+    s = s + np.linalg.multi_dot([Z, Z.T, Z])[0, 1] + np.matvec(S, v)[1].sum()
+    s = s + (np.vecmat(Z[:, 1], Z) * np.vecdot(Z, y[1])[0]).sum()
+    s = s + (np.cross(Z[:, :3], x[0, 1:]) * np.cross(v[1:], Z[1, :3])).sum()
+    windows = np.lib.stride_tricks.sliding_window_view(v, 2)
+    s = s + np.trapezoid(Z, x[0], axis=1)[1] * np.gradient(v)[1] + windows.prod()
+    return np.abs(s) + s.real
+
+
+# Filters: correlate conjugates its second operand.
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=6), rng.normal(size=3)),
+      argnums=(0, 1, 2))  # fmt: skip
+def filters_of_complex(x, y, taps):
+    z, w = x + 1j * y, taps * (1 - 2j)
+    s = np.convolve(z, taps, "same")[1:] * np.correlate(z, w, "full")[3:]
+    s = s[:3] + np.correlate(w, z) [:3] + np.convolve(w, z)[2:5]
+    t = np.correlate(taps, z * z, "same") + np.correlate(x, y * 1j, "same")
+    return np.abs(s).sum() + (t * t.conj()).real.sum() - t.imag[2]
+
+
+# Norms and statistics are real; means, covariances and correlations are not.
+@case(lambda rng: (away(rng, 3, 4), away(rng, 3, 4)), argnums=(0, 1))
+def norms_and_spreads_of_complex(x, y):
+    Z = x + 1j * y
+    v, norm = Z[1], np.linalg.norm
+    s = norm(v) + norm(Z, axis=1).prod() + norm(Z, "fro") + scipy.linalg.norm(Z)
+    s = s + norm(v, 1) - norm(v, np.inf) + norm(v, -np.inf) + norm(v, 3)
+    s = s + norm(Z, 1, axis=0, keepdims=True)[0, 2] + norm(v, 0) + norm(v * 0)
+    s = s + norm(Z, 2) * norm(Z, "nuc") + norm(Z, 1) - norm(Z, -np.inf)
+    s = s + np.var(v) + Z.std(axis=1, ddof=1).sum() + np.nanvar(Z, axis=0)[1]
+    c = np.cov(Z) + np.corrcoef(Z, x[:, ::-1] + 1)[2:5, 1:4]
+    c = c + np.average(Z, axis=1, weights=x[0] ** 2)
+    return s + np.abs(c).sum() + np.linalg.cond(Z[:, :3])
+
+
+# Determinants, systems and least squares.
+@case(lambda rng: (rng.normal(size=(4, 3)), rng.normal(size=(4, 3))), argnums=(0, 1))
+def least_squares_of_complex(x, y):
+    Z = x + 1j * y
+    A, b = Z[:3] + 2 * np.eye(3), Z[:, 0] * 1j + y[:, 1]
+    sign, size = np.linalg.slogdet(A)
+    s = size + sign.real * 2 - sign.imag + np.abs(np.linalg.det(np.stack([A, A.T]))[1])
+    found, left, rank, values = np.linalg.lstsq(Z[:, :2], b)
+    s = s + np.abs(found).sum() + left[0] * rank + values[1]
+    P = np.linalg.pinv(Z) @ x + np.linalg.pinv(A @ A.conj().T, hermitian=True)
+    T = scipy.linalg.solve_triangular(A, b[:3], trans="C", lower=True)
+    s = s + np.abs(P).sum() + np.abs(T).sum() + np.linalg.matrix_power(A, -3)[0, 1].real
+    factor = scipy.linalg.cho_factor(A @ A.conj().T + np.eye(3), lower=True)
+    return s + np.abs(scipy.linalg.cho_solve(factor, b[1:])).sum()
+
+
+# Hermitian matrices; of eigenvectors only what no phase changes.
+@case(lambda rng: (rng.normal(size=(3, 3)), rng.normal(size=(3, 3))), argnums=(0, 1))
+def hermitian_decompositions(x, y):
+    Z = x + 1j * y
+    H = Z + Z.conj().T + np.diag(np.arange(3.0)) * 3
+    w, v = np.linalg.eigh(H)
+    s = np.abs(v[0]) ** 2 @ np.sin(w) + np.abs(v.conj().T @ Z @ v).sum()
+    s = s + np.linalg.eigvalsh(Z + 4 * np.diag(np.arange(3.0)), "U") @ np.arange(3.0)
+    L = np.linalg.cholesky(Z @ Z.conj().T + np.eye(3))
+    U = scipy.linalg.cholesky(H @ H + np.eye(3))
+    q, r = np.linalg.qr(Z[:, :2] * 1j)
+    s = s + (L * U).real.sum() + np.abs(L - x).sum() + (q * y[:, :2]).imag.sum()
+    s = s + r.real.sum() + np.linalg.qr(Z[:2], mode="r")[0].imag.prod()
+    u, d, vh = np.linalg.svd(H, hermitian=True)
+    s = s + np.abs((u * d**2) @ vh).sum() + np.linalg.svdvals(Z[:, :2]).prod()
+    return s + np.linalg.svd(np.stack([Z, H]), compute_uv=False)[:, 1].sum()
+
+
+# Eigenvalues of complex matrices, and the exponential.
+@case(lambda rng: (rng.normal(size=(3, 3)), rng.normal(size=(3, 3))), argnums=(0, 1))
+def spectra_of_complex(x, y):
+    Z = x + 1j * y
+    w, v = np.linalg.eig(Z)
+    s = np.abs(np.linalg.eigvals(Z @ Z)) ** 2 @ np.arange(3.0) + np.max(w.real)
+    U = scipy.linalg.expm(1j * (Z + Z.conj().T)) @ scipy.linalg.expm(0.3 * Z)
+    return s + (np.abs(v) ** 2 @ np.abs(w)).prod() + np.abs(U @ x[0])[1]
+
+
+# A real matrix may turn: its eigenvalues are complex then, in this call they are.
+@case(lambda rng: (np.array([[0.1, 1.3, 0.2], [-1.1, 0.3, 0.4], [0.3, 0.1, 2.0]])
+                   + rng.normal(size=(3, 3)) * 0.05,))  # fmt: skip
+def spectra_that_turn(a):
+    w = np.linalg.eigvals(a.astype(complex))
+    damping = -w.real / np.abs(w)
+    return np.max(w.real) + np.sum(np.abs(w.imag)) + np.sum(damping**2)
+
+
+# What else NumPy computes of complex numbers, one by one.
+@case(lambda rng: (away(rng, 4), away(rng, 4)), argnums=(0, 1))
+def elements_of_complex(x, y):
+    z = x + 1j * y
+    s = np.exp2(z) + np.log2(z) - np.log1p(z) * np.expm1(z * 0.5) + np.float_power(z, 2)
+    s = s * np.isreal(z * z.conj() + 0 * x) + np.iscomplex(z) + np.isclose(z, z + 1e-12)
+    s = s + np.polyval(z, x) - np.polyval(x, z[0]) + np.vander(z, 3)[:, 0]
+    s = s + np.vander(x + 0j, increasing=True)[:, 2] + np.count_nonzero(z) - np.all(z)
+    t = np.real_if_close(z * z.conj()) + np.any(z) + np.real_if_close(x)
+    if np.iscomplexobj(t) or np.isrealobj(z):
+        return 0.0
+    return np.abs(s).sum() + t.max() + np.polymul(z, x)[2].imag
