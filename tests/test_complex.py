@@ -156,6 +156,11 @@ def test_samples_of_complex_numbers(name: str) -> None:
 
 TAKING = [n for n in ROWS if ROWS[n].of_complex and n not in LEFT_OUT | PHASED]
 GROUPS = [TAKING[k : k + GROUP] for k in range(0, len(TAKING), GROUP)]
+# One row for each way in which a kernel is written: the others are for the long run.
+SHORT = [
+    "add div pow exp absolute conj imag where cast copy concatenate full".split(),
+    "sum prod var norm cumsum linear_scan matmul vdot einsum solve eigh_values".split(),
+]
 
 
 def group(names: Sequence[str], count: int) -> tuple[Function, list[Any]]:
@@ -196,6 +201,13 @@ def check_group(names: Sequence[str], count: int) -> None:
             np.testing.assert_allclose(a, b, 1e-12, 1e-13 * scale, err_msg=message)
 
 
+@pytest.mark.parametrize("names", SHORT, ids=["elements", "arrays"])
+def test_kinds_of_rows_on_numba(names: list[str]) -> None:
+    """One sample of one row of each kind."""
+    check_group(names, 1)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("names", GROUPS, ids=[f"{g[0]}-{g[-1]}" for g in GROUPS])
 def test_rows_on_numba(names: list[str]) -> None:
     """One sample of each row that takes complex numbers."""
