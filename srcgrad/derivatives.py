@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial, reduce
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any
 
 import numpy as np
@@ -232,8 +232,8 @@ class Jacobian(Chosen):
         wrt = made.wrt(names)
         up, down = _in_plane(made, wrt, places)
         if up and down:
-            what = "takes and returns both real and complex numbers"
-            raise _refusal(made, f"`{made.source.name}` {what}", "take them apart")
+            what = f"`{made.source.name}` takes and returns real and complex numbers"
+            raise _refusal(made, what, "take them apart")
         forward = up or (self.settings["forward"] is not False and not down)
         ranks = [p.type.rank for p in made.pure.params]
 
@@ -326,7 +326,8 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
     build, results = write.build, [whole.results[at] for at in places]
     lengths = [] if point else [build.length(d) for d in x.type.dims]
     outer = write.lengths(whole, whole.params, results) if lengths else []
-    dtypes = [_slope_dtype(x, r) for r in results]
+    own = x.type.dtype, str(np.result_type(x.type.dtype, np.complex64))
+    dtypes = [own[is_complex(r.type)] for r in results]
     pairs = zip(dtypes, outer, strict=False)
     states = [write.empty(d, [*own, *lengths], "jacobian") for d, own in pairs]
 
@@ -345,12 +346,6 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
     return write.function("jacobian", write.loops(lengths, states, turn))
 
 
-def _slope_dtype(x: Value, r: Operand) -> str:
-    """Return the dtype of a derivative: the argument's; complex if its result is."""
-    wide = str(np.result_type(x.type.dtype, np.complex64))
-    return wide if is_complex(r.type) else x.type.dtype
-
-
 def _in_plane(
     made: Specialisation, wrt: Sequence[int], places: Sequence[int]
 ) -> tuple[bool, bool]:
@@ -361,12 +356,10 @@ def _in_plane(
     give complex ones have a derivative where the function is holomorphic.
     """
     gives = {is_complex(made.pure.results[k].type) for k in places}
-    takes = {k: is_complex(made.pure.params[k].type) for k in wrt}
-    for k in wrt if True in gives else ():
-        if takes[k]:
-            _require_holomorphic(made, k, places)
-    apart = {*takes.values()}
-    return False in apart and True in gives, True in apart and False in gives
+    takes = [is_complex(made.pure.params[k].type) for k in wrt]
+    for k in compress(wrt, takes) if True in gives else ():
+        _require_holomorphic(made, k, places)
+    return False in takes and True in gives, True in takes and False in gives
 
 
 def _require_holomorphic(made: Specialisation, k: int, places: Sequence[int]) -> None:
@@ -378,18 +371,15 @@ def _require_holomorphic(made: Specialisation, k: int, places: Sequence[int]) ->
     ends = [end for end in ends if is_complex(end.type)]
     live = active_values(moved, moved.params[-1:], ends)
     for s in every(moved.body):
-        if isinstance(s, Op) and s.outs[0] in live and _bends(s, live):
+        if not isinstance(s, Op) or s.outs[0] not in live:
+            continue
+        row, at = ROWS[s.row], [k for k, x in enumerate(s.args) if x in live]
+        own = {row.param(k) for k in at if is_complex(s.args[k].type)}
+        if own if not is_complex(s.outs[0].type) else own & row.conjugates:
             what = f"`{made.source.name}` is not holomorphic: here complex numbers are "
             helps = ("pass real and imaginary parts as numbers of their own",)
             what += "conjugated, or a real one is made of them"
             raise make_error("SG302", what, s.loc, helps=helps)
-
-
-def _bends(s: Op, live: set[Value]) -> bool:
-    row, pairs = ROWS[s.row], enumerate(s.args)
-    own = [row.param(j) for j, x in pairs if x in live and is_complex(x.type)]
-    real = not is_complex(s.outs[0].type)
-    return bool(own) and (real or not row.conjugates.isdisjoint(own))
 
 
 def _points(made: Specialisation) -> list[bool]:

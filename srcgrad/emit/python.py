@@ -126,8 +126,8 @@ class _Readable(Writer):
                 if ROWS[s.row].alias and not isinstance(s.out.type, Scalar):
                     # NumPy gives a view; the value must outlive writes to its base.
                     plain = getattr(s.args[0].type, "contiguous", True)
-                    kept = f"{made.at(ATOM)}.copy()" if plain else ""
-                    made = Text(kept or f"keep_layout({made.text})")
+                    apart = f"{made.at(ATOM)}.copy()" if plain else ""
+                    made = Text(apart or f"keep_layout({made.text})")
                 self.bind(self.naming[s.out], s, made.text)
             case ir.View() | ir.Read():
                 self.line(f"{self.naming[s.out]} = {self.place(s.base, s.path).text}")
