@@ -36,7 +36,7 @@ from srcgrad.types import is_complex, is_float
 from srcgrad.walk import every, rewrite
 
 Leaf = Callable[[str], Any]
-Operands = tuple[Operand, ...]
+Operands, Places = tuple[Operand, ...], Sequence[int]
 
 
 class Derived(Differentiated):
@@ -326,8 +326,8 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
     build, results = write.build, [whole.results[at] for at in places]
     lengths = [] if point else [build.length(d) for d in x.type.dims]
     outer = write.lengths(whole, whole.params, results) if lengths else []
-    own = x.type.dtype, str(np.result_type(x.type.dtype, np.complex64))
-    dtypes = [own[is_complex(r.type)] for r in results]
+    wide = str(np.result_type(x.type.dtype, np.complex64))
+    dtypes = [wide if is_complex(r.type) else x.type.dtype for r in results]
     pairs = zip(dtypes, outer, strict=False)
     states = [write.empty(d, [*own, *lengths], "jacobian") for d, own in pairs]
 
@@ -346,14 +346,11 @@ def _columns(made: Specialisation, k: int, places: list[int]) -> Function:
     return write.function("jacobian", write.loops(lengths, states, turn))
 
 
-def _in_plane(
-    made: Specialisation, wrt: Sequence[int], places: Sequence[int]
-) -> tuple[bool, bool]:
+def _in_plane(made: Specialisation, wrt: Places, places: Places) -> tuple[bool, bool]:
     """Tell whether real numbers give complex ones, and complex ones real ones.
 
-    Only a run forward has the derivatives of the first in one number, and only a run
-    backward those of the others, which are as `grad` has them. Complex numbers that
-    give complex ones have a derivative where the function is holomorphic.
+    Only a run forward has the derivatives of the first in one number, only a run
+    backward those of the others; complex ones of complex ones must be holomorphic.
     """
     gives = {is_complex(made.pure.results[k].type) for k in places}
     takes = [is_complex(made.pure.params[k].type) for k in wrt]
@@ -362,13 +359,14 @@ def _in_plane(
     return False in takes and True in gives, True in takes and False in gives
 
 
-def _require_holomorphic(made: Specialisation, k: int, places: Sequence[int]) -> None:
+def _require_holomorphic(made: Specialisation, k: int, places: Places) -> None:
     """Refuse what conjugates on the way, or takes complex numbers apart."""
     whole = measured(inline_calls(made.pure))
     moved, floats = tangent(whole, [k]), [r for r in whole.results if is_float(r.type)]
     slopes = dict(zip(floats, moved.results[-len(floats) :], strict=True))
-    ends = [slopes[whole.results[at]] for at in places]
-    ends = [end for end in ends if is_complex(end.type)]
+    ends = [
+        slopes[r] for r in (whole.results[at] for at in places) if is_complex(r.type)
+    ]
     live = active_values(moved, moved.params[-1:], ends)
     for s in every(moved.body):
         if not isinstance(s, Op) or s.outs[0] not in live:
