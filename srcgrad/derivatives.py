@@ -36,7 +36,8 @@ from srcgrad.types import is_complex, is_float
 from srcgrad.walk import every, rewrite
 
 Leaf = Callable[[str], Any]
-Operands, Places = tuple[Operand, ...], Sequence[int]
+Operands = tuple[Operand, ...]
+Places = Sequence[int]
 
 
 class Derived(Differentiated):
@@ -364,13 +365,10 @@ def _require_holomorphic(made: Specialisation, k: int, places: Places) -> None:
     whole = measured(inline_calls(made.pure))
     moved, floats = tangent(whole, [k]), [r for r in whole.results if is_float(r.type)]
     slopes = dict(zip(floats, moved.results[-len(floats) :], strict=True))
-    ends = [
-        slopes[r] for r in (whole.results[at] for at in places) if is_complex(r.type)
-    ]
+    ends = [slopes[whole.results[at]] for at in places]
+    ends = [end for end in ends if is_complex(end.type)]
     live = active_values(moved, moved.params[-1:], ends)
-    for s in every(moved.body):
-        if not isinstance(s, Op) or s.outs[0] not in live:
-            continue
+    for s in (s for s in every(moved.body) if isinstance(s, Op) and s.outs[0] in live):
         row, at = ROWS[s.row], [k for k, x in enumerate(s.args) if x in live]
         own = {row.param(k) for k in at if is_complex(s.args[k].type)}
         if own if not is_complex(s.outs[0].type) else own & row.conjugates:
