@@ -404,6 +404,8 @@ def test_eigenvalues_that_become_complex() -> None:
     )
     for a in (turned, plain):
         assert growth(a)[0] == np.max(np.linalg.eigvals(a).real)
+    largest = srcgrad.grad(lambda a: np.max(np.linalg.eigvals(a)), **PYTHON)
+    np.testing.assert_allclose((largest(plain) * plain).sum(), 1.5 + 0.75**0.5)
     with pytest.raises(srcgrad.errors.SrcgradError, match=r"astype\(complex\)"):
         srcgrad.grad(lambda a: np.abs(np.linalg.eigvals(a)).sum(), backend="numba")(
             turned

@@ -206,10 +206,9 @@ class _Tangent:
 
     def transposed(self, stmt: Op, row: Row, k: int, t: Operand) -> Operand:
         """Return J t; the rule gives J' g, whose adjoint with respect to g is J."""
-        z, x = stmt.outs[0], stmt.args[k]
-        own = Value("", x.type)  # the same value may be another operand too
+        own = Value("", stmt.args[k].type)  # the value may be another operand too
         alone = replace(stmt, args=(*stmt.args[:k], own, *stmt.args[k + 1 :]))
-        args = [v for v in alone.args if isinstance(v, Value)]
+        z, args = stmt.outs[0], [x for x in alone.args if isinstance(x, Value)]
         lengths = [a for x in (*args, z) for dim in x.type.dims for a, _ in dim.terms]
         params = [*dict.fromkeys((*args, *lengths))]
         f = Function(z.name, (*params,), Block((alone,)), (z,), stmt.loc)
@@ -220,8 +219,7 @@ class _Tangent:
         push = differentiate(pull, [len(params)], [1])
         out = push.results[-1]
         # What is read for its shape alone gives way to an array at hand.
-        arrays = [v for v in (z, *args) if isinstance(v.type, Array)]
-        shapes: dict[Any, Value] = {v.type: v for v in arrays}
+        shapes: dict[Any, Any] = {v.type: v for v in (z, *args) if owned(v.type)}
         needed, kept = {out}, list[Stmt]()
         for s in reversed(push.body.stmts):
             if needed.intersection(outs(s)) and s is not alone:
@@ -231,7 +229,7 @@ class _Tangent:
                 kept.insert(0, s)
                 needed.update(operands(s))
         # Only the shape of `g` is left, and `z` has the same.
-        names: dict[Any, Operand] = {push.params[-1]: t, g: z, own: x}
+        names: dict[Any, Operand] = {push.params[-1]: t, g: z, own: stmt.args[k]}
         tainted: set[Operand] = {g}
         for s in kept:
             if tainted & _read(s):

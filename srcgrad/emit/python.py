@@ -125,9 +125,8 @@ class _Readable(Writer):
                 made = self.op(s)
                 if ROWS[s.row].alias and not isinstance(s.out.type, Scalar):
                     # NumPy gives a view; the value must outlive writes to its base.
-                    plain = getattr(s.args[0].type, "contiguous", True)
-                    apart = f"{made.at(ATOM)}.copy()" if plain else ""
-                    made = Text(apart or f"keep_layout({made.text})")
+                    kept = f"{made.at(ATOM)}.copy()", f"keep_layout({made.text})"
+                    made = Text(kept[not getattr(s.args[0].type, "contiguous", True)])
                 self.bind(self.naming[s.out], s, made.text)
             case ir.View() | ir.Read():
                 self.line(f"{self.naming[s.out]} = {self.place(s.base, s.path).text}")

@@ -155,8 +155,8 @@ def is_complex(x):
 
 
 def never(mask):
-    """Tell whether nothing is true, as is found out: what follows is made for it."""
-    return is_one(np.append(np.flatnonzero(mask), 0), 0)
+    """Tell whether nothing is true: it is taken to be so until it is found not to."""
+    return not is_one(np.flatnonzero(np.reshape(np.any(mask), 1)), 0)
 
 
 # arrays of one value, and of evenly spaced ones

@@ -373,7 +373,7 @@ def spectra_that_turn(a):
 def elements_of_complex(x, y):
     z = x + 1j * y
     s = np.exp2(z) + np.log2(z) - np.log1p(z) * np.expm1(z * 0.5) + np.float_power(z, 2)
-    s = s * np.isreal(z * z.conj() + 0 * x) + np.iscomplex(z) + np.isclose(z, z + 1e-12)
+    s = s * np.isreal(x + 0j) + np.iscomplex(z) + np.isclose(z, z + 1e-12)
     s = s + np.polyval(z, x) - np.polyval(x, z[0]) + np.vander(z, 3)[:, 0]
     s = s + np.vander(x + 0j, increasing=True)[:, 2] + np.count_nonzero(z) - np.all(z)
     t = np.real_if_close(z * z.conj()) + np.any(z) + np.real_if_close(x)
