@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from srcgrad.ops.complexes import is_complex
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
-    is_complex,
     kind,
     means,
     refused,

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from srcgrad.ops.prelude import (
-    is_complex,
     is_fixed,
+    is_one,
     is_python,
     kind,
     means,
@@ -55,6 +55,15 @@ elementwise("complex_of(x, y)", x="g", y="1j * g", infer=_pair, takes="float",
 
 
 # what functions mean
+
+
+def is_complex(x):
+    return kind(x) in ("complex128", "complex64")
+
+
+def never(mask):
+    """Tell whether nothing is true: it is taken to be so until it is found not to."""
+    return not is_one(np.flatnonzero(np.reshape(np.any(mask), 1)), 0)
 
 
 @means("numpy.real")

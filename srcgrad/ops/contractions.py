@@ -8,11 +8,11 @@ import string
 import numpy as np
 
 from srcgrad.ops.calculus import before, common
+from srcgrad.ops.complexes import is_complex
 from srcgrad.ops.einsum import labels
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
-    is_complex,
     kind,
     lengths,
     means,

@@ -8,13 +8,12 @@ import math
 import numpy as np
 
 from srcgrad.ops.calculus import common
+from srcgrad.ops.complexes import is_complex, never
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
-    is_complex,
     kind,
     means,
-    never,
     refused,
     rows,
     typed,

@@ -8,15 +8,14 @@ import math
 import numpy as np
 
 from srcgrad.ops.calculus import AFTER, common, steps
+from srcgrad.ops.complexes import is_complex, never
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
-    is_complex,
     is_point,
     kind,
     means,
     name_of,
-    never,
     refused,
     rows,
     subscript,

@@ -150,15 +150,6 @@ def lengths(shape):
     return shape if isinstance(shape, (tuple, list)) else (shape,)
 
 
-def is_complex(x):
-    return kind(x) in ("complex128", "complex64")
-
-
-def never(mask):
-    """Tell whether nothing is true: it is taken to be so until it is found not to."""
-    return not is_one(np.flatnonzero(np.reshape(np.any(mask), 1)), 0)
-
-
 # arrays of one value, and of evenly spaced ones
 
 
