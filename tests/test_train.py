@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 import srcgrad
+from srcgrad.data import Batches, Dataset
 from srcgrad.monitor import GradientFlow
 from srcgrad.train import (
     TrainingError,
@@ -278,6 +279,66 @@ def test_batches_that_keep_their_place(stop: int, tmp_path: Path) -> None:
     straight = go()
     go(checkpoint=path, callbacks=lambda m: m.kind == "step" and m.step == stop)
     same(whole(go(checkpoint=path)), whole(straight), tmp_path)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4])
+def test_resumed_with_batches_of_another_size(stop: int, tmp_path: Path) -> None:
+    """After an epoch's last step what is left of it is nothing, whatever the size."""
+    data = Dataset(np.arange(8.0), np.arange(8))
+    seen: list[int] = []
+
+    def step(p: Any, x: Any, labels: Any) -> Any:
+        seen.append(len(labels))
+        return STEP(p, x[:2])
+
+    def go(size: int, **more: Any) -> Any:
+        batches = Batches(data, size)
+        path = tmp_path / "run.npz"
+        return fit(step, start(), Sgd(), batches, epochs=2, checkpoint=path, **more)
+
+    go(2, callbacks=lambda m: m.kind == "step" and m.step == stop)
+    if stop < 4:
+        with pytest.raises(ValueError, match="inside an epoch of 8 items in batches"):
+            go(4)
+        return
+    done = go(4)
+    assert seen == [2, 2, 2, 2, 4, 4]
+    assert [e["steps"] for e in done.epochs] == [4, 2]
+
+
+class Reshuffled:
+    """Four batches, others in each epoch, drawn from a generator nobody can ask."""
+
+    def __init__(self, seed: int | None = 3) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(X * self.rng.normal(size=(4, 2)))
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("kind", ["step", "epoch"])
+def test_batches_that_shuffle_themselves(stop: int, kind: str, tmp_path: Path) -> None:
+    """They are gone through as before, where they are seeded, and refused if not."""
+    path = tmp_path / "run.npz"
+
+    def go(seed: int | None = 3, **more: Any) -> Any:
+        return fit(STEP, start(), Sgd(), Reshuffled(seed), epochs=3, **more)
+
+    straight = go()
+    go(checkpoint=path, callbacks=lambda m: m.kind == kind and m.step >= stop)
+    if kind == "step" or stop <= 8:
+        with pytest.raises(ValueError, match=r"cannot resume in epoch .* another"):
+            go(seed=5, checkpoint=path)
+    same(whole(go(checkpoint=path)), whole(straight), tmp_path)
+
+
+def test_batches_that_keep_their_place_have_a_length() -> None:
+    class Endless(Shuffled):
+        __len__ = None  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match="a Endless: what has `state`"):
+        fit(STEP, start(), Sgd(), Endless())
 
 
 def test_batches_that_differ_are_noticed(tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ def keeps_place(batches: Any) -> bool:
     return all(callable(getattr(batches, name, None)) for name in ("state", "restore"))
 
 
+def may_shuffle(batches: Any) -> bool:
+    """Tell whether batches may be others each time, and nobody knows how."""
+    known = callable(batches) or keeps_place(batches)
+    return not known and not isinstance(batches, list | tuple)
+
+
 def begin(batches: Batches, epoch: int, rng: np.random.Generator) -> Iterator[Any]:
     """Return the batches of an epoch."""
     found = batches(epoch, rng) if callable(batches) else batches
@@ -80,6 +86,20 @@ def fingerprint(batch: Any) -> int:
     return found
 
 
+def replay(batches: Batches, epochs: int, seen: int | None, epoch: int) -> None:
+    """Go through batches as a run did before its checkpoint: they may shuffle as well.
+
+    Raises:
+        ValueError: The last of them is another one than then.
+    """
+    last: Any = None
+    for earlier in range(epochs):
+        for batch in begin(batches, earlier + 1, np.random.default_rng()):
+            last = batch
+    if epochs and seen is not None and fingerprint(last) != seen:
+        raise _other(epoch, "the last batch before it")
+
+
 def skip(batches: Iterator[Any], count: int, seen: int, epoch: int) -> None:
     """Pass over the batches that a run was given before its checkpoint.
 
@@ -94,8 +114,12 @@ def skip(batches: Iterator[Any], count: int, seen: int, epoch: int) -> None:
             what = f"only {k} batches, where the checkpoint was made after {count}"
             raise ValueError(f"cannot resume in epoch {epoch}: {what}") from None
     if count and fingerprint(last) != seen:
-        raise ValueError(
-            f"cannot resume in epoch {epoch}: batch {count} is another one than when "
-            "the checkpoint was made. Shuffle with the generator that a function "
-            "`batches(epoch, rng)` is given, and leave the data as it was"
-        )
+        raise _other(epoch, f"batch {count}")
+
+
+def _other(epoch: int, which: str) -> Exception:
+    return ValueError(
+        f"cannot resume in epoch {epoch}: {which} is another one than when the "
+        "checkpoint was made. Shuffle with the generator that a function "
+        "`batches(epoch, rng)` is given, and leave the data as it was"
+    )

@@ -66,8 +66,8 @@ def fit(
         checkpoint: An .npz file that is written after each epoch and at the end.
         save_every: After how many steps it is written, too.
         resume: Whether to go on from the checkpoint if there is one: bit for bit as a
-            run that was never stopped, if batches draw from `rng` alone, have
-            `state()` and `restore(state)`, or are always the same.
+            run that was never stopped, if batches draw from `rng` alone, or have
+            `state()` and `restore(state)`, or are the same when begun anew as often.
         progress: True prints each epoch, False nothing, None a bar in a terminal only.
 
     Raises:

@@ -28,6 +28,8 @@ from srcgrad.train.batches import (
     count_of,
     fingerprint,
     keeps_place,
+    may_shuffle,
+    replay,
     skip,
 )
 from srcgrad.train.checkpoints import read_leaves, restored, save_checkpoint
@@ -68,16 +70,21 @@ class Run:
         if isinstance(self.optimiser, type):
             what = f"`optimiser` is the class {self.optimiser.__name__}, not one of it"
             raise TypeError(f"{what}: call it, as `{self.optimiser.__name__}(lr=1e-3)`")
+        self.count = count_of(self.batches)
+        if keeps_place(self.batches) and self.count is None:
+            what = f"`batches` is a {type(self.batches).__name__}"
+            raise TypeError(f"{what}: what has `state` and `restore` needs `__len__`")
         if isinstance(self.step, Differentiated):
             self.step = self.step.value_and_grad
         self.interrupted: list[int] = []
         self.batch = 0  # batches of this epoch that are done
-        self.count = count_of(self.batches)
+        self.whole = False  # whether a checkpoint was made after all of them
+        self.passed = 0  # epochs before the checkpoint that must be gone through
         self.started = self._state()  # the generator when this epoch began
         self.saved: int | None = None  # the step of the last checkpoint
         self.seen: Any = None  # the last batch
         self.times: list[float] = []  # seconds of each step of this epoch
-        self.mark = 0  # its fingerprint, where it was skipped
+        self.mark = 0  # its fingerprint, where it is not at hand
 
     def start(self, params: Any, carry: Any, resume: bool, progress: Quiet) -> Fit:
         """Train, from the checkpoint on if there is one."""
@@ -133,12 +140,14 @@ class Run:
 
     def left(self, epoch: int) -> Iterator[Any]:
         """Return the batches of an epoch that are to come."""
+        passed, self.passed = self.passed, 0
+        replay(self.batches, passed, None if self.batch else self.mark, epoch)
         if not self.batch:
             self.started = self._state()
             return begin(self.batches, epoch, self.rng)
         if keeps_place(self.batches):
-            whole = self.batch == self.count  # then they stand before the next epoch
-            return iter(()) if whole else begin(self.batches, epoch, self.rng)
+            # After a whole epoch they stand before the next one.
+            return iter(()) if self.whole else begin(self.batches, epoch, self.rng)
         # Resumed: from where the epoch began, to where it was left.
         now, self.rng.bit_generator.state = self._state(), self.started
         found = begin(self.batches, epoch, self.rng)
@@ -198,7 +207,8 @@ class Run:
         usual = statistics.median(self.times) if self.times else 0.0
         done.epochs.append({**about, "seconds": seconds, "step_seconds": usual})
         self.progress.say(epoch_line(done.epochs[-1], self.progress.epochs))
-        self.batch, self.started, self.seen = 0, self._state(), None
+        self.mark, self.seen = self._mark(), None
+        self.batch, self.whole, self.started = 0, False, self._state()
         stop = self._tell(Moment(
             "epoch", epoch, done.step, means["loss"], means["gradient_norm"], metrics,
             done.params, done.state, None, None, seconds,
@@ -221,7 +231,8 @@ class Run:
             raise self._failure(fault, None)
         position = {
             "epoch": done.epoch, "step": done.step, "batch": self.batch,
-            "fingerprint": self.mark if self.seen is None else fingerprint(self.seen),
+            "fingerprint": self._mark(),
+            "whole": self.whole or self.batch == count_of(self.batches),
         }  # fmt: skip
         save_checkpoint(self.path, {
             "params": done.params, "state": done.state, "carried": done.carried,
@@ -255,10 +266,11 @@ class Run:
         if keeps_place(self.batches):
             place = restored(leaves, self.batches.state(), "batches", name)
             self.batches.restore(place)
-        at = (
-            leaves[f"position.{n}"] for n in ("epoch", "step", "batch", "fingerprint")
-        )
-        done.epoch, done.step, self.batch, self.mark = at
+        names = "epoch", "step", "batch", "fingerprint", "whole"
+        at = (leaves[f"position.{n}"] for n in names)
+        done.epoch, done.step, self.batch, self.mark, self.whole = at
+        if may_shuffle(self.batches):
+            self.passed = done.epoch - bool(self.batch)
         done.resumed_at = self.saved = done.step
         for key, value in leaves.items():
             root, _, rest = key.partition(".")
@@ -269,6 +281,9 @@ class Run:
                 done.epochs += [{}] * (int(k) >= len(done.epochs))
                 done.epochs[int(k)] = {**done.epochs[int(k)], figure: value}
         self.progress.say(f"resumed from {name} at step {done.step}")
+
+    def _mark(self) -> int:
+        return self.mark if self.seen is None else fingerprint(self.seen)
 
     def _state(self) -> Any:
         return self.rng.bit_generator.state
