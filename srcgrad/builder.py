@@ -261,16 +261,13 @@ class Builder:
         method = row == "copy" and attrs.get("via") == "method"
         if turned and not method and isinstance(type, Array) and type.rank > 1:
             type = replace(type, contiguous=False)
-        kinds = type if isinstance(type, tuple) else (type,)
-        outs = tuple(Value(name, t) for t in kinds)
-        self.emit(Op(row, given, outs, attrs, self.loc))
-        if isinstance(type, tuple):
-            return outs
+        out = Value(name, type)
+        self.emit(Op(row, given, (out,), attrs, self.loc))
         if form is not None:
-            self.linear[outs[0]] = form
+            self.linear[out] = form
         if not self.trusting:
-            self.measure(outs[0])
-        return outs[0]
+            self.measure(out)
+        return out
 
     def _fold(self, row: str, args: tuple[Operand, ...], form: Dim | None) -> Any:
         """Compute with numbers; write `(n - 1) + 1` as `n`, if that is one integer."""

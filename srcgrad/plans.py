@@ -95,18 +95,14 @@ def make_plan(
                 write.refuse(f"shares({path}, {other})")
     # Numba is quicker with Python's own numbers.
     extra = [float(x) if x.dtype == "float64" else x for x in program.extra]
-    takes = [p if ready(x, True) is x else _readied(p, x) for p, x in found]
+    to = "ready({}, True)", "{}.copy()"  # how what a kernel does not take is made
+    takes = [p if ready(x, True) is x else to[_is_plain(x)].format(p) for p, x in found]
     write.lines.append(f"r = run({', '.join([*takes, *map(write.name, extra)])})")
     for at, k in enumerate(reading.written if in_place else (), reading.results):
         write.lines.append(f"{found[k][0]}[...] = r[{at}]")
     exec(_TEXT.format("\n        ".join(write.lines), write.form(form)), write.space)
     plan: Plan = write.space["plan"]
     return plan
-
-
-def _readied(path: str, value: Any) -> str:
-    """Return the expression that makes a kernel's argument of what is none."""
-    return f"{path}.copy()" if _is_plain(value) else f"ready({path}, True)"
 
 
 def _is_plain(value: Any) -> bool:

@@ -121,8 +121,7 @@ class _Printer:
             case ir.Op():
                 given = [name(a) for a in s.args]
                 given += [f"{k}={v!r}" for k, v in s.attrs.items()]
-                results = ", ".join(map(self.typed, s.outs))
-                return f"{results} = {s.row}({', '.join(given)})".removeprefix(" = ")
+                return f"{self.typed(s.out)} = {s.row}({', '.join(given)})"
         place = f"{verb} {name(s.base)}{self.path(getattr(s, 'path', ()))}"
         if isinstance(s, ir.View | ir.Read):
             return f"{self.typed(s.out)} = {place}"

@@ -47,7 +47,7 @@ from srcgrad.ir import (
 )
 from srcgrad.ops import ROWS, Row
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type
-from tests import images
+from tests import heads, images
 
 __all__ = ["StaleRead", "apply_row", "run"]
 
@@ -800,6 +800,11 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
         np.lib.stride_tricks.sliding_window_view(args[0], args[1], attrs["axis"])
     ),
     "einsum": lambda args, attrs, type: np.einsum(attrs["subscripts"], *args),
+    "normed": _plain(heads.normed),
+    "normed_slope": _plain(heads.normed_slope),
+    "attended": _plain(heads.means),
+    "attention_weights": _plain(heads.weights),
+    "attention_slopes": _plain(heads.slopes),
     "conv_nhwc": _plain(images.convolved),
     "conv_nhwc_input": _plain(images.of_images),
     "conv_nhwc_weights": _plain(images.of_weights),

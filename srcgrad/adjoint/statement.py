@@ -196,8 +196,8 @@ class Statements(Storage):
         row, args = ROWS[stmt.row], stmt.args
         if row.name == "mul" and args[0] is args[1]:
             row, args = ROWS["square"], args[:1]
-        out = stmt.outs[0] if stmt.outs else None
-        if out is None or row.kind == "constant" or out not in self.active:
+        out = stmt.out
+        if row.kind == "constant" or out not in self.active:
             return
         g = self.pop(out)
         if g is None:

@@ -154,17 +154,15 @@ class _Tangent:
     def op(self, stmt: Op) -> None:
         """Add the tangent of one row."""
         row = ROWS[stmt.row]
-        if not self.active.intersection(stmt.outs):
+        z = stmt.out
+        if z not in self.active:
             return
-        z = stmt.outs[0]
         if stmt.row == "new_list":
             self.t[z] = self.zeros(z)
         moving = [k for k, x in enumerate(stmt.args)
                   if x in self.t and row.param(k) in row.vjp]  # fmt: skip
         if row.kind == "constant" or not moving:
             return
-        if self.active.intersection(stmt.outs[1:]):
-            raise NotImplementedError(f"the tangent of every result of {row.name}")
         start, total = len(self.build.open[-1]), None
         # What takes a list only lays its items side by side.
         if row.kind == "linear" or any(isinstance(a.type, ListOf) for a in stmt.args):

@@ -134,12 +134,10 @@ class _Kernel(Scalars):
             case ir.Op(row="extents"):
                 pass  # it is written where it is used
             case ir.Op():
-                names = ", ".join(self.naming[o] for o in s.outs)
-                text = self.operation(s) if len(s.outs) == 1 else self.call(s)
-                self.line(f"{names} = {text.text}")
+                self.line(f"{self.naming[s.out]} = {self.operation(s).text}")
             case ir.Read() | ir.View():
-                text = self.element(s.base, s.path, s)
-                self.line(f"{self.naming[s.out]} = {text.text}")
+                place = self.element(s.base, s.path, s).text
+                self.line(f"{self.naming[s.out]} = {place}")
             case ir.Write() if is_generator(s.base.type):
                 self.advance(s)
             case ir.Write() | ir.Accumulate():
@@ -174,6 +172,10 @@ class _Kernel(Scalars):
         # Numba's lists check their subscripts themselves; views were checked before.
         step, name = path[-1], Text(self.naming[base])
         listed = isinstance(base.type, ListOf)
+        if isinstance(at, ir.View) and isinstance(step, ir.Reshape):
+            whole = self.element(base, path[:-1], at).text if path[1:] else name.text
+            shape = _tuple([self.show(n).text for n in step.shape])
+            return Text(f"rt_reshaped({whole}, {shape})")
         if isinstance(at, ir.View) or (listed and len(path) == 1):
             return path_text(name.text, path, self.show)
         assert isinstance(step, ir.Index)

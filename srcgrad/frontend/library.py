@@ -31,7 +31,7 @@ from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Permute, Reshape, Value
 from srcgrad.ops import ROWS, Row, draws, prelude, ufuncs
 from srcgrad.source import FunctionSource
-from srcgrad.types import Array, Dim, Scalar
+from srcgrad.types import Array, Dim, Scalar, is_generator
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -583,12 +583,12 @@ def _type(reader: Reader, obj: Thing, /) -> Thing:
             return Static(_PYTHON[obj.type.dtype])
         case Const() | Value():
             return Static(np.dtype(obj.type.dtype).type)
+        case Ref() if is_generator(obj.type):
+            return Static(np.random.Generator)
         case Ref():
-            return Static(v.class_of(obj))
-        case v.Tuple():
+            return Static(list if v.list_axes(obj) else np.ndarray)
+        case v.Tuple() | v.Cell():
             return Static(obj.cls or tuple)
-        case v.Cell():
-            return Static(obj.cls)
         case Static():
             return Static(type(obj.value))
     return Static(slice if isinstance(obj, v.SliceValue) else object)

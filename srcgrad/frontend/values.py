@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-import numpy as np
-
 from srcgrad.ir import Const, Operand, Path, Value
 from srcgrad.source import FunctionSource
-from srcgrad.types import Array, ListOf, Scalar, Type, is_generator
+from srcgrad.types import Array, ListOf, Scalar, Type
 
 
 class Refused(Exception):
@@ -240,13 +238,6 @@ def list_axes(thing: Any) -> int:
     if not isinstance(thing, Ref) or not thing.root.listlike:
         return 0
     return max(0, thing.root.listlike - thing.root.type.rank + thing.type.rank)
-
-
-def class_of(ref: Ref) -> type:
-    """Return the class that an array has in plain Python."""
-    if is_generator(ref.type):
-        return np.random.Generator
-    return list if list_axes(ref) else np.ndarray
 
 
 def leaves(

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.nn.activations import softmax
 from srcgrad.nn.checks import floats, meet, meet_all, said, spreads
+from srcgrad.runtime.readable import attended
 
 Floats = Any  # an array of floats
-FAR = -1e30  # beside anything else that is nothing, also in float32
 
 
 def attention(
@@ -45,20 +44,10 @@ def attention(
     meet("attention", "keys", "k", k, -2, "v", v, -2)
     meet_all("attention", "q", q, "k", k, np.ndim(q) - 2)
     meet_all("attention", "q", q, "v", v, np.ndim(q) - 2)
-    scores = (q * q.shape[-1] ** -0.5) @ np.swapaxes(k, -1, -2)
     if mask is not None:
-        spreads("attention", "mask", mask, "the products", scores)
-        if mask.dtype == bool:
-            scores = np.where(mask, scores, FAR)
-        elif mask.dtype == np.float32 or mask.dtype == np.float64:
-            scores = np.maximum(scores + mask, FAR)
-        else:
+        shape = (*np.shape(q)[:-1], np.shape(k)[-2])
+        spreads("attention", "mask", mask, "the products", shape)
+        if mask.dtype not in (bool, np.float32, np.float64):
             what = "attention: a mask is of bools, or of floats that are added: "
             raise TypeError(said(what + "pass mask.astype(bool)"))
-    if causal:
-        places = np.arange(k.shape[-2])
-        scores = np.where(places <= np.arange(q.shape[-2])[:, None], scores, FAR)
-    if mask is None:
-        return softmax(scores) @ v
-    blind = np.max(scores, axis=-1, keepdims=True) <= 0.5 * FAR
-    return np.where(blind, 0, softmax(scores) @ v)
+    return attended(q, k, v, mask, causal)

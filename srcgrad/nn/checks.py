@@ -65,12 +65,12 @@ def meet_all(layer: str, first: str, x: Any, second: str, y: Any, axes: int) -> 
         meet(layer, f"items along axis {axis}", first, x, axis, second, y, axis)
 
 
-def spreads(layer: str, first: str, x: Any, second: str, y: Any) -> None:
-    """Raise ValueError unless an array broadcasts to the shape of another."""
-    pairs = zip(np.shape(x)[::-1], np.shape(y)[::-1], strict=False)
-    if np.ndim(x) > np.ndim(y) or any(n not in (1, m) for n, m in pairs):
+def spreads(layer: str, first: str, x: Any, second: str, shape: Any) -> None:
+    """Raise ValueError unless an array broadcasts to a shape."""
+    pairs = zip(np.shape(x)[::-1], shape[::-1], strict=False)
+    if np.ndim(x) > len(shape) or any(n not in (1, m) for n, m in pairs):
         what = f"{layer}: {first} of shape {{}} does not broadcast to {second} {{}}"
-        raise ValueError(said(what, x, y))
+        raise ValueError(said(what, x, shape))
 
 
 def share(layer: str, rate: float) -> None:

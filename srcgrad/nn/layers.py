@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from srcgrad.nn.checks import filled, floats, meet, meet_all, said, share, whole_below
-from srcgrad.runtime.readable import kept_mask, stop_gradient
+from srcgrad.runtime.readable import kept_mask, normed, stop_gradient
 
 Floats = Any  # an array of floats
 
@@ -179,9 +179,7 @@ def layer_norm(
         raise ValueError(said(what, scale, shift))
     meet("layer_norm", "features", "x", x, -1, "scale", scale, 0)
     meet("layer_norm", "features", "x", x, -1, "shift", shift, 0)
-    less = x - np.mean(x, axis=-1, keepdims=True)
-    spread = np.mean(less * less, axis=-1, keepdims=True)
-    return less / np.sqrt(spread + eps) * scale + shift
+    return normed(x, eps) * scale + shift
 
 
 def embedding(ids: Any, table: Floats) -> Floats:

@@ -102,10 +102,10 @@ def softmax_cross_entropy(logits: Floats, labels: Any) -> Any:
     x, places = logits, labels
     if np.ndim(labels) > 1:
         x, places = logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)
-    rows = np.arange(len(places))
+    chosen = np.take_along_axis(x, places[:, None], axis=1)[:, 0]
     most = stop_gradient(np.max(x, axis=1))
     total = np.sum(np.exp(x - most[:, None]), axis=1)
-    return np.mean(np.log(total) + most - x[rows, places])
+    return np.mean(np.log(total) + most - chosen)
 
 
 def kl_divergence(log_p: Floats, log_q: Floats) -> Any:

@@ -2,6 +2,7 @@
 
 from srcgrad.ops import (
     arithmetic,
+    attention,
     calculus,
     complexes,
     contractions,
@@ -41,6 +42,7 @@ __all__ = [
     "ROWS",
     "Row",
     "arithmetic",
+    "attention",
     "calculus",
     "complexes",
     "contractions",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import mul
 from typing import Any
 
 from srcgrad.ops.decompositions import square
@@ -120,8 +122,8 @@ def _product_right(g: Term, x: Term, y: Term) -> Term:
     if y.rank == 1:
         return x.T @ g if x.rank == 2 else _vectors(x.mT @ _column(g))
     if x.rank > 2 and y.rank == 2:
-        rows, k, n = x.size // x.shape[-1], x.shape[-1], g.shape[-1]
-        return x.reshape(rows, k).T @ g.reshape(rows, n)
+        rows = reduce(mul, x.shape[:-1])
+        return x.reshape(rows, x.shape[-1]).T @ g.reshape(rows, g.shape[-1])
     return x.mT @ g
 
 
@@ -138,9 +140,8 @@ def _product_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     pairs = zip(names, types, strict=True)
     x, y = (as_dtype(_in_order(n, t), t, dtype) for n, t in pairs)
     if types[0].rank > 2 and types[1].rank == 2 and is_inexact(dtype):
-        *rows, k = lengths(names[0], types[0])
-        shape = tuple_text([*rows, lengths(names[1], types[1])[1]])
-        return f"rt_matmul({x}.reshape(({times(rows)}, {k})), {y}).reshape({shape})"
+        y = names[1] if types[1].dtype == dtype else y
+        return f"rt_matmul_rows({x}, {y})"
     if max(t.rank for t in types) > 2:
         return _batched([x, y], names, types, dtype)
     if is_inexact(dtype):

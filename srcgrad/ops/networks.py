@@ -41,6 +41,19 @@ def window_sum(x, count, size, stride):
     return rows.window_sum(x, *count, size=size, stride=stride)
 
 
+@means(f"{READABLE}.attended")
+def attended(q, k, v, mask=None, causal=False):
+    masks = () if mask is None else (mask,)
+    if causal:
+        return rows.attended(q, k, v, *masks, causal=True)
+    return rows.attended(q, k, v, *masks)
+
+
+@means(f"{READABLE}.normed")
+def normed(x, eps):
+    return rows.normed(x, eps)
+
+
 @means(f"{READABLE}.kept_mask")
 def kept_mask(rng, rate, shape):
     key = drawn_key(rng) if kind(rng) == "generator" else rng
@@ -62,12 +75,12 @@ def meet_all(layer, first, x, second, y, axes):
 
 
 @means(f"{CHECKS}.spreads")
-def spreads(layer, first, x, second, y):
-    if np.ndim(x) > np.ndim(y):
+def spreads(layer, first, x, second, shape):
+    if np.ndim(x) > len(shape):
         raise ValueError
     for axis in axes_of(None, np.ndim(x)):
         if not is_one(x, axis):
-            same(np.shape(x)[axis], np.shape(y)[axis - np.ndim(x)], layer)
+            same(np.shape(x)[axis], shape[axis - np.ndim(x)], layer)
 
 
 @means(f"{CHECKS}.share")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from srcgrad.ops.layout import as_dtype, call, tuple_text
+from srcgrad.ops.layout import Term, as_dtype, call, lengths, tuple_text
 from srcgrad.ops.table import (
     Attrs,
     Infer,
@@ -20,6 +20,7 @@ from srcgrad.ops.table import (
     bilinear,
     constant,
     linear,
+    rule,
 )
 from srcgrad.types import Array, Dim, Type, promote
 
@@ -147,6 +148,62 @@ for _name, _back in (("window_sum", "window_share"), ("window_share", "window_su
            spell=f"{_name}({{x}}, ({{height}}, {{width}}){{keywords}})",
            x=f"g.{_back}(x.shape[1], x.shape[2], size=size, stride=stride)",
            kernel=_window(_name))  # fmt: skip
+
+
+# rows at mean 0 and variance 1
+
+
+def _normed(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    x, dtype = types[0], promote(*types)
+    if not isinstance(x, Array) or types[-1].rank or not dtype.startswith("float"):
+        raise Unsupported("rows are arrays of floats, and `eps` is a number")
+    return Array(dtype, x.dims)
+
+
+def _normed_kernel(name: str) -> Any:
+    """Return the kernel text of a row of arrays and of `eps`."""
+
+    def text(names: Names, types: Types, attrs: Attrs) -> str:
+        dtype = promote(*types)
+        *given, eps = (as_dtype(n, t, dtype) for n, t in zip(names, types, strict=True))
+        return call(name, dtype, *given, lengths(names[0], types[0])[-1], eps)
+
+    return text
+
+
+def _mean(x: Term) -> Term:
+    """Return the means of rows."""
+    return x.mean(axis=(x.rank - 1,), keepdims=True)
+
+
+def _variance(x: Term, eps: Term) -> Term:
+    """Return the variances of rows, and `eps`."""
+    return _mean((x - _mean(x)).square()) + eps
+
+
+def _slope_rule(x: Term, y: Term, eps: Term, g: Term) -> dict[str, Any]:
+    """Return the slopes by all operands of `normed_slope`.
+
+    With `z = normed(x)` and the root `s` of the variance it is
+    `(y - mean(y) - z * mean(y * z)) / s`; the slope of `s` by `x` is `z / n`.
+    """
+    z, square = x.normed(eps), _variance(x, eps)
+    given, back = x.normed_slope(y, eps), x.normed_slope(g, eps)
+    along, other = _mean(y * z), _mean(g * z)
+    whole = z * _mean(g * given) + along * back + other * given
+    root = square.sqrt()
+    return {
+        "x": -(whole / root), "y": back,
+        "eps": g * (z * along / root - 0.5 * given) / square,
+    }  # fmt: skip
+
+
+rule("normed(x, eps)", _normed, spell="normed", kernel=_normed_kernel("normed"),
+     cost=20, x="x.normed_slope(g, eps)",
+     eps=lambda x, eps, g, z: -0.5 * (g * z) / _variance(x, eps))  # fmt: skip
+rule("normed_slope(x, y, eps)", _normed, spell="normed_slope", cost=20,
+     kernel=_normed_kernel("normed_slope"),
+     **dict.fromkeys(("x", "y", "eps"), _slope_rule))  # fmt: skip
 
 
 # dropout

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srcgrad.errors import make_error
-from srcgrad.ir import Const, Index, Op, Operand, Permute, Slice, Value
+from srcgrad.ir import Const, Index, Op, Operand, Permute, Reshape, Slice, Value
 from srcgrad.ops.table import ROWS, Row, Unsupported
 from srcgrad.types import Array, Dim, Scalar, Type
 
@@ -99,6 +99,10 @@ class Term:
         """Return the view with permuted axes."""
         return self if axes == tuple(range(len(axes))) else self._view(Permute(axes))
 
+    def shaped(self, *shape: Any) -> Any:
+        """Return the view of a contiguous array that has another shape."""
+        return self._view(Reshape(tuple(map(_item, shape))))
+
     def _view(self, step: Any) -> Any:
         return Term(self.build.view(self.value, (step,)), self.build)
 
@@ -163,6 +167,7 @@ class Names(dict[str, Any]):
         if g is not None:
             self["g"] = Term(g, build)
         self.build, self.stmt, self.row, self.need = build, stmt, ROWS[stmt.row], need
+        self.every: dict[Any, dict[str, Any]] = {}  # what one rule gives to all
 
     def __missing__(self, name: str) -> Any:
         row, args = self.row, self.stmt.args
@@ -208,12 +213,18 @@ def evaluate(rule: Any, names: Names) -> Any:
 
 
 def apply_rule(row: Row, k: int, names: Names) -> Any:
-    """Return the cotangent that a row's rule gives to an operand, or None."""
+    """Return the cotangent that a row's rule gives to an operand, or None.
+
+    A function that gives those of several operands, by name, is called once.
+    """
+    rule: Any = row.vjp[row.param(k)]
     try:
-        found = evaluate(row.vjp[row.param(k)], names)
+        found = names.every.get(rule) or evaluate(rule, names)
     except Unsupported as refused:
         place, helps = names.stmt.loc, refused.helps
         raise make_error("SG204", str(refused), place, helps=helps) from None
+    if isinstance(found, dict):
+        names.every[rule], found = found, found[row.param(k)]
     first = len(row.params) - 1
     if row.starred and k >= first and isinstance(found, list | tuple):
         found = found[k - first]

@@ -38,10 +38,6 @@ def _overflow(op: Test, x: Operand, z: Operand) -> Any:
     return op("logical_and", op("isinf", z), op("isfinite", x))
 
 
-def _infinite(op: Test, x: Operand, z: Operand) -> Any:
-    return op("isinf", x)
-
-
 def _up_to(bound: float) -> Test:
     return lambda op, x, z: op("le", x, bound)
 
@@ -49,7 +45,7 @@ def _up_to(bound: float) -> Test:
 # What the functions of `math` and Python's division raise for.
 _TESTS: dict[str, Test] = {
     **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), _overflow),
-    **dict.fromkeys(("sin", "cos", "tan"), _infinite),
+    **dict.fromkeys(("sin", "cos", "tan"), lambda op, x, z: op("isinf", x)),
     **dict.fromkeys(("log", "log2", "log10"), _up_to(0.0)),
     "log1p": _up_to(-1.0),
     "sqrt": lambda op, x, z: op("lt", x, 0.0),

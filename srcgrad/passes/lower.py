@@ -60,6 +60,12 @@ class _Lowering(Parts):
         # Versions inside the nest that is written, the numbers its picks were read as.
         self.current: dict[Any, Value] = {}
         self.picked: dict[Value, Dim] = {}
+        # When memory is written to for the last time; results are handed out then.
+        self.changed: dict[Any, float] = {}
+        family: Any = self.regions.family
+        for u in self.regions.updates:
+            self.changed[family(u.base)] = self.regions.site[u].order
+        self.changed |= {family(x): float("inf") for x in function.results}
         # What the open block itself has computed element by element.
         self.fresh: set[Value] = set()
 
@@ -110,6 +116,8 @@ class _Lowering(Parts):
                 fold = self.folding(stmt)
                 if fold is not None:
                     self.folded(stmt, fold)
+                elif stmt.row == "reshape" and self.reshaped(stmt):
+                    pass
                 elif ROWS[stmt.row].loop is None or not stmt.out.type.rank:
                     self.call(stmt)
                 else:
@@ -173,7 +181,8 @@ class _Lowering(Parts):
         """
         row, chain = ROWS[op.row], self.regions.site[op].chain
         turns = not op.out.type.rank and any(isinstance(s, ir.Loop) for s, _ in chain)
-        fold = row.fold(_types(op), op.attrs) if row.fold is not None else None
+        types = [a.type for a in op.args]
+        fold = row.fold(types, op.attrs) if row.fold is not None else None
         if fold is None or not fold.step:
             return fold
         rank = max(a.type.rank for a in op.args)
@@ -297,9 +306,25 @@ class _Lowering(Parts):
                 else:
                     arg = self.contiguous(arg, row.transposed)
             args.append(arg)
-        self.build.emit(replace(op, args=tuple(args)))
+        out, type = op.out, op.out.type
+        if isinstance(type, Array) and not type.contiguous:  # what a call makes is
+            out = Value(out.name, replace(type, contiguous=True), out.hint)
+            self.stand(op.out, out)
+        self.build.emit(replace(op, args=tuple(args), outs=(out,)))
         if op.row == "reshape":
-            self.measured(op.out, op.args[1:], op)
+            self.measured(out, op.args[1:], op)
+
+    def reshaped(self, op: Op) -> bool:
+        """Write a shape of what stays as it is as a view; tell whether."""
+        given: Any = op.args[0]
+        x, site = self.now(given), self.regions.site[op]
+        kept = [op.out, given] if self.is_straight(x, False) else [op.out]
+        last = max(self.changed.get(self.regions.family(v), -1) for v in kept)
+        if site.chain or last > site.order or not (op.out.type.rank and x.type.rank):
+            return False
+        base, shape = self.contiguous(x, False), ir.Reshape(op.args[1:])
+        self.stand(op.out, self.walk(base, (shape,), op)[1])
+        return True
 
     def contiguous(self, x: Value, turned: bool) -> Value:
         """Return a value that a call can take: an array, or a view that is as good."""
@@ -554,10 +579,6 @@ class _Lowering(Parts):
                 size = widest(parts, axis)
             found.append(size)
         return found
-
-
-def _types(op: Op) -> list[Any]:
-    return [a.type for a in op.args]
 
 
 def _in_memory(letters: str, part: Part) -> list[str]:

@@ -42,17 +42,18 @@ __all__ = [
     "sinc_slope", "spread_along", "take_last",
 ]  # fmt: skip
 
-FILES = ("bessel", "conv", "create", "decompositions", "draw", "extrema", "fourier",
-         "linalg", "magnitude", "move", "normal", "optimisers", "order", "pool",
-         "reduce", "sampled", "scalar", "scan", "special", "views", "vmath",
-         "vmath32")  # fmt: skip
+FILES = ("attention", "bessel", "conv", "create", "decompositions", "draw", "extrema",
+         "fourier", "linalg", "magnitude", "move", "norm", "normal", "optimisers",
+         "order", "pool", "reduce", "sampled", "scalar", "scan", "special", "views",
+         "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
-    "add", "bits", "emptied", "empty", "flat", "fma", "full", "index", "large_cos",
-    "large_sin", "large_tan", "maximum", "minimum", "multiply", "number",
-    "outer_tile", "plus", "polynomial", "prange", "product_tile", "push", "select",
-    "subtract", "zeros",
+    "add", "bits", "emptied", "empty", "exponential", "flat", "fma", "full", "index",
+    "large_cos", "large_sin", "large_tan", "maximum", "minimum", "multiply", "number",
+    "outer_tile", "plus", "polynomial", "prange", "product_tile", "push", "reshaped",
+    "select", "subtract", "zeros",
 )  # fmt: skip
-NATIVE = "intrinsics", "threads", "tiles"  # what they emit is linked into kernels
+# What these emit is linked into kernels.
+NATIVE = "intrinsics", "threads", "tiles", "vmath", "vmath32"
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
     "uint16", "uint8", "bool", "complex128", "complex64",
@@ -83,7 +84,7 @@ class Compiled:
                 function = kernels[name]
             else:
                 raise AttributeError(name)
-            out = self._dispatcher(function)
+            out = self.dispatcher(function)
             if _inlined(function):
                 out = _intrinsics().inlined(function, out)
         setattr(self, name, out)
@@ -100,11 +101,11 @@ class Compiled:
                 return
             self._load_cores(core, dtype)
             template = _templates(core)[core.__name__]
-            dispatcher = self._dispatcher(core)
+            dispatcher = self.dispatcher(core)
             _intrinsics().publish(dispatcher, template, dtype, _symbol(core))
             self._loaded.add((core, dtype))
 
-    def _dispatcher(self, function: FunctionType) -> Any:
+    def dispatcher(self, function: FunctionType) -> Any:
         """Return the dispatcher of a function whose callees are compiled ones too."""
         if function in self._known:
             return self._known[function]
@@ -123,7 +124,7 @@ class Compiled:
             if helper.__name__ in _templates(helper):
                 own[helper.__name__] = self._external(helper)
             else:
-                own[helper.__name__] = self._dispatcher(helper)
+                own[helper.__name__] = self.dispatcher(helper)
         own |= {n: getattr(_intrinsics(), n) for n in INTRINSICS if n in own}
         return out
 

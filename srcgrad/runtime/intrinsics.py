@@ -10,7 +10,9 @@ and called from there like a function of the C library.
 
 from __future__ import annotations
 
+import importlib
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,13 +30,15 @@ from srcgrad.runtime.shelf import Shelf
 from srcgrad.runtime.tiles import outer_tile, product_tile
 
 __all__ = [
-    "add", "bits", "compile_function", "emptied", "empty", "external", "flat", "fma",
-    "full", "index", "inlined", "large_cos", "large_sin", "large_tan", "maximum",
-    "minimum", "multiply", "number", "outer_tile", "plus", "polynomial",
-    "product_tile", "publish", "publish_as", "push", "select", "subtract", "zeros",
+    "add", "bits", "compile_function", "emptied", "empty", "exponential", "external",
+    "flat", "fma", "full", "index", "inlined", "large_cos", "large_sin", "large_tan",
+    "maximum", "minimum", "multiply", "number", "outer_tile", "plus", "polynomial",
+    "product_tile", "publish", "publish_as", "push", "reshaped", "select", "subtract",
+    "zeros",
 ]  # fmt: skip
 
 Function = Callable[..., Any]
+BIT = ir.IntType(1)
 
 
 @intrinsic
@@ -60,6 +64,56 @@ def flat(typing_context: Any, x: Any) -> Any:
         return impl_ret_borrowed(context, builder, vector, out._getvalue())
 
     return vector(x), generate
+
+
+@intrinsic
+def reshaped(typing_context: Any, x: Any, shape: Any) -> Any:
+    """Return a view of a C-contiguous array in another shape; one length may be -1."""
+    if not isinstance(x, types.Array) or x.layout != "C":
+        return None
+    make: Any = types.Array
+    type = make(x.dtype, len(shape), "C")
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source = make_array(x)(context, builder, args[0])
+        zero, one = (context.get_constant(types.intp, k) for k in (0, 1))
+
+        def product(factors: list[Any], bad: Any) -> Any:
+            total = one
+            for n in factors:
+                both = builder.smul_with_overflow(total, n)
+                bad = builder.or_(bad, builder.extract_value(both, 1))
+                total = builder.extract_value(both, 0)
+            return total, bad
+
+        pairs = zip(cgutils.unpack_tuple(builder, args[1]), shape, strict=True)
+        given = [context.cast(builder, n, kind, types.intp) for n, kind in pairs]
+        open_ones = [builder.icmp_signed("<", n, zero) for n in given]
+        whole = zip(open_ones, given, strict=True)
+        known, bad = product([builder.select(o, one, n) for o, n in whole], BIT(0))
+        none = builder.icmp_signed("==", known, zero)
+        rest = builder.sdiv(source.nitems, builder.select(none, one, known))
+        found, lengths = BIT(0), []
+        for free, n in zip(open_ones, given, strict=True):
+            bad = builder.or_(bad, builder.and_(free, builder.or_(found, none)))
+            found = builder.or_(found, free)
+            lengths.append(builder.select(free, rest, n))
+        total, bad = product(lengths, bad)
+        other = builder.icmp_signed("!=", total, source.nitems)
+        with cgutils.if_unlikely(builder, builder.or_(bad, other)):
+            context.call_conv.return_user_exc(builder, ValueError)
+        itemsize = context.get_constant(types.intp, get_itemsize(context, x))
+        strides = [itemsize]
+        for n in lengths[:0:-1]:
+            strides.append(builder.mul(strides[-1], n))
+        out = make_array(type)(context, builder)
+        populate_array(
+            out, data=source.data, shape=lengths, strides=strides[::-1],
+            itemsize=itemsize, meminfo=source.meminfo, parent=source.parent,
+        )  # fmt: skip
+        return impl_ret_borrowed(context, builder, type, out._getvalue())
+
+    return type(x, shape), generate
 
 
 def _allocate(context: Any, builder: Any, type: Any, shape: Any, given: Any) -> Any:
@@ -420,6 +474,12 @@ def inlined(function: Any, dispatcher: Any) -> Any:
     which it prefers.
     """
     params = ", ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
+    source = f"lambda context, {params}: typed(context, {params})"
+    return intrinsic(eval(source, {"typed": _linked(dispatcher)}))
+
+
+def _linked(dispatcher: Any) -> Any:
+    """Return what types and generates the call of a dispatcher."""
     kind = types.Dispatcher(dispatcher)
 
     def typed(context: Any, *given: Any) -> Any:
@@ -434,13 +494,21 @@ def inlined(function: Any, dispatcher: Any) -> Any:
 
         return signature, generate
 
-    source = f"lambda context, {params}: typed(context, {params})"
-    return intrinsic(eval(source, {"typed": typed}))
+    return typed
+
+
+@intrinsic
+def exponential(typing_context: Any, x: Any) -> Any:
+    """Return e**x in the dtype of x."""
+    kernels = importlib.import_module("srcgrad.runtime")
+    name = "expf" if x == types.float32 else "exp"
+    own = kernels.compiled().dispatcher(kernels.plain()[name])
+    return _linked(own)(typing_context, x)
 
 
 def _signature(template: str, dtype: str) -> tuple[Any, Any]:
     name = "boolean" if dtype == "bool" else dtype
-    args, result = sigutils.normalize_signature(template.replace("T", name))
+    args, result = sigutils.normalize_signature(re.sub(r"\bT\b", name, template))
     return args, types.void if result is None else result
 
 

@@ -4,11 +4,11 @@
 
 import numpy as np
 
-from srcgrad.runtime.views import flat
+from srcgrad.runtime.views import flat, reshaped
 
 __all__ = [
     "cofactor", "cofactor_slope", "det", "inv", "invn", "matmul", "matmul_ints",
-    "matmuln", "outer", "solve1", "solve2", "solven",
+    "matmul_rows", "matmuln", "outer", "solve1", "solve2", "solven",
 ]  # fmt: skip
 
 CORES = {
@@ -27,6 +27,16 @@ PANEL = 24  # columns eliminated together; what is to their right goes through B
 def matmul(x, y):
     """Return the product of vectors or matrices; transposed ones are not copied."""
     return np.dot(x, y)
+
+
+def matmul_rows(x, y):
+    """Return the products of the rows of any stack with a matrix."""
+    shape = x.shape[:-1]
+    count = 1
+    for n in shape:
+        count *= n
+    out = np.dot(reshaped(x, (count, x.shape[-1])), y)
+    return reshaped(out, shape + (y.shape[1],))  # noqa: RUF005
 
 
 def matmul_ints(x, rows, y, columns, shape):

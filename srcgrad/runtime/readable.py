@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.runtime import decompositions, normal, scalar, special
+from srcgrad.runtime.attended import attended, attention_slopes, attention_weights
 from srcgrad.runtime.draw import mixed
 from srcgrad.runtime.windows import (
     conv_nhwc,
@@ -21,10 +22,11 @@ from srcgrad.runtime.windows import (
 )
 
 __all__ = [
+    "attended", "attention_slopes", "attention_weights",
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
     "diagonal_matrix", "eig_parts", "eigh_parts", "eigvals", "erfcx_slope",
     "exclusive_cumprod", "expm_slope", "exprel_slope", "keep_layout", "kept_mask",
-    "linear_scan", "lstsq_residuals",
+    "linear_scan", "lstsq_residuals", "normed", "normed_slope",
     "qr_parts", "real_power", "resized", "sinc_slope", "spread_along",
     "stop_gradient", "svd_parts", "take_last", "tie_means", "window_places",
     "window_share",
@@ -114,6 +116,29 @@ def keep_layout(x: Any) -> Any:
 def stop_gradient(x: Floats) -> Floats:
     """Return a copy of an array, and a number as it is: a constant to derivatives."""
     return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def normed(x: Floats, eps: float) -> Floats:
+    """Return rows, along the last axis, at mean 0 and variance 1.
+
+    >>> normed(np.array([1.0, 3.0]), 0.0)
+    array([-1.,  1.])
+    """
+    less = x - np.mean(x, axis=-1, keepdims=True)
+    return less / np.sqrt(np.mean(less * less, axis=-1, keepdims=True) + eps)
+
+
+def normed_slope(x: Floats, y: Floats, eps: float) -> Floats:
+    """Return the slope of `normed` by rows, given that by its result.
+
+    >>> normed_slope(np.array([1.0, 3.0]), np.array([1.0, 0.0]), 1.0)
+    array([ 0.1767767, -0.1767767])
+    """
+    less = x - np.mean(x, axis=-1, keepdims=True)
+    root = np.sqrt(np.mean(less * less, axis=-1, keepdims=True) + eps)
+    z = less / root
+    along = z * np.mean(y * z, axis=-1, keepdims=True)
+    return (y - np.mean(y, axis=-1, keepdims=True) - along) / root
 
 
 def kept_mask(rng: Any, rate: float, shape: Any) -> Any:

@@ -14,6 +14,7 @@ __all__ = [
     "add",
     "emptied",
     "empty",
+    "exponential",
     "flat",
     "full",
     "index",
@@ -25,6 +26,7 @@ __all__ = [
     "prange",
     "product_tile",
     "push",
+    "reshaped",
     "subtract",
     "zeros",
 ]  # fmt: skip
@@ -35,6 +37,11 @@ TILE = 128  # the bytes of a row of a tile
 def flat(x: Any) -> Any:
     """Return a view of a C-contiguous array as a vector."""
     return x.reshape(-1)
+
+
+def reshaped(x, shape):
+    """Return a view of a C-contiguous array in another shape."""
+    return x.reshape(shape)
 
 
 def empty(shape, dtype):
@@ -81,6 +88,11 @@ def maximum(x, y):
 def minimum(x, y):
     """Return the smaller of two numbers, or a nan."""
     return x if (x <= y) | (x != x) else y
+
+
+def exponential(x):
+    """Return e**x in the dtype of x."""
+    return np.exp(x)
 
 
 def prange(turns, parts, args):

@@ -84,6 +84,18 @@ def transformer(p):
     return nn.softmax_cross_entropy(logits[:, :-1], TOKENS[:, 1:])
 
 
+def heads(rng):
+    shapes = (2, 2, 3, 2), (2, 2, 4, 2), (2, 2, 4, 3), (2, 1, 3, 4)
+    return tuple(rng.normal(size=s) for s in shapes)
+
+
+@case(heads)
+def attention_under_masks(q, k, v, more):
+    seen = np.array([[True, False, True, True], [False] * 4, [True, True, True, False]])
+    y = nn.attention(q, k, v, more, causal=True) * nn.attention(q, k, v, seen)
+    return np.sum(np.sin(y)) + np.sum(nn.attention(q[0, 0], k[0, 0], v[0, 0]) ** 3)
+
+
 def cells(rng):
     shapes = (4, 2, 3), (3, 6), (2, 6), (6,), (6,)
     return tuple(0.5 * rng.normal(size=s) for s in shapes)
