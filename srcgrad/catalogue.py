@@ -3,8 +3,8 @@
 >>> from srcgrad import supported
 >>> print(supported("np.tanh"))
 np.tanh(x)
->>> print(supported("np.frexp"))
-np.frexp is not known: it has two results of two dtypes: divide by a power of 2 yourself
+>>> print(supported("np.roots"))
+np.roots is not known: they are complex: find a real one by Newton's method
 """
 
 from __future__ import annotations

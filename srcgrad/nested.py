@@ -18,18 +18,9 @@ from srcgrad.builder import const
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
-from srcgrad.frontend.entry import Reading, flatten, thing_of
+from srcgrad.frontend.entry import Reading, cells, flatten, thing_of
 from srcgrad.frontend.values import Ref, Thing
-from srcgrad.ir import (
-    Block,
-    Const,
-    Index,
-    Op,
-    Operand,
-    Read,
-    Stmt,
-    Value,
-)
+from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.options import Options
 from srcgrad.passes import given_lengths, splice
 from srcgrad.specialise import Specialisation
@@ -141,6 +132,7 @@ class Call:
                 type = replace(type, dims=tuple(map(reader.build.resolve, type.dims)))
             return type_of_leaf(type)
 
+        self.cells = [c for thing in things.values() for c in cells(reader, thing)]
         forms = {n: flatten(reader, things[n], found, self.array) for n in things}
         given = {name: relabel(forms[name], kind) for name in signature.kinds}
         try:
@@ -216,6 +208,9 @@ def splice_call(
     if made.written and len(set(arrays)) < len(arrays):
         what = f"`{made.source.name}` writes to an array that it is given twice"
         raise reader.problem("SG403", what, "pass a copy")
+    if reading.changed and len(set(call.cells)) < len(call.cells):
+        what = f"a container that `{made.source.name}` changes has two names"
+        raise reader.problem("SG403", what, "pass a copy as the second")
     results = splice(reader.build, reading.function, operands)
 
     def leaf(form: Tree, name: str) -> Thing:

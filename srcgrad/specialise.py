@@ -29,6 +29,7 @@ from srcgrad.garbage import undisturbed
 from srcgrad.ir import Function
 from srcgrad.options import Options
 from srcgrad.passes import (
+    APART,
     FINAL,
     KERNEL,
     PIPELINE,
@@ -165,7 +166,8 @@ class Specialisation:
 
         Plain Python computes the very numbers that the user's own function does.
         """
-        return PRIMAL if self.options.runner == "numba" else PIPELINE
+        apart = self.options.runner != "numba" or APART in self.ones
+        return PIPELINE if apart else PRIMAL
 
     @property
     @once

@@ -750,6 +750,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "max2": _scalar_or(max, lambda x, y: np.where(y > x, y, x)),
     "min2": _scalar_or(min, lambda x, y: np.where(y < x, y, x)),
     "cast": _cast,
+    "exponent": lambda args, attrs, type: np.frexp(args[0])[1],
     "stop_gradient": lambda args, attrs, type: args[0],
     "zeta": lambda args, attrs, type: special.zeta(attrs["s"], args[0]),
     "sinc_slope": _sinc_slope,

@@ -395,6 +395,11 @@ def sum(items):
         body("d['y'].append(x)", "return d['z'][-1] * x", args="x, d"),
         (2.0, {"y": ROW, "z": ROW}),
     ),
+    "SG403_list_passed_twice_to_a_gradient": Refused(
+        "import srcgrad\n\n\ndef inner(a, b):\n    a[0] = a[0] * 2.0\n"
+        "    return a[0] * b[0]\n\n\ndef loss(x):\n    items = [x, x]\n"
+        "    return srcgrad.grad(inner)(items, items)[0]\n"
+    ),
     "SG402_same_argument_twice": Refused(
         body("return x.sum() if x is y else 2.0 * x.sum()", args="x, y"), (X, X)
     ),
@@ -404,6 +409,10 @@ def sum(items):
     "SG402_same_after_arms": Refused(
         body("z = x * 2.0", "y = z if x[0] > 0.0 else x * 3.0",
              "return x.sum() if y is z else 2.0 * x.sum()"), (X,),
+    ),
+    "SG402_same_argument_after_turns": Refused(
+        body("for _ in range(3):", "    x, y = y, x",
+             "return x.sum() if x is y else 2.0 * x.sum()", args="x, y"), (X, X)
     ),
     "SG402_same_after_turns": Refused(
         body("z = y = x * 2.0", "while z is y and len(y) > 1:", "    y = y[1:] * 2.0",

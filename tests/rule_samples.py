@@ -262,6 +262,9 @@ SAMPLES: dict[str, list[Sample]] = {
         *_of("float64", dtype=["float64"], python=[True]),
         *_of("bool:n", dtype=["int64"]),
     ],
+    "ldexp": _of(
+        "float =3", "float64 int", "n =-2", "m,n int64:n", "1 int64:n", "0 int"
+    ),
     "round_to": _of("float =2", "float =0", "float =-1", "float int"),
     "zeros": [*_of("=2 =3", dtype=DTYPES), *_of("int")],
     "ones": [*_of("=2 =3", dtype=DTYPES), *_of("int")],

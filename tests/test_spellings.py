@@ -58,6 +58,8 @@ np.einsum("iji->ij", t[:, :, :2])
 np.einsum("ij,j", x, v, dtype=np.float32)
 np.convolve(x, v)
 np.unstack(x)[0]
+np.sum(x, axis=0, out=np.zeros(3, np.float32))
+np.mean(x.astype(np.float32), out=np.zeros(()))
 """.split("\n")[1:-1]
 NAMES = "x, y, v, w, s, t, a, b, k, m, i"
 FLOATS = tuple(range(8))

@@ -72,9 +72,10 @@ def settle(
 ) -> tuple[Function, list[Tape]]:  # fmt: skip
     """Return the adjoint, as `differentiate` does, and its tapes; `kind` watches it."""
     inputs = [function.params[k] for k in wrt]
-    active = active_values(function, inputs, [function.results[k] for k in seeds])
+    ends = [function.results[k] for k in seeds]
+    active = active_values(function, inputs, ends)
     active.update(inputs)
-    masked, name = masks(function), name or f"{function.name}_grad"
+    masked, name = masks(function, active, ends), name or f"{function.name}_grad"
 
     def settled(joined: Collection[Loop]) -> tuple[Sweep, Function]:
         regions, plan = Regions(function, joined), Plan()

@@ -222,7 +222,7 @@ class Statements(Storage):
     def select(self, mask: Mask, result: Any) -> Any:
         """Keep a contribution only where its value counts."""
 
-        def place(selection: tuple[Op, bool]) -> tuple[int, bool]:
+        def place(selection: tuple[Op | ir.If, bool]) -> tuple[int, bool]:
             return self.regions.site[selection[0]].order, not selection[1]
 
         each = [sorted(way, key=place) for way in mask]
@@ -230,13 +230,14 @@ class Statements(Storage):
         conds = [reduce(and_, [self.selection(*s) for s in way]) for way in ways]
         return reduce(or_, conds).where(result, 0)
 
-    def selection(self, stmt: Op, first: bool) -> Any:
+    def selection(self, stmt: Op | ir.If, first: bool) -> Any:
         """Return the condition under which an arm is selected."""
         x: Any
-        if stmt.row == "clip":
+        if isinstance(stmt, Op) and stmt.row == "clip":
             x, low, high = (Term(self.need(a), self.build) for a in stmt.args)
             return (x >= low) & (x <= high)
-        x = Term(self.need(stmt.args[0]), self.build)
+        cond = stmt.args[0] if isinstance(stmt, Op) else stmt.cond
+        x = Term(self.need(cond), self.build)
         return x if first else ~x
 
     def undo(self, stmt: ir.Write | ir.Accumulate | ir.Take) -> None:

@@ -102,7 +102,7 @@ def _commented(lines: list[Line], source: FunctionSource) -> list[Line]:
                 comment = text[: len(text) - len(text.lstrip())] + comment
                 if len(comment) > WIDTH:
                     comment = f"{comment[: WIDTH - 4].rstrip()} ..."
-                body.append((comment, at))
+                body += [(comment, at)] * ("#" in comment)  # there is room for it
         body.append((text, at))
     return body
 

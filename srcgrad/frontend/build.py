@@ -19,14 +19,7 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.errors import Location, Problem
-from srcgrad.frontend import (
-    calls,
-    expressions,
-    indexing,
-    iteration,
-    lists,
-    recursion,
-)
+from srcgrad.frontend import calls, expressions, indexing, iteration, lists, recursion
 from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import outside
 from srcgrad.frontend.names import Liveness, assigned

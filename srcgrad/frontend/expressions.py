@@ -515,9 +515,9 @@ def _same_object(reader: Reader, left: Thing, right: Thing) -> bool:
 
 
 def _from_outside(reader: Reader, owner: Any) -> bool:
-    """Tell what is an argument, or a captured value, as a whole."""
+    """Tell what is, or may be, an argument, or a captured value, as a whole."""
     captured = getattr(owner, "captured", None) is not None
-    return captured or any(owner is other for other in reader.given)
+    return captured or owner.joined or any(owner is x for x in reader.given)
 
 
 def _same_number(reader: Reader, left: Operand, right: Operand) -> Thing:

@@ -188,7 +188,8 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
         case _:
             what = v.kind_of(thing)
             raise reader.problem("SG101", f"a loop cannot run over a {what}")
-    return Sequence(const(len(items)), lambda k: items[int(k.value)], fixed=True)  # type: ignore[union-attr]
+    at = lambda k: items[calls.static(reader, k)]  # noqa: E731
+    return Sequence(const(len(items)), at, fixed=True)
 
 
 def numbers(reader: Reader, *args: v.Thing) -> Sequence:
@@ -306,7 +307,7 @@ def entries(reader: Reader, owner: v.DictCell, of: v.Thing) -> Sequence:
     keys = list(reader.state.heap[owner])
 
     def item(k: Operand) -> v.Thing:
-        key = keys[int(k.value)]  # type: ignore[union-attr]
+        key = keys[calls.static(reader, k)]
         value: v.Thing = reader.state.heap[owner][key]
         pair = v.Tuple((calls.lift(reader, key), value))
         return value if of == v.Static("values") else pair

@@ -345,7 +345,7 @@ def _is_one(reader: Reader, x: Thing, axis: Thing) -> Thing:
 @handles(f"{_PRELUDE}.same")
 def _same(reader: Reader, one: Thing, other: Thing, what: Thing) -> Thing:
     n, m = (reader.build.dim(reader.operand(x)) for x in (one, other))
-    reader.build.same(n, m, calls.static(reader, what))
+    reader.build.same(n, m, calls.static(reader, what), "ValueError")
     return v.NONE
 
 

@@ -17,14 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import const
-from srcgrad.frontend import (
-    attributes,
-    calls,
-    expressions,
-    indexing,
-    iteration,
-    state,
-)
+from srcgrad.frontend import attributes, calls, expressions, indexing, iteration, state
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, Scalar, Type, join, promote

@@ -193,6 +193,8 @@ class Handing:
         """Return what a new owner gets: a copy if something else reaches it."""
         old = thing if isinstance(thing, v.Cell) else thing.root
         self.given.append((old.memory, owner))
+        if isinstance(owner, v.Owner):
+            owner.joined = True
         if isinstance(thing, v.Cell):
             return self.reader.state.heap[thing]
         ver, taken = self.reader.state.ver, old in self.kept or old in self.moved

@@ -35,13 +35,14 @@ class Owner:
     """The identity of something that can change; what it holds lies in the state.
 
     `shares` hold a copy where plain Python has, or may have, one memory: a change to
-    either makes the other unreadable. `python` tells a list kept as an array of numbers
-    of Python's own.
+    either makes the other unreadable. What was `joined` is one of several things;
+    `python` tells a list kept as an array of numbers of Python's own.
     """
 
     name: str
     shares: set[Owner] = field(default_factory=set, init=False)
     python: bool = field(default=False, init=False)
+    joined: bool = field(default=False, init=False)
 
     @property
     def memory(self) -> Owner:

@@ -160,6 +160,9 @@ elementwise("x ** y", name="pow", x=_pow_base, y=_pow_exponent, infer=_number,
             loop=_pow_loop, spell=_pow_text, exact="rt_integer_power({x}, {y}, {line})",
             callables=(*dotted("power"), "math.pow"), check=_pow_check,
             bits=_pow_bits, cost=5, of_complex=True)  # fmt: skip
+# By another routine than NumPy's own power.
+elementwise("float_power(x, y)", x=_pow_base, y=_pow_exponent, dtype="float64",
+            loop=_pow_loop, cost=5)  # fmt: skip
 
 for _name, _symbol, _ufunc in (
     ("lt", "<", "less"),

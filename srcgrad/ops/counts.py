@@ -41,7 +41,7 @@ def is_whole(dtype):
 
 @means("numpy.bincount")
 def bincount(x, weights=None, minlength=0):
-    places = np.asarray(x)
+    places = typed(np.asarray(x), "int64") if kind(x) == "bool" else np.asarray(x)
     if not is_whole(kind(places)) or np.ndim(x) != 1:
         raise TypeError
     unlike = weights is not None and len(places) != len(weights)

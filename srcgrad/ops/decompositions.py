@@ -33,6 +33,7 @@ from srcgrad.ops.layout import (
     tuple_text,
 )
 from srcgrad.ops.reductions import part, real
+from srcgrad.ops.shaping import lesser
 from srcgrad.ops.table import (
     Attrs,
     Infer,
@@ -76,7 +77,7 @@ def least(shapes: Shapes, t: Array) -> Dim:
         return m
     if m.known is not None and n.known is not None:
         return min(m, n)
-    return shapes.dim(shapes.op("min2", shapes.length(m), shapes.length(n)))
+    return lesser(shapes, m, n)
 
 
 def _typed(

@@ -18,7 +18,7 @@ from srcgrad.ops.table import (
     elementwise_type,
     most_bits,
 )
-from srcgrad.types import Scalar, Type, is_complex, real_type
+from srcgrad.types import Array, Scalar, Type, is_complex, is_inexact, real_type
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
 # How kernels compute the functions that take complex numbers.
@@ -221,6 +221,19 @@ elementwise("trunc(x)", loop="rt_trunc({x})",
 elementwise("rint(x)", loop="rt_rint({x})", floats=True, callables=dotted("rint"))
 # What Python's own floats do; those of NumPy are multiplied and rounded.
 elementwise("round_to(x, n)", loop="rt_round_to({x}, {n})", floats=True, spell="round")
+
+
+def _scaled(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    dims = shapes.broadcast(types)
+    dtype = types[0].dtype if is_inexact(types[0].dtype) else "float64"
+    return Array(dtype, dims) if dims else Scalar(dtype)
+
+
+# Parts and powers of two: what a number is scaled by is a whole number.
+elementwise("ldexp(x, n)", x="g.ldexp(n)", infer=_scaled, takes="own",
+            loop="rt_ldexp({x}, {n})")  # fmt: skip
+elementwise("exponent(x)", dtype="int32", takes="own", loop="math.frexp({x})[1]",
+            spell="np.frexp({x})[1]")  # fmt: skip
 for _name in ("isnan", "isinf", "isfinite"):
     elementwise(f"{_name}(x)", loop=_test(_name), dtype="bool", takes="float",
                 callables=(*dotted(_name), f"math.{_name}", f"cmath.{_name}"),

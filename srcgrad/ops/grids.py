@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from srcgrad.ops.calculus import before, common
+from srcgrad.ops.counts import is_whole
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
@@ -20,26 +21,72 @@ from srcgrad.ops.prelude import (
     refused,
     rows,
     same,
+    subscript,
     typed,
 )
+from srcgrad.ops.table import Unsupported
 
 # padded
 
 
 @means("numpy.pad")
-def pad(array, pad_width, mode="constant", *, constant_values=0, reflect_type="even"):
+def pad(array, pad_width, mode="constant", *, constant_values=0, end_values=0,
+        reflect_type="even", stat_length=None):  # fmt: skip
     x, rank = np.asarray(array), np.ndim(array)
     widths = _pairs(pad_width, rank)
     if mode == "constant":
         return _framed(x, widths, _pairs(constant_values, rank))
-    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
-        what = "`np.pad` is known with modes constant, edge, reflect, symmetric, wrap"
-        return refused(what, "put the ends before and behind by `np.concatenate`")
+    ends = _pairs(end_values, rank)
+    sizes = [(None, None)] * rank if stat_length is None else _pairs(stat_length, rank)
     out = x
     for k, (first, last) in enumerate(widths):
         if not _is_none(first) or not _is_none(last):
-            out = np.take(out, _places(first, last, out.shape[k], mode), axis=k)
+            if out.shape[k] == 0:
+                raise ValueError
+            if mode in ("edge", "reflect", "symmetric", "wrap"):
+                if reflect_type != "even":
+                    return refused('`reflect_type` is known as "even" only')
+                out = np.take(out, _places(first, last, out.shape[k], mode), axis=k)
+            else:
+                size, end = sizes[k], ends[k]
+                front = _border(out, k, mode, first, size[0], end[0], False)
+                back = _border(out, k, mode, last, size[1], end[1], True)
+                out = np.concatenate((front, out, back), axis=k)
     return rows.copy(x) if out is x else out
+
+
+def _border(x, axis, mode, width, length, end, behind):
+    """Return what stands before an axis, or behind it."""
+    lead, n = np.moveaxis(x, axis, 0), x.shape[axis]
+    if mode == "linear_ramp":
+        made = _ramp(lead[-1:] if behind else lead[:1], end, width)
+        return np.moveaxis(made[::-1] if behind else made, 0, axis)
+    count = n if length is None else np.minimum(length, n)
+    part = np.moveaxis(lead[n - count :] if behind else lead[:count], 0, axis)
+    value = statistic(mode)(part, axis=axis, keepdims=True)
+    rounded = np.round(value) if is_whole(kind(x)) else value
+    return np.repeat(typed(rounded, kind(x)), width, axis=axis)
+
+
+def _ramp(edge, end, width):
+    """Return what leads from a number to an edge, as `np.linspace` rounds it."""
+    away, parts = edge * 1.0 - end, np.maximum(width, 1)
+    line = subscript(np.ndim(edge), (0,), slice(None), None)
+    at = typed(np.arange(width), kind(away))[line]
+    step = away / parts
+    made = at / parts * away + end if np.any(step == 0) else at * step + end
+    return typed(np.floor(made) if is_whole(kind(edge)) else made, kind(edge))
+
+
+@fixed
+def statistic(mode):
+    """Return the function that a mode of `pad` is named after."""
+    known = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
+    if mode == "empty":
+        raise Unsupported("what `np.pad` leaves empty holds anything", "pad with zeros")
+    if mode not in known:
+        raise ValueError(f"mode {mode!r} is not supported")
+    return known[mode]
 
 
 def _pairs(given, rank):

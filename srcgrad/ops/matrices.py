@@ -69,7 +69,7 @@ def _each(row, x):
     """Return a number for each matrix of a stack."""
     outer = np.shape(x)[:-2]
     stack = x.reshape(-1, *np.shape(x)[-2:])
-    out = np.empty(stack.shape[0], floating(kind(x)))
+    out = np.empty(stack.shape[0], common(kind(x), "float32"))
     for k in range(stack.shape[0]):
         out[k] = row(stack[k])
     return out.reshape(outer)

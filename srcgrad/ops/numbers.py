@@ -9,10 +9,12 @@ import numpy as np
 
 from srcgrad.ops.calculus import AFTER, common, steps
 from srcgrad.ops.complexes import is_complex, never
+from srcgrad.ops.counts import is_whole
 from srcgrad.ops.prelude import (
     axes_of,
     fixed,
     is_point,
+    is_python,
     kind,
     means,
     name_of,
@@ -127,7 +129,41 @@ def modf(x):
 @means("numpy.float_power")
 def float_power(x1, x2):
     dtype = common(kind(x1), kind(x2), "float64")
-    return np.power(typed(x1, dtype), typed(x2, dtype))
+    a, b = typed(x1, dtype), typed(x2, dtype)
+    return rows.float_power(a, b, via="np") if dtype == "float64" else np.power(a, b)
+
+
+@means("numpy.ldexp")
+def ldexp(x1, x2):
+    if (not is_whole(kind(x2)) and kind(x2) != "bool") or is_complex(x1):
+        raise TypeError
+    if is_python(x1) and kind(x1) == "int64":
+        return refused("NumPy gives a float16 here", "write `float(x)`")
+    n = typed(x2, "int64") if kind(x2) == "bool" else x2
+    return rows.ldexp(_floats(x1), n, via="np")
+
+
+@means("numpy.frexp")
+def frexp(x):
+    if is_complex(x):
+        raise TypeError
+    given = _floats(x)
+    exponent = rows.exponent(given, via="np")
+    return rows.ldexp(given, -exponent, via="np"), exponent
+
+
+@means("numpy.polydiv")
+def polydiv(u, v):
+    over, by = (np.atleast_1d(p) + 0.0 for p in (u, v))
+    scale, count = 1.0 / by[0], len(over) - len(by) + 1
+    quotient = np.zeros(max(count, 1), common(kind(over), kind(by)))
+    rest = typed(over, kind(quotient))
+    for k in range(count):
+        quotient[k] = scale * rest[k]
+        rest[k : k + len(by)] -= quotient[k] * by
+    while np.isclose(rest[0], 0.0, rtol=1e-14) and len(rest) > 1:
+        rest = rest[1:]
+    return quotient, rest
 
 
 @means("numpy.real_if_close")
@@ -402,7 +438,8 @@ def polymul(a1, a2):
 
 def _without_zeros(p):
     """Return a polynomial without zeros in front; of nothing else the last is kept."""
-    x = np.atleast_1d(p)
+    given = np.atleast_1d(p)
+    x = np.concatenate((given, np.zeros(1, kind(given)))) if len(given) == 0 else given
     first = np.argmax(x != 0) if np.any(x != 0) else len(x) - 1
     return x[first:]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections import deque
 from functools import reduce
+from types import FunctionType
 
 import numpy as np
 
@@ -22,6 +24,11 @@ from srcgrad.ops.prelude import (
     rows,
     same,
     zipped,
+)
+
+_COPIED = (
+    "this is copied by parts here: `copy.deepcopy` of arrays is known, and flat copies",
+    "make it again out of copies of its parts",
 )
 
 
@@ -69,6 +76,31 @@ def to_defaultdict(default_factory=None, /, *start, **items):
     for key, value in {**dict(*start), **items}.items():
         made[key] = value
     return made
+
+
+@means("copy.copy")
+def shallow(x):
+    if isinstance(x, np.ndarray):
+        return np.copy(x)
+    if isinstance(x, (list, dict, set, deque)):
+        return x.copy()
+    whole = isinstance(x, tuple) or is_unchanging(type(x))
+    return x if whole else refused(*_COPIED)
+
+
+@means("copy.deepcopy")
+def deep(x, memo=None):
+    if memo is None and isinstance(x, np.ndarray):
+        return np.copy(x)
+    same_object = memo is None and is_unchanging(type(x))
+    return x if same_object else refused(*_COPIED)
+
+
+@fixed
+def is_unchanging(cls):
+    """Tell the classes whose objects are their own copies."""
+    numbers = (int, float, complex, np.number, np.bool_)
+    return issubclass(cls, (*numbers, str, range, type(None), FunctionType))
 
 
 @means("builtins.zip")
@@ -147,6 +179,22 @@ def fraction(x, /):
     whole = own(rows.trunc(float(x)))
     rest = own(rows.fmod(x, 1.0, via="np"))
     return math.copysign(0.0, x) if math.isinf(x) else rest, whole
+
+
+@means("math.frexp")
+def mantissa(x, /):
+    number = float(x)
+    part, exponent = np.frexp(number)
+    return own(part), int(exponent)
+
+
+@means("math.ldexp")
+def scaled(x, i, /):
+    number = float(x)
+    out = own(np.ldexp(number, i))
+    if math.isinf(out) and math.isfinite(number):
+        raise OverflowError
+    return out
 
 
 @means("math.comb")

@@ -5,15 +5,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from srcgrad.ops.prelude import fixed, is_python, kind, means, refused, rows, typed
+from srcgrad.ops.prelude import (
+    fixed,
+    is_fixed,
+    is_python,
+    kind,
+    means,
+    refused,
+    rows,
+    typed,
+)
 from srcgrad.ops.ufuncs import kept_shape, lined, written
 
 # put in order
 
 
+def _line(a, axis):
+    """Return an array and an axis of it; without one all items are one row."""
+    return (np.asarray(a), axis) if axis is not None else (np.ravel(a), 0)
+
+
 @means("numpy.sort")
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
-    return rows.sort(np.asarray(a), axis=axis)
+    x, k = _line(a, axis)
+    return rows.sort(x, axis=k)
 
 
 @means(".sort")
@@ -23,12 +38,14 @@ def sort_in_place(a, axis=-1, kind=None, order=None, *, stable=None):
 
 @means("numpy.argsort", ".argsort")
 def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
-    return rows.argsort(np.asarray(a), axis=axis, kind="stable" if stable else kind)
+    x, k = _line(a, axis)
+    return rows.argsort(x, axis=k, kind="stable" if stable else kind)
 
 
 @means("numpy.partition")
 def partition(a, kth, axis=-1, kind="introselect"):
-    return rows.partition(np.asarray(a), *_places(a, kth, axis), axis=axis)
+    x, k = _line(a, axis)
+    return rows.partition(x, *_places(x, kth, k), axis=k)
 
 
 @means(".partition")
@@ -38,7 +55,8 @@ def partition_in_place(a, kth, axis=-1, kind="introselect"):
 
 @means("numpy.argpartition", ".argpartition")
 def argpartition(a, kth, axis=-1, kind="introselect"):
-    return rows.argpartition(np.asarray(a), *_places(a, kth, axis), axis=axis)
+    x, k = _line(a, axis)
+    return rows.argpartition(x, *_places(x, kth, k), axis=k)
 
 
 def _places(a, kth, axis):
@@ -87,7 +105,10 @@ def _median(a, axis, overwrite_input, keepdims, nans):
     if ranks.shape[-1] == 0:
         raise NotImplementedError("the median of nothing is not known here")
     low, high = _ranked(ranks, (n - 1) // 2, nans), _ranked(ranks, n // 2, nans)
-    middle = np.where(n % 2 == 1, high, (low + high) / 2.0)
+    if is_fixed(n):
+        middle = high if n % 2 == 1 else (low + high) / 2.0
+    else:
+        middle = np.where(n % 2 == 1, high, (low + high) / 2.0)
     found = middle if nans else _nan_checked(ranks, middle)
     return np.reshape(found, kept_shape(a, axis)) if keepdims else found
 
@@ -161,8 +182,8 @@ def _quantile(a, q, axis, overwrite_input, method, keepdims, nans):
         raise ValueError
     if ranks.size == 0:
         raise NotImplementedError("a quantile of nothing is not known here")
-    single = is_python(q) if not np.ndim(q) else False
-    exact = kind(ranks) if single and kind(ranks) == "float32" else "float64"
+    single = "float32" if kind(ranks) == "float32" else "float64"
+    exact = single if not np.ndim(q) and is_python(q) else None
     if nans:
         n = _count(ranks)[..., None] if np.ndim(ranks) > 1 else _count(ranks)
         found = _found(ranks, n, np.atleast_1d(share), method, exact, True)
@@ -178,15 +199,16 @@ def _quantile(a, q, axis, overwrite_input, method, keepdims, nans):
 
 def _found(ranks, n, q, method, exact, nans):
     """Return quantiles of rows in order, those of one row side by side."""
+    count = typed(n, "float32") if nans and kind(q) == "float32" else n
     if discrete(method):
-        return _ranked(ranks, typed(_nearest(n, q, method), "int64"), nans)
+        return _ranked(ranks, typed(_nearest(count, q, method), "int64"), nans)
     if method == "linear" and kind(q) == "int64":
         return _ranked(ranks, (n - 1) * q, nans)
-    at, last = _virtual(n, q, method), n - 1
+    at, last = _virtual(count, q, method), n - 1
     below = np.where(at < 0, 0, typed(np.floor(at), "int64"))
     first = np.where(at >= last, last, below)
     second = np.where(at >= last, last, np.where(at < 0, 0, below + 1))
-    share = _between(at, at - first, method)
+    share = typed(_between(at, at - first, method), kind(at))
     low, high = _ranked(ranks, first, nans), _ranked(ranks, second, nans)
     up, down = typed(share, exact), typed(1 - share, exact)
     step = high - low

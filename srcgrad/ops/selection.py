@@ -10,6 +10,7 @@ from srcgrad.ops.prelude import (
     axes_of,
     fixed,
     is_fixed,
+    is_one,
     is_python,
     kind,
     means,
@@ -81,6 +82,10 @@ def _any(conds):
 def choose(a, choices, mode="raise"):
     count = len(choices)
     places = inside(a, count, mode, ValueError)
+    if isinstance(choices, np.ndarray):
+        rank = np.ndim(choices) - 1
+        grid = [np.arange(choices.shape[k + 1])[_across(rank, k)] for k in range(rank)]
+        return np.asarray(choices[(places, *grid)])
     dtype = common(*[weak(c) for c in tuple(choices)])
     out = typed(choices[0], dtype)
     for k in steps(count):
@@ -99,6 +104,12 @@ def inside(places, n, mode, error):
     if np.any(at < lowest) or np.any(at >= n):
         raise error
     return np.where(at < 0, at + n, at)
+
+
+@fixed
+def _across(rank, axis):
+    """Return the subscript that lays a vector along one of some axes."""
+    return subscript(rank, (axis,), _KEPT, None)
 
 
 @means("numpy.compress")
@@ -158,7 +169,16 @@ def put(a, ind, v, mode="raise"):
 def take_along_axis(arr, indices, axis=-1):
     if axis is None:
         return rows.take_along_axis(np.ravel(arr), indices, axis=0)
-    return rows.take_along_axis(np.asarray(arr), np.asarray(indices), axis=axis)
+    x, places = np.asarray(arr), np.asarray(indices)
+    if np.ndim(x) != np.ndim(places):
+        raise ValueError
+    others = [k for k in steps(np.ndim(x)) if k not in axes_of(axis, np.ndim(x))]
+    for k in others:
+        if is_one(x, k) and not is_one(places, k):
+            x = np.repeat(x, places.shape[k], axis=k)
+        elif is_one(places, k) and not is_one(x, k):
+            places = np.repeat(places, x.shape[k], axis=k)
+    return rows.take_along_axis(x, places, axis=axis)
 
 
 @means("numpy.put_along_axis")
@@ -175,7 +195,7 @@ def put_along_axis(arr, indices, values, axis):
 
 def _along(arr, axis):
     """Return the places along an axis, which broadcast to all places."""
-    return np.arange(arr.shape[axis])[subscript(np.ndim(arr), (axis,), _KEPT, None)]
+    return np.arange(arr.shape[axis])[_across(np.ndim(arr), axis)]
 
 
 # compared

@@ -306,6 +306,13 @@ moving("triu(x, k=0)", _triangle, x="g.triu(k=k)", callables=dotted("triu"),
        kernel=_triangle_kernel(False))  # fmt: skip
 
 
+def lesser(shapes: Shapes, n: Dim, m: Dim) -> Dim:
+    """Return the lesser of two lengths, if there are numbers that tell them."""
+    if not all(shapes.available(atom) for d in (n, m) for atom, _ in d.terms):
+        return shapes.loose()
+    return shapes.dim(shapes.op("min2", shapes.length(n), shapes.length(m)))
+
+
 def diagonal_dim(shapes: Shapes, t: Array, k: int) -> Dim:
     """Return the length of a diagonal of a matrix."""
     rows, columns = t.dims
@@ -313,8 +320,7 @@ def diagonal_dim(shapes: Shapes, t: Array, k: int) -> Dim:
     difference = (below - right).known
     if difference is not None:
         return right if difference > 0 else below
-    least = shapes.op("min2", shapes.length(below), shapes.length(right))
-    return shapes.dim(least)
+    return lesser(shapes, below, right)
 
 
 def _offset(attrs: Attrs) -> int:

@@ -27,6 +27,9 @@ from srcgrad.ops.prelude import (
 )
 
 METHODS: dict[str, Callable[..., Any]] = {}
+OTHER_OUT = (
+    "`out` has the dtype and the axes of the result here", "write `out[...] = ...`"
+)  # fmt: skip
 _UNWRITTEN = "without `out`, what `where` leaves out holds anything"
 
 
@@ -78,8 +81,7 @@ def _target(rest, out):
 def written(function, /, *args, out, **kwargs):
     value, into = function(*args, **kwargs), _target((), out)
     if kind(value) != kind(into) or np.ndim(value) != np.ndim(into):
-        what = "`out` has the dtype and the axes of the result here"
-        return refused(what, "write `out[...] = ...`")
+        return refused(*OTHER_OUT)
     for n, m in zip(np.shape(value), np.shape(into), strict=True):
         same(n, m, "`out` has another shape than the result")
     into[...] = value
@@ -92,9 +94,7 @@ def written(function, /, *args, out, **kwargs):
 def reduction(function, /, a, axis=None, dtype=None, out=None, keepdims=False,
               initial=None, where=True, **more):  # fmt: skip
     given, into = np.asarray(a) if np.ndim(a) else a, _target((), out)
-    wide = dtype is None and into is not None and adds_up(function)
-    wanted = kind(into) if wide else dtype
-    x = given if wanted is None else typed(given, wanted)
+    x = given if dtype is None else typed(given, dtype)
     if is_fixed(where) and where and initial is None:
         value = function(x, axis=axis, keepdims=keepdims, **more)
     else:
@@ -103,12 +103,14 @@ def reduction(function, /, a, axis=None, dtype=None, out=None, keepdims=False,
         return value
     if np.ndim(value) != np.ndim(into):
         raise ValueError
+    if rounds(function) and kind(value) != kind(into):
+        return refused(*OTHER_OUT)  # NumPy rounds on the way, each buffer by itself
     return called(np.positive, value, out=into, casting="unsafe")
 
 
 @fixed
-def adds_up(function):
-    """Tell the reductions that compute in the dtype of `out`."""
+def rounds(function):
+    """Tell the reductions whose numbers depend on the dtype of `out`."""
     return function in (np.sum, np.prod, np.mean, np.var, np.std)
 
 

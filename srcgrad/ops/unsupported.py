@@ -14,12 +14,9 @@ UNSUPPORTED: dict[str, str] = {
     "numpy.bmat": _MATRIX,
     "numpy.float128": _PRECISION,
     "numpy.float16": _PRECISION,
-    "numpy.frexp": "it has two results of two dtypes: divide by a power of 2 yourself",
     "numpy.half": _PRECISION,
     "numpy.histogramdd": "`np.histogram` and `np.histogram2d` are known",
-    "numpy.ldexp": "write `x * 2.0**n`",
     "numpy.longdouble": _PRECISION,
-    "numpy.polydiv": "how many terms are left depends on the numbers",
     "numpy.roots": "they are complex: find a real one by Newton's method",
     "numpy.unique_values": _SET,
 }

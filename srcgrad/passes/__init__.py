@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from srcgrad.errors import BackendError
 from srcgrad.ir import Function
+from srcgrad.passes.batch_products import APART as APART
 from srcgrad.passes.batch_products import batch_products as batch_products
 from srcgrad.passes.calls_first import calls_first as calls_first
 from srcgrad.passes.clear_late import clear_late as clear_late

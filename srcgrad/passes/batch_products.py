@@ -15,14 +15,15 @@ A product is taken out of a loop over `i` if
 - the result is no larger than what is there anyway: it goes, element by element, to the
   turn's own place in an array, or it has no more elements than the rows.
 
-What is used of the result is as it was, but for rounding. The checks that factors fit,
-and that subscripts are inside, stand before the loop now: one that never turns, with
-factors that do not, is refused.
+What is used of the result is as it was, but for rounding. Where checks called `APART`
+fail, that factors fit, or are finite where a turn leaves out some of a row (the adjoint
+multiplies it by zero), the function is made again with its products in their loops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -30,19 +31,7 @@ from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import Builder, const
-from srcgrad.ir import (
-    Block,
-    Const,
-    For,
-    Function,
-    Index,
-    Op,
-    Operand,
-    Permute,
-    Slice,
-    Stmt,
-    Value,
-)  # fmt: skip
+from srcgrad.ir import Const, For, Function, Index, Op, Operand, Slice, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Dim
 from srcgrad.walk import (
@@ -53,13 +42,13 @@ from srcgrad.walk import (
     operands,
     outs,
     rewrite,
-)  # fmt: skip
+)
 
 FLOATS = {"float32", "float64"}
-NEVER = "arrays of a loop that never turns do not fit"
+APART = "meeting before a loop"
 _SHORT = 8  # turns that take less time than a call
 _ALL = Slice(None, None, None)
-_TURN = (Permute((1, 0)),)
+_TURN = (ir.Permute((1, 0)),)
 NUMBERS = {"add", "sub", "mul", "neg", "max2", "slice_length"}
 
 
@@ -89,7 +78,7 @@ def batch_products(function: Function) -> Function:
     >>> with build.block() as body:
     ...     last = build.write(inn, row, build.op("matmul", build.view(x, row), w))
     >>> carry = ir.Carry(y, inn, last, out)
-    >>> _ = build.emit(For(i, const(0), const(4), const(1), (carry,), Block((*body,))))
+    >>> _ = build.emit(For(i, *map(const, (0, 4, 1)), (carry,), ir.Block((*body,))))
     >>> before = Function("f", (x, w), build.close(), (out,))
     >>> print(print_function(remove_dead_code(batch_products(before))), end="")
     function f(x.0: float64[4, 4], w.0: float64[4, 4])
@@ -116,15 +105,16 @@ def rewrite_loops(
     while any(isinstance(s, For) for s in function.body.stmts):
         regions, new = Regions(function), None
         for old in reversed(every(function.body)):
-            new = rule(regions, old) if isinstance(old, For) else None
+            with suppress(Stays):
+                new = rule(regions, old) if isinstance(old, For) else None
             if new is not None:
                 break
         else:
             break
 
-        def put(block: Block, old: Stmt = old, new: Any = new) -> Block:
+        def put(block: ir.Block, old: Stmt = old, new: Any = new) -> ir.Block:
             stmts = (new if s is old else [rewrite(s, block=put)] for s in block.stmts)
-            return Block(tuple(s for part in stmts for s in part))
+            return ir.Block(tuple(s for part in stmts for s in part))
 
         function = replace(function, body=put(function.body))
     return function
@@ -197,7 +187,7 @@ class Turns:
         made = self.regions.definition.get(x)
         if not isinstance(made, ir.View):
             return Part(x, [_ALL] * x.type.rank)
-        if all(isinstance(step, Permute) for step in made.path):
+        if all(isinstance(step, ir.Permute) for step in made.path):
             self.require(self.is_outside(made.base))
             return Part(self.build.view(made.base, made.path), [_ALL] * x.type.rank)
         return Part(made.base, self.items(made.base, made.path))
@@ -270,10 +260,10 @@ class Turns:
         length = build.length(size)
         if not self.holds(size - place - Dim(1), self.loop):
             test = build.op("lt", moved, length)
-            build.emit(ir.Assert(test, "NotImplementedError", NEVER, build.loc))
+            build.emit(ir.Assert(test, "ShapeError", APART, build.loc))
         if not self.holds(place + size, self.loop):
             test = build.op("ge", moved, build.op("neg", length))
-            build.emit(ir.Assert(test, "NotImplementedError", NEVER, build.loc))
+            build.emit(ir.Assert(test, "ShapeError", APART, build.loc))
 
     def all_rows(self, part: Part) -> tuple[Value, int]:
         """Write what all turns read of an array; return it, and the axis of turns."""
@@ -379,8 +369,12 @@ class _Product(Turns):
             self.require(axis == 0 or self.ranks == (1, 1))
         pair = (other, rows) if axis and self.ranks == (1, 1) else (rows, other)
         sizes = pair[0].type.dims[-1], pair[1].type.dims[max(pair[1].type.rank - 2, 0)]
-        build.same(*sizes, NEVER, "NotImplementedError")
-        return build.op("matmul", *pair, name="products", **attrs), cuts
+        build.same(*sizes, APART)
+        made = build.op("matmul", *pair, name="products", **attrs)
+        if cuts:
+            test = build.op("isfinite", build.op("sum", made, axis=None))
+            build.emit(ir.Assert(test, "ShapeError", APART, build.loc))
+        return made, cuts
 
     def widened(self, item: Any, size: Dim) -> tuple[Slice, Slice] | None:
         """Return all that turns cut from an axis, and what one of them cuts from it."""
@@ -413,7 +407,7 @@ class _Product(Turns):
         alone = end.factor(self.loop.var) == 1 and self.is_settled(rest)
         return alone and self.holds(end, self.op)
 
-    def placed(self, products: Value, path: Index) -> Block:
+    def placed(self, products: Value, path: Index) -> ir.Block:
         """Return the body with a row of the products in the place of the product."""
         out, scalar = self.op.out, not self.op.out.type.rank
         new, copied = dict[Stmt, Stmt](), out in [c.yld for c in self.loop.carries]
@@ -438,12 +432,12 @@ class _Product(Turns):
             self.inside.emit(Op("copy", (shown,), (out,), loc=self.op.loc))
             new = {}
 
-        def put(block: Block) -> Block:
+        def put(block: ir.Block) -> ir.Block:
             made: list[Stmt] = []
             for s in block.stmts:
                 same = [rewrite(new.get(s, s), block=put)] * (not self.is_check(s))
                 made += self.inside.close().stmts if s is self.op else same
-            return Block((*made,))
+            return ir.Block((*made,))
 
         return put(self.loop.body)
 

@@ -23,27 +23,9 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import (
-    Block,
-    Carry,
-    Const,
-    For,
-    Function,
-    Index,
-    Op,
-    Operand,
-    Stmt,
-    Value,
-)
+from srcgrad.ir import Const, For, Function, Index, Op, Operand, Stmt, Value
 from srcgrad.ops.table import ROWS, Row
-from srcgrad.passes.batch_products import (
-    NEVER,
-    NUMBERS,
-    Part,
-    Stays,
-    Turns,
-    rewrite_loops,
-)
+from srcgrad.passes.batch_products import APART, NUMBERS, Part, Turns, rewrite_loops
 from srcgrad.types import Array, Dim, put_lengths
 from srcgrad.walk import every, rewrite
 
@@ -108,10 +90,7 @@ def _summed(regions: Regions, loop: For) -> list[Stmt] | None:
         for s in regions.site
     ):
         return None  # it has been here before
-    try:
-        return _Sum(regions, loop).product()
-    except Stays:
-        return None
+    return _Sum(regions, loop).product()
 
 
 class _Sum(Turns):
@@ -157,8 +136,8 @@ class _Sum(Turns):
         kept = [s for s in self.loop.body.stmts if not isinstance(s, ir.Assert)]
         own = replace(write, base=inn, path=(), value=write.value, out=last)
         body = [rewrite(s, names) if s is not write else own for s in kept]
-        carries = (Carry(first, inn, last, out),)
-        self.build.emit(replace(self.loop, carries=carries, body=Block((*body,))))
+        carries = (ir.Carry(first, inn, last, out),)
+        self.build.emit(replace(self.loop, carries=carries, body=ir.Block((*body,))))
         return out
 
     def looks_at(self, x: Operand, write: ir.Write) -> bool:
@@ -190,10 +169,7 @@ class _Sum(Turns):
             assert isinstance(test, Op)
             one, two = map(self.length, test.args)
             learned = s.message.startswith("meeting")
-            how = (
-                (s.message, s.exception) if learned else (NEVER, "NotImplementedError")
-            )
-            self.build.same(one, two, *how)
+            self.build.same(one, two, s.message if learned else APART)
         elif isinstance(s, Op):
             self.require(s.row in _PURE)
         else:
@@ -268,9 +244,7 @@ class _Sum(Turns):
         size = part.base.type.dims[at]
         if size != self.stop and not self.holds(size - self.stop, self.loop):
             test = self.build.op("le", self.loop.stop, self.build.length(size))
-            self.build.emit(
-                ir.Assert(test, "NotImplementedError", NEVER, self.build.loc)
-            )
+            self.build.emit(ir.Assert(test, "ShapeError", APART, self.build.loc))
         rows, axis = self.all_rows(part)
         if rows is not part.base and isinstance(rows.type, Array):
             dims = [*self.there(x.type).dims]

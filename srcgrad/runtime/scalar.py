@@ -9,7 +9,7 @@ import numpy as np
 from srcgrad.runtime.views import multiply
 
 __all__ = [
-    "cbrt", "fmax", "fmin", "integer_power", "logaddexp",
+    "cbrt", "fmax", "fmin", "integer_power", "ldexp", "logaddexp",
     "logaddexp2", "python_power", "rint", "round_to", "shift",
     "sign", "signbit", "sinc", "sinc_slope", "trunc",
 ]  # fmt: skip
@@ -41,6 +41,11 @@ def signbit(x):
     return math.copysign(1.0, x) < 0
 
 
+def ldexp(x, n):
+    """Return a number times a power of two, however large that is."""
+    return math.ldexp(float(x), int(min(max(n, -5000), 5000)))
+
+
 def rint(x):
     """Return the nearest integer as a float, halves to even."""
     return np.rint(x)
@@ -59,8 +64,11 @@ def round_to(x, n):
         return 0.0 * x
     if n >= -22.0 and not abs(scaled) < 2.0**53:
         return x  # it has no such digits
+    if x == 0.0 or not math.isfinite(x):
+        return x
     if abs(n) > 22.0:
-        raise ValueError
+        what = "`round` to so many digits needs backend='python'"
+        raise NotImplementedError(what)
     whole = np.rint(scaled)
     if n >= 0:
         left = _product_error(x, scale, scaled) + (scaled - whole)

@@ -128,6 +128,7 @@ from tests.cases import (  # noqa: E402, F401
     lengths,
     linalg,
     loops,
+    mended,
     networks,
     products,
     ranks,

@@ -235,3 +235,9 @@ def a_read_int_beyond_a_small_dtype(x, k, n):
 def division_by_an_item(x, k):
     items = [1.0, 2.0, 0.0]
     return x / items[k]
+
+
+@case(lambda rng: (rng.normal(size=3), rng.normal(size=4)), raises=ValueError)
+def unlike_lengths_of_an_unused_distance(x, y):
+    d = math.dist(x, y)  # noqa: F841
+    return x[0] * y[0]

@@ -273,6 +273,65 @@ def masked_division_at_zero(x):
     return np.where(x != 0, 1.0 / x, 0.0).sum()
 
 
+# A test of the masked value itself is no use of it.
+@case(
+    lambda rng: (np.array([1.0, 0.0, 4.0, -1.0]), np.array([2.0, 0.0, 1.0, 3.0])),
+    argnums=(0, 1),
+    smooth=False,
+    expected=lambda x, y: (_array(1.0, 0.0, 1.25, 1 / 3), _array(-0.25, 0, -4.0, 1 / 9)),
+)
+def tested_values_are_masked(x, y):
+    d = x / y
+    r = np.sqrt(x)
+    bad = ~np.isfinite(d)
+    return np.where(bad, 0, d).sum() + np.where(r > 0, r, 0).sum()
+
+
+@case(_at(-1.0, 0.0, 4.0), smooth=False, expected=_is(NAN, INF, 0.25))
+def tested_value_is_used_besides(x):
+    r = np.sqrt(x)
+    return (np.where(np.isnan(r), 0, r) + 0 * r).sum()
+
+
+# Of both arms, one is selected; only where that is infinite is the slope.
+@case(_at(0.0, 1.0, 4.0), smooth=False, expected=_is(INF, 1.0, 0.25))
+def tested_value_in_both_arms(x):
+    r = np.sqrt(x)
+    return np.where(r > 1, r, 2 * r).sum()
+
+
+# What only one arm of an `if` uses was made before it.
+@case(_at(0.0, 4.0, 1.0), smooth=False, expected=_is(0.0, 3.4375, 3.5))
+def branch_protects_what_came_before(x):
+    s = 0.0
+    for v in x:
+        r = np.sqrt(v)
+        t = 1 / r
+        if r > 0:
+            s += 2 * r + t
+        u = np.log(v)
+        s += u if v > 0 else 0.0
+        if v == 0:
+            continue
+        for _ in range(3):
+            s += r + 0 * t * v
+        s += v * v / 4
+    return s
+
+
+@case(_at(1.0, 2.0), smooth=False, expected=_is(0.0, 0.0))
+def branch_protects_from_a_distance_of_zero(x):
+    s = 0.0
+    for i in range(2):
+        for j in range(2):
+            d = x[i] - x[j]
+            r = np.sqrt(d * d)
+            force = np.exp(-r) / r
+            if i != j and r < 0.5:
+                s += force
+    return s + 0 * x[0]
+
+
 # The arm of an `if` that was not taken.
 @case(_at(0.0, 4.0), smooth=False, expected=_is(0.0, 0.25))
 def branch_protects_root(x):

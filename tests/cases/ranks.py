@@ -229,3 +229,13 @@ def histograms(x, w):
         + H2.max()
         + np.histogram_bin_edges(x, 3)[1]
     )
+
+
+# A share in float32 leaves numbers in float32 as they are.
+@case(lambda rng: (rng.normal(size=(3, 5)).astype(np.float32), np.float32(0.3)))
+def shares_in_single(x, q):
+    a = np.quantile(x, q, axis=1)
+    b = np.percentile(x, np.array([20, 70], np.float32), method="hazen")
+    c = np.nanquantile(x, np.array([0.25, 0.6], np.float32), axis=0)
+    d = np.quantile(np.arange(5), q) * x[0, 0]
+    return (a * a).sum() + (b * b).sum() + (c * c).sum() + d

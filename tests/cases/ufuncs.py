@@ -243,3 +243,16 @@ def compared(x):
         + (z * z).sum()
         + x[np.isin([1, 2, 3, 5, 6, 7, 8], 5, invert=True)].sum()
     )
+
+
+@case(
+    lambda rng: (
+        0.2 + rng.random(6),
+        (0.2 + rng.random(6)).astype(np.float32),
+        rng.normal(size=6),
+    ),
+    argnums=(0, 1, 2),
+)
+def powers_in_double(x, w, p):
+    a = np.float_power(x, p) * np.float_power(w, 2.3)
+    return (a + np.float_power(x, 2) + np.float_power(3, p)).sum()

@@ -16,6 +16,6 @@ def chain_grad(x, target, w1, b1, w2, b2, d_chain=1.0):
     d_b2 = 2 * d_chain * t_6 / t_4 * t_5 * t_3  # 12: return 1 / (1 + np.exp(-z))
     d_w2 = d_b2 * t_2  # 20: loss = (sigmoid(w2 * relu(w1 * x + b1) + b2) - target) ** 2
     d_b1 = d_b2 * w2 if t else 0  # 16: return np.where(z > 0, z, 0)
-    d_w1 = d_b1 * x
-    d_x = d_b1 * w1
+    d_w1 = d_b1 * x if t else 0
+    d_x = d_b1 * w1 if t else 0
     return loss, (d_x, d_w1, d_b1, d_w2, d_b2)

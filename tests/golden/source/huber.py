@@ -21,5 +21,5 @@ def huber_grad(r, delta, d_huber=1.0):
         d_a = d_huber * delta
         d_r = 0.0
         d_delta -= 0.5 * d_a
-    d_r += d_a * np.sign(r)  # 68: a = abs(r)
+    d_r += d_a * np.sign(r) if not t else 0  # 68: a = abs(r)
     return value, (d_r, d_delta)

@@ -1,0 +1,86 @@
+"""What once crashed or was refused without need: a function for each cause."""
+
+import copy
+import math
+
+import numpy as np
+
+from tests.cases import case
+
+
+@case(lambda rng: (rng.normal(size=3), rng.normal()), argnums=(0, 1))
+def copied_things(x, s):
+    a, b, n = copy.copy(x), copy.deepcopy(x), copy.copy(s)
+    a[0] = 3.0
+    b *= x
+    held, named = [x * 2, [x, 3.0], (s, x + 1)], {"a": x, "b": s}
+    flat, other = copy.copy(held), copy.copy(named)
+    flat[0] = flat[0] * x
+    flat[1].append(s)
+    other["a"] = other["a"] * s
+    total = held[0].sum() * flat[0].sum() + held[1][2] * copy.copy(flat[2])[0]
+    return (a * b).sum() + n * s + total + (named["a"] * other["a"]).sum()
+
+
+@case(
+    lambda rng: (
+        rng.normal(size=(3, 4)),
+        np.array([0, 2, 1, 1]),
+        rng.normal(size=3),
+        np.array([True, False, True, True, False, True]),
+    ),
+    argnums=(0, 2),
+)
+def chosen_and_counted(x, i, y, m):
+    a = np.choose(i, x) + np.choose(i, y) + np.choose([[3], [-1]], x, mode="clip").sum()
+    b = np.take_along_axis(x, i[None, :3], axis=1)
+    c = np.take_along_axis(x, np.array([[1]]), axis=0)
+    d = np.take_along_axis(x[0][None], i[:, None], axis=1)
+    e = np.bincount(m, weights=x.ravel()[:6]) * np.bincount(m)
+    f = np.partition(x, 5, axis=None)[5] * np.sort(x, axis=None)[0]
+    g = x.ravel()[np.argsort(x, axis=None)[-2:]]
+    return (
+        (a * a).sum() + (b * b).sum() + (c * d).sum() + (e * e).sum() + f + g.prod()
+    )
+
+
+@case(lambda rng: (rng.normal(size=6), 1.0 + rng.random(3)), argnums=(0, 1))
+def divided_polynomials(u, v):
+    q, r = np.polydiv(u, v)
+    one, rest = np.polydiv(v, u)
+    product = np.polymul(v, np.array([])) + np.polymul(u[:0], v)
+    return (q * q).sum() + (r * r).sum() + one.sum() + (rest * rest).sum() + product.sum()
+
+
+@case(
+    lambda rng: (rng.normal(size=4), rng.normal(size=4).astype(np.float32), -0.7),
+    argnums=(0, 1, 2),
+)
+def powers_of_two(x, w, s):
+    n = np.array([3, -2, 0, 1])
+    m, e = np.frexp(x * 40.0)
+    part, k = math.frexp(s)
+    a = np.ldexp(x, n) * np.ldexp(w, 2) + m * e
+    return (a * a).sum() + math.ldexp(s * part, k + 3) + np.ldexp(s, 2) * s
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=(3, 4))), argnums=(0, 1))
+def padded_by_statistics(x, A):
+    a = np.pad(x, (2, 3), "linear_ramp", end_values=(1.5, -2))
+    b = np.pad(A, ((1, 0), (2, 1)), "maximum", stat_length=((2, 3),))
+    c = np.pad(A, 1, "mean") * np.pad(A, 1, "median", stat_length=2)
+    d = np.pad(x, 2, mode="minimum") * np.pad(np.arange(4), 2, "mean")
+    e = np.pad(A, ((0, 0), (1, 1)), "linear_ramp")
+    return (a * a).sum() + (b * b).sum() + c.sum() + d.sum() + (e * e).sum()
+
+
+@case(lambda rng: (rng.normal(size=(2, 2, 2)),))
+def determinants_of_complex_stacks(A):
+    z = np.linalg.det(A + 1j * A**2)
+    return np.abs(z).sum() + z.real.prod()
+
+
+@case(lambda rng: (rng.normal(size=(3, 4)),))
+def diagonal_of_a_part(A):
+    d, e = np.diag(A[:2, 1:]), np.diag(A[1:, 1:], 1)
+    return (d * d * d).sum() + np.sin(e).sum() + np.linalg.svd(A[1:, 1:])[1].sum()
