@@ -435,7 +435,9 @@ def jacobian(
     Returns:
         A `Differentiated`. For each float of the result it returns a tree like the
         argument, whose arrays have the axes of the result, then those of the argument;
-        with several `argnums` a tuple of trees.
+        with several `argnums` a tuple of trees. It is complex where numbers are: of
+        complex results by real arguments, of real results by complex arguments as
+        `grad` has it, and of both where the function is holomorphic.
 
     Raises:
         SrcgradError: The function cannot be differentiated, or returns no float.
