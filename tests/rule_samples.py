@@ -586,6 +586,7 @@ SAMPLES: dict[str, list[Sample]] = {
             unit_diagonal=[False, True],
         ),
         *_of("n,n n,2"),
+        *_of("3,3 3", trans=[2]),
     ],
     "cho_solve": _of("4,4 4", "4,4 4,2", lower=[False, True]),
     "expm": _of("3,3", "1,1", "n,n"),

@@ -349,7 +349,8 @@ def _eigvals_rule(a: Term, g: Term, z: Term) -> Term:
     p, every = a.eig_parts(), [slice(None)] * (z.rank - 1)
     w = a.eig_values(p)
     far = (w[(*every, slice(None), None)] - z[(*every, None, slice(None))]).absolute()
-    order = far.argmin(axis=z.rank)
+    nearest = far.argsort(axis=z.rank)[(*every, slice(None), slice(None, 1))]
+    order = nearest.reshape(*z.shape)
     return _eig_values_rule(a, p, g.take_along_axis(order, axis=g.rank - 1), False)
 
 

@@ -316,7 +316,7 @@ def matrix_norm(x, /, *, keepdims=False, ord="fro"):
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     a = np.asarray(x)
     if axis is None:
-        found = np.linalg.norm(np.ravel(a), ord=ord)
+        found = np.linalg.norm(np.ravel(a), ord=ord, axis=0)
         return np.reshape(found, (1,) * np.ndim(a)) if keepdims else found
     if isinstance(axis, tuple):
         return refused("`vector_norm` takes one axis here", "reshape the others to one")

@@ -197,6 +197,9 @@ def _triangular_a(
     a: Term, g: Term, z: Term, trans: int, lower: bool, unit_diagonal: bool
 ) -> Term:
     keys = {"lower": lower, "unit_diagonal": unit_diagonal}
+    if trans == 2:
+        a = conjugate(a)
+        return conjugate(_triangular_a(a, g, z, 1, lower, unit_diagonal))
     back = _matrix(a.solve_triangular(g, trans=1 - trans, **keys))
     x = _matrix(z)
     slope = x @ back.mT if trans else back @ x.mT
@@ -206,9 +209,8 @@ def _triangular_a(
 def _triangular_b(
     a: Term, g: Term, trans: int, lower: bool, unit_diagonal: bool
 ) -> Term:
-    return a.solve_triangular(
-        g, trans=1 - trans, lower=lower, unit_diagonal=unit_diagonal
-    )
+    a, other = (conjugate(a), 0) if trans == 2 else (a, 1 - trans)
+    return a.solve_triangular(g, trans=other, lower=lower, unit_diagonal=unit_diagonal)
 
 
 def _triangular_kernel(names: Names, types: Types, attrs: Attrs) -> str:
@@ -216,6 +218,7 @@ def _triangular_kernel(names: Names, types: Types, attrs: Attrs) -> str:
     a, b = (as_dtype(n, t, dtype) for n, t in zip(names, types, strict=True))
     given = f"{b}.reshape(({b}.size, 1))" if types[1].rank == 1 else b
     how = [bool(attrs.get(k)) for k in ("trans", "lower", "unit_diagonal")]
+    a = f"np.conj({a})" if attrs.get("trans") == 2 else a
     made = call("solve_triangular", dtype, a, given, *how)
     return f"{made}.reshape({names[1]}.size)" if types[1].rank == 1 else made
 
