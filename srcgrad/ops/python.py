@@ -339,6 +339,14 @@ def contains(items, x):
     return builtins.any([x == y for y in items])
 
 
+def without(mapping, keys):
+    """Return a dict without some of its keys."""
+    left = {**mapping}
+    for key in keys:
+        del left[key]
+    return left
+
+
 def same_items(one, other):
     pairs = zip(one, other, strict=False)
     return len(one) == len(other) and builtins.all([x == y for x, y in pairs])

@@ -22,6 +22,17 @@ def copied_things(x, s):
     return (a * b).sum() + n * s + total + (named["a"] * other["a"]).sum()
 
 
+@case(lambda rng: ({"a": 1.5, "b": 2.0, "c": -0.5}, rng.normal()), argnums=(0, 1))
+def rest_of_a_mapping(d, x):
+    match d:
+        case {"a": first, **rest}:
+            total = first * x
+            for key in rest:
+                total += rest[key] * rest[key] * x
+            rest["b"] = 7.0
+    return total + d["b"]
+
+
 @case(
     lambda rng: (
         rng.normal(size=(3, 4)),

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from srcgrad.frontend.accepted import about_warnings
-from srcgrad.ops.python import all_bound, entered
+from srcgrad.ops.python import all_bound, entered, without
 
 # Built-in classes take one pattern in a pattern, for the value itself.
 _OF_ITSELF = {"int", "float", "bool", "str", "list", "tuple", "dict"}
@@ -98,13 +98,16 @@ def _pattern(pattern: ast.pattern, of: ast.expr) -> tuple[list[ast.expr], Binds]
             return [ast.BoolOp(ast.Or(), either)], []
         case ast.MatchSequence(items):
             return _sequence(items, of)
-        case ast.MatchMapping(keys, items, _):
+        case ast.MatchMapping(keys, items, rest):
             tests = [_call(isinstance, of, _known(dict))]
             tests += [ast.Compare(key, [ast.In()], [of]) for key in keys]
             parts = [
                 (item, ast.Subscript(of, key, ast.Load()))
                 for key, item in zip(keys, items, strict=True)
             ]
+            if rest:
+                left = _call(without, of, ast.Tuple([*keys], ast.Load()))
+                parts.append((ast.MatchAs(None, rest), left))
         case ast.MatchClass(cls, items, names, named):
             tests = [_call(isinstance, of, cls)]
             parts = [
