@@ -22,7 +22,7 @@ from srcgrad.analyses.activity import find_cut
 from srcgrad.arguments import Signature, Specs
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
-from srcgrad.errors import internal_error, make_error
+from srcgrad.errors import SrcgradError, internal_error, make_error
 from srcgrad.frontend.entry import Capture, Reading, read
 from srcgrad.frontend.values import NeedStatic
 from srcgrad.garbage import undisturbed
@@ -389,12 +389,16 @@ def specialise(
     arguments, `ones` says which lengths that meet in a broadcast are one.
     """
     fixed: dict[str, Any] = {}
+    refusal: BaseException | None = None  # of what is not known of the arguments yet
     source, arguments = signature.source, signature.spread(specs)
     for _ in range(20):
         try:
             reading = read(source, specs, tuple(names), fixed, ones)
         except NeedStatic as need:
-            fixed[need.leaf] = _value(need.captures, leaf, need.leaf)
+            fixed |= {n: _value(need.captures, leaf, n) for n in need.leaves}
+            refusal = refusal or need.__cause__
+        except SrcgradError as error:
+            raise refusal or error from None
         else:
             made = source, specs, arguments, reading, options, fixed, reading.written
             return Specialisation(*made, ones or {})

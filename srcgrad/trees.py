@@ -21,9 +21,10 @@ from __future__ import annotations
 import copy
 import functools
 import sys
+from abc import ABC, ABCMeta
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
@@ -111,9 +112,11 @@ def _holds_itself(value: Any) -> bool:
 @functools.lru_cache
 def is_plain_class(cls: Any) -> bool:
     """Tell a class whose objects are their fields: made by a `class` statement only."""
-    homes = {c.__module__.partition(".")[0] for c in cls.__mro__[:-1]}
+    named = [c for c in cls.__mro__[:-1] if c not in (ABC, Generic)]
+    homes = {c.__module__.partition(".")[0] for c in named}
     ours = homes.isdisjoint({*sys.stdlib_module_names, *_LIBRARIES} - {"__main__"})
-    return ours and type(cls) is type and not any(map(cls.__dict__.get, _OWN_WAYS))
+    plain = type(cls) in (type, ABCMeta)
+    return ours and plain and not any(map(cls.__dict__.get, _OWN_WAYS))
 
 
 def closed(node: Node, like: Any = None) -> Any:

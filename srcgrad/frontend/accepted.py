@@ -10,47 +10,12 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from srcgrad.ops.unsupported import LOGS, REFUSED_SYNTAX, TAKES_GENERATOR
+
 Said = Sequence[str]
 Found = tuple[ast.AST, Said]
 Places = frozenset[str]
 
-_TAKES_GENERATOR = {*"""all any deque dict frozenset fsum list max min prod reduce set
-                     sorted sum tuple""".split()}  # fmt: skip
-_LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
-_OUTSIDE = "define it outside of the function"
-_AROUND = "do it outside and pass what it gives as an argument"
-# What is said about a kind of syntax: its code, what it is, what to write instead, why.
-_REFUSED: dict[str, Said] = {
-    "ClassDef": ("SG101", "a class cannot be defined in a differentiated function",
-        _OUTSIDE, ""),
-    "GeneratorExp": ("SG107",
-        "a generator is accepted only as the argument of sum, min, max, any, all, "
-        "list or tuple", "write a list: [... for ...]", ""),
-    "NamedExpr": ("SG107", "`:=` is not accepted here",
-        "assign the name in a statement of its own", "it may run any number of times"),
-    "Raise": ("SG106", "a bare `raise` is outside the language",
-        "name the exception: raise ValueError(...)", "no exception is being handled"),
-    "Starred": ("SG102", "how many arguments `*` stands for is not known",
-        "pass a tuple or a list of known length", ""),
-    "Try": ("SG106", "`try` is outside the language",
-        "test for the case first: `if d != 0:` instead of catching the error",
-        "which statement fails is not known before it runs"),
-    "TypeAlias": ("SG101", "a type alias is outside the language", _OUTSIDE, ""),
-    "With": ("SG101", "`with` is outside the language", _AROUND, ""),
-    "Yield": ("SG101", "`yield` is outside the language",
-        "collect the values in a list and return it",
-        "a gradient needs one result, not a sequence of them"),
-    "decorator": ("SG101", "an inner function cannot be decorated",
-        "define it outside, or take the decorator off", ""),
-    "outer": ("SG105", "the {} variable {} is written",
-        "pass it as an argument and return the new value",
-        "a gradient must leave everything outside as it was"),
-}  # fmt: skip
-_REFUSED |= dict.fromkeys(
-    ("AsyncFor", "AsyncFunctionDef", "AsyncWith", "Await"),
-    ("SG101", "`async` and `await` are outside the language",
-     "await outside and pass the value as an argument", ""))  # fmt: skip
-_REFUSED |= {"TryStar": _REFUSED["Try"], "YieldFrom": _REFUSED["Yield"]}
 _SOMEWHERE = {"GeneratorExp", "NamedExpr", "Raise", "Starred"}
 # Of these only the statements inside are looked at; what is not part of what runs.
 _COMPOUND = (ast.AsyncFor | ast.AsyncWith | ast.ExceptHandler | ast.Try | ast.TryStar
@@ -80,12 +45,12 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
     "taken" (a generator that a function takes).
     """
     kind, inside, marked = type(node).__name__, places - {"taken"}, dict[Any, str]()
-    bad = kind in _REFUSED and kind not in _SOMEWHERE
+    bad = kind in REFUSED_SYNTAX and kind not in _SOMEWHERE
     match node:
         case ast.FunctionDef():
             owner = node
             for decorator in node.decorator_list[:1]:
-                yield decorator, _REFUSED["decorator"]
+                yield decorator, REFUSED_SYNTAX["decorator"]
         case ast.Global() | ast.Nonlocal():
             yield from _outer_names(node, owner)
         case ast.Raise():
@@ -95,29 +60,32 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
             marked = {node.msg: "message"}
         case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
             inside |= {"shown"}
-        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))) if name in _LOGS:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))) if name in LOGS:
             inside |= {"shown"}
-        case ast.Call(func=ast.Name(id=name)) if name in _TAKES_GENERATOR:
+        case ast.Call(func=ast.Name(id=name)) if name in TAKES_GENERATOR:
             marked = dict.fromkeys(node.args, "taken")
         case ast.Starred(value=ast.GeneratorExp() as inner):
             marked = {inner: "taken"}
             bad = "message" not in places
+        case ast.Assign(targets=[ast.Tuple() | ast.List()]):
+            marked = {node.value: "taken"}
         case ast.Lambda():
             inside |= {"repeated"}
         case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
             inside |= {"repeated", *_own_names(node, owner)}
             if any(g.is_async for g in node.generators):
-                yield node, _REFUSED["AsyncFor"]
+                yield node, REFUSED_SYNTAX["AsyncFor"]
             bad = kind == "GeneratorExp" and places.isdisjoint({"taken", "message"})
         case ast.NamedExpr(target=ast.Name(id=name)):
             bad = "repeated" in places and f":= {name}" not in places
         case ast.With():
             bad = not all(map(about_warnings, node.items))
-        case ast.Try(handlers=[]):
-            jumps = ast.Return | ast.Break | ast.Continue
-            bad = any(isinstance(n, jumps) for s in node.body for n in ast.walk(s))
+        case ast.Try() if all(map(raises_again, node.handlers)):
+            more = node.orelse + node.finalbody
+            bad = bool(more) and any(map(_leaves, node.body))
+            node = ast.copy_location(ast.Try(node.body, [], more, []), node)
     if bad:
-        yield node, _REFUSED[kind]
+        yield node, REFUSED_SYNTAX[kind]
     for part in _parts(node):
         yield from _check(part, inside | {marked.get(part, "")}, owner)
 
@@ -143,6 +111,17 @@ def about_warnings(item: ast.withitem) -> bool:
     return name in ("errstate", "catch_warnings") and item.optional_vars is None
 
 
+def raises_again(handler: ast.ExceptHandler) -> bool:
+    """Tell a handler that ends in an exception: only CPython ever runs it."""
+    return isinstance(handler.body[-1], ast.Raise) and not _leaves(handler)
+
+
+def _leaves(stmt: ast.AST) -> bool:
+    """Tell a statement that jumps out of what it stands in."""
+    jumps = ast.Return | ast.Break | ast.Continue
+    return any(isinstance(n, jumps) for n in ast.walk(stmt))
+
+
 def _parts(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the parts of a node that run when it does."""
     if isinstance(node, ast.AsyncFunctionDef | ast.ClassDef):
@@ -162,5 +141,5 @@ def _outer_names(stmt: ast.Global | ast.Nonlocal, owner: ast.AST) -> Iterator[Fo
     }
     names = ", ".join(f"`{name}`" for name in stmt.names if name in written)
     if names:
-        word, (code, what, *rest) = type(stmt).__name__.lower(), _REFUSED["outer"]
+        word, (code, what, *rest) = type(stmt).__name__.lower(), REFUSED_SYNTAX["outer"]
         yield stmt, (code, what.format(word, names), *rest)

@@ -53,6 +53,10 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
                 return calls.inline(reader, member.fget, [owner], {})
             if name in fields:
                 return fields[name]
+            if isinstance(member, functools.cached_property):
+                calls.watched(reader, Place(owner.cls, name, True))
+                put(reader, owner, name, calls.inline(reader, member.func, [owner], {}))
+                return get(reader, owner, name)
             if isinstance(member, FunctionType):
                 return Bound(owner, name)
             if member is not None:

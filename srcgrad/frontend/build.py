@@ -69,7 +69,7 @@ class Reader:
 
     def __init__(
         self, source: FunctionSource, ones: dict[str, int] | None = None,
-        writing: Collection[ast.expr] = (),
+        writing: Collection[object] = (),
     ) -> None:  # fmt: skip
         self.build = Builder()
         self.build.ones, self.build.origin = ones or {}, (source.name, source.line)
@@ -88,7 +88,7 @@ class Reader:
         self.effects = False
         self.made: dict[Any, Any] = {}
         self.wrote_list = False  # one kept as an array, so the heap does not tell
-        self.writing = frozenset(writing)
+        self.writing = frozenset(writing)  # and lists of integers that get floats
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
         self.given: list[Any] = []  # the arrays and containers among the arguments
@@ -279,7 +279,7 @@ class Reader:
                 return self.build.view(base, thing.path) if thing.path else base
             case v.Maybe():
                 return self.operand(self.bound(thing, "a name"))
-            case v.Tuple() | v.ListCell():
+            case v.Tuple() | v.ListCell() | v.Iter(iteration.numbers):
                 return self.operand(lists.pack(self, thing))
             case v.Static(value=bool() | int() | float() | complex()):
                 return const(thing.value)
@@ -375,6 +375,8 @@ class Reader:
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""
         shown = "" if name.startswith(".") or self.frames[-1].site else name
+        if f"{self.frames[-1].source.name}.{shown}" in self.writing:
+            thing = calls.apply(self, v.Static(python.widened), [thing], {})
         if isinstance(thing, ir.Value) and not thing.name:
             thing.name = shown
         if isinstance(thing, v.Ref) and not thing.path and not thing.root.name:
@@ -457,13 +459,8 @@ class Reader:
             case ast.Global() if self.frames[-1].outer:
                 what = "`global` is outside the language in an inner function"
                 raise self.problem("SG101", what)
-            case (
-                ast.Pass()
-                | ast.Expr()
-                | ast.AnnAssign()
-                | ast.Global()
-                | ast.Nonlocal()
-            ):
+            case (ast.Pass() | ast.Expr() | ast.AnnAssign() | ast.Global()
+                  | ast.Nonlocal()):  # fmt: skip
                 pass
             case _:
                 raise self.problem(
@@ -569,7 +566,7 @@ class Reader:
 
 @functools.lru_cache(maxsize=256)
 def _prepared(
-    function: ast.FunctionDef, writing: frozenset[ast.expr]
+    function: ast.FunctionDef, writing: frozenset[object]
 ) -> tuple[list[ast.stmt], Liveness]:
     """Return the regular statements of a function, and what is alive after each."""
     body = normalize_jumps(function, writing).body

@@ -133,7 +133,7 @@ def static(reader: build.Reader, thing: Thing) -> Any:
             parts = (thing.start, thing.stop, thing.step)
             return slice(*(static(reader, p) for p in parts))
         case Value() if thing in reader.leaves:
-            raise v.NeedStatic(reader.leaves[thing], reader.captures)
+            raise v.NeedStatic([reader.leaves[thing]], reader.captures)
     raise reader.problem(
         "SG205", "this must be known while compiling",
         "pass a literal, or an argument that is not changed",
@@ -433,7 +433,7 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
     maker = next(vars(c) for c in cls.__mro__ if "__init__" in vars(c))
     made = getattr(maker.get("__dataclass_params__"), "init", False)
     own = [n for n in ("__new__", "__setattr__") if attributes.defined(reader, cls, n)]
-    plain = type(cls) is type and is_plain_class(cls)
+    plain = is_plain_class(cls) and not inspect.isabstract(cls)
     if own or not (made or plain or hasattr(cls, "_fields")):
         what = f"`{cls.__name__}` cannot be called here"
         helps = [f"it has its own `{n}`: make it outside, and pass it" for n in own]
@@ -499,6 +499,7 @@ def items_of(
         dims = (reader.build.dim(items.count), reader.build.dim(const(count)))
         reader.build.same(*dims, what)
     else:
+        recursion.ask(reader, items.count)
         raise reader.problem(
             "SG102", "how many items this has must be known while compiling",
             "name the items, `f(x[0], x[1])`, or pass the array itself",

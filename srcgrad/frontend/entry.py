@@ -6,7 +6,6 @@ lengths are one. It is a plain nested tuple, so it is also the key of a speciali
 
 from __future__ import annotations
 
-import ast
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +18,8 @@ from srcgrad.errors import error_of
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
-from srcgrad.frontend.iteration import TestWrites
+from srcgrad.frontend.iteration import ReadAgain
+from srcgrad.frontend.recursion import ask
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import SHAPE, Known, Node, Tree, spec_of
 from srcgrad.types import Array, Dim, Scalar, is_generator, put_lengths
@@ -82,12 +82,12 @@ def read(
         fixed: Leaves whose value is compiled in, by leaf name.
         ones: Where lengths meet in a broadcast, which of the two is one.
     """
-    writing: set[ast.expr] = set()
+    writing: set[object] = set()
     while True:
         try:
             return Entry(source, names, ones, writing, fixed or {}).read(specs)
-        except TestWrites as found:
-            writing.add(found.test)
+        except ReadAgain as found:
+            writing.update(found.args)
 
 
 class Entry(Reader):
@@ -95,7 +95,7 @@ class Entry(Reader):
 
     def __init__(
         self, source: FunctionSource, names: tuple[str, ...],
-        ones: dict[str, int] | None, writing: set[ast.expr], fixed: dict[str, Any],
+        ones: dict[str, int] | None, writing: set[object], fixed: dict[str, Any],
     ) -> None:  # fmt: skip
         super().__init__(source, ones, writing)
         self.source, self.names, self.fixed = source, names, fixed
@@ -159,7 +159,9 @@ class Entry(Reader):
 
     def give_up_if_refused(self) -> None:
         if self.problems:
-            raise error_of(self.problems, self.source.name, self.names)
+            error = error_of(self.problems, self.source.name, self.names)
+            ask(self, because=error)
+            raise error
 
     def leaf(self, spec: Tree, name: str) -> v.Thing:
         """Return the number or array that a new parameter is."""

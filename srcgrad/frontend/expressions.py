@@ -16,30 +16,11 @@ from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.ops import iterables, python
+from srcgrad.ops.operators import BRANCHED, OPERATORS, ROW_OF, TURNED
 from srcgrad.types import Array, ListOf, Scalar, is_complex
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
-
-# The rows of operators; the function of `operator` has the name of the row, or this.
-_ROWS: dict[type, str] = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Mod: "mod",
-    ast.FloorDiv: "floordiv", ast.Pow: "pow", ast.MatMult: "matmul",
-    ast.BitAnd: "bitand", ast.BitOr: "bitor", ast.BitXor: "bitxor",
-    ast.LShift: "lshift", ast.RShift: "rshift",
-    ast.USub: "neg", ast.UAdd: "pos", ast.Invert: "invert",
-    ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq",
-    ast.NotEq: "ne",
-}  # fmt: skip
-
-# What the functions of `operator` are called, and the methods of classes.
-OPERATORS = {
-    op: {"div": "truediv"}.get(row, row.removeprefix("bit"))
-    for op, row in _ROWS.items()
-}
-# What is nan, or raises, of some reals where it is a complex number of complex ones.
-_BRANCHED = set("pow sqrt log log10 arcsin arccos arccosh arctanh".split())
-_TURNED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
 def evaluate(reader: Reader, node: ast.expr) -> Thing:
@@ -187,7 +168,7 @@ def binary(
     reader: Reader, op: ast.operator, left: Thing, right: Thing, *first: str
 ) -> Thing:
     """Apply a binary operator; with "i", in place where a class defines that."""
-    row = _ROWS[type(op)]
+    row = ROW_OF[type(op)]
     if (own := _overloaded(reader, op, left, right, *first)) is not None:
         return own
     joined = _of_sequences(reader, row, left, right)
@@ -231,7 +212,7 @@ def in_plane(reader: Reader, row: str, *operands: Operand) -> list[Operand]:
     What such functions make of a real number is not what they make of a complex one.
     """
     whole = row == "pow" and isinstance(operands[1], Const)
-    if row not in _BRANCHED or (whole and operands[1].type.dtype == "int64"):
+    if row not in BRANCHED or (whole and operands[1].type.dtype == "int64"):
         return [*operands]
     for x in operands:
         if len({is_complex(t) for t in kinds(reader, x)}) > 1:
@@ -246,7 +227,7 @@ def _overloaded(
     """Apply an operator as the class of an operand defines it."""
     name = OPERATORS.get(type(op), "")
     ways = [(left, way + name, right) for way in (*first, "")]
-    for one, way, other in (*ways, (right, _TURNED.get(name, f"r{name}"), left)):
+    for one, way, other in (*ways, (right, TURNED.get(name, f"r{name}"), left)):
         own = attributes.special(reader, one, f"__{way}__", other)
         if own not in (None, Static(NotImplemented)):
             return own
@@ -335,7 +316,7 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
 
 def unary(reader: Reader, op: ast.unaryop, value: Thing) -> Thing:
     """Apply `-`, `+` or `~`."""
-    row = _ROWS[type(op)]
+    row = ROW_OF[type(op)]
     if (own := attributes.special(reader, value, f"__{row}__")) is not None:
         return own
     operand = reader.operand(value)
@@ -490,7 +471,7 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
         what = f"{v.kind_of(left)} and {v.kind_of(right)} are not ordered"
         raise reader.problem("SG402", what)
     a, b = reader.operand(left), reader.operand(right)
-    return reader.thing(reader.build.op(_ROWS[type(op)], a, b))
+    return reader.thing(reader.build.op(ROW_OF[type(op)], a, b))
 
 
 def _same_object(reader: Reader, left: Thing, right: Thing) -> bool:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, build, calls, lists
+from srcgrad.frontend import attributes, build, calls, iteration, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
 from srcgrad.ops import python
+from srcgrad.ops.table import ShapeError
 from srcgrad.types import Array, Dim, ListOf, Scalar
 
 _FULL = Slice(None, None, None)
@@ -72,7 +73,11 @@ def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
     held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
     held = held.items if isinstance(held, Tuple) else held
     if isinstance(held, tuple) and not isinstance(index, Const | SliceValue):
-        return lists.make_array(reader, owner)
+        try:
+            return lists.make_array(reader, owner)
+        except ShapeError:
+            what = "which item this is must be known: they differ in kind"
+            raise reader.problem("SG402", what, "run over the items") from None
     return held
 
 
@@ -148,10 +153,10 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
         raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written")
     grown = isinstance(held.type, ListOf) and isinstance(held.type.item, Array)
     rows = v.list_axes(held) and held.type.rank > 1
-    if grown or (rows and not lists.replaceable(reader, owner, held.root, value)):
+    kept = grown or rows
+    if kept and not lists.replaceable(reader, owner, held.root, value):
         raise reader.problem(
-            "SG403", "an array in a list that grows cannot be replaced" if grown else
-            "the item that is replaced, or the new one, has another name",
+            "SG403", "the item that is replaced, or the new one, has another name",
             "write its elements: `[k][:] = ...`",
         )  # fmt: skip
     path = _path(reader, held, index)
@@ -164,6 +169,11 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
         one, two = (reader.build.length(t.dims[0]) for t in (operand.type, ref.type))
         reader.require(reader.build.op("eq", one, two), "NotImplementedError", what)
     if v.list_axes(held) or isinstance(held.type, ListOf):
+        if (ref.type.dtype, operand.type.dtype) == ("int64", "float64"):
+            names = [n for n, thing in reader.state.names.items() if thing == owner]
+            facts = {f"{reader.frames[-1].source.name}.{n}" for n in names}
+            for fact in facts - reader.writing:
+                raise iteration.ReadAgain(fact)
         lists.hold(reader, ref.root, operand.type)
     if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
         operand = reader.build.op("cast", operand, dtype=ref.type.dtype)

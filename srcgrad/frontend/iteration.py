@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,12 +26,8 @@ _UNROLLED = 8
 _DEEP = 60  # turns that may each be the last: as many blocks inside each other
 
 
-class TestWrites(Exception):
-    """The test of a `while` changes something: it must be moved into the body."""
-
-    def __init__(self, test: ast.expr) -> None:
-        super().__init__(ast.unparse(test))
-        self.test = test
+class ReadAgain(Exception):
+    """Found too late: a test of a `while` that writes, or a list that gets floats."""
 
 
 @dataclass(slots=True)
@@ -86,13 +83,7 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
             return
         reader.assign(target, items.item(const(k)))
         body()
-        left: Operand = const(False)
-        if left_early:
-            left = expressions.truth(reader, reader.state.names[left_early])
-        if not isinstance(left, Const):
-            branch(reader, left, lambda: None, lambda: turns(k + 1), live)
-        elif not left.value:
-            turns(k + 1)
+        _unless_left(reader, left_early, live, lambda: turns(k + 1))
 
     def bind(var: Value) -> None:
         start, _, step = bounds
@@ -100,6 +91,11 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
             if start.value >= 0 and step.value > 0:
                 reader.nonnegative.add(var)
         reader.assign(target, items.item(var) if number else var)
+
+    def first() -> Header:
+        reader.assign(target, items.item(const(0)))
+        start = reader.build.op("add", bounds[0], bounds[2])
+        return replace(whole, bounds=(start, *bounds[1:]))
 
     back, found = reader.checkpoint(), len(reader.problems)
     most = _DEEP if items.fixed else _UNROLLED
@@ -109,18 +105,58 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
             turns(0)
             return
         shown = "i" if number or not isinstance(target, ast.Name) else target.id
-        try:
-            read_loop(
-                reader,
-                Header(carried, live, body, bounds, bind, None, left_early, shown),
-            )
-        except v.Refused:
-            if not short:
-                raise
-        if short and len(reader.problems) > found:
+        whole = Header(carried, live, body, bounds, bind, None, left_early, shown)
+        if not short:
+            some = functools.partial(reader.build.op, "gt", items.count, const(0))
+            _read_apart(reader, whole, some, first)
+            return
+        with contextlib.suppress(v.Refused):
+            read_loop(reader, whole)
+        if len(reader.problems) > found:
             # What no carried value can express may still be right turn by turn.
             back()
             turns(0)
+
+
+def _read_apart(
+    reader: Reader, whole: Header, some: Callable[[], Operand],
+    first: Callable[[], Header],
+) -> None:  # fmt: skip
+    """Read a loop, its first turn apart where what that finds differs in kind."""
+    back, found = reader.checkpoint(), len(reader.problems)
+
+    def unlike() -> bool:
+        return {p.code for p in reader.problems[found:]} == {"SG402"}
+
+    try:
+        read_loop(reader, whole)
+    except v.Refused:
+        if not unlike():
+            raise
+    if unlike():
+        noted = reader.problems[found:]
+        back()
+        what = f"the loop in line {reader.build.loc.line} has no turn"
+        reader.require(some(), "NotImplementedError", f"{what}: give it one")
+        rest = first()
+        whole.body()
+        then = functools.partial(read_loop, reader, rest)
+        _unless_left(reader, whole.exit_name, whole.live, then)
+        if len(reader.problems) > found:
+            reader.problems[found:] = noted
+
+
+def _unless_left(
+    reader: Reader, exit: str, live: frozenset[str], then: Callable[[], None]
+) -> None:
+    """Read what is done after a turn that does not leave the loop."""
+    left: Operand = const(False)
+    if exit:
+        left = expressions.truth(reader, reader.state.names[exit])
+    if not isinstance(left, Const):
+        branch(reader, left, lambda: None, then, live)
+    elif not left.value:
+        then()
 
 
 def read_while(reader: Reader, stmt: ast.While) -> None:
@@ -132,13 +168,13 @@ def read_while(reader: Reader, stmt: ast.While) -> None:
         state = reader.state
         kept = all(state.ver.get(r) is x for r, x in before.ver.items())
         if not kept or any(state.heap[c] is not x for c, x in before.heap.items()):
-            raise TestWrites(stmt.test)
+            raise ReadAgain(stmt.test)
         return cond
 
     carried, live = _crossing(reader, stmt, stmt.test)
     body = functools.partial(reader.run, stmt.body)
     header = Header(carried, live, body, test=test, exit_name=exit_name(stmt))
-    read_loop(reader, header)
+    _read_apart(reader, header, test, lambda: header)
 
 
 def _crossing(
@@ -178,7 +214,8 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             return Sequence(const(len(thing.items)), picked, fixed=True)
         case v.Static(value=set() | frozenset()):
             items = [calls.lift(reader, x) for x in thing.value]
-            if not all(isinstance(x, Const) for x in items):
+            parts = [p for x in items for p in getattr(x, "items", (x,))]
+            if not all(isinstance(part, Const) for part in parts):
                 what = "the order of a set is not the same in each run"
                 raise reader.problem("SG107", what, "run over `sorted(...)` of it")
         case v.DictCell():
@@ -284,13 +321,14 @@ def seen(reader: Reader, make: Any, parts: tuple[v.Thing, ...]) -> tuple[Any, ..
 def backward(reader: Reader, items: v.Thing, /) -> Sequence:
     """Return what `reversed` gives; a range turned around is a range."""
     build, inner = reader.build, sequence(reader, items)
+    bounds = None
     if inner.bounds is not None and inner.bounds[2] in (const(1), const(-1)):
         start, stop, step = inner.bounds
         ends = (build.op("sub", stop, step), build.op("sub", start, step))
-        return replace(inner, bounds=(*ends, build.op("neg", step)))
+        bounds = (*ends, build.op("neg", step))
     last = build.op("sub", inner.count, const(1))
     turned = lambda k: inner.item(build.op("sub", last, k))  # noqa: E731
-    return replace(inner, item=turned, bounds=None)
+    return replace(inner, item=turned, bounds=bounds)
 
 
 def parted(reader: Reader, items: v.Thing) -> v.Thing:

@@ -15,7 +15,7 @@ import inspect
 import linecache
 import pkgutil
 import sys
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Permute, Reshape, Value
 from srcgrad.ops import ROWS, Row, draws, prelude, ufuncs
+from srcgrad.ops.operators import FOLDED, OF_OBJECTS, OF_TEXTS, OPERATORS
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, Dim, Scalar, is_generator
 
@@ -42,13 +43,6 @@ Handler = Callable[..., Thing]
 HANDLERS: dict[str, Handler] = {}
 _WAYS = {"math": "math", "cmath": "cmath", "builtins": "py"}
 OTHERWISE = "write it with operations that are known, loops included"
-# What of these an object's class defines.
-_OF_OBJECTS = {n: f"__{n}__" for n in ("abs", "float", "int", "round", "bool")}
-# Functions whose result is known if what they are given is.
-_OF_TEXTS = {*map(id, (str, repr, format, ord, chr, issubclass))}
-# What of numbers that are known is a number that is known.
-_FOLDED = {id(getattr(builtins, n)) for n in
-           "abs bool divmod float int max min pow round sum".split()}  # fmt: skip
 
 
 def handles(*names: str) -> Callable[[Handler], Handler]:
@@ -116,7 +110,7 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
     of_math = getattr(function, "__module__", "") in ("math", "cmath")
     values = [a.value for a in args
               if isinstance(a, Const) and (of_math or a.type.python)]  # fmt: skip
-    foldable = of_math or (values and id(function) in _FOLDED)
+    foldable = of_math or (values and id(function) in FOLDED)
     if foldable and len(values) == len(args) and not kwargs:
         try:
             result = function(*values)
@@ -125,15 +119,19 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
         if not isinstance(result, int) or abs(result) < 2**63:
             return calls.lift(reader, result)
     of_text = isinstance(getattr(function, "__self__", None), str)
-    if of_text or id(function) in _OF_TEXTS:
+    if of_text or id(function) in OF_TEXTS:
         return _known_while_compiling(reader, function, args, kwargs)
-    special = _OF_OBJECTS.get(getattr(function, "__name__", ""))
+    special = OF_OBJECTS.get(getattr(function, "__name__", ""))
     if special and args and function is getattr(builtins, special.strip("_"), None):
         own = attributes.special(reader, args[0], special)
         if own is not None:
             return own
     _, name, meaning = by_identity().get(id(function), (None, "", function))
-    if isinstance(home := getattr(function, "__self__", None), type) and not name:
+    home: Any = getattr(function, "__self__", None)
+    if type(home).__module__ == "scipy.stats._continuous_distns":
+        whole = f"scipy.stats.{home.name}.{function.__name__}"
+        meaning = meanings().get(whole, function)
+    if isinstance(home, type) and not name:
         name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
         meaning = meanings().get(name, function)
         name = name if meaning is not function else ""
@@ -502,12 +500,11 @@ HANDLERS |= {
     f"{_PRELUDE}.nth": lambda reader, x, k: iteration.sequence(reader, x).item(
         reader.operand(k)
     ),
-    f"{_PRELUDE}.ranks_of": lists.ranks_of,
     f"{_PRELUDE}.new_deque": lambda reader, maxlen: reader.container(
         v.ListCell("", deque, calls.static(reader, maxlen)), []
     ),
-    f"{_PRELUDE}.new_defaultdict": lambda reader, factory: reader.container(
-        v.DictCell("", defaultdict, factory), {}
+    f"{_PRELUDE}.new_dict": lambda reader, cls, factory: reader.container(
+        v.DictCell("", cls.value, factory), {}
     ),
     "operator.getitem": indexing.get,
     "builtins.callable": lambda reader, x, /: const(
@@ -537,7 +534,7 @@ def _operators() -> Iterator[tuple[str, Handler]]:
             return lambda reader, a, b, /: expressions.compare(reader, op, a, b)
         return lambda reader, a, b, /: expressions.binary(reader, op, a, b)
 
-    for kind, name in expressions.OPERATORS.items():
+    for kind, name in OPERATORS.items():
         yield (
             f"operator.{name}_" if iskeyword(name) else f"operator.{name}",
             made(kind()),
@@ -548,11 +545,13 @@ HANDLERS |= _operators()
 
 
 @handles("builtins.super")
-def _super(reader: Reader) -> Thing:
+def _super(reader: Reader, cls: Any = None, obj: Any = None, /) -> Thing:
     """Return where the methods of the classes before that of the method are found."""
     owner = attributes.method_owner(reader)
+    if obj not in (v.NONE, owner):
+        raise reader.problem("SG201", "`super` is known of a method's own object")
     place: Any = reader.frames[-1].source.place("__class__")
-    return Static(super(place.fetch(), owner.cls))
+    return Static(super(cls.value or place.fetch(), owner.cls))
 
 
 @handles("builtins.getattr")
@@ -567,11 +566,6 @@ def _getattr(reader: Reader, owner: Thing, name: Thing, *default: Thing) -> Thin
 def _setattr(reader: Reader, owner: Thing, name: Thing, value: Thing, /) -> Thing:
     attributes.put(reader, owner, calls.static(reader, name), value)
     return v.NONE
-
-
-@handles("builtins.set", "builtins.frozenset")
-def _set(reader: Reader, items: Any = v.EMPTY, /) -> Thing:
-    return Static({calls.static(reader, x) for x in calls.items_of(reader, items)})
 
 
 @handles("builtins.type")

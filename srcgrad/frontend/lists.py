@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from srcgrad import ir
 from srcgrad.builder import const
 from srcgrad.frontend import attributes, calls, expressions, indexing, iteration, state
@@ -136,6 +138,8 @@ def replaceable(reader: Reader, owner: v.Thing, root: v.Root, value: v.Thing) ->
 
 def pack(reader: Reader, thing: Any) -> v.Thing:
     """Return a list or tuple of numbers, or of such lists, as an array."""
+    if isinstance(thing, v.Iter):
+        return calls.apply(reader, v.Static(np.arange), [*thing.parts], {})
     items = thing.items if isinstance(thing, v.Tuple) else reader.state.heap[thing]
     build = reader.build
     reads = ("__array__", "__iter__", "__len__", "__getitem__")
@@ -325,35 +329,6 @@ def item(reader: Reader, cell: v.ListCell, index: v.Thing) -> v.Thing:
     return calls.apply(reader, v.Static(python.stacked), given, {})
 
 
-def _place(reader: Reader, owner: v.Thing, name: str, args: list[Any]) -> v.Thing:
-    """Return where an item is in a list or tuple, or how often."""
-    held = calls.static(reader, owner)
-    try:
-        found = getattr(held, "count" if name == "count" else "index")
-        return const(found(*(calls.static(reader, a) for a in args)))
-    except ValueError:
-        return reader.raises("ValueError")
-
-
-def ranks_of(reader: Reader, keys: v.Thing, reverse: v.Thing) -> v.Thing:
-    """Return the places of keys in order; of tuples the first items must decide."""
-    items: Any = reader.state.heap[keys] if isinstance(keys, v.ListCell) else None
-    if not isinstance(items, tuple):
-        return v.NONE
-    firsts = [x.items[0] if isinstance(x, v.Tuple) and x.items else x for x in items]
-    if not all(isinstance(x, ir.Const | v.Static) for x in firsts):
-        return v.NONE
-    known: list[Any] = [x.value for x in firsts]  # type: ignore[union-attr]
-    if firsts != [*items] and len({*known}) < len(known):
-        return v.NONE
-    falling = bool(calls.static(reader, reverse))
-    try:
-        order = sorted(range(len(known)), key=known.__getitem__, reverse=falling)
-    except TypeError:
-        return reader.raises("TypeError")
-    return v.Tuple(tuple(map(const, order)))
-
-
 def delete(reader: Reader, target: ast.expr) -> None:
     """Read `del` of a name, or of an entry."""
     match target:
@@ -377,16 +352,6 @@ def unordered(reader: Reader) -> Exception:
     return reader.problem("SG203", what, "keep a count of the items, and read by index")
 
 
-# Methods that put items in and take them out, without asking what is equal to what;
-# those that change nothing, and those whose first argument is a place.
-_LIST = {"pop", "insert", "reverse", "clear", "copy", "__setitem__", "__delitem__"}
-_KNOWN = {"index", "count", "remove"}  # of items that are known while compiling
-_ENDS = {"popleft": ("pop", 0), "appendleft": ("insert", 0)}  # of a deque
-_READS = {"get", "copy", "items", "keys", "values"}
-_DICT = {"pop", "setdefault", "update", "clear", "__setitem__", *_READS}
-_PLACE = {"pop", "insert", "get", "setdefault", "__setitem__", "__delitem__"}
-
-
 def method(
     reader: Reader, owner: Any, name: str, args: list[Any], kwargs: dict[str, v.Thing]
 ) -> v.Thing:
@@ -394,8 +359,9 @@ def method(
     cls, heap = owner.cls, reader.state.heap
     contents: Any = heap[owner] if isinstance(owner, v.Cell) else None
     listed = isinstance(contents, tuple)
-    if name in _KNOWN and not kwargs and (listed or isinstance(owner, v.Tuple)):
-        found = _place(reader, owner, name, args)
+    if name in python.ITEMS and not kwargs and (listed or isinstance(owner, v.Tuple)):
+        finds = v.Static(python.count_in if name == "count" else python.place_in)
+        found = calls.apply(reader, finds, [owner, *args], {})
         if name == "remove":
             method(reader, owner, "pop", [found], {})
         return v.NONE if name == "remove" else found
@@ -416,8 +382,8 @@ def method(
             return v.NONE
         if name == "pop" and not args and not listed:
             return pop(reader, owner)
-    if name in _ENDS and cls is deque and owner.limit is None:
-        name, place = _ENDS[name]
+    if name in python.ENDS and cls is deque and owner.limit is None:
+        name, place = python.ENDS[name]
         args = [const(place), *args]
     return _entries(reader, owner, name, args, kwargs)
 
@@ -430,7 +396,8 @@ def _entries(
     cls = owner.cls
     contents: Any = heap[owner] if isinstance(owner, v.Cell) else None
     listed = isinstance(contents, tuple)
-    known = _LIST if listed else _DICT if isinstance(owner, v.DictCell) else set()
+    of_dict = python.DICTS if isinstance(owner, v.DictCell) else set()
+    known = python.LISTS if listed else of_dict
     if name == "update":
         args = [calls.apply(reader, v.Static(dict), args, kwargs)]
         kwargs = {}
@@ -439,7 +406,7 @@ def _entries(
         raise reader.problem("SG203", what)
     held = list(contents) if listed else dict(contents)
     given = [heap[a] for a in args] if name == "update" else args
-    if name in _PLACE and args:
+    if name in python.PLACES and args:
         given = [calls.static(reader, args[0]), *args[1:]]
         if isinstance(given[0], slice) and len(given) > 1:
             given[1] = given[1].items
@@ -449,7 +416,7 @@ def _entries(
         result = getattr(held, name)(*given)
     except (IndexError, KeyError, ValueError) as error:
         return reader.raises(type(error).__name__)
-    if name not in _READS:
+    if name not in python.READS:
         changed(reader, owner, len(held) != len(contents))
         heap[owner] = tuple(held) if listed else held
     match name:

@@ -12,6 +12,7 @@ from srcgrad.trees import SHAPE
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Frame, Reader
+    from srcgrad.ir import Operand
 
 _DEPTH, _CALLS = 16, 300
 
@@ -60,21 +61,26 @@ def read(reader: Reader, read: Callable[[Any], v.Thing], same: Any) -> v.Thing:
             "call it outside of loops, comprehensions, `and` and `or`, without slices",
             "or write a loop, with a list for what is still to do",
         )
-        _ask(reader)
     back()
     reader.problem("SG103", what, *helps)
     return v.Poison()
 
 
-def _ask(reader: Reader) -> None:
-    """Have integers and lengths among the arguments known, if one is not yet."""
-    fixed = getattr(reader, "fixed", {})
+def ask(
+    reader: Reader, count: Operand | None = None, because: Exception | None = None
+) -> None:
+    """Have integers and lengths among the arguments known: all, or those of a count."""
+    fixed, build, needed = getattr(reader, "fixed", {}), reader.build, list[str]()
+    wanted = {a for a, _ in build.resolve(build.dim(count)).terms} if count else None
     for value, name in reader.leaves.items():
-        lengths = [d.known for d in getattr(value.type, "dims", ())]
-        if None in lengths:
-            raise NeedStatic(name + SHAPE, reader.captures)
-        if not lengths and value.type.dtype == "int64" and name not in fixed:
-            raise NeedStatic(name, reader.captures)
+        dims = getattr(value.type, "dims", ())
+        atoms = {a for d in (*dims, *map(build.resolve, dims)) for a, _ in d.terms}
+        if not dims and value.type.dtype == "int64" and name not in fixed:
+            atoms = {value}
+        if atoms if wanted is None else atoms & wanted:
+            needed.append(name + SHAPE * bool(dims))
+    if needed:
+        raise NeedStatic(needed, reader.captures) from because
 
 
 def _parts(frames: tuple[Frame, ...]) -> list[Part]:

@@ -23,11 +23,11 @@ class Refused(Exception):
 
 
 class NeedStatic(Exception):
-    """A value must be known while compiling: specialise on the argument itself."""
+    """Values must be known while compiling: specialise on the arguments themselves."""
 
-    def __init__(self, leaf: str, captures: list[Any]) -> None:
-        super().__init__(leaf)
-        self.leaf, self.captures = leaf, captures
+    def __init__(self, leaves: list[str], captures: list[Any]) -> None:
+        super().__init__(*leaves)
+        self.leaves, self.captures = leaves, captures
 
 
 @dataclass(eq=False, slots=True)

@@ -25,7 +25,7 @@ from srcgrad.differentiated import Call, Differentiated, PlainRun
 from srcgrad.emit.nest import block_ends
 from srcgrad.errors import internal_error
 from srcgrad.frontend.entry import Entry, Reading
-from srcgrad.frontend.iteration import TestWrites
+from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.passes import run_passes
 from srcgrad.specialise import Specialisation
@@ -82,13 +82,13 @@ class HelperReader(Entry):
 
 def read_helpers(made: Specialisation) -> tuple[Reading, dict[Value, Chain]]:
     """Read a function once more; return in which helpers its values are made."""
-    writing: set[ast.expr] = set()
+    writing: set[object] = set()
     while True:
         reader = HelperReader(made.source, (), made.ones, writing, made.fixed)
         try:
             return reader.read(made.specs), reader.homes
-        except TestWrites as found:
-            writing.add(found.test)
+        except ReadAgain as found:
+            writing.update(found.args)
 
 
 # What is noted: the "value" of a value, or with a loop or branch what it was when the

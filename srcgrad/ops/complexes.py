@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from srcgrad.ops.prelude import (
+    fixed,
     is_fixed,
     is_one,
     is_python,
@@ -64,6 +65,22 @@ def is_complex(x):
 def never(mask):
     """Tell whether nothing is true: it is taken to be so until it is found not to."""
     return not is_one(np.flatnonzero(np.reshape(np.any(mask), 1)), 0)
+
+
+@means("numpy.iscomplexobj")
+def is_complex_object(x):
+    return is_complex(x)
+
+
+@means("numpy.isrealobj")
+def is_real_object(x):
+    return not is_complex(x)
+
+
+@means("numpy.issubdtype")
+@fixed
+def is_sub_dtype(arg1, arg2):
+    return bool(np.issubdtype(arg1, arg2))
 
 
 @means("numpy.real")

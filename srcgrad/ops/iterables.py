@@ -23,7 +23,6 @@ from srcgrad.ops.prelude import (
     numbered,
     own,
     parted,
-    ranks_of,
     refused,
     same,
     typed,
@@ -249,15 +248,49 @@ def zip_longest(*iterables, fillvalue=None):
 
 @means("builtins.sorted")
 def sort_items(iterable, /, *, key=None, reverse=False):
+    if key is None and isinstance(iterable, (set, frozenset)):
+        return [*ordered(iterable, reverse)]
     items = [*iterable]
+    if is_fixed(len(items)) and len(items) == 0:
+        return items
     keys = items if key is None else [key(x) for x in items]
-    order = ranks_of(keys, reverse)
+    order = _known_order(keys, reverse)
+    if order == ():
+        raise TypeError
     if order is not None:
         return [items[k] for k in order]
     values = np.array(keys)
     falling = np.argsort(-values, kind="stable") if reverse else None
     places = np.argsort(values, kind="stable") if falling is None else falling
     return [items[k] for k in places]
+
+
+def _known_order(keys, reverse):
+    """Return the places of keys in order, None if it is known at run time only."""
+    if not is_fixed(len(keys)):
+        return None
+    firsts = [x[0] if isinstance(x, tuple) and len(x) > 0 else x for x in keys]
+    if not all([is_fixed(x) for x in firsts]):
+        return None
+    return places_of(firsts, any([isinstance(x, tuple) for x in keys]), reverse)
+
+
+@fixed
+def places_of(firsts, are_parts, reverse):
+    """Return the places of items in order; of tuples the first items must decide."""
+    if are_parts and len({*firsts}) < len(firsts):
+        return None
+    try:
+        pairs = sorted(enumerate(firsts), key=lambda pair: pair[1], reverse=reverse)
+    except TypeError:
+        return ()
+    return tuple(place for place, _ in pairs)
+
+
+@fixed
+def ordered(items, reverse):
+    """Return what a set holds in order: no two are equal."""
+    return tuple(sorted(items, reverse=reverse))
 
 
 @means(".tolist")

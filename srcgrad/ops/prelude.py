@@ -86,8 +86,8 @@ def new_deque(maxlen):
     """Return an empty deque."""
 
 
-def new_defaultdict(factory):
-    """Return an empty dict that makes what is not there."""
+def new_dict(cls, factory):
+    """Return an empty dict of a class; a factory makes what is not there."""
 
 
 def same(n, m, what):
@@ -120,10 +120,6 @@ def count_of(iterable):
 
 def nth(iterable, k):
     """Return the item of a number."""
-
-
-def ranks_of(keys, reverse):
-    """Return the places of keys that are known in order, None if they are not known."""
 
 
 @fixed
@@ -268,14 +264,6 @@ def item(a, *args):
 @means("numpy.size")
 def size(a, axis=None):
     return np.asarray(a).size if axis is None else np.shape(a)[axis]
-
-
-@means("numpy.array")
-def array(object, dtype=None, *, copy=True):
-    if not copy:
-        return refused("`copy` is known as True only")
-    made = np.asarray(object, dtype)
-    return rows.copy(made) if made is object else made
 
 
 # other shapes

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from functools import reduce
 from types import FunctionType
 
@@ -16,8 +16,8 @@ from srcgrad.ops.prelude import (
     fixed,
     is_fixed,
     means,
-    new_defaultdict,
     new_deque,
+    new_dict,
     own,
     parted,
     refused,
@@ -30,6 +30,15 @@ _COPIED = (
     "this is copied by parts here: `copy.deepcopy` of arrays is known, and flat copies",
     "make it again out of copies of its parts",
 )
+
+# Methods that put items in and take them out, without asking what is equal to what;
+# those that change nothing, and those whose first argument is a place.
+LISTS = {"pop", "insert", "reverse", "clear", "copy", "__setitem__", "__delitem__"}
+ITEMS = {"index", "count", "remove"}  # of items that are known while compiling
+ENDS = {"popleft": ("pop", 0), "appendleft": ("insert", 0)}  # of a deque
+READS = {"get", "copy", "items", "keys", "values"}
+DICTS = {"pop", "setdefault", "update", "clear", "__setitem__", *READS}
+PLACES = {"pop", "insert", "get", "setdefault", "__setitem__", "__delitem__"}
 
 
 @means("builtins.isinstance")
@@ -62,6 +71,38 @@ def to_dict(start=None, /, **items):
     return {**{key: value for key, value in start}, **items}
 
 
+@means("numpy.array")
+def array(object, dtype=None, *, copy=True):
+    if not copy:
+        return refused("`copy` is known as True only")
+    if _is_none(object):
+        return array_of_none(object)
+    made = np.asarray(object, dtype)
+    return rows.copy(made) if made is object else made
+
+
+def _is_none(x):
+    """Tell lists of None alone: what is put in its place later is what counts."""
+    if type(x) in (list, tuple) and is_fixed(len(x)) and len(x) > 0:
+        return _is_none(x[0])
+    return x is None
+
+
+@fixed
+def array_of_none(object):
+    return np.array(object)
+
+
+@means("builtins.set", "builtins.frozenset")
+def to_set(items=(), /):
+    return set_of([*items])
+
+
+@fixed
+def set_of(items):
+    return set(items)
+
+
 @means("collections.deque")
 def to_deque(iterable=(), maxlen=None):
     made = new_deque(maxlen)
@@ -72,7 +113,15 @@ def to_deque(iterable=(), maxlen=None):
 
 @means("collections.defaultdict")
 def to_defaultdict(default_factory=None, /, *start, **items):
-    made = new_defaultdict(default_factory)
+    made = new_dict(defaultdict, default_factory)
+    for key, value in {**dict(*start), **items}.items():
+        made[key] = value
+    return made
+
+
+@means("collections.OrderedDict")
+def to_ordered_dict(*start, **items):
+    made = new_dict(OrderedDict, None)
     for key, value in {**dict(*start), **items}.items():
         made[key] = value
     return made
@@ -365,6 +414,25 @@ def entered(manager):
 
 def all_bound(*values):
     return True
+
+
+def place_in(items, x, start=0):
+    first = max(start + len(items), 0) if start < 0 else start
+    for k in range(first, len(items)):
+        if items[k] == x:
+            return k
+    raise ValueError
+
+
+def count_in(items, x):
+    return builtins.sum([item == x for item in items])
+
+
+def widened(items):
+    """Return a new list whose integers are floats."""
+    if not isinstance(items, list):
+        return items
+    return [widened(x) if isinstance(x, list) else float(x) for x in items]
 
 
 def extended(items, more):

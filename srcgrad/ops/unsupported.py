@@ -1,8 +1,12 @@
 """What NumPy computes from floats and the table does not, each with the reason.
 
+And what of Python is outside the language, with what to write instead.
+
 `python -m srcgrad supported` prints it, the message that refuses a call names it, and a
 test holds it against the installed NumPy: a name is known, or it stands here.
 """
+
+from collections.abc import Sequence
 
 _MATRIX = "a matrix of NumPy's own has a `*` of its own: use arrays"
 _PRECISION = "there is no fast arithmetic for it: use float64 or float32"
@@ -20,3 +24,43 @@ UNSUPPORTED: dict[str, str] = {
     "numpy.roots": "they are complex: find a real one by Newton's method",
     "numpy.unique_values": _SET,
 }
+
+# What takes a generator, and what prints a text.
+TAKES_GENERATOR = {*"""all any deque dict frozenset fsum list max min prod reduce set
+                     sorted sum tuple""".split()}  # fmt: skip
+LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
+_OUTSIDE = "define it outside of the function"
+_AROUND = "do it outside and pass what it gives as an argument"
+# What is said about a kind of syntax: its code, what it is, what to write instead, why.
+REFUSED_SYNTAX: dict[str, Sequence[str]] = {
+    "ClassDef": ("SG101", "a class cannot be defined in a differentiated function",
+        _OUTSIDE, ""),
+    "GeneratorExp": ("SG107",
+        "a generator is accepted only as the argument of sum, min, max, any, all, "
+        "list or tuple", "write a list: [... for ...]", ""),
+    "NamedExpr": ("SG107", "`:=` is not accepted here",
+        "assign the name in a statement of its own", "it may run any number of times"),
+    "Raise": ("SG106", "a bare `raise` is outside the language",
+        "name the exception: raise ValueError(...)", "no exception is being handled"),
+    "Starred": ("SG102", "how many arguments `*` stands for is not known",
+        "pass a tuple or a list of known length", ""),
+    "Try": ("SG106", "`try` is outside the language",
+        "test for the case first: `if d != 0:` instead of catching the error",
+        "which statement fails is not known before it runs"),
+    "TypeAlias": ("SG101", "a type alias is outside the language", _OUTSIDE, ""),
+    "With": ("SG101", "`with` is outside the language", _AROUND, ""),
+    "Yield": ("SG101", "`yield` is outside the language",
+        "collect the values in a list and return it",
+        "a gradient needs one result, not a sequence of them"),
+    "decorator": ("SG101", "an inner function cannot be decorated",
+        "define it outside, or take the decorator off", ""),
+    "outer": ("SG105", "the {} variable {} is written",
+        "pass it as an argument and return the new value",
+        "a gradient must leave everything outside as it was"),
+}  # fmt: skip
+REFUSED_SYNTAX |= dict.fromkeys(
+    ("AsyncFor", "AsyncFunctionDef", "AsyncWith", "Await"),
+    ("SG101", "`async` and `await` are outside the language",
+     "await outside and pass the value as an argument", ""))  # fmt: skip
+for _star, _plain in (("TryStar", "Try"), ("YieldFrom", "Yield")):
+    REFUSED_SYNTAX[_star] = REFUSED_SYNTAX[_plain]

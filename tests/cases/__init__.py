@@ -130,6 +130,7 @@ from tests.cases import (  # noqa: E402, F401
     loops,
     mended,
     networks,
+    pasted,
     products,
     ranks,
     reductions,

@@ -447,7 +447,7 @@ def rows_from_previous_rows(x, k):
 
 
 # Two names of one array after one arm, of two after the other: a write is seen in one.
-@case(lambda rng: (rng.normal(size=3), 1), refused="one memory on one path")
+@case(lambda rng: (rng.normal(size=3), 1.0), refused="one memory on one path")
 def two_names_on_one_path(x, c):
     if c > 0:
         p = x * 2
@@ -460,11 +460,11 @@ def two_names_on_one_path(x, c):
 
 
 # A turn leaves two carried names with one array.
-@case(lambda rng: (rng.normal(size=3), 3), refused="one memory on one path")
+@case(lambda rng: (rng.normal(size=3), 3.0), refused="one memory on one path")
 def two_names_after_a_turn(x, n):
     a = x * 1.0
     b = x * 2.0
-    for i in range(n):
+    for i in range(int(n)):
         a[0] = 7.0 + i
         b = b * 2.0
         t = a + b
@@ -474,16 +474,16 @@ def two_names_after_a_turn(x, n):
 
 
 # What was appended in one turn is written in the next.
-@case(lambda rng: (rng.normal(size=3), 3), refused="one memory on one path")
+@case(lambda rng: (rng.normal(size=3), 3.0), refused="one memory on one path")
 def written_after_it_was_appended(x, n):
     rows = []
     x = x * 1.0
-    for i in range(n):
+    for i in range(int(n)):
         x[0] = 0.5 * i
         x = x * 1.5
         rows.append(x)
     s = 0.0
-    for k in range(n):
+    for k in range(int(n)):
         s = s + rows[k].sum()
     return s
 
@@ -500,12 +500,12 @@ def two_names_bound_anew(x, n):
 
 
 # One name is bound to a part of what another one is bound to, anew in each turn.
-@case(lambda rng: (rng.normal(size=3), 3), refused="one memory on one path")
+@case(lambda rng: (rng.normal(size=3), 3.0), refused="one memory on one path")
 def part_of_another_carried_name(x, n):
     w = x * 1.0
     p = x * 2.0
     s = 0.0
-    for i in range(n):
+    for i in range(int(n)):
         w[0] = w[0] * 2.0
         s += p[0]
         w = w * 1.5

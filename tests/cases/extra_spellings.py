@@ -140,7 +140,7 @@ def assignment_in_test(x):
 
 
 # Parts of any number: `*args` and `**kwargs`.
-@case(lambda rng: (rng.normal(size=3), rng.normal()), argnums=(0, 1), **EXTRA)
+@case(lambda rng: (rng.normal(size=3), rng.normal()), argnums=(0, 1))
 def star_arguments(x, a):
     def combine(*parts, **weights):
         s = 0.0

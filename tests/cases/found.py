@@ -285,47 +285,47 @@ def slice_of_a_list_kept_as_array(x, n):
 
 
 # A list that is packed holds copies: a write to one leaves the other unread.
-@case(lambda rng: (0.5 + rng.random(5), 2), refused="one memory on one path")
+@case(lambda rng: (0.5 + rng.random(5), 2.0), refused="one memory on one path")
 def packed_array_is_written(x, n):
     a = x * 2
     arrays = [a, x * 3, x * 1.5]
-    for i in range(n):
+    for i in range(int(n)):
         arrays[i][0] *= x[1]
     return np.sum(arrays[1]) * a[0]
 
 
-@case(lambda rng: (0.5 + rng.random(5), 2), refused="one memory on one path")
+@case(lambda rng: (0.5 + rng.random(5), 2.0), refused="one memory on one path")
 def tuple_of_one_array_twice(x, n):
     a = x * 2
     twice = (a, a)
-    for i in range(n):
+    for i in range(int(n)):
         twice[i % 2][0] *= x[1]
     return np.sum(twice[0]) * twice[1][0]
 
 
 # The array that each turn puts into the list is written by the next turn.
-@case(lambda rng: (0.5 + rng.random(5), 3), refused="one memory on one path")
+@case(lambda rng: (0.5 + rng.random(5), 3.0), refused="one memory on one path")
 def one_array_in_each_turn(x, n):
     items = []
     a = x * 2
-    for i in range(n):
+    for i in range(int(n)):
         a *= x[i]
         items.append(a)
     return sum([np.sum(item) for item in items])
 
 
-@case(lambda rng: (0.5 + rng.random(5), 3), refused="one memory on one path")
+@case(lambda rng: (0.5 + rng.random(5), 3.0), refused="one memory on one path")
 def rows_change_places(x, n):
     rows = [x * 1, x * 2, x * 3]
-    for i in range(n):
+    for i in range(int(n)):
         rows[i], rows[0] = rows[0], rows[i]
         rows[0][0] *= 2
     return np.sum(rows[0] * rows[1]) + rows[2][0]
 
 
-@case(lambda rng: (0.5 + rng.random(5), 3), refused="extra spellings")
+@case(lambda rng: (0.5 + rng.random(5), 3.0), refused="extra spellings")
 def list_kept_as_array_is_repeated(x, n):
-    items = [x[0], x[1]] * n
+    items = [x[0], x[1]] * int(n)
     return sum(items) * len(items)
 
 

@@ -43,7 +43,7 @@ END, BREAK, CONTINUE, RETURN, VALUE = "end", "break", "continue", "return", "val
 
 
 def normalize_jumps(
-    function: ast.FunctionDef, writing: Collection[ast.expr] = ()
+    function: ast.FunctionDef, writing: Collection[object] = ()
 ) -> ast.FunctionDef:
     """Return the function without jumps; inner functions are treated likewise.
 
@@ -98,7 +98,7 @@ def _is_endless(stmt: Loop) -> bool:
 class _Rewriter:
     """Rewrite one function; `exit` and `skip` are the flags of the loop around."""
 
-    def __init__(self, numbers: Iterator[int], writing: Collection[ast.expr]) -> None:
+    def __init__(self, numbers: Iterator[int], writing: Collection[object]) -> None:
         self.numbers, self.writing = numbers, writing
 
     def function(self, function: ast.FunctionDef) -> ast.FunctionDef:

@@ -1,4 +1,4 @@
-"""Write `match`, `with` and `try ... finally` as plainer statements.
+"""Write `match`, `with` and `try` whose handlers raise as plainer statements.
 
 What a statement consists of is shared with the result; nothing is changed in place.
 
@@ -16,7 +16,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from srcgrad.frontend.accepted import about_warnings
+from srcgrad.frontend.accepted import about_warnings, raises_again
 from srcgrad.ops.python import all_bound, entered, without
 
 # Built-in classes take one pattern in a pattern, for the value itself.
@@ -42,7 +42,7 @@ def _plainer(stmt: ast.stmt, numbers: Iterator[int]) -> list[ast.stmt]:
         case ast.With() if all(map(about_warnings, stmt.items)):
             made = [ast.Expr(_call(entered, item.context_expr)) for item in stmt.items]
             made += plainer(stmt.body, numbers)
-        case ast.Try(handlers=[]):
+        case ast.Try() if all(map(raises_again, stmt.handlers)):
             return plainer([*stmt.body, *stmt.orelse, *stmt.finalbody], numbers)
         case ast.If() | ast.For() | ast.While():
             stmt = copy.copy(stmt)
