@@ -134,6 +134,8 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if attributes.special(reader, owner, "__setitem__", index, value) is not None:
         return
     held = _held(reader, owner, index)
+    if isinstance(owner, v.Cell):
+        lists.changed(reader, owner)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
         raise lists.unordered(reader)
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
@@ -195,8 +197,7 @@ def _path(reader: build.Reader, ref: Ref, index: Thing) -> Path:
     if isinstance(ref.type, Array):
         return _extend(ref, _items(reader, ref.type, index))
     if index not in (Tuple(()), _ELLIPSIS, Tuple((_ELLIPSIS,))):
-        what = "an array of rank 0 has no axis to subscript"
-        raise reader.problem("SG402", what)
+        raise reader.problem("SG402", "an array of rank 0 has no axis to subscript")
     return ref.path
 
 

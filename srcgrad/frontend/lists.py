@@ -103,6 +103,8 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
                 heap[thing] = v.Ref(root, path, reader.build.place(root.type, path))
 
     tie(owner, ())
+    if getattr(owner, "captured", None) is not None:
+        root.captured = reader.version(root)
     return packed
 
 

@@ -462,40 +462,6 @@ def tile(A, reps):
     return rows.tile(np.atleast_1d(A), reps=lengths(reps))
 
 
-@means("numpy.concatenate")
-def concatenate(arrays, axis=0):
-    if axis is None:
-        return rows.concatenate(*[np.ravel(a) for a in tuple(arrays)], axis=0)
-    return rows.concatenate(*arrays, axis=axis)
-
-
-@means("numpy.stack")
-def stack(arrays, axis=0):
-    if axis == 0:
-        return np.array(arrays)
-    return rows.stack(*arrays, axis=axis)
-
-
-@means("numpy.hstack")
-def hstack(tup):
-    parts = [np.atleast_1d(a) for a in tuple(tup)]
-    return rows.concatenate(*parts, axis=0 if np.ndim(parts[0]) == 1 else 1)
-
-
-@means("numpy.vstack", "numpy.row_stack")
-def vstack(tup):
-    return rows.concatenate(*[np.atleast_2d(a) for a in tuple(tup)], axis=0)
-
-
-@means("numpy.column_stack")
-def column_stack(tup):
-    return rows.concatenate(*[_column(a) for a in tuple(tup)], axis=1)
-
-
-def _column(a):
-    return np.asarray(a) if np.ndim(a) > 1 else np.atleast_1d(a)[:, None]
-
-
 # selected, rounded, multiplied
 
 

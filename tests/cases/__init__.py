@@ -119,6 +119,7 @@ from tests.cases import (  # noqa: E402, F401
     extra_spellings,
     found,
     functions,
+    growing,
     indexing,
     joined,
     kept,
