@@ -41,6 +41,9 @@ class Algebra(Builder):
             return super().op(row, *given, name=name, **attrs)
         if row == "mul":
             given = tuple(sorted(given, key=lambda a: isinstance(a, Value)))
+        elif row == "div" and attrs.pop("via", "np") and isinstance(given[1], Value):
+            if all(a.type.python for a in given):
+                attrs["via"] = "np"  # slopes are infinite where Python raises
         out = self._shorter(row, given, name, attrs)
         if out is None:
             out = super().op(row, *given, name=name, **attrs)

@@ -18,8 +18,8 @@ from srcgrad.builder import const
 from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
-from srcgrad.frontend.entry import Reading, cells, flatten, thing_of
-from srcgrad.frontend.values import Ref, Thing
+from srcgrad.frontend.entry import Reading, flatten, thing_of
+from srcgrad.frontend.values import Ref, Thing, cells
 from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.options import Options
 from srcgrad.passes import given_lengths, splice
@@ -69,6 +69,11 @@ def gradient_reading(
         if len(leaf) > 2 and result.type.rank:  # an array of rank 0, held by another
             number = Value(result.name, Scalar(result.type.dtype))
             reads.append(Read(result, (Index((const(0),)),), number))
+            result = number
+        if leaf[1] >= first and result.type.python:  # as NumPy's a slope is divided
+            number = Value(result.name, Scalar(result.type.dtype))
+            how = {"dtype": number.type.dtype, "python": False}
+            reads.append(Op("cast", (result,), (number,), how))
             result = number
         used.append(result)
         return ("leaf", len(used) - 1, *leaf[2:])
@@ -132,7 +137,8 @@ class Call:
                 type = replace(type, dims=tuple(map(reader.build.resolve, type.dims)))
             return type_of_leaf(type)
 
-        self.cells = [c for thing in things.values() for c in cells(reader, thing)]
+        heap = reader.state.heap
+        self.cells = [c for x in things.values() for c in cells(x, heap)]
         forms = {n: flatten(reader, things[n], found, self.array) for n in things}
         given = {name: relabel(forms[name], kind) for name in signature.kinds}
         try:

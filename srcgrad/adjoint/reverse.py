@@ -110,7 +110,8 @@ class Sweep(Control):
         several, cotangents = len(seeds) > 1, list[Value]()
         if unit:
             result = function.results[seeds[0]]
-            self.give(result, Const(1.0, Scalar(result.type.dtype)))
+            dtype = result.type.dtype  # a float, as it is written
+            self.give(result, Const(1.0, Scalar(dtype, dtype == "float64")))
         else:
             cotangents = [self.seed(function.results[k], several) for k in seeds]
         for param in (function.params[k] for k in into):

@@ -273,7 +273,8 @@ class Storage:
         if not owned(stmt.out.type):
             self.build.loc = stmt.loc
         args, name = [*map(self.need, stmt.args)], stmt.out.name
-        made = self.build.op(stmt.row, *args, name=name, **stmt.attrs)
+        attrs = {"via": None, **stmt.attrs} if stmt.row == "div" else stmt.attrs
+        made = self.build.op(stmt.row, *args, name=name, **attrs)
         self.open[-1].cache[stmt.out] = made
         return made
 

@@ -294,6 +294,9 @@ class Reader:
         if root.of is not None and is_complex(root.of.type):
             what = "a part of a complex array cannot be written apart"
             raise self.problem("SG403", what, "write both: `z[:] = x + 1j * y`")
+        if root.writable:
+            what = "a diagonal that is a view cannot be written here"
+            raise self.problem("SG403", what, "write `x[i, i] = ...`, i = np.arange(n)")
         if root.of is not None:
             self.raises("ValueError")
         owners: Any = (root, *root.shares)

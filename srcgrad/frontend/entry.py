@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +117,7 @@ class Entry(Reader):
         except v.Gone as gone:
             self.gone(*gone.args)
         self.give_up_if_refused()
-        held = [*cells(self, result)]
+        held = [*v.cells(result, self.state.heap)]
         entwined = len({*held}) < len(held) or not containers.keys().isdisjoint(held)
         params, count = list(self.leaves), len(operands)
         shared = self.sharing([*params, *operands], len(params))
@@ -263,18 +263,6 @@ def flatten(
             return ("leaf", len(operands) - 1, *["array of rank 0"] * point)
     items = tuple(flatten(reader, t, operands, array) for t in parts.values())
     return Node(kind, cls, tuple(parts), items)
-
-
-def cells(reader: Reader, thing: v.Thing) -> Iterator[v.Cell]:
-    """Yield the containers of a result, as often as they stand there."""
-    parts: Any = thing.items if isinstance(thing, v.Tuple) else ()
-    if isinstance(thing, v.Cell):
-        yield thing
-        parts = reader.state.heap[thing]
-    if isinstance(parts, dict):
-        parts = parts.values()
-    for part in parts if not isinstance(parts, v.Ref) else ():
-        yield from cells(reader, part)
 
 
 def thing_of(

@@ -443,8 +443,9 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     sequences = isinstance(left, Tuple | v.ListCell) and isinstance(
         right, Tuple | v.ListCell
     )
+    records = isinstance(left, v.Record) and isinstance(right, v.Record)
     positive = {ast.IsNot: ast.Is(), ast.NotIn: ast.In()}.get(type(op))
-    if isinstance(op, ast.NotEq) and (known or sequences):
+    if isinstance(op, ast.NotEq) and (known or sequences or records):
         positive = ast.Eq()
     if positive is not None:
         return negation(reader, truth(reader, compare(reader, positive, left, right)))
@@ -463,6 +464,10 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
             return calls.apply(reader, Static(python.contains), [right, left], {})
         case ast.Eq() if known:
             return const(left == right)
+        case ast.Eq() if records and _compares_fields(left, right):
+            return calls.apply(reader, Static(python.same_fields), [left, right], {})
+        case ast.Eq() if records:
+            return const(_same_object(reader, left, right))
         case ast.Eq() if sequences and type(left) is not type(right):
             return const(False)
         case ast.Eq() if sequences:
@@ -472,6 +477,12 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
         raise reader.problem("SG402", what)
     a, b = reader.operand(left), reader.operand(right)
     return reader.thing(reader.build.op(ROW_OF[type(op)], a, b))
+
+
+def _compares_fields(left: Any, right: Any) -> bool:
+    """Tell whether two records are compared field by field."""
+    made = getattr(left.cls, "__dataclass_params__", None)
+    return left.cls is right.cls and made is not None and made.eq
 
 
 def _same_object(reader: Reader, left: Thing, right: Thing) -> bool:

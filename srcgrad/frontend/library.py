@@ -135,8 +135,7 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
         name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
         meaning = meanings().get(name, function)
         name = name if meaning is not function else ""
-    more = _said_more(reader, function, name, meaning, args, kwargs)
-    if more is not None:
+    if more := _said_more(reader, function, name, meaning, args, kwargs):
         return more
     if isinstance(meaning, Row):
         via = _WAYS.get(name.split(".")[0], "np")
@@ -322,13 +321,13 @@ def _typed(reader: Reader, x: Thing, dtype: Any, python: Any = False) -> Thing:
 def _viewed(
     reader: Reader, row: Thing, x: Thing, *args: Thing, **attrs: Thing
 ) -> Thing:
-    given = [reader.operand(a) for a in args]
+    given, name = [*map(reader.operand, args)], calls.static(reader, row).name
     known = {k: calls.static(reader, a) for k, a in attrs.items()}
-    name = calls.static(reader, row).name
-    return reader.remade(
-        array_ref(reader, x),
-        lambda base: reader.build.op(name, base, *given, **known),
-    )
+    writable = known.pop("writable", False)
+    base, op = array_ref(reader, x), reader.build.op
+    made = reader.remade(base, lambda base: op(name, base, *given, **known))
+    made.root.writable = writable
+    return made
 
 
 @handles(f"{_PRELUDE}.is_one")
@@ -348,6 +347,7 @@ def _same(reader: Reader, one: Thing, other: Thing, what: Thing) -> Thing:
 
 
 HANDLERS |= {
+    f"{_PRELUDE}.alone": lists.alone,
     f"{_PRELUDE}.added": lambda reader, a, index, x: indexing.add(
         reader, array_ref(reader, a), index, reader.operand(x)
     ),

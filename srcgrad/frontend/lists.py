@@ -430,3 +430,14 @@ def _entries(
         case "keys":
             return v.Iter(iteration.sequence, (owner,))
     return v.NONE if result is None else result
+
+
+def alone(reader: Reader, x: v.Thing) -> v.Thing:
+    """Refuse what holds one thing that can change, or may, at two places."""
+    heap = reader.state.heap
+    held: list[Any] = [*v.cells(x, heap), *v.roots_of(x, heap)]
+    shared = any(one in other.shares for one in held for other in held)
+    if shared or len({*held}) < len(held):
+        what = "what holds one list or array twice is not copied as a whole here"
+        raise reader.problem("SG205", what, "copy its parts: `x.copy()`")
+    return v.NONE

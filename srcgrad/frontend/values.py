@@ -56,7 +56,8 @@ class Root(Owner):
 
     `listlike` counts the leading axes that are Python lists, `captured` is the value of
     a global, which must not be written. A read-only view that no path describes (a
-    broadcast, a diagonal) has no version: each read makes it again out of `of`.
+    broadcast, a diagonal) has no version: each read makes it again out of `of`. With
+    `writable` it may only be read here, though NumPy would write to it.
     """
 
     type: Array | ListOf
@@ -64,6 +65,7 @@ class Root(Owner):
     captured: Value | None = None
     of: Ref | None = None
     remake: Callable[[Operand], Operand] = lambda base: base
+    writable: bool = False
 
     @property
     def memory(self) -> Root:
@@ -261,6 +263,18 @@ def leaves(
             items = enumerate(held)
     for k, item in items:
         yield from leaves(item, heap, (*key, k))
+
+
+def cells(thing: Any, heap: dict[Cell, Any]) -> Iterator[Cell]:
+    """Yield the containers in a thing, as often as they stand there."""
+    parts: Any = thing.items if isinstance(thing, Tuple) else ()
+    if isinstance(thing, Cell):
+        yield thing
+        parts = heap[thing]
+    if isinstance(parts, dict):
+        parts = parts.values()
+    for part in parts if not isinstance(parts, Ref) else ():
+        yield from cells(part, heap)
 
 
 def roots_of(thing: Thing, heap: dict[Cell, Any]) -> Iterator[Root]:

@@ -77,7 +77,7 @@ def _einsum(subscripts, optimize, arrays):
     if len(arrays) == 1:
         way = view_of(subscripts, np.ndim(arrays[0]))
         if way == "diagonal":
-            return viewed(rows.diagonal, np.asarray(arrays[0]))
+            return viewed(rows.diagonal, np.asarray(arrays[0]), writable=True)
         if way is not None:
             return turned(np.asarray(arrays[0]), way)
     out = rows.einsum(*arrays, subscripts=subscripts, optimize=optimize)

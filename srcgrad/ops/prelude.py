@@ -55,7 +55,7 @@ def typed(x, dtype, python=False):
 
 
 def viewed(row, x, *args, **attrs):
-    """Return a view that may only be read, made by a row."""
+    """Return a view that may only be read, made by a row; NumPy's may be `writable`."""
 
 
 def kind(x):
@@ -92,6 +92,10 @@ def new_dict(cls, factory):
 
 def same(n, m, what):
     """Raise ValueError unless two lengths are the same."""
+
+
+def alone(x):
+    """Refuse what holds one thing that can change, or may, at two places."""
 
 
 def zipped(*iterables):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import math
 from collections import OrderedDict, defaultdict, deque
 from functools import reduce
@@ -12,6 +13,7 @@ from types import FunctionType
 import numpy as np
 
 from srcgrad.ops.prelude import (
+    alone,
     count_of,
     fixed,
     is_fixed,
@@ -27,8 +29,8 @@ from srcgrad.ops.prelude import (
 )
 
 _COPIED = (
-    "this is copied by parts here: `copy.deepcopy` of arrays is known, and flat copies",
-    "make it again out of copies of its parts",
+    "copies are known of numbers, arrays, lists, tuples and dicts",
+    "make the object again out of copies of its parts",
 )
 
 # Methods that put items in and take them out, without asking what is equal to what;
@@ -139,10 +141,27 @@ def shallow(x):
 
 @means("copy.deepcopy")
 def deep(x, memo=None):
-    if memo is None and isinstance(x, np.ndarray):
+    if memo is not None:
+        return refused(*_COPIED)
+    alone(x)
+    return _deep(x)
+
+
+def _deep(x):
+    if isinstance(x, np.ndarray):
         return np.copy(x)
-    same_object = memo is None and is_unchanging(type(x))
-    return x if same_object else refused(*_COPIED)
+    if isinstance(x, dict):
+        made = x.copy()
+        for key in x:
+            made[key] = _deep(x[key])
+        return made
+    if isinstance(x, list):
+        return [_deep(item) for item in x]
+    if type(x) is tuple:
+        return tuple([_deep(item) for item in x])
+    if isinstance(x, (tuple, set, deque)) or not is_unchanging(type(x)):
+        return refused(*_COPIED)
+    return x
 
 
 @fixed
@@ -386,6 +405,16 @@ def places_below(items):
 
 def contains(items, x):
     return builtins.any([x == y for y in items])
+
+
+@fixed
+def compared(cls):
+    return [f.name for f in dataclasses.fields(cls) if f.compare]
+
+
+def same_fields(one, other):
+    names = compared(type(one))
+    return builtins.all([getattr(one, n) == getattr(other, n) for n in names])
 
 
 def without(mapping, keys):

@@ -237,7 +237,20 @@ def division_by_an_item(x, k):
     return x / items[k]
 
 
+# Lengths that differ are found where they meet, whether that is used or not.
+@case(lambda rng: (rng.normal(size=3), rng.normal(size=4)), raises=ValueError)
+def unlike_lengths_of_an_unused_product(x, y):
+    z = x * y  # noqa: F841
+    return np.sum(np.outer(x, y))
+
+
 @case(lambda rng: (rng.normal(size=3), rng.normal(size=4)), raises=ValueError)
 def unlike_lengths_of_an_unused_distance(x, y):
     d = math.dist(x, y)  # noqa: F841
     return x[0] * y[0]
+
+
+@case(lambda rng: (rng.normal(size=(3, 3)), rng.normal(size=4)), raises=ValueError)
+def unlike_lengths_of_an_unused_solution(A, b):
+    np.linalg.solve(A, b)
+    return np.sum(A * A)

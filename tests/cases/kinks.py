@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+import srcgrad
 from tests.cases import case
 
 INF = math.inf
@@ -521,3 +522,22 @@ def abs_by_hand(x):
 @case(_at(0.0, 3.0), smooth=False, expected=_is(0.0, 0.0))
 def nested_kinks(x):
     return np.maximum(np.abs(x[0]), 0.0) + abs(x[0] * x[1])
+
+
+def _root(y):
+    return math.sqrt(y)
+
+
+def _square(y):
+    return y * y
+
+
+# A slope is NumPy's number: it may be infinite, and what is divided by it.
+@case(lambda rng: (0.0,), smooth=False, expected=lambda x: -INF)
+def nested_slope_of_a_root_at_zero(x):
+    return srcgrad.grad(_root, backend="python")(x)
+
+
+@case(lambda rng: (0.0,), smooth=False, expected=lambda x: -INF)
+def quotient_by_a_nested_slope_of_zero(x):
+    return 1 / srcgrad.grad(_square, backend="python")(x)

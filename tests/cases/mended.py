@@ -2,24 +2,50 @@
 
 import copy
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tests.cases import case
 
 
+# Copies of containers: what is shared, and what is apart.
 @case(lambda rng: (rng.normal(size=3), rng.normal()), argnums=(0, 1))
 def copied_things(x, s):
     a, b, n = copy.copy(x), copy.deepcopy(x), copy.copy(s)
     a[0] = 3.0
     b *= x
-    held, named = [x * 2, [x, 3.0], (s, x + 1)], {"a": x, "b": s}
-    flat, other = copy.copy(held), copy.copy(named)
+    held = [x * 2, {"k": [x, 3.0]}, (s, x + 1)]
+    flat, deep = copy.copy(held), copy.deepcopy(held)
     flat[0] = flat[0] * x
-    flat[1].append(s)
-    other["a"] = other["a"] * s
-    total = held[0].sum() * flat[0].sum() + held[1][2] * copy.copy(flat[2])[0]
-    return (a * b).sum() + n * s + total + (named["a"] * other["a"]).sum()
+    flat[1]["k"].append(s)
+    deep[0] *= s
+    deep[1]["k"][0][1] = 7.0
+    deep[2][1][:] = 0.5
+    total = held[0].sum() * flat[0].sum() + held[1]["k"][2] * deep[0].sum()
+    total += (deep[1]["k"][0] * x).sum() + held[2][1].sum() * deep[2][1].sum()
+    return (a * b).sum() + n * s + total
+
+
+@dataclass
+class Point:
+    """A place with a name that is not compared."""
+
+    x: float
+    y: float
+    name: str = field(default="", compare=False)
+
+
+@case(lambda rng: (rng.normal(), rng.normal()), argnums=(0, 1))
+def compared_records(x, y):
+    p, q, r = Point(x, y, "p"), Point(x, y), Point(y, x)
+    total = 0.0
+    for one, other in ((p, q), (p, r), (q, p)):
+        if one == other:
+            total += one.x * other.y
+        if one != other:
+            total += one.x * other.x
+    return total
 
 
 @case(lambda rng: ({"a": 1.5, "b": 2.0, "c": -0.5}, rng.normal()), argnums=(0, 1))

@@ -1,4 +1,5 @@
 # root, functions.py:49 | gradient with respect to a
+import numpy as np
 
 
 def root_grad(a, d_root=1.0):
@@ -17,6 +18,6 @@ def root_grad(a, d_root=1.0):
         x_2 = x_saved[k]
         d_x_2 = 0.5 * d_x  # 52: x = 0.5 * (x + a / x)
         d_a += d_x_2 / x_2
-        d_x *= 0.5 - 0.5 / x_2 * (a / x_2)
+        d_x *= 0.5 - np.divide(0.5, x_2) * (a / x_2)
     d_a += d_x
     return x, (d_a,)
