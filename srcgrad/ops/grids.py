@@ -28,6 +28,8 @@ from srcgrad.ops.table import Unsupported
 
 # padded
 
+_PLACED = ("edge", "reflect", "symmetric", "wrap")  # modes that repeat what is there
+
 
 @means("numpy.pad")
 def pad(array, pad_width, mode="constant", *, constant_values=0, end_values=0,
@@ -36,23 +38,28 @@ def pad(array, pad_width, mode="constant", *, constant_values=0, end_values=0,
     widths = _pairs(pad_width, rank)
     if mode == "constant":
         return _framed(x, widths, _pairs(constant_values, rank))
+    if mode in _PLACED and reflect_type != "even":
+        return refused('`reflect_type` is known as "even" only')
     ends = _pairs(end_values, rank)
     sizes = [(None, None)] * rank if stat_length is None else _pairs(stat_length, rank)
     out = x
-    for k, (first, last) in enumerate(widths):
-        if not _is_none(first) or not _is_none(last):
-            if out.shape[k] == 0:
-                raise ValueError
-            if mode in ("edge", "reflect", "symmetric", "wrap"):
-                if reflect_type != "even":
-                    return refused('`reflect_type` is known as "even" only')
-                out = np.take(out, _places(first, last, out.shape[k], mode), axis=k)
-            else:
-                size, end = sizes[k], ends[k]
-                front = _border(out, k, mode, first, size[0], end[0], False)
-                back = _border(out, k, mode, last, size[1], end[1], True)
-                out = np.concatenate((front, out, back), axis=k)
+    for k, width in enumerate(widths):
+        out = _padded(out, k, mode, width, sizes[k], ends[k])
     return rows.copy(x) if out is x else out
+
+
+def _padded(x, axis, mode, widths, sizes, ends):
+    """Return an array with more on both sides of an axis."""
+    first, last = widths
+    if _is_none(first) and _is_none(last):
+        return x
+    if x.shape[axis] == 0:
+        raise ValueError
+    if mode in _PLACED:
+        return np.take(x, _places(first, last, x.shape[axis], mode), axis=axis)
+    front = _border(x, axis, mode, first, sizes[0], ends[0], False)
+    back = _border(x, axis, mode, last, sizes[1], ends[1], True)
+    return np.concatenate((front, x, back), axis=axis)
 
 
 def _border(x, axis, mode, width, length, end, behind):
