@@ -47,7 +47,7 @@ np.gradient(v, v)
 np.linalg.matrix_power(s, int(a))
 np.poly(s)
 np.polyfit(w, w, 1, full=True)[0]
-np.pad(x, 1, mode="mean")
+np.pad(x, 1, mode="empty")
 np.pad(v, 2, mode="reflect", reflect_type="odd")
 np.pad(x, {0: 1})
 np.insert(v, [0, 1], w)

@@ -40,9 +40,7 @@ def pad(array, pad_width, mode="constant", *, constant_values=0, end_values=0,
         return _framed(x, widths, _pairs(constant_values, rank))
     if mode in _PLACED and reflect_type != "even":
         return refused('`reflect_type` is known as "even" only')
-    ends = _pairs(end_values, rank)
-    sizes = [(None, None)] * rank if stat_length is None else _pairs(stat_length, rank)
-    out = x
+    out, ends, sizes = x, _pairs(end_values, rank), _pairs(stat_length, rank)
     for k, width in enumerate(widths):
         out = _padded(out, k, mode, width, sizes[k], ends[k])
     return rows.copy(x) if out is x else out
@@ -100,7 +98,7 @@ def _pairs(given, rank):
     """Return what is given for both ends of each axis."""
     if isinstance(given, dict):
         return refused("widths are a number, a pair, or a pair for each axis here")
-    if not np.ndim(given):
+    if given is None or not np.ndim(given):
         return [(given, given)] * rank
     if np.ndim(given) == 1:
         return [_pair(given)] * rank

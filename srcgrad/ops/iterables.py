@@ -251,12 +251,8 @@ def sort_items(iterable, /, *, key=None, reverse=False):
     if key is None and isinstance(iterable, (set, frozenset)):
         return [*ordered(iterable, reverse)]
     items = [*iterable]
-    if is_fixed(len(items)) and len(items) == 0:
-        return items
     keys = items if key is None else [key(x) for x in items]
     order = _known_order(keys, reverse)
-    if order == ():
-        raise TypeError
     if order is not None:
         return [items[k] for k in order]
     values = np.array(keys)
@@ -280,10 +276,7 @@ def places_of(firsts, are_parts, reverse):
     """Return the places of items in order; of tuples the first items must decide."""
     if are_parts and len({*firsts}) < len(firsts):
         return None
-    try:
-        pairs = sorted(enumerate(firsts), key=lambda pair: pair[1], reverse=reverse)
-    except TypeError:
-        return ()
+    pairs = sorted(enumerate(firsts), key=lambda pair: pair[1], reverse=reverse)
     return tuple(place for place, _ in pairs)
 
 
