@@ -36,9 +36,10 @@ def expand(function: Function) -> Function:
                 continue
             build = Builder(trusting=True)
             build.loc = stmt.loc
-            found = evaluate(ROWS[stmt.row].meaning, Names(build, stmt))
+            found = evaluate(ROWS[stmt.row].meaning, Names(build, stmt)).value
+            # A loop that carries the result on owns it.
+            names[stmt.out] = build.op("copy", found) if found in build.views else found
             new += build.close().stmts
-            names[stmt.out] = found.value
         return Block(tuple(new))
 
     if not any(isinstance(s, Op) and ROWS[s.row].meaning for s in every(function.body)):

@@ -56,3 +56,14 @@ def gamma_in_a_loop(x):
         if total > 3.0:
             total = total - sp.logsumexp(x[: k + 1])
     return total
+
+
+# A result that a loop carries from turn to turn.
+@case(lambda rng: (rng.normal(size=(4, 3)), rng.normal(size=(3, 3)), rng.normal(size=3)))
+def log_sums_carried_on(emissions, transitions, start):
+    alpha = start + emissions[0]
+    for i in range(1, emissions.shape[0]):
+        alpha = logsumexp(
+            alpha[:, None] + transitions + emissions[i][None, :], axis=0
+        )
+    return logsumexp(alpha)
