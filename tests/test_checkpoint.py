@@ -428,7 +428,7 @@ def test_text_reads_like_the_loop() -> None:
     assert "steps" not in slope.source(0.4, 9)
     slope(0.4, 200)
     for line in (
-        "steps = max(1, int((turns * 0.5) ** 0.5))",
+        "steps = max(1, int(math.pow(turns * 0.5, 0.5)))",
         "for k in range(segments):",
         "s_saved[k] = s",
         "for k in range(segments - 1, -1, -1):",

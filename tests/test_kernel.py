@@ -53,7 +53,9 @@ class Lenient(types.SimpleNamespace):
             if single and hasattr(np, other):
                 return getattr(np, other)(*args)
             try:
-                return there(*args)
+                found = there(*args)
+                # What Numba divides by zero is infinite.
+                return np.float64(found) if type(found) is float else found
             except (ValueError, OverflowError):
                 return getattr(np, other)(*args)
 

@@ -327,3 +327,17 @@ def test_arrays_in_files(tmp_path: Path) -> None:
     x = np.memmap(tmp_path / "x", np.float64, "w+", shape=(2, 3))
     x[...] = numbers((2, 3))
     agrees(grad(waves, backend="python")(x), waves_slope(np.array(x)))
+
+
+def quotient_by_nothing(x):
+    return (7 // np.int64(x[0] * 0) + 2) * x[1]
+
+
+@BACKENDS
+def test_an_int_of_numpys_may_divide_by_zero(backend):
+    """NumPy's quotient of whole numbers by zero is zero; Python's own raises."""
+    x = np.array([0.5, 0.25])
+    with np.errstate(all="ignore"):
+        found = value_and_grad(quotient_by_nothing, backend=backend)(x)
+        assert found[0] == quotient_by_nothing(x) == 0.5
+    np.testing.assert_array_equal(found[1], [0.0, 2.0])

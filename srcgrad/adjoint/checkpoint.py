@@ -258,11 +258,12 @@ class _Cutter:
             return const(max(1, self.budget // int(turn.value)))
         ratio = state.value / turn.value if known else build.op("div", state, turn)
         part = 1 / (level + 1)
+        power: Any = partial(build.op, "pow", via="math")
         if level == 1:
-            root = build.op("pow", n if ratio == 1 else build.op("mul", n, ratio), part)
+            root = power(n if ratio == 1 else build.op("mul", n, ratio), part)
         else:
-            less = ratio**part if known else build.op("pow", ratio, part)
-            root = build.op("mul", build.op("pow", n, 1 - part), less)
+            less = ratio**part if known else power(ratio, part)
+            root = build.op("mul", power(n, 1 - part), less)
         whole = build.op("cast", root, dtype="int64", python=True)
         steps: Operand = build.op("max2", const(1), whole, name="steps")
         return steps

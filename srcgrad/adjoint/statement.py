@@ -222,22 +222,23 @@ class Statements(Storage):
     def select(self, mask: Mask, result: Any) -> Any:
         """Keep a contribution only where its value counts."""
 
-        def place(selection: tuple[Op | ir.If, bool]) -> tuple[int, bool]:
-            return self.regions.site[selection[0]].order, not selection[1]
+        def place(selection: tuple[Any, bool]) -> tuple[int, bool]:
+            by, first = selection
+            made = by if isinstance(by, Op) else self.regions.definition.get(by)
+            return self.regions.site[made].order if made else -1, not first
 
         each = [sorted(way, key=place) for way in mask]
         ways = sorted(each, key=lambda way: list(map(place, way)))
         conds = [reduce(and_, [self.selection(*s) for s in way]) for way in ways]
         return reduce(or_, conds).where(result, 0)
 
-    def selection(self, stmt: Op | ir.If, first: bool) -> Any:
+    def selection(self, by: Operand | Op, first: bool) -> Any:
         """Return the condition under which an arm is selected."""
         x: Any
-        if isinstance(stmt, Op) and stmt.row == "clip":
-            x, low, high = (Term(self.need(a), self.build) for a in stmt.args)
+        if isinstance(by, Op):
+            x, low, high = (Term(self.need(a), self.build) for a in by.args)
             return (x >= low) & (x <= high)
-        cond = stmt.args[0] if isinstance(stmt, Op) else stmt.cond
-        x = Term(self.need(cond), self.build)
+        x = Term(self.need(by), self.build)
         return x if first else ~x
 
     def undo(self, stmt: ir.Write | ir.Accumulate | ir.Take) -> None:

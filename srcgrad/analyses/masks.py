@@ -14,8 +14,8 @@ from srcgrad.ops import ROWS
 from srcgrad.types import is_full
 from srcgrad.walk import blocks, inner_operands, operands, outs
 
-# One way to be selected: by wheres, ifs and clips, each with its arm (True: the first).
-Way = frozenset[tuple[Op | If, bool]]
+# One way to be selected: by conditions and clips, each with its arm (True: the first).
+Way = frozenset[tuple[Operand | Op, bool]]
 # Several ways are or-ed.
 Mask = frozenset[Way]
 
@@ -62,7 +62,8 @@ def _uses(
         for k, x in enumerate(stmt.args if any(v in active for v in stmt.outs) else ()):
             mine = ways
             if (stmt.row == "where" and k > 0) or (stmt.row == "clip" and k == 0):
-                mine = frozenset(w | {(stmt, k < 2)} for w in ways)
+                by = stmt if stmt.row == "clip" else stmt.args[0]
+                mine = frozenset(w | {(by, k < 2)} for w in ways)
             # Of an operand that is broadcast one item has many masks.
             if row.param(k) in row.vjp:
                 yield x, mine if is_full(x.type, stmt.out.type) else _ALWAYS
@@ -78,14 +79,14 @@ def _uses(
         for used, end in zip(inner, (merge.then, merge.orelse), strict=True):
             used.update([end] if merge.out in active else [])
     for used, arm in zip(inner, (True, False), strict=True):
-        yield from ((x, frozenset([Way([(stmt, arm)])])) for x in used)
+        yield from ((x, frozenset([Way([(stmt.cond, arm)])])) for x in used)
 
 
 def _merged(ways: Mask) -> Mask:
-    """Return ways with those left out that differ in one arm only."""
+    """Return ways without those that others cover, alone or two of them together."""
     for way in ways:
-        for stmt, arm in way:
-            rest = way - {(stmt, arm)}
-            if (other := rest | {(stmt, not arm)}) in ways:
+        for by, arm in way:
+            rest = way - {(by, arm)}
+            if (other := rest | {(by, not arm)}) in ways:
                 return _merged(ways - {way, other} | {rest})
-    return ways
+    return frozenset(w for w in ways if not any(other < w for other in ways))

@@ -447,8 +447,8 @@ def all_bound(*values):
 
 def place_in(items, x, start=0):
     first = max(start + len(items), 0) if start < 0 else start
-    for k in range(first, len(items)):
-        if items[k] == x:
+    for k, item in enumerate(items):  # by its place the list would become an array
+        if k >= first and item == x:
             return k
     raise ValueError
 

@@ -213,5 +213,5 @@ def single_beside_numbers_in_arrays(x):
     c, s = np.cos(x[0]), np.sin(x[0])
     R = np.array([[c, -s, 0.0], [s, c, 0.1], [0, 0, 1]])
     y = R @ x + np.maximum([x[1], 0.1, 2], x)
-    y += 7 // np.int64(x[0] * 0) * x + np.int64(3) * x[1] / np.int64(7)
+    y += 7 // np.int64(x[0] * 0 + 2) * x + np.int64(3) * x[1] / np.int64(7)
     return (y * y).sum() + np.sum([x[0], 0.3])
