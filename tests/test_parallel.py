@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from srcgrad import ir
+from srcgrad.analyses import independence
 from srcgrad.emit.kernel import emit_kernel, used_runtime
 from srcgrad.ir import Function
 from srcgrad.passes import THREADS, run_passes
@@ -301,12 +302,12 @@ def kept_by_all(self: Any, s: Any, at: Any) -> bool:
 @pytest.mark.parametrize(
     ("function", "target", "attribute", "broken", "noticed"),
     [
-        (prefix, parallel._Threads, "is_apart", anywhere, "result 0"),
-        (scattered, parallel._Threads, "is_apart", anywhere, "Race"),
-        (around_the_end, parallel._Threads, "is_upward", anywhere, "Race"),
-        (scattered_and_read, parallel._Threads, "is_added", anywhere, "result"),
-        (looked_at, parallel._Threads, "is_sum", anywhere, "result 0"),
-        (doubled, parallel._Threads, "goes_on", anywhere, "result 0"),
+        (prefix, independence.Independence, "is_apart", anywhere, "result 0"),
+        (scattered, independence.Independence, "is_apart", anywhere, "Race"),
+        (around_the_end, independence.Independence, "is_upward", anywhere, "Race"),
+        (scattered_and_read, independence.Independence, "is_added", anywhere, "result"),
+        (looked_at, independence.Independence, "is_sum", anywhere, "result 0"),
+        (doubled, independence.Independence, "goes_on", anywhere, "result 0"),
         (array_of_a_turn, hoist._Hoisting, "is_room", kept_by_all, "Race"),
         (rows_of_one_turn, hoist._Hoisting, "is_room", kept_by_all, "Race"),
     ],

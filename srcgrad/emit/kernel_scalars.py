@@ -31,6 +31,7 @@ from srcgrad.errors import Location
 from srcgrad.ir import Const, For, Op, Operand, Path, Stmt, Value, owned
 from srcgrad.ops.table import ROWS, np_dtype
 from srcgrad.types import Dim, combine, is_inexact, promote
+from srcgrad.walk import free
 
 ONE = Dim(1)
 _SAFE = 56  # bits: a sum of a few such numbers fits into 64
@@ -384,17 +385,27 @@ class Scalars(Writer):
         for atom, _ in form.terms:
             if atom.value is not None and not self.is_there(atom.value, loop):
                 linear = self.bounds.linear(atom.value)
-                if all(self.folded(x) is None for x, _ in linear.terms):
+                if all(self.has_name(x) for x, _ in linear.terms):
                     found[atom] = linear.put({x: self.form(x) for x, _ in linear.terms})
         form = form.put(found)
         for carry in loop.carries:
             step = (self.bounds.linear(carry.yld) - Dim.of(carry.inn)).known
-            if step is None or abs(step) > _STEP or self.folded(carry.init) is not None:
+            if step is None or abs(step) > _STEP or not self.has_name(carry.init):
                 continue
             gone = (turn - self.form(loop.start)).scaled(_UNIT[loop.step] * step)
             first = self.form(carry.init) + gone
             form = form.put({a: first for a, _ in form.terms if a.value is carry.inn})
         return form
+
+    def has_name(self, x: Operand) -> bool:
+        """Tell whether an integer is a literal, or has a name in the open function.
+
+        Of what is around a loop for threads its function has what the loop uses.
+        """
+        shared = [f.loop for f in self.frames if f.loop.parallel]
+        inside = dict(self.regions.chain.get(x, ()))
+        there = all(loop in inside or x in free(loop) for loop in shared)
+        return isinstance(x, Const) or (self.folded(x) is None and there)
 
     def moved(self, left: Dim, right: Dim) -> tuple[Dim, Dim] | None:
         """Return a comparison none of whose sums may wrap; None if there is none."""
