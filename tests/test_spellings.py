@@ -29,7 +29,6 @@ np.linalg.pinv(t, x[:, 0])
 np.linalg.svd(t, hermitian=True)[1]
 np.linalg.vector_norm(t, axis=(0, 1))
 np.clip(x, 0.3, 0.5, None)
-pow(i, 2, 5)
 int("11", 2)
 np.array([a, b], ndmin=2)
 np.array(x, copy=None)
@@ -57,7 +56,6 @@ np.logspace(v, a, 3)
 np.einsum("iji->ij", t[:, :, :2])
 np.einsum("ij,j", x, v, dtype=np.float32)
 np.convolve(x, v)
-np.unstack(x)[0]
 np.sum(x, axis=0, out=np.zeros(3, np.float32))
 np.mean(x.astype(np.float32), out=np.zeros(()))
 """.split("\n")[1:-1]
