@@ -217,8 +217,8 @@ def _slice_kernel(names: Names, types: Types, attrs: Attrs) -> str:
 
 def _slice_text(types: Types, attrs: Attrs) -> str:
     part = count()
-    bounds = [f"{{parts{next(part)}}}" if t else "None" for t in attrs["given"]]
-    return f"len(range({{n}})[slice({', '.join(bounds)})])"
+    bounds = [f"{{parts{next(part)}}}" if t else "" for t in attrs["given"]]
+    return f"len(range({{n}})[{':'.join(bounds).removesuffix(':')}])"
 
 
 constant("dim(x, axis=0)", _length, shape_only=frozenset({"x"}), cost=0,
