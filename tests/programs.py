@@ -119,7 +119,7 @@ VECTORS: tuple[Row, ...] = (
     (2, "helpers", "smooth({v}, {a})"),
     (1, "comprehensions", "np.array([np.sin(q) + {a} for q in {n}])"),
     (1, "comprehensions", "np.array([q * {a} if q > {c} else {b} for q in {n}])"),
-    (1, "fancy", "{n}[np.argsort({n2})]"),
+    (1, "fancy", "{n}[np.argsort({n2}, kind='stable')]"),
     (1, "fancy", "{n}[np.arange(len({n2})) // 2]"),
     (1, "numpy", "0.3 * np.cumsum({v})"),
     (1, "numpy", "np.sort({v})"),
@@ -206,7 +206,7 @@ FANCY = (
     "{x}[{x} > {c}] *= 0.7",
     "{x}[{x} < {b}] = {s}",
     "{x}[np.abs({x}) > 0.5] -= 0.2 * {a}",
-    "{x}[np.argsort({x})[1:3]] += 0.2 * {a}",
+    "{x}[np.argsort({x}, kind='stable')[1:3]] += 0.2 * {a}",
     "np.add.at({x}, order, {w})",
 )
 FILLING = ("6", "6", "len(x)", "1, 6", "5", "5, -1, -1", "0, 6, 2", "k")

@@ -170,7 +170,8 @@ class Parts:
                 part, step = self.indexed(part, step if not odd else rest, step, at)
             steps.append(step)
             if odd:
-                type = self.build.place(base.type, (*steps,))
+                whole: Any = replace(base.type, dims=self.part(base).extents)  # type: ignore[arg-type]
+                type = self.build.place(whole, (*steps,))
                 view = self.build.view(base, (*steps,), type=type)
                 self.origin[view] = self.origin.get(base, base)
                 if isinstance(step, ir.Reshape):

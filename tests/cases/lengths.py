@@ -169,3 +169,22 @@ def containers_in_the_test(y, a):
         held["v"] = (held["v"][0][:-1] * held["u"][1][k],)
         k += 1
     return np.sum(held["u"][0] ** 2) + np.sum(held["v"][0])
+
+
+# The backward sweep measures `z` anew, and adds to a part of it that counts down.
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=6), 0.9, 2), argnums=(0, 1, 2))
+def downwards_in_an_array_measured_again(x, y, s, k):
+    p = 0.0
+    z = 0.7 * x
+    items = [s, 0.2 * (0.9 * z[::-1]).sum()]
+    if -0.4 < p <= 0.7:
+        pass
+    else:
+        p = np.where(z[1:-1] > 0.9, y[5:1:-1], z[5:1:-1]).max()
+    for _ in items:
+        if y[1] < x[-1]:
+            x, y = y, x
+        z[k - 1], z[4] = z[4], z[k - 1]
+    v = y[5:0:-1]
+    v += 0.3 * (v * np.cos(v))
+    return 0.9 * s + 0.7 * p + 0.3 * np.sum(z * y)
