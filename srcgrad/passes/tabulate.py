@@ -95,7 +95,7 @@ class _Tabulating:
         """Return a block with the tables of its loops before them."""
         with self.build.block() as stmts:
             for stmt in block.stmts:
-                if isinstance(stmt, For) and stmt.exit is None and not stmt.parallel:
+                if isinstance(stmt, For) and is_counted(stmt):
                     for op, inner in self.found(stmt.body, ()):
                         self.table(op, stmt, inner)
                 stmt = self.reads.get(stmt, stmt)
@@ -161,8 +161,9 @@ class _Tabulating:
         self, loop: For, inner: Sequence[For], used: Sequence[For]
     ) -> list[Operand]:
         """Return the table's lengths: zero where the loop would compute nothing."""
-        rises = isinstance(loop.step, Const) and loop.step.value > 0
-        tests = [self.build.op("lt" if rises else "gt", loop.start, loop.stop)]
+        assert isinstance(loop.step, Const)
+        row = "lt" if loop.step.value > 0 else "gt"
+        tests = [self.build.op(row, loop.start, loop.stop)]
         tests += [
             self.build.op("gt", self.length(s), 0) for s in inner if s not in used
         ]
@@ -199,6 +200,12 @@ class _Tabulating:
             self.build.emit(rewrite(stmt, names, {own: new}))
             names = {**names, own: new}
         return self.build.write(table, place, names[own])
+
+
+def is_counted(loop: For) -> bool:
+    """Tell whether it is known before a loop if it turns: where a table has items."""
+    certain = isinstance(loop.step, Const) and loop.step.value != 0
+    return certain and loop.exit is None and not loop.parallel
 
 
 def counts_from_zero(loop: For) -> bool:

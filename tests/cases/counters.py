@@ -139,3 +139,15 @@ def scratch_of_zeros_in_each_turn(x, w):
             sums[0, 3 - j] += np.sin(x[i, j])
         total += np.sum(sums[0] * sums[1]) + np.sum(sums * sums)
     return total
+
+
+@case(lambda rng: (rng.normal(size=4), rng.normal(size=10), 3), argnums=(0, 1))
+def table_before_a_loop_with_a_step(x, packed, step):
+    total = 0.0
+    for i in range(0, 10, step):
+        for j in range(4):
+            total += np.exp(0.5 * x[j]) * packed[i] ** 2
+    for i in range(9, -1, -2):
+        for j in range(4):
+            total += np.exp(0.2 * x[j]) * packed[i]
+    return total
