@@ -989,7 +989,8 @@ class _Writer:
             self.statement(scope)
         self.epilogue(scope)
         body = "\n".join(self.lines)
-        helpers = "".join(text for name, text in HELPERS.items() if f"{name}(" in body)
+        named = {*re.findall(r"\w+", body)}
+        helpers = "".join(text for name, text in HELPERS.items() if name in named)
         text = f"import math\nimport numpy as np\n{helpers}\n"
         return ast.unparse(ast.parse(f"{text}def program(x, y, A, s, k):\n{body}\n"))
 

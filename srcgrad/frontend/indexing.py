@@ -90,7 +90,9 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         return Tuple((index,)) if whole else index
     held = _held(reader, owner, index)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
-        return lists.item(reader, owner, index)
+        if isinstance(index, SliceValue):
+            return get(reader, lists.unstacked(reader, owner), index)
+        return get(reader, *lists.place(reader, owner, index))
     if isinstance(held, dict | tuple) and not isinstance(owner, v.Record):
         try:
             found = held[calls.static(reader, index)]
@@ -137,7 +139,8 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if isinstance(owner, v.Cell):
         lists.changed(reader, owner)
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
-        raise lists.unordered(reader)
+        owner, index = lists.place(reader, owner, index)
+        held = owner
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
         if isinstance(held, tuple):
             count = calls.length(reader, value) if isinstance(value, Ref) else const(0)

@@ -17,6 +17,7 @@ from srcgrad.frontend.names import assigned, loaded
 from srcgrad.frontend.normalize.jumps import exit_name
 from srcgrad.frontend.state import branch
 from srcgrad.ir import Const, Operand, Value
+from srcgrad.ops import python
 from srcgrad.types import Array, ListOf
 
 if TYPE_CHECKING:
@@ -199,7 +200,13 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             if isinstance(items, v.Ref):
                 return sequence(reader, items)
             if isinstance(items, dict):
-                return Sequence(items["count"], lambda k: lists.item(reader, thing, k))
+                values, *links = items.values()
+                places = calls.apply(reader, v.Static(python.stack_places), links, {})
+
+                def of_stack(k: Operand) -> v.Thing:
+                    return indexing.get(reader, values, indexing.get(reader, places, k))
+
+                return Sequence(links[-1], of_stack)
             # The body of a loop may change an item that is still to come.
             by_now = lambda k: indexing.get(reader, thing, k)  # noqa: E731
             return Sequence(const(len(items)), by_now, fixed=True)

@@ -47,7 +47,7 @@ def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form |
             kept = end["values"] if isinstance(end, dict) else end
             if isinstance(kept.type, Array) and kept.type.dims[0].known in lengths:
                 return "array", None  # else it has grown and was indexed then
-            types.append(reader.build.place(kept.type, (ir.Index((const(0),)),)))
+            types.append(_item(reader, kept))
     kind = "stack" if stack else "list"
     if types and all(isinstance(t, Scalar) for t in types):
         return kind, join(*types)
@@ -64,6 +64,16 @@ def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form |
     return kind, Array(arrays[0].dtype, dims)
 
 
+def _item(reader: Reader, kept: v.Ref) -> Type:
+    """Return the type of the items of a list that grows or is kept as an array."""
+    return reader.build.place(kept.type, (ir.Index((const(0),)),))
+
+
+def new_list(reader: Reader, name: str, item: Type | None) -> v.Ref:
+    """Make an empty list that grows at run time."""
+    return reader.allocate(reader.build.op("new_list", item=item, name=name))
+
+
 def reform(reader: Reader, cell: v.ListCell, form: Form) -> None:
     """Bring a list into a form of run time, if it is not in one."""
     (kind, item), items = form, reader.state.heap[cell]
@@ -71,8 +81,7 @@ def reform(reader: Reader, cell: v.ListCell, form: Form) -> None:
         if kind == "array":
             make_array(reader, cell)
             return
-        empty = reader.build.op("new_list", item=item, name=cell.name)
-        reader.state.heap[cell] = reader.allocate(empty)
+        reader.state.heap[cell] = new_list(reader, cell.name, item)
         for thing in items:
             append(reader, cell, thing)
     if kind == "stack":
@@ -149,7 +158,7 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
         what = f"a {v.kind_of(thing)} of {thing.cls.__name__} is not read as an array"
         raise reader.problem("SG203", what, "name its fields: `[x.a, x.b]`")
     if isinstance(items, dict):
-        raise unordered(reader)
+        return pack(reader, unstacked(reader, thing))
     if isinstance(items, v.Ref):
         if isinstance(items.type, Array):
             return items
@@ -299,7 +308,9 @@ def make_stack(reader: Reader, cell: v.ListCell) -> None:
     if isinstance(values, dict):
         return
     if not isinstance(values.type, ListOf):
-        raise unordered(reader)
+        kept, values = values, new_list(reader, cell.name, _item(reader, values))
+        grown = reader.container(v.ListCell(""), values)
+        extend(reader, grown, kept)
     with reader.at(reader.frames[0].source.node):
         places = v.Static(python.places_below)
         made: Any = calls.apply(reader, places, [values], {})
@@ -315,7 +326,7 @@ def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     """Take the topmost item off."""
     changed(reader, cell, True)
     make_stack(reader, cell)
-    topmost = item(reader, cell, const(-1))
+    topmost = indexing.get(reader, *place(reader, cell, const(-1)))
     stack: Any = reader.state.heap[cell]
     top = indexing.at(reader, stack["below"], stack["top"])
     count = reader.build.op("sub", stack["count"], const(1))
@@ -323,12 +334,19 @@ def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     return topmost
 
 
-def item(reader: Reader, cell: v.ListCell, index: v.Thing) -> v.Thing:
-    """Return an item counted from the top: `stack[-1]`."""
-    if not isinstance(index, ir.Const) or index.value >= 0:
-        raise unordered(reader)
-    given = [*reader.state.heap[cell].values(), index]
-    return calls.apply(reader, v.Static(python.stacked), given, {})
+def place(reader: Reader, cell: v.ListCell, index: v.Thing) -> tuple[v.Ref, v.Thing]:
+    """Return the values of a stack, and the place of one, from its top or bottom."""
+    values, *links = reader.state.heap[cell].values()
+    return values, calls.apply(
+        reader, v.Static(python.stack_place), [*links, index], {}
+    )
+
+
+def unstacked(reader: Reader, cell: v.ListCell) -> v.Thing:
+    """Return a list of the items of a stack."""
+    return calls.apply(
+        reader, v.Static(python.unstacked), [*reader.state.heap[cell].values()], {}
+    )
 
 
 def delete(reader: Reader, target: ast.expr) -> None:
@@ -381,6 +399,8 @@ def method(
             changed(reader, owner)
             now = reader.state.heap
             now[owner] = now[made] if isinstance(made, v.Cell) else made
+            if isinstance(contents, dict):
+                make_stack(reader, owner)
             return v.NONE
         if name == "pop" and not args and not listed:
             return pop(reader, owner)

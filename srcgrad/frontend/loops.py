@@ -395,9 +395,12 @@ class _Loop:
             if slot.yld is None and owner not in reached:
                 slot.root = None  # nobody reads it again
             elif slot.yld is None:
+                what = f"`{name}`" if name else "a list"
                 reader.problem(
-                    "SG403", f"`{name}` is handed on to another name on one path only",
-                    f"write `{name}.copy()` where the other name is bound",
+                    "SG403", f"{what} has a second name on some paths, and is changed "
+                    "or handed on under it",
+                    f"write `{name or 'x'}.copy()` where it gets that name, or what "
+                    "the loop runs over",
                 )  # fmt: skip
         return ends
 

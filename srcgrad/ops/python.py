@@ -383,13 +383,25 @@ def list_part(items, start, stop, step):
     return [items[k] for k in range(first, last, by)]
 
 
-def stacked(values, below, top, count, index):
-    if count < -index:
+def stack_place(below, top, count, index):
+    above = -index - 1 if index < 0 else count - 1 - index
+    if above < 0 or above >= count:
         raise IndexError
     place = top
-    for _ in range(-index - 1):
+    for _ in range(above):
         place = below[place]
-    return values[place]
+    return place
+
+
+def stack_places(below, top, count):
+    found = [top for _ in range(count)]
+    for k in range(count - 2, -1, -1):
+        found[k] = below[found[k + 1]]
+    return found
+
+
+def unstacked(values, below, top, count):
+    return [values[place] for place in stack_places(below, top, count)]
 
 
 def rest_of(items, before, after):

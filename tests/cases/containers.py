@@ -648,6 +648,36 @@ def augmented_through_objects(x):
     return (first * x + second).sum() + (meter.kept * x).sum() + meter.writes * x[1]
 
 
+# A stack is a list: read and written from its front, run over, cut, packed.
+@case(lambda rng: (near(rng, 0.5, -0.9, 1.3, -0.7, 0.2, 0.8),))
+def stack_used_as_a_list(x):
+    stack, s = [x[0], x[1]], 0.0
+    for i in range(len(x)):
+        if x[i] > 0.1 and len(stack) > 1:
+            s += stack.pop()
+        else:
+            stack.append(np.sin(x[i]))
+        s += stack[0] * sum(stack[::2]) + stack[len(stack) // 2]
+        stack[0] *= 1.1
+        for k, item in enumerate(stack):
+            stack[-1] += 0.1 * item * k
+        stack.sort()
+    return s + np.sum(np.array(stack) ** 2)
+
+
+@case(lambda rng: (near(rng, 0.5, -0.9, 1.3, -0.7),))
+def stack_of_arrays_used_as_a_list(x):
+    stack, s = [x * 1.0, np.sin(x), x * x], 0.0
+    for i in range(len(x)):
+        if x[i] > 0.1 and len(stack) > 1:
+            s += np.sum(stack.pop())
+        stack[0][1] += x[i]
+        for row in stack:
+            s += np.sum(row * row)
+            row *= 0.9
+    return s + np.sum(stack[0] * np.array(stack)[-1])
+
+
 # A list made in each turn has its item at its front, not at the number of the turn.
 @case(lambda rng: (np.array([0.5, 2.0, 0.3, 4.0]) + 0.1 * rng.random(4),))
 def stack_made_in_each_turn(x):
