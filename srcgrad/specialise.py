@@ -334,7 +334,8 @@ class Specialisation:
         code = self.code(program.function)
         with np.errstate(all="ignore"):
             out = code(*inputs, *program.extra)
-        parts = itertools.chain.from_iterable(map(_tuple, _tuple(out)))
+        whole = _tuple(out) if program.function.results else ()
+        parts = itertools.chain.from_iterable(map(_tuple, whole))
         pairs = zip(parts, self.converters(program.function), strict=True)
         return [part if to is None else to(part) for part, to in pairs]
 

@@ -1395,6 +1395,12 @@ def test_vjp_leaves_what_is_no_float() -> None:
     assert jvp(f, args, (None, None, {"a": 1.0, "n": None}, None), **PYTHON)[1] == 2.0
 
 
+def test_vjp_of_no_float() -> None:
+    pair = differentiable(lambda n, m=2.0: (n * 1.5, m * 2.0))
+    assert pair.vjp(2, 3)[1]((1.0, 2.0)) == (None, None)
+    assert pair.vjp(n=2.0)[1]((1.0, 2.0)) == ()
+
+
 def test_vjp_of_arrays_and_containers() -> None:
     def f(x: Any) -> Any:
         return {"y": x * x, "s": np.sum(x), "n": len(x)}

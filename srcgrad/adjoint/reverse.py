@@ -37,6 +37,7 @@ from srcgrad.types import Array, Dim, Scalar
 from srcgrad.walk import every, inner_outs, outs, reads, rewrite
 
 _RUNS = 40
+_SWINGS = 12  # runs, then what is kept for nothing may stay
 # What leaves out of a function what no result needs.
 Tidy = Callable[[Function], Function]
 
@@ -80,13 +81,15 @@ def settle(
     def settled(joined: Collection[Loop]) -> tuple[Sweep, Function]:
         regions, plan = Regions(function, joined), Plan()
         own = frozenset(regions.chain)
-        for _ in range(_RUNS):
+        for run in range(_RUNS):
             saves = list(plan.saves)
             sweep = (kind or Sweep)(regions, plan, active, masked)
             sweep.tidy = tidy
             result = sweep.run(inputs, seeds, name, unit, into)
             plan.saves = dict(sweep.used)
-            if not sweep.new and saves == list(plan.saves):
+            # Ways are looked for to a limit: what was kept may let others be found.
+            same = saves == list(plan.saves) or run > _SWINGS
+            if same and not sweep.new:
                 return sweep, measure_lengths(result, own)
         raise RecursionError(f"the adjoint of {function.name} does not settle")
 

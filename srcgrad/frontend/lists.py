@@ -45,7 +45,8 @@ def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form |
             types += [getattr(item, "type", None) for item in end]
         else:
             kept = end["values"] if isinstance(end, dict) else end
-            if isinstance(kept.type, Array) and kept.type.dims[0].known in lengths:
+            known = lengths | {len(before) if isinstance(before, tuple) else None}
+            if isinstance(kept.type, Array) and kept.type.dims[0].known in known:
                 return "array", None  # else it has grown and was indexed then
             types.append(_item(reader, kept))
     kind = "stack" if stack else "list"

@@ -301,7 +301,7 @@ class _Loop:
     def enter_owner(self, key: st.Key, thing: v.Ref | v.Cell) -> v.Ref | v.Cell:
         """Make an array or a container that is another one in each turn."""
         if isinstance(thing, v.Cell):
-            cell = self.inner[key] = replace(thing)
+            cell = self.inner[key] = replace(thing, captured=None)
             contents = self.enter((*key, "items"), self.handing.over(thing, cell))
             self.reader.state.heap[cell] = self.items[cell] = contents
             return cell
@@ -339,6 +339,8 @@ class _Loop:
             form = lists.common_form(self.reader, cell, before, before, now)
             if form is not None:
                 self.learn("form", cell, value=form)
+            elif isinstance(now, v.Ref):
+                continue  # a row of a list that is kept as an array: that list is told
             elif len(now) != len(before) or (
                 isinstance(before, dict) and now.keys() != before.keys()
             ):

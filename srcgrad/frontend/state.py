@@ -287,7 +287,7 @@ class _Branch:
             return self.pairs[pair]
         check_kinds(a, b)
         if isinstance(a, v.Cell):
-            joined: Any = replace(a)
+            joined: Any = replace(a, captured=None)
         else:
             joined = v.Root(label(key), a.root.type, min(map(v.list_axes, things)))
         over = [handing.over for handing in self.handings]

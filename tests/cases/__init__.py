@@ -127,6 +127,7 @@ from tests.cases import (  # noqa: E402, F401
     later,
     layouts,
     lengths,
+    libraries,
     linalg,
     loops,
     mended,

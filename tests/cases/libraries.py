@@ -1,0 +1,105 @@
+"""What functions of engineering libraries do: tables, methods by name, nested sums."""
+
+from math import log
+
+import numpy as np
+
+from tests.cases import case
+
+_FIRST = [[0.4, -0.3], [5.1, 0.5]]
+_SECOND = [[0.6, 0.2], [-1.5, 1.8]]
+_THIRD = [[-0.1, 0.9], [0.7, -2.2]]
+_PLACES = [0.0, 1.0, 2.5, 4.0]
+_HEIGHTS = [1.0, 3.0, 2.0, 5.0]
+
+
+def _of_table(x, rows):
+    if rows == 1:
+        table = _FIRST
+    elif rows == 2:
+        table = _SECOND
+    elif rows > 4:
+        table = _SECOND
+    else:
+        table = _THIRD
+    s = 0.0
+    for k in range(2):
+        row = table[k]
+        for i in range(len(row)):
+            s += row[i] * x**i
+    return s
+
+
+# A table of the module is chosen by an integer, one of them twice, and read by data.
+@case(lambda rng: (rng.random(), 4, 1), argnums=0)
+def tables_that_are_chosen(x, one, two):
+    s = _of_table(x, one) * _of_table(x * x, two)
+    for rows in range(1, 7):
+        s = 0.5 * s + _of_table(x + rows, rows)
+    return s
+
+
+def _between(x, places, heights, right=None):
+    last = len(places) - 1
+    if x < places[0]:
+        return heights[0]
+    k = 0
+    while k < last and places[k + 1] <= x:
+        k += 1
+    if k == last:
+        if right is not None:
+            return right
+        k = last - 1
+        slope = (heights[k + 1] - heights[k]) / (places[k + 1] - places[k])
+        return slope * (x - places[k]) + heights[k]
+    slope = (heights[k + 1] - heights[k]) / (places[k + 1] - places[k])
+    return slope * (x - places[k]) + heights[k]
+
+
+# Lists of the module, read by data in both arms.
+@case(lambda rng: (1.7 + 0.1 * rng.random(),))
+def interpolated_in_lists(x):
+    s = _between(x, _PLACES, _HEIGHTS) * _between(x + 3.0, _PLACES, _HEIGHTS)
+    return s + _between(x - 5.0, _PLACES, _HEIGHTS, 2.0) * x
+
+
+def _friction(re, rough, quick):
+    a = rough * re * 0.124
+    b = log(re) - 0.779
+    f = b - 0.2
+    af = a + f
+    af1 = 1.0 + af
+    e = (log(af) - 0.2) / af1
+    f = f - (af1 + 0.5 * e) * e * af / (af1 + e * (1.0 + e / 3.0))
+    if not quick:
+        af = a + f
+        af1 = 1.0 + af
+        e = (log(af) + f - b) / af1
+        b = af1 + e * (1.0 + 1.0 / 3.0 * e)
+        f = b / (b * f - (af1 + 0.5 * e) * e * af)
+        return 1.325 * (f * f)
+    return 1.325 / (f * f)
+
+
+# Names rebound on one path: what the backward sweep kept swung between two plans.
+@case(lambda rng: (0.1 + 0.01 * rng.random(),))
+def friction_in_a_pipe(diameter):
+    quick = True
+    if diameter < 0.01:
+        quick = False
+    return _friction(7.5e6 * diameter, 3.4e-5 * diameter**-1.01, quick)
+
+
+# Rows made by a comprehension inside another are read by data in a third.
+@case(lambda rng: ([0.5 + rng.random(), 1.0 + rng.random()], rng.random(2)))
+def mixture_of_pairs(masses, shares):
+    parts = range(len(masses))
+    inverse = [1.0 / m for m in masses]
+    facts = [
+        [1.0 / (8.0 * (1.0 + masses[i] * inverse[j])) ** 0.5 for j in parts]
+        for i in parts
+    ]
+    pairs = [
+        [(masses[j] * inverse[i]) ** 0.25 * facts[i][j] for j in parts] for i in parts
+    ]
+    return np.sum([shares[i] * pairs[i][j] for i in parts for j in parts])
