@@ -274,7 +274,8 @@ class Builder:
         values = [a.value for a in args if isinstance(a, Const) and a.type.python]
         if row in _FOLDED and len(values) == len(args):
             whole = row == "neg" or all(isinstance(v, int) for v in values)
-            if whole and not (row in ("floordiv", "mod") and values[1] == 0):
+            by_zero = row in ("floordiv", "mod", "range_length") and values[-1] == 0
+            if whole and not by_zero:
                 return const(_FOLDED[row](*values))
         if row not in ("add", "sub") or form is None:
             return None

@@ -70,13 +70,13 @@ class Program(NamedTuple):
 
 
 def once(method: M) -> M:
-    """Keep what a method returns, for each of its arguments."""
+    """Keep what a method returns, for each of its arguments, from the first thread."""
 
     def call(self: Specialisation, *args: Any) -> Any:
         key = (method.__name__, *args)
         if key not in self.made:
             with undisturbed():
-                self.made[key] = method(self, *args)
+                self.made.setdefault(key, method(self, *args))
         return self.made[key]
 
     return call  # type: ignore[return-value]

@@ -775,6 +775,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "extents": _filled(math.nan),
     "parts": lambda args, attrs, type: _parts(*args),
     "range_length": lambda args, attrs, type: len(range(*args)),
+    "trips": lambda args, attrs, type: len(range(args[0], args[1], args[2] or 1)),
     "new_list": _empty_list,
     "emptied": lambda args, attrs, type: [],
     "length": lambda args, attrs, type: len(args[0]),

@@ -301,6 +301,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "extents": _of("=0 =3", "=0"),
     "parts": _of("=100 =9000000 =0", "=5 int =2", "=99 =9000000 =6000"),
     "range_length": _of("=0 int =2", "=5 =0 =-2", "=5 int =1"),
+    "trips": _of("=0 int =2", "=5 =0 int", "=5 int =0"),
     "new_list": _of("", item=(Scalar("float64"), Array("float64", (Dim(2),)))),
     "length": _of("n", "n,2", listed=True),
     "emptied": _of("n", listed=True),

@@ -34,7 +34,7 @@ from srcgrad import (
     vjp,
 )
 from srcgrad import grad as named_grad
-from srcgrad.specialise import Specialisation
+from srcgrad.specialise import Specialisation, once
 
 Array = np.ndarray[Any, Any]
 Point = namedtuple("Point", "x y")
@@ -1275,6 +1275,24 @@ def test_threads() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_threads_that_make_the_same_share_it() -> None:
+    made, meet = SimpleNamespace(made={}), threading.Barrier(2)
+    found: list[object] = []
+
+    def slow(self: Any) -> object:
+        meet.wait()
+        return object()
+
+    method: Any = once(slow)
+    threads = [threading.Thread(target=lambda: found.append(method(made)))
+               for _ in range(2)]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0] is found[1] is method(made)
 
 
 @grad(backend="python")

@@ -97,3 +97,13 @@ def test_kernels_are_compiled_without_needless_passes(inner: bool) -> None:
     assert "native_lowering" in ran
     assert (ran >= machine._NEEDLESS) == inner
     assert inner or ran.isdisjoint(machine._NEEDLESS)
+
+
+def test_what_another_thread_has_compiled_and_disabled_since_is_there() -> None:
+    machine = pytest.importorskip("srcgrad.compile.machine")
+    text = "import numba\n@numba.njit\ndef step(x):\n    return x + 1\n"
+    step = machine.load_compiled(Entry("key", "step", text)).step
+    assert step(2) == 3
+    step.disable_compile()
+    (signature,) = step.overloads
+    assert step.compile(signature) is step.overloads[signature].entry_point

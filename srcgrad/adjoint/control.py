@@ -15,7 +15,7 @@ from srcgrad import ir
 from srcgrad.adjoint.factor_carries import factor_carries
 from srcgrad.adjoint.statement import Statements, d_name
 from srcgrad.adjoint.storage import Region
-from srcgrad.adjoint.tapes import Plan, number
+from srcgrad.adjoint.tapes import Plan, number, turns
 from srcgrad.analyses.masks import Mask
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, const
@@ -368,7 +368,7 @@ class Control(Statements):
             if step in (const(1), const(-1)):
                 last = build.op("sub", stop, step)
             else:
-                count = build.op("range_length", start, stop, step)
+                count = turns(build, start, stop, step)
                 gone = build.op("mul", build.op("sub", count, const(1)), step)
                 last = build.op("add", start, gone)
             return Value(stmt.var.name, INT), last, first, build.op("neg", step)

@@ -15,7 +15,7 @@ from srcgrad.analyses.finality import most
 from srcgrad.analyses.regions import Chain, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.errors import make_error
-from srcgrad.ir import Loop, Operand, Stmt, Update, Value, owned
+from srcgrad.ir import Const, Loop, Operand, Stmt, Update, Value, owned
 from srcgrad.types import Array, Dim, ListOf, Scalar, is_inexact
 from srcgrad.walk import blocks, inner_outs, operands, outs
 
@@ -323,6 +323,12 @@ def number(
     return made
 
 
+def turns(build: Builder, start: Operand, stop: Operand, step: Operand) -> Any:
+    """Return how often a loop runs, written where it may be that it never does."""
+    sure = isinstance(step, Const) and step.value != 0
+    return build.op("range_length" if sure else "trips", start, stop, step)
+
+
 def trip_count(
     build: Builder, loop: Loop, known: Mapping[Any, Stmt], most: Dim | None = None
 ) -> Any:
@@ -330,7 +336,7 @@ def trip_count(
     assert isinstance(loop, ir.For)
     start, stop, step = bounds = (loop.start, loop.stop, loop.step)
     if step not in (const(1), const(-1)):
-        return build.op("range_length", *bounds)
+        return turns(build, *bounds)
     if most is not None:
         return cut_off(build, most, known)
     span = build.op("sub", *((stop, start) if step == const(1) else (start, stop)))

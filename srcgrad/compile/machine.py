@@ -10,11 +10,13 @@ import functools
 import importlib
 import importlib.util
 import pickle
+from collections.abc import Callable
 from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 from numba.core import caching, compiler, serialize
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 
 from srcgrad.compile.files import Entry, digest
@@ -113,5 +115,18 @@ def load_compiled(entry: Entry) -> ModuleType:
             own = vars(value)["_compiler"]
             if own.pipeline_class is compiler.Compiler:
                 own.pipeline_class = Pipeline
-            vars(value)["compile"] = undisturbed()(value.compile)
+            plain = value.compile
+            vars(value)["compile"] = functools.partial(compile_once, value, plain)
     return module
+
+
+def compile_once(
+    dispatcher: Dispatcher, compile: Callable[[Any], Any], signature: Any
+) -> Any:
+    """Compile a signature, or return what another thread has made of it by now.
+
+    Numba's own `compile` refuses to look where that thread has disabled it since.
+    """
+    with global_compiler_lock, undisturbed():
+        made: Any = dispatcher.overloads.get(tuple(signature))
+        return compile(signature) if made is None else made.entry_point

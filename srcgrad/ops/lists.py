@@ -61,6 +61,10 @@ constant("new_list(item=None)", _list_of, spell="[]", kernel=_empty_list)
 constant("range_length(start, stop, step)", _integer, cost=0, bits=length_bits,
          spell="len(range({start}, {stop}, {step}))",
          kernel=lambda n, t, a: f"rt_range_length({', '.join(n)})")  # fmt: skip
+# The same where no turn may have asked yet whether the step is zero.
+constant("trips(start, stop, step)", _integer, cost=0, bits=length_bits,
+         spell="len(range({start}, {stop}, {step} or 1))",
+         kernel=lambda n, t, a: f"rt_range_length({', '.join(n)} or 1)")  # fmt: skip
 # `room` is what parts need for themselves; that it be added up must be cheap, too.
 constant("parts(turns, work, room)", _integer, cost=0, bits=length_bits,
          spell="max(1, min(64, {turns}, {work} // 20000, {work} // (16 * {room} + 16), "

@@ -151,3 +151,12 @@ def table_before_a_loop_with_a_step(x, packed, step):
         for j in range(4):
             total += np.exp(0.2 * x[j]) * packed[i]
     return total
+
+
+@case(lambda rng: (rng.normal(size=4), 1, 0))
+def step_of_zero_that_no_turn_asks_for(x, n, step):
+    for i in range(n):
+        for j in range(i):
+            for k in range(0, len(x), step):
+                x[k] = x[j] ** 2
+    return np.sum(x * x)
