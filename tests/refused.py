@@ -417,8 +417,20 @@ def sum(items):
              "    q, k = (p if k < 1 else (x, x * k)), k + 1", "return k * x.sum()"),
         (X,),
     ),
-    "SG203_lists_joined": Refused(
-        body("s = [0.0] * int(x[0])", "return (s + s)[0]"), (X,)
+    "SG402_items_of_two_kinds": Refused(
+        body("s = []", "for k in range(int(x[0])):", "    s.append((x[k], 1))",
+             "s.append((1, 1, 2))", "return s[0][0]"), (X,),
+    ),
+    "SG402_shorter_array_in_a_list": Refused(
+        body("s = [x * v for v in x]", "s[0] = x[:1]", "return s[0][0]"), (X,),
+    ),
+    "SG403_item_changed_in_a_list": Refused(
+        body("s = [[x[k], 1.0] for k in range(int(x[0]))]", "s[0][0] = x[1]",
+              "return s[0][0]"), (X,),
+    ),
+    "SG302_list_of_tuples": Refused(
+        body("s = []", "for k in range(int(x[0])):", "    s.append((x[k], 1))",
+              "return s"), (X,),
     ),
     "SG403_slice_of_a_growing_list": Refused(
         body("s = []", "for v in x:", "    s.append(v)", "s[:1] = [1.0]",

@@ -20,7 +20,7 @@ from srcgrad.analyses.masks import Mask
 from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
-from srcgrad.types import Scalar, Type
+from srcgrad.types import ListOf, Scalar, Type
 from srcgrad.walk import blocks, free, handed, outs, substitute
 
 _TABLES = ("plain", "buffers", "content", "current")
@@ -292,6 +292,8 @@ class Control(Statements):
         enter, leave = partial(self.hand, last), partial(self.hand, start)
         init, end = self.withdraw(made), partial(self.cotangent, first)
         same = made.type.dims == first.type.dims
+        if isinstance(first.type, ListOf):  # one that is made anew has another length
+            same = self.regions.memory(last) is self.regions.memory(first)
         type = init.type if same else self.build.loosen(init.type)
         return Slot(first, init, type, d_name(first), enter, end, leave)
 

@@ -94,16 +94,22 @@ class Statements(Storage):
         """Add the rows of a stacked cotangent to the items of a list."""
         build, version, owner = self.build, self.buffer_of(target), self.owner(target)
         g = self.build.cast(g, target.type.dtype)
-        if isinstance(version.type, Array):
+        assert isinstance(g, Value)
+        whole = isinstance(version.type, Array)
+        if whole and self.current.get(self.regions.memory(target)) is target:
             self.buffers[owner] = build.accumulate(version, (), g)
             return
-        assert isinstance(g, Value)
+        count = build.op("dim", g, axis=0)  # the list may have grown since
+        if whole:
+            rows = (ir.Index((ir.Slice(None, count, None),)),)
+            self.buffers[owner] = build.accumulate(version, rows, g)
+            return
         var, inn = Value("k", INT), Value(version.name, version.type)
         with build.block() as stmts:
             here = (ir.Index((var,)),)
             end = build.accumulate(inn, here, build.view(g, here))
         self.buffers[owner] = out = Value(version.name, version.type)
-        bounds = (const(0), build.op("length", version), const(1))
+        bounds = (const(0), count, const(1))
         carry, body = ir.Carry(version, inn, end, out), ir.Block(tuple(stmts))
         build.emit(ir.For(var, *bounds, (carry,), body, loc=build.loc))
 

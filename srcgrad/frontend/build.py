@@ -89,6 +89,8 @@ class Reader:
         self.made: dict[Any, Any] = {}
         self.wrote_list = False  # one kept as an array, so the heap does not tell
         self.writing = frozenset(writing)  # and lists of integers that get floats
+        self.split = False  # whether a list is kept as a list for each field
+        self.filled: list[v.Thing] = []  # items that are checked not to be None
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
         self.given: list[Any] = []  # the arrays and containers among the arguments
@@ -174,13 +176,16 @@ class Reader:
 
     def checkpoint(self) -> Callable[[], None]:
         """Return how to go back to here, as often as needed."""
-        build, state, dead, node = self.build, self.state.copy(), self.dead, self.node
+        build, dead, node = self.build, self.dead, self.node
+        here, kept = self.state, self.state.copy()
+        maps = here.names, here.ver, here.heap
         written, found = len(build.open[-1]), len(self.problems)
         memo, equal = dict(build.memo), dict(build.equal)
-        shares = {o: set(o.shares) for o in (*state.ver, *state.heap)}
+        shares = {o: set(o.shares) for o in (*kept.ver, *kept.heap)}
 
         def back() -> None:
-            self.state, self.dead, self.node = state.copy(), dead, node
+            self.state, self.dead, self.node = here, dead, node
+            here.restore(maps, kept)
             del build.open[-1][written:]
             build.memo, build.equal = dict(memo), dict(equal)
             del self.problems[found:]
@@ -380,12 +385,13 @@ class Reader:
         shown = "" if name.startswith(".") or self.frames[-1].site else name
         if f"{self.frames[-1].source.name}.{shown}" in self.writing:
             thing = calls.apply(self, v.Static(python.widened), [thing], {})
-        if isinstance(thing, ir.Value) and not thing.name:
+        if isinstance(thing, ir.Value | v.ListCell) and not thing.name:
             thing.name = shown
-        if isinstance(thing, v.Ref) and not thing.path and not thing.root.name:
-            thing.root.name = shown
-            if thing.root in self.state.ver:
-                self.state.ver[thing.root].name = shown
+        held: Any = self.state.heap.get(thing) if isinstance(thing, v.Cell) else thing
+        if isinstance(held, v.Ref) and not held.path and not held.root.name:
+            held.root.name = shown
+            if held.root in self.state.ver:
+                self.state.ver[held.root].name = shown
         self.state.names[name] = thing
 
     def run(self, stmts: Sequence[ast.stmt]) -> None:

@@ -17,6 +17,7 @@ from srcgrad.errors import SrcgradError, suggest
 from srcgrad.frontend import (
     attributes,
     build,
+    columns,
     expressions,
     iteration,
     library,
@@ -177,7 +178,14 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
     depth, given = len(reader.held), node.args
     if _speaks(callee):  # plain Python makes the texts
         given = [_shown(arg) for arg in given]
-    args = expressions.elements(reader, given)
+    starred = [arg.value for arg in given if isinstance(arg, ast.Starred)]
+    if len(given) == len(starred) == 1 and callee == Static(zip):
+        rows = reader.expression(starred[0])
+        if (turned := columns.turned(reader, rows)) is not None:
+            return turned
+        args = items_of(reader, rows)
+    else:
+        args = expressions.elements(reader, given)
     reader.held += args
     kwargs: Kwargs = {}
     for keyword in node.keywords:

@@ -15,6 +15,7 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.builder import INT, const
 from srcgrad.errors import error_of
+from srcgrad.frontend import columns
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
@@ -82,12 +83,15 @@ def read(
         fixed: Leaves whose value is compiled in, by leaf name.
         ones: Where lengths meet in a broadcast, which of the two is one.
     """
-    writing: set[object] = set()
+    writing, refusal = set[object](), None
     while True:
+        entry = Entry(source, names, ones, writing, fixed or {})
+        entry.refusal = refusal
         try:
-            return Entry(source, names, ones, writing, fixed or {}).read(specs)
+            return entry.read(specs)
         except ReadAgain as found:
             writing.update(found.args)
+            refusal = refusal or found.__cause__
 
 
 class Entry(Reader):
@@ -99,6 +103,7 @@ class Entry(Reader):
     ) -> None:  # fmt: skip
         super().__init__(source, ones, writing)
         self.source, self.names, self.fixed = source, names, fixed
+        self.refusal: Any = None  # of the reading before
         self.arguments: dict[v.Root, ir.Value] = {}
         self.roots: dict[Any, v.Root] = {}  # of parameters and results
         self.head: list[ir.Stmt] = []
@@ -124,8 +129,8 @@ class Entry(Reader):
         written, changed = [], False
         for cell, before in containers.items():
             now = self.state.heap.get(cell)
-            listlike = isinstance(now, v.Ref) and now.root.listlike > 0
-            changed |= now is not before and (self.wrote_list or not listlike)
+            kept = columns.are(now) or (isinstance(now, v.Ref) and now.root.listlike)
+            changed |= now is not before and (self.wrote_list or not kept)
         lost = changed
         for root, param in self.arguments.items():
             final = self.state.ver.get(root)
@@ -159,7 +164,11 @@ class Entry(Reader):
 
     def give_up_if_refused(self) -> None:
         if self.problems:
-            error = error_of(self.problems, self.source.name, self.names)
+            error = self.refusal or error_of(
+                self.problems, self.source.name, self.names
+            )
+            if self.split and v.WHOLE not in self.writing:
+                raise ReadAgain(v.WHOLE) from error  # it may be right turn by turn
             ask(self, because=error)
             raise error
 
@@ -208,7 +217,12 @@ class Entry(Reader):
 
     def own(self, thing: v.Thing) -> ir.Operand:
         """Return an array result as a new array of its own."""
-        if not isinstance(thing, v.Ref | v.ListCell):
+        held = self.state.heap[thing] if isinstance(thing, v.ListCell) else thing
+        if held is not thing and not isinstance(held, v.Ref | dict):
+            what = "the result is a list of tuples or the like"
+            self.problem("SG302", what, "return its fields: `[p[0] for p in path]`")
+            return const(0)
+        if not isinstance(held, v.Ref | dict):
             self.problem("SG302", f"the result is a {v.kind_of(thing)}")
             return const(0)
         out: ir.Operand = self.build.op("copy", self.operand(thing))

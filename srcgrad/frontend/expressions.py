@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, indexing, lists
+from srcgrad.frontend import attributes, calls, columns, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
@@ -42,8 +42,8 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
             return unary(reader, op, reader.expression(operand))
         case ast.BoolOp(op, parts):
             return _short_circuit(reader, op, parts, reader.expression)
-        case ast.Compare(left, ops, others):
-            return _chain(reader, reader.expression(left), ops, others)
+        case ast.Compare():
+            return _comparison(reader, node)
         case ast.IfExp(test, body, orelse):
             cond = condition(reader, test)
             arms = (functools.partial(reader.expression, x) for x in (body, orelse))
@@ -260,14 +260,19 @@ def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing 
     lists = [x for x in both if isinstance(x, v.ListCell) or v.list_axes(x)]
     counts = [x for x in both if v.is_operand(x) and x.type.dtype != "float64"]
     match held:
+        case [[Static(value=None)]] if counts and v.WHOLE not in reader.writing:
+            reader.split = True
+            slots = columns.slots(reader, "", counts[0])
+            return reader.container(v.ListCell(""), slots)
         case [[one]] if counts and v.is_operand(one):
             count = reader.build.op("max2", const(0), counts[0])
             ref = reader.allocate(reader.build.op("full", one, count))
             ref.root.listlike, ref.root.python = 1, one.type.python
             return ref
-    if (row == "add" and len(lists) == 2) or (row == "mul" and lists and counts):
-        what = "lists whose length is not known are not joined or repeated"
-        raise reader.problem("SG203", what, "use `np.concatenate`")
+    if row == "add" and len(lists) == 2:
+        return calls.apply(reader, Static(python.joined), lists, {})
+    if row == "mul" and lists and counts:
+        return calls.apply(reader, Static(python.repeated), [*lists, *counts], {})
     return None
 
 
@@ -450,6 +455,9 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     if positive is not None:
         return negation(reader, truth(reader, compare(reader, positive, left, right)))
     match op:
+        case ast.Is() if right == v.NONE and any(left is x for x in reader.filled):
+            help = "ask by the subscript, `x[k] is None`"
+            raise reader.problem("SG402", "this item of a list may be None", help)
         case ast.Is() if len(known) == 2:
             return const(known[0] is known[1])
         case ast.Is() if v.is_operand(left) and v.is_operand(right):
@@ -472,17 +480,38 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
             return const(False)
         case ast.Eq() if sequences:
             return calls.apply(reader, Static(python.same_items), [left, right], {})
+    row = ROW_OF[type(op)]
+    if sequences and type(left) is type(right):
+        how = [const(row in ("gt", "ge")), const(row in ("le", "ge"))]
+        return calls.apply(reader, Static(python.in_order), [left, right, *how], {})
     if known or sequences:
         what = f"{v.kind_of(left)} and {v.kind_of(right)} are not ordered"
         raise reader.problem("SG402", what)
-    a, b = reader.operand(left), reader.operand(right)
-    return reader.thing(reader.build.op(ROW_OF[type(op)], a, b))
+    return reader.thing(
+        reader.build.op(row, reader.operand(left), reader.operand(right))
+    )
 
 
 def _compares_fields(left: Any, right: Any) -> bool:
     """Tell whether two records are compared field by field."""
     made = getattr(left.cls, "__dataclass_params__", None)
     return left.cls is right.cls and made is not None and made.eq
+
+
+def _comparison(reader: Reader, node: ast.Compare) -> Thing:
+    """Read a comparison; an item of `[None] * n` is asked by `x[k] is None`."""
+    match node:
+        case ast.Compare(ast.Subscript(value, index), [op], [ast.Constant(None)]):
+            owner = reader.expression(value)
+            with reader.holding(owner):
+                place = reader.expression(index)
+            unset = columns.is_none(reader, owner, place)
+            if unset is not None and isinstance(op, ast.Is | ast.IsNot):
+                return unset if isinstance(op, ast.Is) else negation(reader, unset)
+            left = indexing.get(reader, owner, place)
+        case _:
+            left = reader.expression(node.left)
+    return _chain(reader, left, node.ops, node.comparators)
 
 
 def _same_object(reader: Reader, left: Thing, right: Thing) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, build, calls, iteration, lists
+from srcgrad.frontend import attributes, build, calls, columns, iteration, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
@@ -71,14 +71,25 @@ def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
     A list or tuple becomes an array where the index is known at run time only.
     """
     held: Any = reader.state.heap[owner] if isinstance(owner, v.Cell) else owner
-    held = held.items if isinstance(held, Tuple) else held
-    if isinstance(held, tuple) and not isinstance(index, Const | SliceValue):
+    held = held.items if isinstance(owner, Tuple) else held
+    if not isinstance(held, tuple) or isinstance(index, Const | SliceValue):
+        return held
+    cell = owner if isinstance(owner, v.ListCell) else v.ListCell("")
+    if cell is owner and v.NONE in held and v.WHOLE not in reader.writing:
+        found: Any = columns.slots(reader, cell.name)
+    else:
+        found = columns.of_mixed(reader, cell.name, held)
+    if found is None:
         try:
             return lists.make_array(reader, owner)
         except ShapeError:
             what = "which item this is must be known: they differ in kind"
             raise reader.problem("SG402", what, "run over the items") from None
-    return held
+    if cell is not owner:
+        reader.container(cell, held)
+    reader.split = True
+    columns.reform(reader, cell, found)
+    return found
 
 
 def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
@@ -89,10 +100,15 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         whole = owner.value.maketuple and not isinstance(index, Tuple)
         return Tuple((index,)) if whole else index
     held = _held(reader, owner, index)
-    if isinstance(owner, v.ListCell) and isinstance(held, dict):
-        if isinstance(index, SliceValue):
-            return get(reader, lists.unstacked(reader, owner), index)
-        return get(reader, *lists.place(reader, owner, index))
+    stack = isinstance(owner, v.ListCell) and isinstance(held, dict)
+    if stack and not isinstance(index, SliceValue):
+        return get(reader, *lists.place(reader, owner, index))  # type: ignore[arg-type]
+    grown = stack or isinstance(getattr(held, "type", None), ListOf)
+    if isinstance(index, SliceValue) and (grown or columns.are(held)):
+        given = [owner, index.start, index.stop, index.step]
+        return calls.apply(reader, Static(python.list_part), given, {})
+    if columns.are(held):
+        return columns.each(reader, held, lambda x: get(reader, x, index))
     if isinstance(held, dict | tuple) and not isinstance(owner, v.Record):
         try:
             found = held[calls.static(reader, index)]
@@ -108,9 +124,6 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
             return reader.container(v.ListCell(""), found)
         return Tuple(found)
     if isinstance(held, Ref):
-        if isinstance(index, SliceValue) and isinstance(held.type, ListOf):
-            given = [owner, index.start, index.stop, index.step]
-            return calls.apply(reader, Static(python.list_part), given, {})
         path = _path(reader, held, index)
         if index == _ELLIPSIS:
             reader.reshaped.add(held.root)
@@ -141,6 +154,9 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if isinstance(owner, v.ListCell) and isinstance(held, dict):
         owner, index = lists.place(reader, owner, index)
         held = owner
+    if columns.are(held) and isinstance(owner, v.ListCell):
+        columns.spread(reader, owner, value, lambda x, y: put(reader, x, index, y))
+        return
     if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
         if isinstance(held, tuple):
             count = calls.length(reader, value) if isinstance(value, Ref) else const(0)
@@ -157,16 +173,15 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if not isinstance(held, Ref):
         raise reader.problem("SG403", f"a {v.kind_of(owner)} cannot be written")
     grown = isinstance(held.type, ListOf) and isinstance(held.type.item, Array)
-    rows = v.list_axes(held) and held.type.rank > 1
-    kept = grown or rows
-    if kept and not lists.replaceable(reader, owner, held.root, value):
-        raise reader.problem(
-            "SG403", "the item that is replaced, or the new one, has another name",
-            "write its elements: `[k][:] = ...`",
-        )  # fmt: skip
+    rows = grown or (v.list_axes(held) and held.type.rank > 1)
+    if rows:  # a list that grows holds a copy, and shares
+        lists.check_names(reader, owner, held.root, v.NONE if grown else value)
     path = _path(reader, held, index)
+    path = (*path, Index((_FULL,))) if grown else path
     ref = Ref(held.root, path, reader.build.place(held.root.type, path))
+    value = lists.row_of(reader, held, value) if grown else value
     operand = reader.operand(value)
+    operand = reader.build.op("copy", operand) if grown else operand
     if isinstance(index, SliceValue) and v.list_axes(held):
         what = "a slice of a list that is kept as an array is written by as many items"
         if operand.type.rank != ref.type.rank:
@@ -183,6 +198,10 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
         operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
     reader.store(ref, operand)
+    if isinstance(value, Ref) and grown:
+        lists.keep(reader, held.root, value.root)
+    if isinstance(owner, v.Cell):  # what may be the same list is not known now
+        reader.state.heap[owner] = held
 
 
 def add(reader: build.Reader, ref: Ref, index: Thing, value: Operand) -> Thing:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, expressions, indexing, lists
+from srcgrad.frontend import attributes, calls, columns, expressions, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.loops import Header, read_loop
 from srcgrad.frontend.names import assigned, loaded
@@ -199,6 +199,10 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             items = reader.state.heap[thing]
             if isinstance(items, v.Ref):
                 return sequence(reader, items)
+            if columns.are(items):
+                alike = sequence(reader, columns.first(items))
+                found = lambda k: indexing.get(reader, thing, k)  # noqa: E731
+                return replace(alike, item=found, bounds=None)
             if isinstance(items, dict):
                 values, *links = items.values()
                 places = calls.apply(reader, v.Static(python.stack_places), links, {})

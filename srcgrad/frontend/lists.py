@@ -13,80 +13,30 @@ import ast
 import contextlib
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from srcgrad import ir
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, expressions, indexing, iteration, state
+from srcgrad.frontend import (
+    attributes,
+    calls,
+    columns,
+    expressions,
+    forms,
+    indexing,
+    iteration,
+    state,
+)
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, Scalar, Type, join, promote
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
-
-Form = tuple[str, Scalar | Array | None]
-
-
-def common_form(reader: Reader, cell: v.Cell, before: Any, *ends: Any) -> Form | None:
-    """Return how a list must be kept at run time, if its ends have no common form."""
-    if not isinstance(cell, v.ListCell) or isinstance(before, dict) or None in ends:
-        return None
-    stack = any(isinstance(end, dict) for end in ends)
-    lengths = {len(end) if isinstance(end, tuple) else None for end in ends}
-    same = len(lengths) == 1 and None not in lengths
-    if same or (isinstance(before, v.Ref) and not stack):
-        return None
-    types: list[Any] = []
-    for end in ends:
-        if isinstance(end, tuple):
-            types += [getattr(item, "type", None) for item in end]
-        else:
-            kept = end["values"] if isinstance(end, dict) else end
-            known = lengths | {len(before) if isinstance(before, tuple) else None}
-            if isinstance(kept.type, Array) and kept.type.dims[0].known in known:
-                return "array", None  # else it has grown and was indexed then
-            types.append(_item(reader, kept))
-    kind = "stack" if stack else "list"
-    if types and all(isinstance(t, Scalar) for t in types):
-        return kind, join(*types)
-    arrays = [t for t in types if isinstance(t, Array)]
-    if len(arrays) < len(types) or len({(t.dtype, t.rank) for t in arrays}) != 1:
-        return None
-    dims = tuple(reader.build.resolve(d) for d in arrays[0].dims)
-    if any(a not in reader.outer_atoms for d in dims for a, _ in d.terms):
-        raise reader.problem(
-            "SG407", "the arrays in a growing list must have lengths that are "
-            "known before the loop",
-            "store them in the rows of one array",
-        )  # fmt: skip
-    return kind, Array(arrays[0].dtype, dims)
-
-
-def _item(reader: Reader, kept: v.Ref) -> Type:
-    """Return the type of the items of a list that grows or is kept as an array."""
-    return reader.build.place(kept.type, (ir.Index((const(0),)),))
-
-
-def new_list(reader: Reader, name: str, item: Type | None) -> v.Ref:
-    """Make an empty list that grows at run time."""
-    return reader.allocate(reader.build.op("new_list", item=item, name=name))
-
-
-def reform(reader: Reader, cell: v.ListCell, form: Form) -> None:
-    """Bring a list into a form of run time, if it is not in one."""
-    (kind, item), items = form, reader.state.heap[cell]
-    if isinstance(items, tuple):
-        if kind == "array":
-            make_array(reader, cell)
-            return
-        reader.state.heap[cell] = new_list(reader, cell.name, item)
-        for thing in items:
-            append(reader, cell, thing)
-    if kind == "stack":
-        make_stack(reader, cell)
 
 
 def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
@@ -104,6 +54,9 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
             keep(reader, root, thing.root)
         elif isinstance(thing, v.Tuple | v.ListCell):
             items: Any = thing.items if isinstance(thing, v.Tuple) else heap[thing]
+            if columns.are(items):
+                what = "lists of tuples are not chosen by an index here"
+                raise reader.problem("SG203", what, "choose by `if`, or a dict's key")
             root.listlike = max(root.listlike, len(place) + 1)
             for k, item in enumerate((items,) if isinstance(items, v.Ref) else items):
                 tie(item, (*place, const(k)))
@@ -127,25 +80,31 @@ def hold(reader: Reader, root: v.Root, item: Type) -> None:
         raise reader.problem("SG402", what, f"begin with items of it: `[{first}]`")
 
 
-def keep(reader: Reader, holder: v.Root, kept: v.Root) -> None:
+def keep(reader: Reader, holder: v.Owner, kept: v.Owner) -> None:
     """Note that a list holds a copy; one that may hold it twice shares with itself."""
-    memory = kept.memory
-    if any(holder in root.shares for root in (memory, *memory.shares)):
+    same = (kept.memory, *kept.memory.shares)
+    if any(holder in other.shares for other in same):
         holder.shares.add(holder)
-    reader.share(holder, memory)
+    for other in same:
+        reader.share(holder, other)
 
 
-def replaceable(reader: Reader, owner: v.Thing, root: v.Root, value: v.Thing) -> bool:
-    """Tell whether the rows of a list, and a new one, have no other names."""
+def check_names(reader: Reader, owner: v.Thing, root: v.Root, value: v.Thing) -> None:
+    """Check that the rows of a list, and a new one, have no other names."""
     heap = reader.state.heap
     inner = list(v.leaves(value, heap))
     new = {root, *v.roots_of(value, heap), *(key[:1] for key, _ in inner)}
+    several = root in v.roots_of(value, heap)
     for thing in (*reader.state.names.values(), *reader.elsewhere()):
         for key, leaf in v.leaves(thing, heap):
             named = isinstance(leaf, v.Ref) and leaf.root.memory in new
-            if key[:1] != (owner,) and (named or (key and key[:1] in new)):
-                return False
-    return root not in v.roots_of(value, heap)
+            held = key != () and key[:1] in new
+            several |= key[:1] != (owner,) and (named or held)
+    if several:
+        raise reader.problem(
+            "SG403", "the item that is replaced, or the new one, has another name",
+            "write its elements: `[k][:] = ...`",
+        )  # fmt: skip
 
 
 def pack(reader: Reader, thing: Any) -> v.Thing:
@@ -160,6 +119,8 @@ def pack(reader: Reader, thing: Any) -> v.Thing:
         raise reader.problem("SG203", what, "name its fields: `[x.a, x.b]`")
     if isinstance(items, dict):
         return pack(reader, unstacked(reader, thing))
+    if columns.are(items):
+        return columns.pack(reader, thing, items)
     if isinstance(items, v.Ref):
         if isinstance(items.type, Array):
             return items
@@ -177,9 +138,11 @@ def changed(reader: Reader, cell: v.Cell, resized: bool = False) -> None:
     """Check that a container may be changed, or may change its length."""
     kind = v.kind_of(cell)  # type: ignore[arg-type]
     owners: Any = (cell, *cell.shares)
-    if any(same.captured is not None for same in owners):
-        what = f"the captured {kind} `{cell.name}` cannot be changed"
-        raise reader.problem("SG408", what, "pass it as an argument, or change a copy")
+    for same in owners:
+        if same.captured is not None:
+            what = f"the captured {kind} `{same.name}` cannot be changed"
+            help = "pass it as an argument, or change a copy"
+            raise reader.problem("SG408", what, help)
     if resized and cell in reader.running:
         what = f"a {kind} changes its length while a loop runs over it"
         raise reader.problem("SG403", what, "run over a copy: `for ... in list(...)`")
@@ -206,17 +169,22 @@ def append(reader: Reader, cell: v.ListCell, value: v.Thing) -> None:
         contents = (*contents, value)
         if cell.limit is not None:
             contents = contents[max(len(contents) - cell.limit, 0) :]
-    elif cell.limit is not None:
-        raise unordered(reader)
     elif isinstance(contents, v.Ref):
-        _push(reader, cell, contents, value)
+        push(reader, contents, value, cell)
+    elif columns.are(contents):
+        columns.spread(reader, cell, value, partial(append, reader))
     else:
         top = build.op("length", reader.version(contents["values"].root))
-        _push(reader, cell, contents["values"], value)
-        _push(reader, cell, contents["below"], contents["top"])
+        push(reader, contents["values"], value, cell)
+        push(reader, contents["below"], contents["top"], cell)
         count = build.op("add", contents["count"], const(1))
         contents = {**contents, "top": top, "count": count}
     reader.state.heap[cell] = contents  # what may be the same list is not known now
+    if cell.limit is not None and not isinstance(contents, tuple):
+        last: Any = calls.apply(
+            reader, v.Static(python.last_of), [cell, const(cell.limit)], {}
+        )
+        reader.state.heap[cell] = reader.state.heap[last]
 
 
 def _taken_apart(reader: Reader, cell: v.ListCell) -> Any:
@@ -270,37 +238,49 @@ def grow(reader: Reader, name: str, more: v.Thing) -> None:
         reader.bind(name, expressions.binary(reader, ast.Add(), cell, more))
 
 
-def _push(reader: Reader, cell: v.Cell, ref: v.Ref, value: v.Thing) -> None:
+def push(reader: Reader, ref: v.Ref, value: v.Thing, cell: v.Cell) -> None:
     """Append one item to a list that grows at run time."""
     if not isinstance(ref.type, ListOf):
         raise reader.problem(
             "SG403", "nothing can be added here: this list is kept as an array",
             "begin with an empty list, `[]`, and append in the loop",
         )  # fmt: skip
-    operand, item, root = reader.operand(value), ref.type.item, ref.root
-    if type(item) is not type(operand.type) or item.rank != operand.type.rank:
-        raise reader.problem("SG402", "a list holds items of one kind")
+    item, root = ref.type.item, ref.root
     if isinstance(item, Scalar):
-        wide = join(item, operand.type)  # type: ignore[arg-type]
+        operand = reader.operand(value)
+        if not isinstance(operand.type, Scalar):
+            raise reader.problem("SG402", "a list holds items of one kind")
+        wide = join(item, operand.type)
         for plan in reader.plans if wide != item else ():
             if ("form", cell) in plan:  # the loop that made it grow does so for these
-                plan["form", cell] = (plan["form", cell][0], wide)
+                plan["form", cell] = replace(plan["form", cell], item=wide)
                 raise state.Retry(plan)
         if wide != item:
             what = f"the list holds items of type {wide}"
             raise reader.problem("SG402", what, "begin with an item of this type")
         operand = reader.build.cast(operand, item.dtype, item.python)
     else:
-        for mine, theirs in zip(item.dims, operand.type.dims, strict=True):
-            where = f"line {reader.build.loc.line}"
-            what = (
-                f"{where}: a growing list holds arrays of one shape: keep others apart"
-            )
-            reader.build.same(mine, theirs, what, "NotImplementedError")
-        operand = reader.build.op("copy", operand)
-        if isinstance(value, v.Ref):  # Python's list sees a later write to the array
-            keep(reader, root, value.root)
+        row = row_of(reader, ref, value)
+        operand = reader.build.op("copy", reader.operand(row))
+        keep(reader, root, row.root)  # Python's list sees a later write to the array
     reader.state.ver[root] = reader.build.push(reader.version(root), operand)
+
+
+def row_of(reader: Reader, ref: v.Ref, value: v.Thing) -> v.Ref:
+    """Return what goes into a list of arrays, or of lists of numbers, of one shape."""
+    item: Any = ref.type.item  # type: ignore[union-attr]
+    if isinstance(value, v.ListCell) and ref.root.listlike:
+        value = make_array(reader, value)
+    mine = item.dtype, item.rank, max(0, ref.root.listlike - 1)
+    if not isinstance(value, v.Ref) or mine != (
+        value.type.dtype, value.type.rank, v.list_axes(value)
+    ):  # fmt: skip
+        raise reader.problem("SG402", "a list holds items of one kind")
+    for one, other in zip(item.dims, value.type.dims, strict=True):
+        where = f"line {reader.build.loc.line}"
+        what = f"{where}: a growing list holds arrays of one shape: keep others apart"
+        reader.build.same(one, other, what, "NotImplementedError")
+    return value
 
 
 def make_stack(reader: Reader, cell: v.ListCell) -> None:
@@ -309,9 +289,8 @@ def make_stack(reader: Reader, cell: v.ListCell) -> None:
     if isinstance(values, dict):
         return
     if not isinstance(values.type, ListOf):
-        kept, values = values, new_list(reader, cell.name, _item(reader, values))
-        grown = reader.container(v.ListCell(""), values)
-        extend(reader, grown, kept)
+        forms.reform(reader, cell, forms.Form("list", forms.item_of(values)))
+        values = reader.state.heap[cell]
     with reader.at(reader.frames[0].source.node):
         places = v.Static(python.places_below)
         made: Any = calls.apply(reader, places, [values], {})
@@ -320,12 +299,16 @@ def make_stack(reader: Reader, cell: v.ListCell) -> None:
     count = calls.length(reader, values)
     top = reader.build.op("sub", count, const(1))
     stack = {"values": values, "below": below, "top": top, "count": count}
-    reader.state.heap[cell] = stack
+    reader.state.heap.update({cell: stack})  # it means what it meant
 
 
 def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     """Take the topmost item off."""
     changed(reader, cell, True)
+    if columns.are(contents := reader.state.heap[cell]):
+        reader.wrote_list, reader.state.heap[cell] = True, contents
+        take = lambda x: method(reader, x, "pop", [], {})  # noqa: E731
+        return columns.each(reader, contents, take)
     make_stack(reader, cell)
     topmost = indexing.get(reader, *place(reader, cell, const(-1)))
     stack: Any = reader.state.heap[cell]
@@ -367,10 +350,10 @@ def delete(reader: Reader, target: ast.expr) -> None:
             raise reader.problem("SG101", what, "leave it out")
 
 
-def unordered(reader: Reader) -> Exception:
-    """Return the problem of a stack that is used as a list."""
-    what = "a list that is popped in a loop is read from its end only"
-    return reader.problem("SG203", what, "keep a count of the items, and read by index")
+_GROWN: dict[str, Any] = {  # of a list of unknown length: what makes another of it
+    "insert": python.inserted, "pop": python.taken_out, "reverse": python.turned,
+    "__delitem__": python.taken_out, "index": python.place_of, "copy": python.to_list,
+}  # fmt: skip
 
 
 def method(
@@ -391,6 +374,9 @@ def method(
             items = dict(zip(cls._fields, owner.items, strict=True)) | kwargs
             return v.Tuple(tuple(items.values()), cls)
         return calls.inline(reader, getattr(cls, name), [owner, *args], kwargs)
+    if name in python.ENDS and cls is deque and owner.limit is None:
+        name, place = python.ENDS[name]
+        args = [const(place), *args]
     if isinstance(owner, v.ListCell):
         if name in ("append", "extend"):
             (append if name == "append" else extend)(reader, owner, args[0])
@@ -405,10 +391,21 @@ def method(
             return v.NONE
         if name == "pop" and not args and not listed:
             return pop(reader, owner)
-    if name in python.ENDS and cls is deque and owner.limit is None:
-        name, place = python.ENDS[name]
-        args = [const(place), *args]
+        if name in _GROWN and not (listed or kwargs):
+            return _made_anew(reader, owner, name, args)
     return _entries(reader, owner, name, args, kwargs)
+
+
+def _made_anew(reader: Reader, owner: v.ListCell, name: str, args: Any) -> v.Thing:
+    """Call a method of a list that grows: it becomes another list."""
+    popped = indexing.get(reader, owner, *args) if name == "pop" else v.NONE
+    made: Any = calls.apply(reader, v.Static(_GROWN[name]), [owner, *args], {})
+    if name in ("copy", "index"):
+        return made  # type: ignore[no-any-return]
+    changed(reader, owner, True)
+    reader.wrote_list = True
+    reader.state.heap[owner] = reader.state.heap[made]
+    return popped
 
 
 def _entries(

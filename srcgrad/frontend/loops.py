@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import INT, const
-from srcgrad.frontend import expressions, lists
+from srcgrad.frontend import expressions, forms
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
 from srcgrad.types import Type, join
@@ -100,6 +100,8 @@ class _Loop:
         self.items: dict[v.Cell, Any] = {}  # what containers hold at the head
         self.after: dict[v.Cell, Any] = {}  # and after the loop
         self.known = dict(plan)
+        self.written = len(self.build.open[-1])
+        self.variable = ir.Value(header.variable, INT)
 
     def learn(self, *fact: Any, value: Any = True) -> None:
         """Note a fact; `settle` reads the loop again if it is new."""
@@ -119,7 +121,7 @@ class _Loop:
         self.heap_in = dict(self.reader.state.heap)
         with self.build.block() as test, self.measured_apart():
             cond: Any = self.header.test() if self.header.test else None
-        var = ir.Value(self.header.variable, INT)
+        var = self.variable
         with self.build.block() as stmts:
             for slot in self.slots.values():
                 self.build.measure(slot.inn)
@@ -214,23 +216,24 @@ class _Loop:
         """Set the state to that at the head; return what it means by key."""
         reader, heads = self.reader, {}
         self.outside = {root: root for root in reader.state.ver}
-        for (cell,) in reversed(self.facts("form")):  # what holds others comes first
-            if cell in reader.state.heap:
-                lists.reform(reader, cell, self.plan["form", cell])
-                made = v.roots_of(cell, reader.state.heap)
-                self.outside.update(dict.fromkeys(made, (cell,)))
+        kept = [cell for (cell,) in reversed(self.facts("form"))]
+        while ready := [cell for cell in kept if cell in reader.state.heap]:
+            forms.reform(reader, ready[0], self.plan["form", ready[0]])
+            made = v.roots_of(ready[0], reader.state.heap)
+            self.outside.update(dict.fromkeys(made, (ready[0],)))
+            kept.remove(ready[0])  # what holds others came first
         state = reader.state
         self.outside |= {cell: cell for cell in state.heap}
         self.handing = st.Handing(reader, self.still_reached())
         for name in sorted(self.header.carried):
             thing = state.names.get(name, v.Unbound())
             if isinstance(thing, v.Unbound) and ("blank", name) in self.plan:
-                thing = st.blank(reader, self.plan["blank", name])
+                thing = st.blank(reader, self.plan["blank", name], state.heap)
             state.names[name] = thing = self.enter((name,), thing)
             if not isinstance(thing, v.Unbound):
                 heads[name,] = thing
         for (cell,) in self.facts("cell"):
-            if not isinstance(state.heap.get(cell), v.Ref | None):
+            if cell in state.heap:
                 contents = self.enter((cell,), state.heap[cell])
                 state.heap.update({cell: contents})  # it means what it meant
                 heads[cell,] = contents
@@ -301,9 +304,12 @@ class _Loop:
     def enter_owner(self, key: st.Key, thing: v.Ref | v.Cell) -> v.Ref | v.Cell:
         """Make an array or a container that is another one in each turn."""
         if isinstance(thing, v.Cell):
-            cell = self.inner[key] = replace(thing, captured=None)
-            contents = self.enter((*key, "items"), self.handing.over(thing, cell))
-            self.reader.state.heap[cell] = self.items[cell] = contents
+            cell, heap = replace(thing, captured=None), self.reader.state.heap
+            self.inner[key], heap[cell] = cell, self.handing.over(thing, cell)
+            if ("form", key) in self.plan:
+                forms.reform(self.reader, cell, self.plan["form", key])
+            contents = self.enter((*key, "items"), heap[cell])
+            heap[cell] = self.items[cell] = contents
             return cell
         root = v.Root(st.label(key), thing.root.type, v.list_axes(thing))
         self.inner[key], init = root, self.handing.over(thing, root)
@@ -324,6 +330,13 @@ class _Loop:
 
     # leaving
 
+    def made(self) -> forms.Made:
+        """Return what this reading has made."""
+        around, turn = self.build.open[-2:]
+        carried = (self.variable, *(slot.inn for slot in self.slots.values()))
+        stmts = (*around[self.written :], *turn)
+        return forms.Made(self.reader.state.heap, stmts, carried)
+
     def check_cells(self, heads: dict[st.Key, Any]) -> None:
         """Learn which containers the body changes."""
         for owner in self.python:
@@ -336,13 +349,16 @@ class _Loop:
             if now is None:
                 self.learn("gone", cell)
                 continue
-            form = lists.common_form(self.reader, cell, before, before, now)
+            if type(now) is not type(before) and not isinstance(before, tuple):
+                now = forms.reformed(self.reader, cell, forms.of(before))
+            form = forms.common(self.reader, self.made, cell, before, before, now)
             if form is not None:
                 self.learn("form", cell, value=form)
-            elif isinstance(now, v.Ref):
+            elif isinstance(now, v.Ref) and isinstance(before, tuple):
                 continue  # a row of a list that is kept as an array: that list is told
-            elif len(now) != len(before) or (
-                isinstance(before, dict) and now.keys() != before.keys()
+            elif not isinstance(now, v.Ref | v.Tuple) and (
+                len(now) != len(before)
+                or (isinstance(before, dict) and now.keys() != before.keys())
             ):
                 what = v.kind_of(cell)  # type: ignore[arg-type]
                 raise self.reader.problem(
@@ -385,7 +401,7 @@ class _Loop:
             end = state.names.get(name, v.Unbound())
             if not isinstance(end, v.Poison | v.Unbound):
                 with suppress(st.Unjoinable):  # a turn may bind it for the next one
-                    st.blank(reader, end)
+                    st.blank(reader, end, self.heap_in)
                     self.learn("blank", name, value=end)
             if reader.missed.pop(name, None) is not None:
                 reader.problem("SG401", f"`{name}` is not bound here")
@@ -410,7 +426,7 @@ class _Loop:
         """Learn what has come to share memory in a turn."""
         for owner, known in self.outside.items():
             for other in owner.shares - self.shares[owner]:
-                if isinstance(other, v.Root) and other in self.outside:
+                if other in self.outside:
                     self.learn("shared", known, self.outside[other])
         for key, other in self.handing.shared():
             named = other if isinstance(other, tuple) else self.outside.get(other)
@@ -440,6 +456,8 @@ class _Loop:
             st.check_kinds(inside, end)
         if owned and not arrays and key in self.inner:
             contents = self.handing.over(end, key)
+            if self.of_one_form(key, inside, contents):
+                contents = forms.reformed(self.reader, end, self.plan["form", key])
             whole = self.close((*key, "items"), self.items[inside], contents)
             self.after[inside] = whole
         elif arrays and key in self.inner:
@@ -458,3 +476,13 @@ class _Loop:
                 raise st.Unjoinable(inside, end)
             self.learn("array", key)
         return inside
+
+    def of_one_form(self, key: st.Key, inside: Any, contents: Any) -> bool:
+        """Tell whether a list has a form of run time; learn that it needs one."""
+        ends = (self.items[inside], contents)
+        form = forms.common(self.reader, self.made, inside, (), *ends)
+        known = self.plan.get(("form", key))
+        if form and (not known or form.told != known.told):
+            self.learn("form", key, value=forms.own(form))
+            self.settle()
+        return bool(form)

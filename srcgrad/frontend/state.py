@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import Builder, const
-from srcgrad.frontend import lists
+from srcgrad.frontend import calls, forms
 from srcgrad.frontend import values as v
-from srcgrad.types import Array, join
+from srcgrad.ops import python
+from srcgrad.types import Array, ListOf, join
 from srcgrad.walk import mapped, operands
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class State:
     def copy(self) -> State:
         """Return an independent copy."""
         return State(dict(self.names), dict(self.ver), v.Heap(self.heap))
+
+    def restore(self, maps: Any, kept: State) -> None:
+        """Go back to what was kept, in the maps of then: others may hold them."""
+        self.names, self.ver, self.heap = maps
+        for now, then in zip(maps, (kept.names, kept.ver, kept.heap), strict=True):
+            now.clear()
+            now.update(then)
 
     def of(self, owner: object) -> dict[Any, Any]:
         """Return the map of a name or of a container."""
@@ -86,12 +94,13 @@ def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
     return made if isinstance(first, dict) else tuple(made.values())
 
 
-def blank(reader: Reader, thing: v.Thing) -> v.Thing:
-    """Return what stands for a thing where it is not bound."""
+def blank(reader: Reader, thing: v.Thing, heap: dict[v.Cell, Any]) -> v.Thing:
+    """Return what stands for a thing that is not bound where these containers are."""
 
     def like(_: Key, thing: v.Thing) -> v.Thing:
         whole: v.Thing | None = parts(like, (), thing)
-        if whole is not None or isinstance(thing, v.Static):
+        there = isinstance(thing, v.Cell) and thing in heap
+        if whole is not None or there or isinstance(thing, v.Static):
             return thing if whole is None else whole
         if not isinstance(thing, ir.Const | ir.Value | v.Ref):
             raise Unjoinable(thing, v.Unbound())
@@ -202,6 +211,9 @@ class Handing:
         if not thing.path and thing.root in ver and not taken:
             self.moved.add(old)
             return ver[thing.root]
+        if isinstance(thing.type, ListOf):  # which may grow later
+            made: Any = calls.apply(self.reader, v.Static(python.to_list), [thing], {})
+            return self.reader.version(self.reader.state.heap[made].root)
         copied = self.reader.operand(thing)
         return self.reader.build.op("copy", copied, name=old.name)
 
@@ -259,7 +271,11 @@ class _Branch:
         if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
             known = b if isinstance(a, v.Unbound) else a
             a, b = self.at_ends(
-                lambda x, _: x if x is known else blank(self.reader, known), a, b
+                lambda x, arm: (
+                    x if x is known else blank(self.reader, known, self.ends[arm].heap)
+                ),
+                a,
+                b,
             )
         whole = parts(self.join, key, a, b)
         if whole is not None:
@@ -288,6 +304,7 @@ class _Branch:
         check_kinds(a, b)
         if isinstance(a, v.Cell):
             joined: Any = replace(a, captured=None)
+            self.bring_into_form(a, b)
         else:
             joined = v.Root(label(key), a.root.type, min(map(v.list_axes, things)))
         over = [handing.over for handing in self.handings]
@@ -302,6 +319,21 @@ class _Branch:
         self.pairs[pair] = v.Ref(joined, (), joined.type)
         return self.pairs[pair]
 
+    def made(self) -> forms.Made:
+        """Return what both arms have made."""
+        one, other = self.ends
+        return forms.Made(
+            v.Heap({**one.heap, **other.heap}), (*self.arms[0], *self.arms[1])
+        )
+
+    def bring_into_form(self, *lists: Any) -> None:
+        """Have lists at both ends kept alike, where they differ in length."""
+        pairs = zip(self.ends, lists, strict=True)
+        contents = [end.heap.get(x, x.captured) for end, x in pairs]
+        form = forms.common(self.reader, self.made, lists[0], (), *contents)
+        if form is not None and contents[0] is not contents[1]:
+            self.at_ends(lambda x, _: forms.reformed(self.reader, x, form), *lists)
+
     def states(self, live: frozenset[str] | None, results: list[Any]) -> v.Thing | None:
         """Set the reader's state to the join of both ends; join the arms' results."""
         reader, (one, two) = self.reader, self.ends
@@ -313,6 +345,8 @@ class _Branch:
         shared = {c: x for c, x in one.heap.items() if c in two.heap}
         state = reader.state = State({}, {}, v.Heap(shared))
         for owner in (*names, *shared):
+            if isinstance(owner, v.ListCell):
+                self.bring_into_form(owner, owner)
             a, b = (end.of(owner).get(owner, v.Unbound()) for end in self.ends)
             try:
                 joined = self.join((owner,), a, b)
@@ -376,18 +410,23 @@ def branch(
         build.emit(ir.If(cond, kept[0], kept[1], (), build.loc))
         reader.dead = all(dead)
         return None if all(dead) else (orelse if dead[0] else then)()
-    forms: dict[Any, Any] = {}
+    wanted: dict[Any, forms.Form] = {}
+    joiner = _Branch(reader, ends, arms)
     for cell, before in reader.state.heap.items():
         contents = [end.heap.get(cell) for end in ends]
-        if form := lists.common_form(reader, cell, before, *contents):
-            forms[cell] = form
-    if forms:
+        if form := forms.common(reader, joiner.made, cell, before, *contents):
+            wanted[cell] = form
+    if wanted:
         back()
-        for cell in reversed(forms):
-            lists.reform(reader, cell, forms[cell])
+        for cell in reversed(wanted):
+            forms.reform(reader, cell, wanted[cell])
         return branch(reader, cond, then, orelse, live)
-    joiner = _Branch(reader, ends, arms)
-    result = joiner.states(live, results)
+    before = reader.state
+    try:
+        result = joiner.states(live, results)
+    except (v.Gone, v.Refused):
+        reader.state = before  # the new one is not complete
+        raise
     blocks = [ir.Block(tuple(a)) for a in arms]
     build.emit(ir.If(cond, blocks[0], blocks[1], tuple(joiner.merges), build.loc))
     for merge in joiner.merges:

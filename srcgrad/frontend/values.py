@@ -84,10 +84,10 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
-    """A tuple, or the result of a namedtuple class."""
+    """A tuple, or the result of a namedtuple class; see also `columns`."""
 
     items: tuple[Thing, ...]
-    cls: type | None = None
+    cls: Any = None
 
 
 @dataclass(eq=False, slots=True)
@@ -102,7 +102,8 @@ class Cell(Owner):
 class ListCell(Cell):
     """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack.
 
-    A deque holds `limit` items at most.
+    One of containers that grows is a Tuple of lists, see `columns`. A deque holds
+    `limit` items at most.
     """
 
     cls: type = list
@@ -148,6 +149,7 @@ class Static:
 
 
 NONE, EMPTY = Static(None), Tuple(())
+WHOLE = "whole"  # what a reading is told: no list is kept as lists of fields
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,7 +242,9 @@ def list_axes(thing: Any) -> int:
     """Return how many leading axes of an array are lists in plain Python."""
     if not isinstance(thing, Ref) or not thing.root.listlike:
         return 0
-    return max(0, thing.root.listlike - thing.root.type.rank + thing.type.rank)
+    types: Any = (thing.root.type, thing.type)
+    whole, rank = (1 + t.item.rank if isinstance(t, ListOf) else t.rank for t in types)
+    return max(0, thing.root.listlike - whole + rank)
 
 
 def leaves(
@@ -273,6 +277,7 @@ def cells(thing: Any, heap: dict[Cell, Any]) -> Iterator[Cell]:
         parts = heap[thing]
     if isinstance(parts, dict):
         parts = parts.values()
+    parts = parts.items if isinstance(parts, Tuple) else parts
     for part in parts if not isinstance(parts, Ref) else ():
         yield from cells(part, heap)
 

@@ -252,13 +252,25 @@ def sort_items(iterable, /, *, key=None, reverse=False):
         return [*ordered(iterable, reverse)]
     items = [*iterable]
     keys = items if key is None else [key(x) for x in items]
-    order = _known_order(keys, reverse)
-    if order is not None:
-        return [items[k] for k in order]
-    values = np.array(keys)
-    falling = np.argsort(-values, kind="stable") if reverse else None
-    places = np.argsort(values, kind="stable") if falling is None else falling
+    known = _known_order(keys, reverse)
+    places = _order(keys, reverse) if known is None else known
     return [items[k] for k in places]
+
+
+def _order(keys, reverse):
+    values = np.array(keys)
+    if np.ndim(values) == 1:
+        return _places(values, reverse)
+    if np.ndim(values) > 2 or not isinstance(keys[0], (tuple, list)):
+        return refused("what is sorted must be numbers, or tuples of numbers")
+    places = np.arange(len(values))
+    for k in range(values.shape[1] - 1, -1, -1):  # Python keeps the order of equals
+        places = places[_places(values[places, k], reverse)]
+    return places
+
+
+def _places(values, reverse):
+    return np.argsort(-values if reverse else values, kind="stable")
 
 
 def _known_order(keys, reverse):

@@ -331,6 +331,8 @@ def largest(*args, key=None, default=missing):
 
 
 def _larger(x, y):
+    if isinstance(x, (tuple, list)):
+        return y if y > x else x
     return builtins.max(x, y) if is_fixed(x) and is_fixed(y) else rows.max2(x, y)
 
 
@@ -340,6 +342,8 @@ def smallest(*args, key=None, default=missing):
 
 
 def _smaller(x, y):
+    if isinstance(x, (tuple, list)):
+        return y if y < x else x
     return builtins.min(x, y) if is_fixed(x) and is_fixed(y) else rows.min2(x, y)
 
 
@@ -381,6 +385,59 @@ def list_part(items, start, stop, step):
     if stop is not None:
         last = max(stop + n, low) if stop < 0 else min(stop, n + low)
     return [items[k] for k in range(first, last, by)]
+
+
+def joined(items, more):
+    return [*items, *more]
+
+
+def repeated(items, times):
+    return [x for _ in range(times) for x in items]
+
+
+def turned(items):
+    return [items[k] for k in range(len(items) - 1, -1, -1)]
+
+
+def _place(k, n):
+    return max(k + n, 0) if k < 0 else min(k, n)
+
+
+def inserted(items, k, x):
+    place = _place(k, len(items))
+    made = [items[i] for i in range(place)]
+    made.append(x)
+    for i in range(place, len(items)):
+        made.append(items[i])
+    return made
+
+
+def taken_out(items, k):
+    if isinstance(k, slice):
+        if k.step is not None:
+            return refused("items are deleted one by one, or side by side")
+        first = 0 if k.start is None else _place(k.start, len(items))
+        after = len(items) if k.stop is None else _place(k.stop, len(items))
+    else:
+        first = k + len(items) if k < 0 else k
+        after = first + 1
+        if first < 0 or first >= len(items):
+            raise IndexError
+    made = [items[i] for i in range(first)]
+    for i in range(max(first, after), len(items)):
+        made.append(items[i])
+    return made
+
+
+def last_of(items, limit):
+    return [items[k] for k in range(max(len(items) - limit, 0), len(items))]
+
+
+def place_of(items, x):
+    for k in range(len(items)):
+        if items[k] == x:
+            return k
+    raise ValueError
 
 
 def stack_place(below, top, count, index):
@@ -440,6 +497,15 @@ def without(mapping, keys):
 def same_items(one, other):
     pairs = zip(one, other, strict=False)
     return len(one) == len(other) and builtins.all([x == y for x, y in pairs])
+
+
+def in_order(one, other, falling, equal):
+    if falling:
+        one, other = other, one
+    for x, y in zip(one, other, strict=False):
+        if x != y:
+            return x < y
+    return len(one) <= len(other) if equal else len(one) < len(other)
 
 
 @means("numpy.errstate")

@@ -323,7 +323,7 @@ def rows_change_places(x, n):
     return np.sum(rows[0] * rows[1]) + rows[2][0]
 
 
-@case(lambda rng: (0.5 + rng.random(5), 3.0), refused="extra spellings")
+@case(lambda rng: (0.5 + rng.random(5), 3.0))
 def list_kept_as_array_is_repeated(x, n):
     items = [x[0], x[1]] * int(n)
     return sum(items) * len(items)
