@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from srcgrad import ir
-from srcgrad.builder import const
+from srcgrad.builder import INT, const
 from srcgrad.frontend import (
     attributes,
     calls,
@@ -294,6 +294,7 @@ def make_stack(reader: Reader, cell: v.ListCell) -> None:
     with reader.at(reader.frames[0].source.node):
         places = v.Static(python.places_below)
         made: Any = calls.apply(reader, places, [values], {})
+        forms.reform(reader, made, forms.Form("list", INT))
     below = reader.state.heap[made]
     below.root.name = reader.version(below.root).name = f"{cell.name or 'item'}_below"
     count = calls.length(reader, values)
