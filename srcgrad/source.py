@@ -54,7 +54,8 @@ class Place:
     def holds(self, value: Any) -> bool:
         """Tell whether a value is still there; methods are bound anew each time."""
         now, method = self.fetch(), types.MethodType
-        return now is value or (type(now) is type(value) is method and now == value)
+        anew = type(now) is type(value) is method or type(now) is set
+        return now is value or (anew and bool(now == value))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

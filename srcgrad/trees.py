@@ -54,12 +54,12 @@ class Node(NamedTuple):
 
 
 class Known:
-    """A Python object in a key: names and flags by value, all else by identity."""
+    """A Python object in a key: names, flags and sets by value, else by identity."""
 
     __slots__ = ("key", "value")
 
     def __init__(self, value: Any) -> None:
-        by_value = isinstance(value, str | bool)
+        by_value = isinstance(value, str | bool | frozenset)
         self.value, self.key = value, (type(value), value if by_value else id(value))
 
     def __eq__(self, other: object) -> bool:
@@ -175,6 +175,8 @@ def spec_of(value: Any, name: str = "") -> Tree:
         return _array_leaf(_name_of(value.dtype), ones, value.flags.c_contiguous)
     if isinstance(value, bool | str):
         return ("static", Known(value))
+    if type(value) is set:
+        return ("static", Known(frozenset(value)))
     if type(value) is complex:
         return ("scalar", "complex128", True)
     if isinstance(value, np.random.Generator):

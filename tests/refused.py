@@ -235,8 +235,8 @@ REFUSED: dict[str, Refused] = {
              "return y * scale", head="scale = 9.0\n\n\n")
     ),
     "SG402_paths": Refused(
-        body("if x[0] > 0:", "    y = x", "else:", "    y = 1.0", "return np.sum(y)"),
-        (X,),
+        body("y, s = 1.0, 0.0", "for v in x:", "    if v > 0:", "        y = x",
+             "    s += np.sum(y)", "return s"), (X,),
     ),
     "SG402_truth": Refused(body("if x > 0:", "    return x.sum()", "return 0.0"), (X,)),
     "SG402_axis": Refused(body("return x.sum(axis=1)[0]"), (X,)),
@@ -293,8 +293,8 @@ REFUSED: dict[str, Refused] = {
         body("p = (x * 1.0, x)", "p[0] += x", "return p[0].sum()"), (X,),
     ),
     "SG403_one_path": Refused(
-        body("u = x * 2", "v = x * 3", "if x[0] > 0:", "    u = v", "v[0] = 7.0",
-             "return u.sum() + v.sum()"), (X,),
+        body("u = x * 2", "v = x * 3", "for c in x:", "    if c > 0:",
+             "        u = v", "    v[0] = c", "return u.sum() + v.sum()"), (X,),
     ),
     "SG402_rank_grows": Refused(
         body("y = x", "for _ in range(int(x[2])):", "    y = np.stack([y, y])",
@@ -333,7 +333,7 @@ REFUSED: dict[str, Refused] = {
              args="x, n"), (X, 3),
     ),
     "SG402_objects_of_two_classes": Refused(
-        TWO_CLASSES + body("c = A(x) if x > 0 else B(x)", "return c.get()", head=""),
+        TWO_CLASSES + body("return (A(x) if x > 0 else B(x)).get()", head=""),
     ),
     "SG402_object_of_another_class_in_a_loop": Refused(
         TWO_CLASSES + body("c = A(x)", "for _ in range(9):", "    x = c.get()",

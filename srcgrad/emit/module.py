@@ -7,6 +7,7 @@ statement repeats the statement.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 import os
@@ -146,16 +147,19 @@ def _aliases(source: FunctionSource) -> dict[str, str]:
 
 def _imports(name: str, text: str, alias: dict[str, str]) -> list[str]:
     """Return the imports that the text of a function needs."""
-    lines = []
+    lines, nodes = [], [*ast.walk(ast.parse(text))]
+    homes = [n.value for n in nodes if isinstance(n, ast.Attribute)]
+    used = {n.id for n in homes if isinstance(n, ast.Name)}
     for module, short in sorted(_MODULES.items()):
         for own in sorted({short, alias.get(short, short)}):
-            if re.search(rf"(?<![\w.]){own}\.", text):
+            if own in used:
                 home, _, last = module.rpartition(".")
                 other = f" as {own}" if own != last else ""
                 lines.append(f"{f'from {home} ' * bool(home)}import {last}{other}")
     # What is called by a bare name is a helper, but for Python's own and the user's.
     known = {name, *dir(builtins), *keyword.kwlist}
-    needed = set(re.findall(r"(?<![\w.])([a-z]\w*)\(", text)) - known
+    called = {getattr(n.func, "id", "") for n in nodes if isinstance(n, ast.Call)}
+    needed = called - known - {""}
     if needed:
         helpers = ", ".join(sorted(needed))
         lines.append(f"from srcgrad.runtime.readable import {helpers}")

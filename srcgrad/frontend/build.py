@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,8 +21,8 @@ from srcgrad.errors import Location, Problem
 from srcgrad.frontend import calls, expressions, indexing, iteration, lists, recursion
 from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import outside
-from srcgrad.frontend.names import Liveness, assigned
-from srcgrad.frontend.normalize.jumps import normalize_jumps
+from srcgrad.frontend.forks import Forks
+from srcgrad.frontend.names import Liveness, assigned, prepared
 from srcgrad.frontend.normalize.recursion import RESULT
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.ops import python
@@ -69,7 +68,7 @@ class Reader:
 
     def __init__(
         self, source: FunctionSource, ones: dict[str, int] | None = None,
-        writing: Collection[object] = (),
+        writing: Collection[object] = (), apart: Collection[ast.stmt] = (),
     ) -> None:  # fmt: skip
         self.build = Builder()
         self.build.ones, self.build.origin = ones or {}, (source.name, source.line)
@@ -99,6 +98,7 @@ class Reader:
         self.node: ast.AST | None = None  # what is being read
         self.reshaped: set[v.Root] = set()  # what also has views that are no part of it
         self.repeated = 0  # calls of functions inside themselves
+        self.forks = Forks(apart)
 
     def problem(
         self, code: str, message: str, *helps: str, note: str = "",
@@ -153,6 +153,7 @@ class Reader:
             what = f"`{shown}` is a {one} on one path and a {other} on another"
             help = "give it one kind on every path, or use two names"
         self.problem("SG402", what, help, labels=sorted(bound))
+        self.forks.blame()
         return v.Poison() if isinstance(key[0], str) else known
 
     def raises(self, exception: str) -> v.Thing:
@@ -264,6 +265,7 @@ class Reader:
         value = self.state.ver.get(root, root.captured)
         if value is None:
             what = f"`{root.name}`" if root.name else "a list"
+            self.forks.blame(root)
             raise self.problem(
                 "SG403",
                 f"{what} may share its memory with an array that was written or "
@@ -394,18 +396,19 @@ class Reader:
                 self.state.ver[held.root].name = shown
         self.state.names[name] = thing
 
-    def run(self, stmts: Sequence[ast.stmt]) -> None:
-        """Read a block of statements."""
-        for stmt in stmts:
+    def run(self, stmts: Sequence[ast.stmt]) -> v.Thing | None:
+        """Read a block of statements; return what the function returns, if it does."""
+        for k, each in enumerate(stmts):
             if self.dead:
-                return
+                return None
+            stmt = self.forks.whole(each, stmts[k + 1 :], self.frames[-1].live)
             around, self.node = self.node, stmt
             outer, met = self.build.loc, self.build.met
             if self.frames[-1].site is None:
                 self.build.loc = location(self.frames[-1].source, stmt)
                 self.build.met = 0
             try:
-                with self.stopping():
+                with self.stopping(), self.forks.inside(each):
                     self.statement(stmt)
             except (v.Refused, v.Gone, Unsupported) as refused:
                 if isinstance(refused, v.Gone):
@@ -419,6 +422,9 @@ class Reader:
             self.node = around
             if self.frames[-1].site is None:
                 self.build.loc, self.build.met = outer, met
+            if stmt is not each:
+                break
+        return self.frames[-1].result
 
     def statement(self, stmt: ast.stmt) -> None:
         """Read one statement."""
@@ -442,8 +448,13 @@ class Reader:
                 if isinstance(cond, ir.Const):  # known while compiling: one arm is left
                     self.run(stmt.body if cond.value else stmt.orelse)
                 else:
-                    arms = partial(self.run, stmt.body), partial(self.run, stmt.orelse)
-                    branch(self, cond, *arms, self.frames[-1].live.after[id(stmt)])
+                    frame, run = self.frames[-1], self.run
+                    arms = partial(run, stmt.body), partial(run, stmt.orelse)
+                    after = frame.live.after[id(stmt)]
+                    try:
+                        frame.result = branch(self, cond, *arms, after)
+                    except Unjoinable as clash:  # of what the arms return
+                        frame.result = self.clash((".value",), clash)
             case ast.For():
                 iteration.read_for(self, stmt)
             case ast.While():
@@ -536,7 +547,7 @@ class Reader:
         own = site is None and called is None and not isinstance(node, list)
         tree = node or source.node
         if isinstance(tree, ast.FunctionDef):
-            body, live = _prepared(tree, self.writing)
+            body, live = prepared(tree, self.writing)
         else:
             if isinstance(tree, ast.Lambda):
                 tree = [ast.copy_location(ast.Return(tree.body), tree.body)]
@@ -562,7 +573,8 @@ class Reader:
                 thing.hint = name
         place, dead = self.build.loc, self.dead
         found = len(self.problems)
-        self.run(body)
+        with self.forks.inside(None):
+            self.run(body)
         self.build.loc, frame.names = place, self.state.names  # for closures
         self.frames.pop()
         self.state.names = self.frames[-1].names if self.frames else self.state.names
@@ -571,15 +583,6 @@ class Reader:
         if self.frames and frame.result is None and len(self.problems) > found:
             return v.Poison()
         return frame.result if frame.result is not None else v.NONE
-
-
-@functools.lru_cache(maxsize=256)
-def _prepared(
-    function: ast.FunctionDef, writing: frozenset[object]
-) -> tuple[list[ast.stmt], Liveness]:
-    """Return the regular statements of a function, and what is alive after each."""
-    body = normalize_jumps(function, writing).body
-    return body, Liveness(body)
 
 
 def _raised(raised: Any, own: bool) -> str:

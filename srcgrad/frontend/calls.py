@@ -80,6 +80,7 @@ def watched(reader: build.Reader, place: Place) -> Any:
     """Return what is at a place and is compiled in; only while it is still there."""
     value = place.fetch()
     owner, name = place.owner, place.name
+    value = frozenset(value) if type(value) is set else value  # as it is now
     if not any(p.owner is owner and p.name == name for p, _ in reader.statics):
         reader.statics.append((place, value))
     return value

@@ -6,6 +6,7 @@ lengths are one. It is a plain nested tuple, so it is also the key of a speciali
 
 from __future__ import annotations
 
+import ast
 import itertools
 import re
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from srcgrad.frontend import columns
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
+from srcgrad.frontend.forks import Fork
 from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.frontend.recursion import ask
 from srcgrad.source import FunctionSource, Place, location
@@ -83,14 +85,17 @@ def read(
         fixed: Leaves whose value is compiled in, by leaf name.
         ones: Where lengths meet in a broadcast, which of the two is one.
     """
-    writing, refusal = set[object](), None
+    writing, apart, refusal = set[object](), set[ast.stmt](), None
     while True:
-        entry = Entry(source, names, ones, writing, fixed or {})
+        entry = Entry(source, names, ones, writing, fixed or {}, apart)
         entry.refusal = refusal
         try:
             return entry.read(specs)
         except ReadAgain as found:
             writing.update(found.args)
+            refusal = refusal or found.__cause__
+        except Fork as found:
+            apart.update(*found.args)
             refusal = refusal or found.__cause__
 
 
@@ -100,8 +105,9 @@ class Entry(Reader):
     def __init__(
         self, source: FunctionSource, names: tuple[str, ...],
         ones: dict[str, int] | None, writing: set[object], fixed: dict[str, Any],
+        apart: set[ast.stmt],
     ) -> None:  # fmt: skip
-        super().__init__(source, ones, writing)
+        super().__init__(source, ones, writing, apart)
         self.source, self.names, self.fixed = source, names, fixed
         self.refusal: Any = None  # of the reading before
         self.arguments: dict[v.Root, ir.Value] = {}
@@ -169,6 +175,7 @@ class Entry(Reader):
             )
             if self.split and v.WHOLE not in self.writing:
                 raise ReadAgain(v.WHOLE) from error  # it may be right turn by turn
+            self.forks.check(error)
             ask(self, because=error)
             raise error
 

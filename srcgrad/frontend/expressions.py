@@ -176,6 +176,8 @@ def binary(
         return joined
     if row == "mod" and isinstance(left, Static) and isinstance(left.value, str):
         return Static(left.value % calls.static(reader, right))
+    if v.NONE in (left, right):
+        return reader.raises("TypeError")
     a, b = reader.operand(left), reader.operand(right)
     _settled(reader, row, a, b)
     if row == "matmul" and not (a.type.rank and b.type.rank):
@@ -480,6 +482,8 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
             return const(False)
         case ast.Eq() if sequences:
             return calls.apply(reader, Static(python.same_items), [left, right], {})
+    if None in known:
+        return reader.raises("TypeError")
     row = ROW_OF[type(op)]
     if sequences and type(left) is type(right):
         how = [const(row in ("gt", "ge")), const(row in ("le", "ge"))]

@@ -109,6 +109,12 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         return calls.apply(reader, Static(python.list_part), given, {})
     if columns.are(held):
         return columns.each(reader, held, lambda x: get(reader, x, index))
+    known = held.value if isinstance(held, Static) else None
+    if isinstance(known, str | list):  # such as what `.split()` gives
+        try:
+            return calls.lift(reader, known[calls.static(reader, index)])
+        except IndexError:
+            return reader.raises("IndexError")
     if isinstance(held, dict | tuple) and not isinstance(owner, v.Record):
         try:
             found = held[calls.static(reader, index)]

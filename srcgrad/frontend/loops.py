@@ -47,7 +47,7 @@ class Header:
 
     carried: frozenset[str]
     live: frozenset[str]
-    body: Callable[[], None]
+    body: Callable[[], object]
     bounds: tuple[ir.Operand, ir.Operand, ir.Operand] | None = None
     bind: Callable[[ir.Value], None] | None = None
     test: Callable[[], ir.Operand] | None = None
@@ -414,6 +414,7 @@ class _Loop:
                 slot.root = None  # nobody reads it again
             elif slot.yld is None:
                 what = f"`{name}`" if name else "a list"
+                reader.forks.blame(owner)
                 reader.problem(
                     "SG403", f"{what} has a second name on some paths, and is changed "
                     "or handed on under it",

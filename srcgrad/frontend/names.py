@@ -7,9 +7,10 @@ a loop body stay inside it.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable
 
-from srcgrad.frontend.normalize.jumps import exit_name
+from srcgrad.frontend.normalize.jumps import exit_name, normalize_jumps
 
 Names = frozenset[str]
 
@@ -89,3 +90,12 @@ class Liveness:
             head |= self._block(stmt.body, head | end) - targets
         self.head[id(stmt)] = head
         return head
+
+
+@functools.lru_cache(maxsize=256)
+def prepared(
+    function: ast.FunctionDef, writing: frozenset[object]
+) -> tuple[list[ast.stmt], Liveness]:
+    """Return the regular statements of a function, and what is alive after each."""
+    body = normalize_jumps(function, writing).body
+    return body, Liveness(body)

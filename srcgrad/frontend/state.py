@@ -366,6 +366,7 @@ class _Branch:
         for handing in self.handings:
             for pair in handing.shared():
                 reader.share(*pair)
+                reader.forks.share(*pair)
         return result
 
 

@@ -447,7 +447,7 @@ def rows_from_previous_rows(x, k):
 
 
 # Two names of one array after one arm, of two after the other: a write is seen in one.
-@case(lambda rng: (rng.normal(size=3), 1.0), refused="one memory on one path")
+@case(lambda rng: (rng.normal(size=3), 1.0))
 def two_names_on_one_path(x, c):
     if c > 0:
         p = x * 2

@@ -5,10 +5,14 @@ from math import log
 import numpy as np
 
 from tests.cases import case
+from tests.cases.inputs import near
 
 _FIRST = [[0.4, -0.3], [5.1, 0.5]]
 _SECOND = [[0.6, 0.2], [-1.5, 1.8]]
 _THIRD = [[-0.1, 0.9], [0.7, -2.2]]
+_SHORT = [1.0, 0.5]
+_LONG = (0.3, -0.2, 0.7)
+_SMOOTH = {"laminar", "stratified"}
 _PLACES = [0.0, 1.0, 2.5, 4.0]
 _HEIGHTS = [1.0, 3.0, 2.0, 5.0]
 
@@ -103,3 +107,46 @@ def mixture_of_pairs(masses, shares):
         [(masses[j] * inverse[i]) ** 0.25 * facts[i][j] for j in parts] for i in parts
     ]
     return np.sum([shares[i] * pairs[i][j] for i in parts for j in parts])
+
+
+def _series(x):
+    if x < 0.5:
+        factors = _SHORT
+    elif x < 1.5:
+        factors = _LONG
+    else:
+        factors = [x]
+    s = 0.0
+    for c in factors:
+        s = s * x + c
+    return s
+
+
+# What follows an `if` is read in each arm where a name has no one kind after it.
+@case(lambda rng: (near(rng, 0.3, 1.0, 2.0), 0.2), argnums=(0, 1))
+def series_of_unlike_lengths(x, low):
+    s = 0.0
+    for v in x:
+        regime = "laminar" if v < 0.5 else "turbulent"
+        if regime == "laminar":
+            f = 64.0 * v
+        elif regime in _SMOOTH:
+            f = v
+        else:
+            f = 0.316 * v**-0.25
+        bound = None
+        if v > 1.5:
+            bound = v * low
+        s += f * _series(v)
+        if bound is not None:
+            s += bound**2
+    return s
+
+
+# What would raise on a path that is not taken: `None` in sums; `method[0]` of a text.
+@case(lambda rng: (0.4 + 0.1 * rng.random(),))
+def lengths_that_are_not_given(x, length=None, method="R20/3"):
+    if x > 2.0:
+        x = x / length
+    steps = float(method[1:].split("/")[0]) if method[0] in ("R", "r") else 1.0
+    return x**2 * steps if length is None or length < 1.0 else length

@@ -1,0 +1,90 @@
+"""Read what follows an `if` in each of its arms, where these leave things that differ.
+
+A name that is a list of three numbers after one arm, and a string or a list of five
+after the other, has no one kind that both could be joined to. Nothing need be joined if
+the rest of the block is read twice:
+
+    if x < 1.0:                     if x < 1.0:
+        table = FIRST                   table = FIRST
+    else:                               s = look_up(table, x)
+        table = SECOND              else:
+    s = look_up(table, x)               table = SECOND
+                                        s = look_up(table, x)
+
+A function is read like that only when it has been refused.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from srcgrad.frontend.names import Liveness
+
+_COPIES = 200  # of what follows, all in all
+_MOST = 24  # statements that are read apart
+
+
+class Fork(Exception):
+    """A function is to be read again, with more statements read apart."""
+
+
+class Forks:
+    """The statements of a function that are read `apart`, and those that might be."""
+
+    def __init__(self, apart: Collection[ast.stmt]) -> None:
+        self.apart, self.left = apart, _COPIES
+        self.open: list[ast.stmt] = []
+        self.blamed: set[ast.stmt] = set()
+        self.made: dict[ast.stmt, ast.If] = {}
+        self.shared: dict[Any, list[ast.stmt]] = {}
+
+    @contextmanager
+    def inside(self, stmt: ast.stmt | None) -> Iterator[None]:
+        """Note which statements of a block have arms that are open."""
+        outer = self.open
+        self.open = [*outer, stmt] if stmt is not None and _arms(stmt) else []
+        yield
+        self.open = outer
+
+    def share(self, *owners: Any) -> None:
+        """Note that arrays share memory after one of the arms that are open alone."""
+        for owner in owners:
+            self.shared[owner] = [*self.shared.get(owner, []), *self.open]
+
+    def blame(self, owner: Any = None) -> None:
+        """Note that arms leave what differs: the open ones, or those that share."""
+        self.blamed.update(self.open if owner is None else self.shared.get(owner, ()))
+
+    def check(self, error: Exception) -> None:
+        """Have a function that is refused read again, if that may help."""
+        if (new := self.blamed - {*self.apart}) and len(self.apart) < _MOST:
+            raise Fork(new) from error
+
+    def whole(
+        self, stmt: ast.stmt, rest: Sequence[ast.stmt], live: Liveness
+    ) -> ast.stmt:
+        """Return a statement, with the rest of the block in its arms if need be."""
+        if stmt not in self.apart or not rest or not self.left:
+            return stmt
+        self.left -= 1
+        if stmt not in self.made:
+            test, *arms = _arms(stmt)
+            made = self.made[stmt] = ast.If(test, *([*arm, *rest] for arm in arms))
+            ast.copy_location(made, stmt)
+            live.after[id(made)] = live.after[id(rest[-1])]
+        return self.made[stmt]
+
+
+def _arms(stmt: ast.stmt) -> tuple[Any, ...]:
+    """Return the test and the arms of a statement that has some."""
+    match stmt:
+        case ast.If(test, body, orelse):
+            return test, body, orelse
+        case ast.Assign(targets, ast.IfExp(test, body, orelse)):
+            made = [ast.Assign(targets, value) for value in (body, orelse)]
+            one, other = ([ast.copy_location(arm, stmt)] for arm in made)
+            return test, one, other
+    return ()
