@@ -298,8 +298,9 @@ def repeated(function: Any) -> tuple[Any, str] | None:
         given = function.signature, function.excluded
         return None if any(given) else (function.pyfunc, function.otypes or "")
     floats = all(set(t) <= {*"d->"} for t in types)
-    if kind == "DUFunc" and floats:
-        return function._dispatcher.py_func, ""
+    if kind == "DUFunc" and set("".join(types)) <= {*"dl->"}:
+        made = {t[-1] for t in types}  # of floats and ints alike, or not known yet
+        return (function._dispatcher.py_func, "".join(made)) if len(made) < 2 else None
     if kind == "GUFunc" and floats and types:
         return function.gufunc_builder.py_func, function.signature
     return None

@@ -30,7 +30,6 @@ np.linalg.svd(t, hermitian=True)[1]
 np.linalg.vector_norm(t, axis=(0, 1))
 np.clip(x, 0.3, 0.5, None)
 int("11", 2)
-np.array([a, b], ndmin=2)
 np.array(x, copy=None)
 np.concatenate([x, y], axis=0, dtype=np.float32)
 np.dot(x, v, np.zeros(2))

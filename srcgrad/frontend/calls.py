@@ -113,7 +113,7 @@ def lift(reader: Any, value: Any) -> Thing:
         return const(value)
     if isinstance(value, np.inexact | np.integer | np.bool_):
         return Const(value.item(), Scalar(str(value.dtype)))
-    if isinstance(value, tuple) and not isinstance(value, type):
+    if isinstance(value, tuple) and not hasattr(value, "n_fields"):  # sys.float_info
         cls = type(value) if hasattr(value, "_fields") else None
         return Tuple(tuple(lift(reader, item) for item in value), cls)
     if isinstance(value, slice):

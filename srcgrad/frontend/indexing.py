@@ -129,6 +129,9 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         if isinstance(owner, v.ListCell):
             return reader.container(v.ListCell(""), found)
         return Tuple(found)
+    if axes := _new_axes(held, index):
+        ones = Tuple((const(1),) * axes)
+        return calls.apply(reader, Static(np.reshape), [owner, ones], {})
     if isinstance(held, Ref):
         path = _path(reader, held, index)
         if index == _ELLIPSIS:
@@ -148,6 +151,14 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if isinstance(owner, Static) and type(owner.value).__module__[:6] == "numpy.":
         return calls.apply(reader, owner, [index], {})  # such as np.mgrid
     raise reader.problem("SG203", f"a {v.kind_of(owner)} cannot be subscripted")
+
+
+def _new_axes(held: Any, index: Thing) -> int:
+    """Return how many axes a subscript of `None` alone gives one of NumPy's numbers."""
+    parts = index.items if isinstance(index, Tuple) else (index,)
+    alone = [part for part in parts if part != v.NONE] in ([], [_ELLIPSIS])
+    numpys = v.is_point(held) or (isinstance(held, Operand) and not held.type.python)
+    return parts.count(v.NONE) if alone and numpys else 0
 
 
 def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:

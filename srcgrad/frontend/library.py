@@ -243,6 +243,8 @@ def apply_row(
         raise reader.problem("SG202", f"`out` of `{row.name}` is not known")
     things = [bound[p] for p in row.params if p[0] != "*"]
     things += bound[params[len(things)]] if row.starred else ()
+    if not things and row.starred:
+        return reader.raises("ValueError")
     if row.name == "copy" and v.is_point(things[0]):
         return reader.point(reader.operand(things[0]))
     operands = expressions.in_plane(reader, row.name, *map(reader.operand, things))

@@ -74,13 +74,14 @@ def to_dict(start=None, /, **items):
 
 
 @means("numpy.array")
-def array(object, dtype=None, *, copy=True):
+def array(object, dtype=None, *, copy=True, ndmin=0):
     if not copy:
         return refused("`copy` is known as True only")
     if _is_none(object):
         return array_of_none(object)
     made = np.asarray(object, dtype)
-    return rows.copy(made) if made is object else made
+    made = rows.copy(made) if made is object else made
+    return made if np.ndim(made) >= ndmin else made[(None,) * (ndmin - np.ndim(made))]
 
 
 def _is_none(x):

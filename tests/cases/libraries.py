@@ -1,7 +1,10 @@
 """What functions of engineering libraries do: tables, methods by name, nested sums."""
 
+import math
+import sys
 from math import log
 
+import numba
 import numpy as np
 
 from tests.cases import case
@@ -150,3 +153,51 @@ def lengths_that_are_not_given(x, length=None, method="R20/3"):
         x = x / length
     steps = float(method[1:].split("/")[0]) if method[0] in ("R", "r") else 1.0
     return x**2 * steps if length is None or length < 1.0 else length
+
+
+def _secant(f, a, b, args):
+    start, end = f(a, *args), f(b, *args)
+    if start * end > 0:
+        raise ValueError("f(a) and f(b) must differ in sign, or mean(a, b) is no start")
+    while abs(end) > 1e-13:
+        a, b, start = b, b - end * (b - a) / (end - start), end
+        end = f(b, *args)
+    return b
+
+
+def _cubic(x, a):
+    return x**3 - a
+
+
+# What a message says in brackets is no call.
+@case(lambda rng: (5.0 + rng.random(),))
+def root_between(a):
+    return _secant(_cubic, 1.0, 2.0, (a,))
+
+
+# Numbers and arrays of rank 0 take new axes; how many there are is known in the run.
+@case(lambda rng: (rng.random(3) + 0.5, np.float64(rng.random())))
+def axes_for_numbers(v, s):
+    columns = np.concatenate([x[..., None] * s for x in v[:-1]])
+    inner = np.array(s * v[0])
+    wide = np.expand_dims(inner, (0, -1)) * inner[None] * np.array(v, ndmin=2)
+    spread = np.sum(wide * (v[0] * s)[None, None])
+    return spread + sys.float_info.max_exp * columns.sum()
+
+
+@numba.vectorize(nopython=True)
+def _towards_zero(x):
+    return math.ceil(x) if x < 0 else math.floor(x)
+
+
+@numba.vectorize(nopython=True)
+def _length(x):
+    return math.sqrt(1.0 + x * x)
+
+
+# Numba's ufuncs may make integers of floats, and may have been called with integers.
+@case(lambda rng: (3.0 * rng.random(4) - 7.2,))
+def ufuncs_of_numba(x):
+    whole = _towards_zero(x) * x
+    count = int(_towards_zero((len(x) + 1) / 2.0))
+    return (whole + _length(x) * _length(count + 2)).sum()
