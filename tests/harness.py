@@ -421,7 +421,7 @@ def check_dot_product(trial: Trial) -> None:
     oracles.assert_same_value(
         tangent, conform(tangent, trial.value), 0.0, "form of the tangent"
     )
-    _, pullback = trial.vjp(args)
+    _, pullback = trial.vjp(trial.fresh())
     pulled = pull(pullback, w, out)
     if not np.all(np.isfinite(oracles.tree_vector(pulled))):
         return
@@ -467,17 +467,23 @@ def check_hvp(trial: Trial, place: int) -> None:
     """Assert one Hessian-vector product, and the symmetry of the Hessian."""
     args, rng = trial.fresh(), np.random.default_rng(SEED)
     v, w = (oracles.random_direction(args, place, rng) for _ in range(2))
-    others = args[:place] + args[place + 1 :]
     product = srcgrad.hvp(trial.case.function, place, backend=trial.backend)
-    before = oracles.snapshot(args)
     start = oracles.pick(args, place)
-    along_v, along_w = (product(start, d, *others) for d in (v, w))
-    oracles.assert_untouched(args, before)
+
+    def along(direction: Any) -> Any:
+        given = trial.fresh()  # a Generator among them moves on
+        before = oracles.snapshot(given)
+        made = product(given[place], direction, *given[:place], *given[place + 1 :])
+        oracles.assert_untouched(given, before)
+        return made
+
+    along_v, along_w = along(v), along(w)
     check_form(along_v, start, args, " of the gradient")
     gradient = trial.value_and_grad(place)
 
     def curve(step: float) -> Any:
-        return oracles.tree_vector(gradient(*oracles.moved(args, place, v, step))[1])
+        there = oracles.moved(trial.fresh(), place, v, step)
+        return oracles.tree_vector(gradient(*there)[1])
 
     want, error = oracles.differentiate(curve)
     got = oracles.tree_vector(along_v)

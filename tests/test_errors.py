@@ -162,7 +162,6 @@ SYNTAX = {
     "async_inner": "async def g():\n        return await w",
     "decorated_inner": "@njit\n    def g(x):\n        return x",
     "generator": "y = np.array(v * v for v in w)",
-    "starred_generator": "y = np.stack(*(v for v in w))",
     "walrus_repeated": "y = [z := v for v in w]\n    y.append(z)",
     "bare_raise": "if w > 0: raise",
     "everything": "try:\n        yield {w}\n    finally:\n        del w",
@@ -170,6 +169,7 @@ SYNTAX = {
 FINE = {
     "imports": "import math\n    from numpy import sin as s\n    return s(w)",
     "generators": "return sum(v for v in w) + max(v for v in w)",
+    "starred_generators": "return f(*(v for v in w))",
     "comprehensions": "return [v for v in w], {k: v for k, v in w}",
     "messages": "assert w > 0, f'{w}'\n    raise ValueError(', '.join(v for v in w))",
     "prints": "print(f'{w:.3f}')\n    log.info(f'{w}')",

@@ -16,7 +16,7 @@ Said = Sequence[str]
 Found = tuple[ast.AST, Said]
 Places = frozenset[str]
 
-_SOMEWHERE = {"GeneratorExp", "NamedExpr", "Raise", "Starred"}
+_SOMEWHERE = {"GeneratorExp", "NamedExpr", "Raise"}
 # Of these only the statements inside are looked at; what is not part of what runs.
 _COMPOUND = (ast.AsyncFor | ast.AsyncWith | ast.ExceptHandler | ast.Try | ast.TryStar
              | ast.With)  # fmt: skip
@@ -62,11 +62,12 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
             inside |= {"shown"}
         case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))) if name in LOGS:
             inside |= {"shown"}
-        case ast.Call(func=ast.Name(id=name)) if name in TAKES_GENERATOR:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if (
+            name in TAKES_GENERATOR
+        ):
             marked = dict.fromkeys(node.args, "taken")
         case ast.Starred(value=ast.GeneratorExp() as inner):
             marked = {inner: "taken"}
-            bad = "message" not in places
         case ast.Assign(targets=[ast.Tuple() | ast.List()]):
             marked = {node.value: "taken"}
         case ast.Lambda():

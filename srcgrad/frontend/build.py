@@ -23,6 +23,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import outside
 from srcgrad.frontend.forks import Forks
 from srcgrad.frontend.names import Liveness, assigned, prepared
+from srcgrad.frontend.normalize.jumps import RETURNING
 from srcgrad.frontend.normalize.recursion import RESULT
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.ops import python
@@ -264,14 +265,15 @@ class Reader:
             return made
         value = self.state.ver.get(root, root.captured)
         if value is None:
+            if root.name.startswith(RETURNING) and RETURNING not in self.writing:
+                raise iteration.ReadAgain(RETURNING)
             what = f"`{root.name}`" if root.name else "a list"
             self.forks.blame(root)
-            raise self.problem(
-                "SG403",
-                f"{what} may share its memory with an array that was written or "
-                "handed on since",
-                f"copy it where {what} is bound: `.copy()`",
+            said = (
+                "may share its memory with an array that was written or handed on since"
             )
+            help = f"copy it where {what} is bound: `.copy()`"
+            raise self.problem("SG403", f"{what} {said}", help)
         return value
 
     def operand(self, thing: v.Thing) -> ir.Operand:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import dataclasses
 import functools
 import inspect
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.builder import const
+from srcgrad.builder import INT, const
 from srcgrad.errors import SrcgradError, suggest
 from srcgrad.frontend import (
     attributes,
@@ -27,7 +28,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
 from srcgrad.ops import iterables
-from srcgrad.ops.unsupported import UNSUPPORTED
+from srcgrad.ops.unsupported import OF_NUMBERS, UNSUPPORTED
 from srcgrad.source import NOTHING, Place, read_source, repeated, unbound
 from srcgrad.trees import is_plain_class, opened, spec_of
 from srcgrad.types import Scalar
@@ -36,6 +37,8 @@ Args = list[Thing]
 Kwargs = dict[str, Thing]
 # What `register_vjp` puts in place of plain functions, by identity.
 HOOKS: dict[int, Any] = {}
+# What functions of known numbers gave, by function and arguments.
+_RESULTS: dict[Any, Any] = {}
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 # What makes functions, by module: it may be called inside.
 DOORS = {
@@ -99,11 +102,9 @@ def watch_function(reader: build.Reader, function: Any) -> None:
 
 
 def _is_data(value: Any) -> bool:
-    if isinstance(value, bool) or value is None:
-        return False
     numbers = np.ndarray | np.inexact | np.integer | int | float | complex
-    number = isinstance(value, numbers)
-    return number or opened(value) is not None
+    data = isinstance(value, numbers) or opened(value) is not None
+    return data and not isinstance(value, bool)
 
 
 def lift(reader: Any, value: Any) -> Thing:
@@ -171,9 +172,9 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
     match node.args:
         case [ast.GeneratorExp()] if callee in (Static(any), Static(all)):
             return comprehension(reader, node.args[0], callee == Static(any))
-        case [ast.GeneratorExp(), *_]:
+        case given if any(isinstance(arg, ast.GeneratorExp) for arg in given):
             own = getattr(getattr(callee, "value", None), "__module__", "")
-            if own not in ("builtins", "math"):
+            if own not in ("builtins", "math", "collections", "_functools"):
                 what = "a generator is taken by functions of Python's own only"
                 raise reader.problem("SG107", what, "write a list: [... for ...]")
     depth, given = len(reader.held), node.args
@@ -282,7 +283,9 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     if name in DOORS.get(module, "").split():
         return _made(reader, function, args, kwargs)
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
-        raise _unknown(reader, f"{module}.{name}".lstrip("."))
+        if (made := _folded(reader, function, args, kwargs)) is None:
+            raise _unknown(reader, f"{module}.{name}".lstrip("."))
+        return made  # type: ignore[no-any-return]
     try:
         source = read_source(function, wrapped=True)
     except SrcgradError as error:
@@ -295,6 +298,24 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     return reader.whole(source, names)
 
 
+def _folded(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> Any:
+    """Call a function while compiling, if all it is given are numbers known then."""
+    leaves: Any = v.leaves(Tuple((*args, *kwargs.values())), reader.state.heap)
+    fixed = [
+        x.type == INT or (isinstance(x, Const) and x.type.python) for _, x in leaves
+    ]
+    home = getattr(function, "__module__", None) or ""
+    if not all(fixed) or not home.startswith(OF_NUMBERS):
+        return None
+    given = [static(reader, a) for a in args]
+    named = {k: static(reader, a) for k, a in kwargs.items()}
+    key = f"{home}.{function.__qualname__}, {given}, {named}"
+    if key not in _RESULTS:
+        _RESULTS[key] = function(*given, **named)
+    made = captured(reader, Place(_RESULTS, key, False), function.__name__)
+    return apply(reader, Static(copy.deepcopy), [made], {})
+
+
 def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
     """Make a gradient function while compiling."""
     if any(isinstance(a, v.Closure) for a in args):
@@ -303,15 +324,11 @@ def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
         raise reader.problem("SG206", what, help)
     given = [static(reader, a) for a in args]
     named = {k: static(reader, a) for k, a in kwargs.items()}
-    key = (door, *map(_told, given), *((k, _told(x)) for k, x in named.items()))
+    told: Any = lambda x: id(x) if callable(x) else repr(x)  # noqa: E731
+    key = (door, *map(told, given), *((k, told(x)) for k, x in named.items()))
     if key not in reader.made:
         reader.made[key] = door(*given, **named)
     return Static(reader.made[key])
-
-
-def _told(value: Any) -> Any:
-    """Return what tells a function, or what else a door is given, from others."""
-    return id(value) if callable(value) else repr(value)
 
 
 def default_things(reader: build.Reader, source: Any) -> Kwargs:

@@ -93,9 +93,10 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
                 reader.nonnegative.add(var)
         reader.assign(target, items.item(var) if number else var)
 
-    def first() -> Header:
-        reader.assign(target, items.item(const(0)))
-        start = reader.build.op("add", bounds[0], bounds[2])
+    def turn(k: int) -> Header:
+        reader.assign(target, items.item(const(k)))
+        done = reader.build.op("mul", const(k + 1), bounds[2])
+        start = reader.build.op("add", bounds[0], done)
         return replace(whole, bounds=(start, *bounds[1:]))
 
     back, found = reader.checkpoint(), len(reader.problems)
@@ -108,8 +109,8 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
         shown = "i" if number or not isinstance(target, ast.Name) else target.id
         whole = Header(carried, live, body, bounds, bind, None, left_early, shown)
         if not short:
-            some = functools.partial(reader.build.op, "gt", items.count, const(0))
-            _read_apart(reader, whole, some, first)
+            more = lambda k: reader.build.op("gt", items.count, const(k))  # noqa: E731
+            _read_apart(reader, whole, more, turn)
             return
         with contextlib.suppress(v.Refused):
             read_loop(reader, whole)
@@ -120,10 +121,13 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
 
 
 def _read_apart(
-    reader: Reader, whole: Header, some: Callable[[], Operand],
-    first: Callable[[], Header],
+    reader: Reader, whole: Header, more: Callable[[int], Operand],
+    turn: Callable[[int], Header], k: int = 0,
 ) -> None:  # fmt: skip
-    """Read a loop, its first turn apart where what that finds differs in kind."""
+    """Read a loop, its first or two turns apart where what they find differs in kind.
+
+    `more` says if there is a `k`-th turn, `turn` goes to it and returns what is behind.
+    """
     back, found = reader.checkpoint(), len(reader.problems)
 
     def unlike() -> bool:
@@ -137,11 +141,12 @@ def _read_apart(
     if unlike():
         noted = reader.problems[found:]
         back()
-        what = f"the loop in line {reader.build.loc.line} has no turn"
-        reader.require(some(), "NotImplementedError", f"{what}: give it one")
-        rest = first()
+        what = f"the loop in line {reader.build.loc.line} has {('no', 'one')[k]} turn"
+        reader.require(more(k), "NotImplementedError", f"{what}: give it more")
+        rest = turn(k)
         whole.body()
-        then = functools.partial(read_loop, reader, rest)
+        again = (reader, rest, more, turn, 1)
+        then = lambda: read_loop(reader, rest) if k else _read_apart(*again)  # noqa: E731
         _unless_left(reader, whole.exit_name, whole.live, then)
         if len(reader.problems) > found:
             reader.problems[found:] = noted
@@ -175,7 +180,7 @@ def read_while(reader: Reader, stmt: ast.While) -> None:
     carried, live = _crossing(reader, stmt, stmt.test)
     body = functools.partial(reader.run, stmt.body)
     header = Header(carried, live, body, test=test, exit_name=exit_name(stmt))
-    _read_apart(reader, header, test, lambda: header)
+    _read_apart(reader, header, lambda _: test(), lambda _: header)
 
 
 def _crossing(

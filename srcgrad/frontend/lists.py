@@ -338,8 +338,9 @@ def delete(reader: Reader, target: ast.expr) -> None:
     """Read `del` of a name, or of an entry."""
     match target:
         case ast.Name(name):
-            reader.lookup(name)
-            del reader.state.names[name]
+            if not name.startswith("."):
+                reader.lookup(name)
+            reader.state.names.pop(name, None)
         case ast.Subscript(value, index):
             owner = reader.expression(value)
             with reader.holding(owner):

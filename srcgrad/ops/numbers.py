@@ -456,15 +456,70 @@ def polynomial_value(x, c):
 @means("numpy.polynomial.chebyshev.chebval")
 def chebyshev_value(x, c):
     at, p = np.asarray(x) if np.ndim(x) else x, _coefficients(c)
-    low, high = p[-1] + at * 0, at * 0
-    if len(p) > 1:
-        low, high = p[-2] + at * 0, p[-1] + at * 0
+    low, high = _last_two(at, p)
     for k in range(3, len(p) + 1):
         low, high = p[-k] - high, low + high * (2 * at)
     return low + high * at
+
+
+@means("numpy.polynomial.legendre.legval")
+def legendre_value(x, c):
+    at, p = np.asarray(x) if np.ndim(x) else x, _coefficients(c)
+    low, high = _last_two(at, p)
+    for k in range(3, len(p) + 1):
+        n = len(p) - k + 2
+        ratios = (n - 1) / n, (2 * n - 1) / n
+        low, high = p[-k] - high * ratios[0], low + high * at * ratios[1]
+    return low + high * at
+
+
+def _last_two(at, p):
+    """Return the last two coefficients, in the form of what a sum of them has."""
+    own = is_python(at) or kind(at) == "float32"
+    if kind(p) == "float32" and not own:
+        return refused("coefficients of float32 are known for points of float32")
+    zero = 0.0 if is_python(at) or kind(at) == "int64" else typed(0.0, kind(at))
+    none = np.zeros_like(at) if np.ndim(at) else zero
+    return (p[-2] + none, p[-1] + none) if len(p) > 1 else (p[-1] + none, none)
 
 
 def _coefficients(c):
     if np.ndim(c) != 1:
         return refused("one polynomial is known, its coefficients in a vector")
     return typed(c, "float64") if kind(c) == "int64" else np.asarray(c)
+
+
+@means("numpy.polynomial.polynomial.polyvander")
+def power_columns(x, deg):
+    v = _two_columns(x, deg)
+    for i in range(2, deg + 1):
+        v[i] = v[i - 1] * v[1]
+    return np.moveaxis(v, 0, -1)
+
+
+@means("numpy.polynomial.chebyshev.chebvander")
+def chebyshev_columns(x, deg):
+    v = _two_columns(x, deg)
+    for i in range(2, deg + 1):
+        v[i] = v[i - 1] * (2 * v[1]) - v[i - 2]
+    return np.moveaxis(v, 0, -1)
+
+
+@means("numpy.polynomial.legendre.legvander")
+def legendre_columns(x, deg):
+    v = _two_columns(x, deg)
+    for i in range(2, deg + 1):
+        v[i] = (v[i - 1] * v[1] * (2 * i - 1) - v[i - 2] * (i - 1)) / i
+    return np.moveaxis(v, 0, -1)
+
+
+def _two_columns(x, deg):
+    """Return room for polynomials of each degree, of which the first two are there."""
+    if deg < 0:
+        raise ValueError
+    at = np.atleast_1d(x) + 0.0
+    v = np.empty((deg + 1, *at.shape), kind(at))
+    v[0] = at * 0 + 1
+    if deg > 0:
+        v[1] = at
+    return v

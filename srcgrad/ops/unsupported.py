@@ -26,8 +26,10 @@ UNSUPPORTED: dict[str, str] = {
 }
 
 # What takes a generator, and what prints a text.
-TAKES_GENERATOR = {*"""all any deque dict frozenset fsum list max min prod reduce set
-                     sorted sum tuple""".split()}  # fmt: skip
+TAKES_GENERATOR = {*"""OrderedDict all any deque dict frozenset fsum list max min prod
+                     reduce set sorted sum tuple""".split()}  # fmt: skip
+# What is computed while compiling, if its arguments are known: nodes, windows, filters.
+OF_NUMBERS = "numpy.polynomial", "scipy.special", "scipy.signal", "scipy.linalg"
 LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
 _OUTSIDE = "define it outside of the function"
 _AROUND = "do it outside and pass what it gives as an argument"
@@ -42,8 +44,6 @@ REFUSED_SYNTAX: dict[str, Sequence[str]] = {
         "assign the name in a statement of its own", "it may run any number of times"),
     "Raise": ("SG106", "a bare `raise` is outside the language",
         "name the exception: raise ValueError(...)", "no exception is being handled"),
-    "Starred": ("SG102", "how many arguments `*` stands for is not known",
-        "pass a tuple or a list of known length", ""),
     "Try": ("SG106", "`try` is outside the language",
         "test for the case first: `if d != 0:` instead of catching the error",
         "which statement fails is not known before it runs"),

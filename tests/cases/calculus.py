@@ -1,6 +1,7 @@
 """Differences, averages, polynomials and pieces, as programs call them."""
 
 import numpy as np
+import scipy.special
 
 from tests.cases import case
 from tests.cases.inputs import positive, spread
@@ -115,3 +116,23 @@ def split_and_kept(x):
     top = np.split(x, 2)[0]
     gates = [np.tanh(part).sum() for part in np.split(x, 3, axis=1)]
     return (left * right).sum() + a @ b + c[0] * d[0] + (top**2).sum() + gates[1] ** 2
+
+
+# Nodes and filters are worked out while compiling; the arrays are new ones.
+@case(lambda rng: (rng.uniform(0.5, 1.5), 4, rng.normal(size=3)), argnums=(0, 2))
+def integral_by_known_nodes(a, n, c):
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    weights *= a / 2
+    inside = np.sum(weights * np.exp(-((a * nodes) ** 2)))
+    x, w = np.polynomial.hermite.hermgauss(deg=3)
+    points, _ = scipy.special.roots_legendre(3)
+    return inside + w @ np.cos(a * x) + np.sum(c * points) ** 2
+
+
+# Two turns are read apart: numbers become arrays one after the other.
+@case(lambda rng: (rng.normal(size=12), rng.uniform(-1, 1, size=3)), argnums=(0, 1))
+def clenshaw_over_arrays(c, x):
+    b1 = b2 = 0
+    for i in range(len(c) - 1, 0, -1):
+        b1, b2 = 2 * x * b1 - b2 + c[i], b1
+    return np.sum((x * b1 - b2 + c[0]) ** 2)

@@ -1,6 +1,10 @@
 """Machine learning as people write it themselves: networks, losses, embeddings."""
 
+import math
+import string
+
 import numpy as np
+from scipy.special import logsumexp
 
 from tests.cases import case
 from tests.cases.inputs import near
@@ -246,3 +250,93 @@ def factorisation_machine(w0, w, V):
             yhat += 0.5 * (s * s - s2)
         loss += np.log1p(np.exp(-label * yhat))
     return loss + 0.01 * (np.sum(w ** 2) + np.sum(V ** 2))
+
+
+# Edit distance with learned costs and a soft minimum.
+@case(lambda rng: (rng.uniform(0.5, 1.5, (4, 4)), 0.8, 1.2), argnums=(0, 1, 2))
+def soft_edit_distance(sub, ins, dele, s="kit", t="sat"):
+    groups = {c: k % 4 for k, c in enumerate(string.ascii_lowercase)}
+    m, n = len(s), len(t)
+    d = [[0.0] * (n + 1) for _ in range(m + 1)]
+    for i in range(1, m + 1):
+        d[i][0] = d[i - 1][0] + dele
+    for j in range(1, n + 1):
+        d[0][j] = d[0][j - 1] + ins
+    for i in range(1, m + 1):
+        for j in range(1, n + 1):
+            c = 0.0 if s[i - 1] == t[j - 1] else sub[groups[s[i - 1]], groups[t[j - 1]]]
+            opts = [d[i - 1][j] + dele, d[i][j - 1] + ins, d[i - 1][j - 1] + c]
+            lo = min(opts)
+            d[i][j] = lo - math.log(sum(math.exp(-(o - lo)) for o in opts))
+    return d[m][n]
+
+
+# The likelihood of a tree of sequences, by pruning over a list of edges.
+@case(lambda rng: (near(rng, 0.1, 0.2, 0.15, 0.06, 0.3, 0.12),))
+def tree_of_sequences(t):
+    edges = [(4, 0, 0), (4, 1, 1), (5, 2, 2), (5, 3, 3), (6, 4, 4), (6, 5, 5)]
+    tips = ["ACG", "ATG", "GCG", "ACA"]
+    n_sites = len(tips[0])
+    partial = np.ones((7, n_sites, 4))
+    for i, s in enumerate(tips):
+        one = [[1.0 if "ACGT"[k] == ch else 0.0 for k in range(4)] for ch in s]
+        partial[i] = np.array(one)
+    scale = np.zeros(n_sites)
+    for parent, child, e in edges:
+        p = 0.25 + 0.75 * np.exp(-4 / 3 * t[e])
+        q = 0.25 - 0.25 * np.exp(-4 / 3 * t[e])
+        P = q * np.ones((4, 4)) + (p - q) * np.eye(4)
+        partial[parent] *= partial[child] @ P.T
+        if parent != 6:
+            mx = partial[parent].max(axis=1)
+            partial[parent] /= mx[:, None]
+            scale += np.log(mx)
+    return np.sum(np.log(partial[6] @ np.full(4, 0.25)) + scale)
+
+
+# Marginals of a chain of labels; the backward messages are put in front of a list.
+@case(lambda rng: (rng.normal(size=(4, 3)), rng.normal(size=(3, 3))), argnums=(0, 1))
+def chain_of_labels(unary, trans):
+    T, K = unary.shape
+    gold = [0, 1, 1, 2]
+    fwd = [unary[0]]
+    for t in range(1, T):
+        fwd.append(unary[t] + logsumexp(fwd[-1][:, None] + trans, axis=0))
+    bwd = [np.zeros(K)]
+    for t in range(T - 1, 0, -1):
+        bwd.insert(0, logsumexp(trans + (unary[t] + bwd[0])[None, :], axis=1))
+    logZ = logsumexp(fwd[-1])
+    score = sum(unary[t][y] for t, y in enumerate(gold))
+    score += sum(trans[a, b] for a, b in zip(gold[:-1], gold[1:]))
+    marg = np.exp(np.array(fwd) + np.array(bwd) - logZ)
+    hamming = 0.0
+    for t in range(T):
+        hamming += 1 - marg[t, gold[t]]
+    return logZ - score + hamming
+
+
+# Particles that are drawn anew where few of them carry the weight.
+@case(
+    lambda rng: (near(rng, 0.9, 0.5, 0.3), near(rng, 0.3, -0.8, 1.1, 0.4),
+                 np.random.default_rng(7)), argnums=(0, 1),
+)
+def particle_filter(theta, y, rng):
+    phi, q, r = theta
+    N = 6
+    x = rng.normal(size=N)
+    w = np.ones(N) / N
+    ll = 0.0
+    for t in range(len(y)):
+        x = phi * x + q * rng.standard_normal(N)
+        logw = -0.5 * ((y[t] - x) / r) ** 2 - np.log(r)
+        m = logw.max()
+        w = w * np.exp(logw - m)
+        ll += m + np.log(w.sum())
+        w /= w.sum()
+        ess = 1.0 / np.sum(w ** 2)
+        if ess < N / 2:
+            u = (rng.random() + np.arange(N)) / N
+            idx = np.minimum(np.searchsorted(np.cumsum(w), u), N - 1)
+            x = x[idx]
+            w = np.full(N, 1.0 / N)
+    return ll + np.sum(w * x)

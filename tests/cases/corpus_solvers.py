@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.cases import case
-from tests.cases.inputs import near
+from tests.cases.inputs import matrix, near
 
 
 def van_der_pol(t, y, mu):
@@ -320,3 +320,70 @@ def lattice_boltzmann(rho0, tau, steps=2):
         np.roll(uy, -1, axis=1) - np.roll(uy, 1, axis=1)
     )
     return (vorticity ** 2).sum() + (F[1] * F[3]).sum()
+
+
+def arnoldi(A, b, n, eps=1e-12):
+    h = np.zeros((n + 1, n))
+    Q = np.zeros((A.shape[0], n + 1))
+    Q[:, 0] = b / np.linalg.norm(b, 2)
+    for k in range(1, n + 1):
+        v = np.dot(A, Q[:, k - 1])
+        for j in range(k):
+            h[j, k - 1] = np.dot(Q[:, j].conj(), v)
+            v = v - h[j, k - 1] * Q[:, j]
+        h[k, k - 1] = np.linalg.norm(v, 2)
+        if h[k, k - 1] > eps:
+            Q[:, k] = v / h[k, k - 1]
+        else:
+            return Q, h
+    return Q, h
+
+
+# Krylov's space by Arnoldi, as an encyclopaedia gives it.
+@case(lambda rng: (matrix(rng, 5), rng.normal(size=5)), argnums=(0, 1))
+def krylov_square(A, b):
+    Q, h = arnoldi(A, b, 3)
+    H = h[:-1]
+    y = Q[:, :-1] @ np.linalg.matrix_power(H, 2)[:, 0] * np.linalg.norm(b)
+    return np.trace(H) + h[-1, -1] + y.sum()
+
+
+def relax(u, f, h, sweeps):
+    for _ in range(sweeps):
+        for i in range(1, len(u) - 1):
+            u[i] = 0.5 * (u[i - 1] + u[i + 1] + h * h * f[i])
+    return u
+
+
+def residual(u, f, h):
+    r = np.zeros_like(u)
+    r[1:-1] = f[1:-1] + (u[2:] - 2 * u[1:-1] + u[:-2]) / h ** 2
+    return r
+
+
+def v_cycle(u, f, h):
+    if len(u) <= 3:
+        u[1] = 0.5 * (u[0] + u[2] + h ** 2 * f[1])
+        return u
+    u = relax(u, f, h, 2)
+    r = residual(u, f, h)
+    coarse = np.zeros((len(u) - 1) // 2 + 1)
+    for i in range(1, len(coarse) - 1):
+        coarse[i] = 0.25 * (r[2 * i - 1] + 2 * r[2 * i] + r[2 * i + 1])
+    e = v_cycle(np.zeros_like(coarse), coarse, 2 * h)
+    u[::2] += e
+    u[1::2] += 0.5 * (e[:-1] + e[1:])
+    return relax(u, f, h, 1)
+
+
+# Multigrid: a cycle calls itself on half the points until three are left.
+@case(lambda rng: (rng.normal(size=9), rng.normal(size=9)), argnums=(0, 1), long=True)
+def multigrid(u0, f, cycles=2):
+    h = 1.0 / (len(f) - 1)
+    u = u0.copy()
+    u[0] = u[-1] = 0
+    left = []
+    for _ in range(cycles):
+        u = v_cycle(u, f, h)
+        left.append(np.linalg.norm(residual(u, f, h)) * np.sqrt(h))
+    return u.sum() + left[-1]

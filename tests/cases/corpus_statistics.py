@@ -1,8 +1,10 @@
 """Statistics from books and packages: likelihoods, tests, special functions, EM."""
 
 import math
+from collections import OrderedDict, namedtuple
 
 import numpy as np
+from scipy.special import expit
 
 from tests.cases import case
 from tests.cases.inputs import near, spread
@@ -333,3 +335,130 @@ def copula_likelihood(u, rho):
             rho ** 2 * (x ** 2 + y ** 2) - 2 * rho * x * y
         ) / (2 * (1 - rho ** 2))
     return total
+
+
+class ThreeParameters:
+    def __init__(self, a, b, c):
+        self.a, self.b, self.c = a, b, c
+
+    def p(self, theta):
+        return self.c + (1 - self.c) * expit(1.702 * self.a * (theta - self.b))
+
+    def info(self, theta):
+        p = self.p(theta)
+        scale = 1.702 ** 2 * self.a ** 2
+        return scale * (1 - p) / p * ((p - self.c) / (1 - self.c)) ** 2
+
+
+# Items of a test: the marginal likelihood by Gauss and Hermite, then the next item.
+@case(
+    lambda rng: (near(rng, 1.2, 0.9, 1.5, 0.8), near(rng, 0.3, -1.0, 0.5, 1.2),
+                 near(rng, 0.15, 0.2, 0.1, 0.12)),
+    argnums=(0, 1, 2),
+)
+def item_response(a, b, c, n_quad=5):
+    responses = np.array([[1, 0, 1, 1], [0, 0, 1, 0]])
+    nodes, weights = np.polynomial.hermite.hermgauss(n_quad)
+    theta = np.sqrt(2) * nodes
+    w = weights / np.sqrt(np.pi)
+    items = [ThreeParameters(ai, bi, ci) for ai, bi, ci in zip(a, b, c)]
+    P = np.array([it.p(theta) for it in items])
+    ll = 0.0
+    eaps = np.zeros(len(responses))
+    for s, u in enumerate(responses):
+        L = np.prod(np.where(u[:, None] == 1, P, 1 - P), axis=0)
+        marg = np.dot(L, w)
+        ll += np.log(marg)
+        eaps[s] = np.dot(L * w, theta) / marg
+    infos = [it.info(eaps[0]) for it in items]
+    return ll + eaps.sum() + infos[int(np.argmax(infos))]
+
+
+# A local level by EM: filter, smoother, new variances.
+@case(
+    lambda rng: (np.cumsum(near(rng, 0.3, -0.5, 0.8, 0.2, -0.4, 0.6)), 0.4, 0.2),
+    argnums=(0, 1, 2), long=True,
+)
+def local_level_by_em(y, q, r, n_iter=2):
+    n = len(y)
+    for it in range(n_iter):
+        m_f, P_f, m_p, P_p = (np.empty(n) for _ in range(4))
+        m, P = y[0], 1.0
+        ll = 0.0
+        for t in range(n):
+            m_p[t], P_p[t] = m, P + q
+            v = y[t] - m_p[t]
+            S = P_p[t] + r
+            K = P_p[t] / S
+            m = m_p[t] + K * v
+            P = (1 - K) * P_p[t]
+            m_f[t], P_f[t] = m, P
+            ll -= 0.5 * (math.log(2 * math.pi * S) + v * v / S)
+        m_s, P_s = m_f.copy(), P_f.copy()
+        lag = np.zeros(n)
+        for t in reversed(range(n - 1)):
+            J = P_f[t] / P_p[t + 1]
+            m_s[t] = m_f[t] + J * (m_s[t + 1] - m_p[t + 1])
+            P_s[t] = P_f[t] + J ** 2 * (P_s[t + 1] - P_p[t + 1])
+            lag[t + 1] = J * P_s[t + 1]
+        q = np.mean((m_s[1:] - m_s[:-1]) ** 2 + P_s[1:] + P_s[:-1] - 2 * lag[1:])
+        r = np.mean((y - m_s) ** 2 + P_s)
+    return ll + q - r
+
+
+State = namedtuple("State", ["S", "E", "I", "R", "D"])
+
+
+def rates(state, p, C, N):
+    lam = p["beta"] * C @ (state.I / N)
+    dS = -lam * state.S
+    dE = lam * state.S - p["sigma"] * state.E
+    dI = p["sigma"] * state.E - p["gamma"] * state.I
+    gone = p["gamma"] * state.I
+    return State(dS, dE, dI, (1 - p["cfr"]) * gone, p["cfr"] * gone)
+
+
+# An epidemic in age groups, with a lockdown above a number of cases.
+@case(
+    lambda rng: (
+        {"beta": 0.06, "sigma": 0.2, "gamma": 0.14, "cfr": near(rng, 0.05, 0.2)},
+        near(rng, [8.0, 3.0], [3.0, 6.0]),
+    ),
+    argnums=(0, 1),
+)
+def epidemic_in_age_groups(params, C, days=6, dt=0.5):
+    N = np.array([3e5, 5e5])
+    I0 = np.array([10.0, 10.0])
+    s = State(N - I0, np.zeros(2), I0, np.zeros(2), np.zeros(2))
+    locked = False
+    history = []
+    t = 0.0
+    while t < days:
+        Ceff = C * (0.4 if locked else 1.0)
+        k1 = rates(s, params, Ceff, N)
+        mid = State(*[x + 0.5 * dt * k for x, k in zip(s, k1)])
+        k2 = rates(mid, params, Ceff, N)
+        s = State(*(x + dt * k for x, k in zip(s, k2)))
+        incidence = params["sigma"] * s.E.sum()
+        history.append(incidence)
+        if not locked and incidence > 9.0:
+            locked = True
+        t += dt
+    ngm = params["beta"] / params["gamma"] * C
+    return s.D.sum() + max(history) + np.max(np.abs(np.linalg.eigvals(ngm)))
+
+
+# Ratings by Elo, kept by name, with margins.
+@case(lambda rng: ({"K": 24.0, "scale": 400.0, "init": near(rng, 1500.0, 1520, 1480)},))
+def elo_league(model):
+    ratings = OrderedDict((n, r) for n, r in zip(["x", "y", "z"], model["init"]))
+    log = [("x", "y", 1.0), ("y", "z", 0.5), ("z", "x", 1.0), ("x", "z", 0.0)]
+    brier = 0
+    for a, b, s in log:
+        ra, rb = ratings[a], ratings[b]
+        ea = 1 / (1 + 10 ** ((rb - ra) / model["scale"]))
+        brier += (s - ea) ** 2
+        margin = np.log(abs(ra - rb) + 1)
+        ratings[a] = ra + model["K"] * margin * (s - ea)
+        ratings[b] = rb + model["K"] * margin * ((1 - s) - (1 - ea))
+    return brier + np.std(list(ratings.values())) / 100

@@ -1,6 +1,7 @@
 """Helpers, closures, lambdas, defaults, keywords, globals, returns."""
 
 import math
+from collections import OrderedDict, deque
 
 import numpy as np
 from numpy import cos, sin
@@ -373,3 +374,62 @@ def functions_that_remember(x):
 
     one, other = scaled(2.0), scaled(0.3)
     return one(x[0]) + twice(twice(np.sin))(other(x[1]))
+
+
+def shrunk(y, limit):
+    for k in range(5):
+        for j in range(3):
+            y[j] *= 0.9
+            if y[j] < limit:
+                return y, k
+        y[3] += k
+    else:
+        y[3] = 5.0
+    return y, 7
+
+
+def halved_until(y, limit):
+    if limit > 0:
+        for k in range(50):
+            y[k % 4] *= 0.9
+            if y[0] < limit:
+                return y[::-1]
+        y[2] = 3.0
+    y[1] = 8.0
+    return y
+
+
+class Descent:
+    def __init__(self, x):
+        self.x, self.steps = x, 0
+
+    def run(self):
+        for _ in range(6):
+            self.x = self.x * 0.9
+            self.steps += 1
+            if self.x[0] < 0.8:
+                return self
+        return self
+
+
+# Loops that are left with what they change: no turn sees what none has returned.
+@case(lambda rng: (near(rng, 1.0, 2.0, 3.0, 4.0),))
+def left_with_arrays(x):
+    y, k = shrunk(x.copy(), 0.7)
+    z = halved_until(x**2, 0.6) + halved_until(x + 1, -1.0)
+    walk = Descent(x).run()
+    return (y * x).sum() * k + z @ x + walk.x.sum() * walk.steps
+
+
+# Texts are read by letter; `*` and Python's containers take generators.
+@case(lambda rng: (rng.normal(size=4),))
+def letters_and_generators(x, code="abca"):
+    place = {"a": 0, "b": 1, "c": 2}
+    total = x[place[code[1]]] * x[place[code[-1]]] + len(code[1:])
+    for i in range(4):
+        if code[i] == "a":
+            total += x[i] ** 2
+    pair = (lambda one, two: one * two)(*(v * v for v in (x[0], x[1])))
+    named = OrderedDict((n, v) for n, v in zip("wxyz", x))
+    last = deque((v * v for v in (x[0], x[1], x[2])), maxlen=2)
+    return total + pair + named["w"] * named["z"] + last[0] * last[1]

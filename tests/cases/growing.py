@@ -406,3 +406,24 @@ def captured_rows_written(x, n):
         row = ROWS[i % 2]
         row[0] = x[0] * x[0]
     return ROWS[0][0]
+
+
+# Each turn makes a shorter list: cotangents of its arrays differ in number.
+@case(lambda rng: (rng.normal(size=(4, 2)), 0.35), argnums=(0, 1))
+def point_by_de_casteljau(control_points, t):
+    points = [np.array(p) for p in control_points]
+    while len(points) > 1:
+        points = [(1 - t) * p0 + t * p1 for p0, p1 in zip(points[:-1], points[1:])]
+    return np.linalg.norm(points[0])
+
+
+# A list becomes an array in each turn, before it has all its items.
+@case(lambda rng: (rng.uniform(1, 2, size=4),))
+def packed_while_it_grows(x):
+    sums, total = [], 0.0
+    for i in range(len(x)):
+        sums.append(x[i] * 2)
+        z = np.array(sums)
+        sums[-1] = z.sum()
+        total += z @ z
+    return total + sum(sums)

@@ -37,6 +37,7 @@ from srcgrad.frontend.normalize.statements import plainer
 
 Node = TypeVar("Node", bound=ast.AST)
 Loop = ast.For | ast.While
+RETURNING = ".value"  # among what was found: a turn must not see what none has returned
 
 # How control can leave a block; VALUE goes with RETURN.
 END, BREAK, CONTINUE, RETURN, VALUE = "end", "break", "continue", "return", "value"
@@ -147,6 +148,9 @@ class _Rewriter:
                     body = body or [_at(ast.Pass(), stmt)]
                     return [*done, _like(stmt, body=body, orelse=orelse), *after]
                 case ast.For() | ast.While():
+                    if rest and isinstance(rest[0], ast.Return):
+                        stmt = _like(stmt, body=_left(stmt.body, ast.dump(rest[0])))
+                        ways = _ways([stmt])
                     made, after = self.loop(stmt)
                     after += rest if END in ways else []
                     return done + made + self.block(after, exit, skip)
@@ -195,7 +199,10 @@ class _Rewriter:
         skip = f".skip{number}" if CONTINUE in kinds else exit
         if not effect:
             asked, ran_out = exit, _not(_at(ast.Name(exit, ast.Load()), stmt))
-        body, returned = self.block(stmt.body, exit, skip), self.returned
+        none_yet: list[ast.stmt] = []
+        if RETURN in kinds and RETURNING in self.writing:
+            none_yet.append(_at(ast.Delete([ast.Name(self.value, ast.Del())]), stmt))
+        body, returned = none_yet + self.block(stmt.body, exit, skip), self.returned
         for flag in dict.fromkeys([returned if RETURN in kinds else "", exit, skip]):
             # False is what it is; said again, nothing has to know it.
             body = _with_flag(flag, body, stmt) if flag else body
@@ -208,11 +215,23 @@ class _Rewriter:
             gone = _at(ast.Break(), stmt)
             left = ast.Name(self.returned, ast.Load())
             only = endless and BREAK not in kinds
-            after = [gone if only else _at(ast.If(left, [gone], []), stmt)]
+            after = [gone if only else _at(ast.If(left, [gone], none_yet), stmt)]
         if not orelse or not exit:
             return [loop], after + orelse
         after.append(_at(ast.If(ran_out, orelse, []), stmt))
         return [_assign(asked, False, stmt), loop], after
+
+
+def _left(stmts: list[ast.stmt], result: str) -> list[ast.stmt]:
+    """Return statements of a loop with `break` for a `return` that follows it, too."""
+    made: list[ast.stmt] = []
+    for stmt in stmts:
+        if isinstance(stmt, ast.If):
+            body, orelse = (_left(arm, result) for arm in (stmt.body, stmt.orelse))
+            stmt = _like(stmt, body=body, orelse=orelse)
+        left = isinstance(stmt, ast.Return) and ast.dump(stmt) == result
+        made.append(_at(ast.Break(), stmt) if left else stmt)
+    return made
 
 
 def _with_flag(flag: str, body: list[ast.stmt], loop: Loop) -> list[ast.stmt]:
