@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -128,3 +129,10 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
         return rows.logsumexp_weighed(x, weights, **given)
     sign = rows.logsumexp_sign(x, weights, **given)
     return rows.logsumexp_absolute(x, weights, **given), sign
+
+
+@means("scipy.constants.value")
+@fixed
+def constant(key):
+    """Return a constant of nature by its name."""
+    return sys.modules["scipy.constants"].value(key)

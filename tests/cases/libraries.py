@@ -6,6 +6,7 @@ from math import log
 
 import numba
 import numpy as np
+from scipy import constants
 
 from tests.cases import case
 from tests.cases.inputs import near
@@ -201,3 +202,10 @@ def ufuncs_of_numba(x):
     whole = _towards_zero(x) * x
     count = int(_towards_zero((len(x) + 1) / 2.0))
     return (whole + _length(x) * _length(count + 2)).sum()
+
+
+# A constant of nature is looked up by its name.
+@case(lambda rng: (1.0 + rng.random(3),))
+def thermal_voltage(x):
+    quantum = constants.value("Boltzmann constant in eV/K")
+    return np.sum(np.exp(x * 298.15 * quantum) * constants.value("atomic mass constant"))
