@@ -456,9 +456,13 @@ def absolute(x: float, n: int) -> float:
     return x * abs(n)
 
 
+def opposite(x: float, n: int) -> float:
+    return x * (n // (n % 2 - 1))
+
+
 LARGE = [
     (grown, 0, 1), (one_more, 2, 2**63 - 1), (to_a_power, 2, 40),
-    (turned, -2, -(2**63)), (absolute, -2, -(2**63)),
+    (turned, -2, -(2**63)), (absolute, -2, -(2**63)), (opposite, -2, -(2**63)),
 ]  # fmt: skip
 
 

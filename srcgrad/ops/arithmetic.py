@@ -8,6 +8,7 @@ from srcgrad.ir import Const, Op
 from srcgrad.ops.table import (
     ANY_BITS,
     Attrs,
+    Loop,
     Shapes,
     Spell,
     Unsupported,
@@ -91,8 +92,24 @@ elementwise("-x", name="neg", x="-g", infer=_number,
 elementwise("+x", name="pos", x="g", loop="{x}", infer=_number,
             callables=dotted("positive"), bits=most_bits, cost=0,
             of_complex=True)  # fmt: skip
+
+
+def _quotient(op: Op) -> str:
+    """Only by -1 does the least int of all overflow; LLVM's quotient is undefined."""
+    y, out = op.args[1], op.out.type
+    safe = out.python or (isinstance(y, Const) and y.value != -1)
+    least = out.dtype.startswith("int") and not safe
+    return "rt_quotient({x}, {y})" if least else "{x} // {y}"
+
+
+def _quotient_bits(args: list[float], op: Op) -> float:
+    y = op.args[1]
+    return args[0] - (isinstance(y, Const) and abs(y.value) > 1)
+
+
 elementwise("x // y", name="floordiv", infer=_number, callables=dotted("floor_divide"),
-            bits=lambda args, op: args[0], check=_nonzero)  # fmt: skip
+            loop=_quotient, exact="rt_exact_quotient({x}, {y}, {line})",
+            bits=_quotient_bits, check=_nonzero)  # fmt: skip
 elementwise("x % y", name="mod", x="g", y="-g * (x // y)", infer=_number,
             callables=dotted("mod remainder"), bits=lambda args, op: args[1],
             check=_nonzero)  # fmt: skip
@@ -181,9 +198,32 @@ for _name, _symbol, _ufunc in (
     ("bitxor", "^", "bitwise_xor"),
 ):
     elementwise(f"x {_symbol} y", name=_name, callables=dotted(_ufunc), cost=0)
+
+
+def _shifting(symbol: str, kernel: str) -> Loop:
+    """NumPy shifts all bits out by 64 or by less than none; LLVM does anything."""
+
+    def loop(op: Op) -> str:
+        y = op.args[1]
+        certain = isinstance(y, Const) and 0 <= y.value < 64
+        return f"{{x}} {symbol} {{y}}" if certain else f"{kernel}({{x}}, {{y}})"
+
+    return loop
+
+
+def _no_shift(op: Op) -> str:
+    """Python raises for a shift by less than none."""
+    y = op.args[1]
+    certain = isinstance(y, Const) and y.value >= 0
+    python = op.out.type.python and op.attrs.get("via") != "np"
+    return "ValueError if {y} < 0" if python and not certain else ""
+
+
 elementwise("x << y", name="lshift", infer=_number, exact="rt_shift({x}, {y}, {line})",
-            callables=dotted("left_shift"), cost=0)  # fmt: skip
+            loop=_shifting("<<", "rt_shifted_left"), callables=dotted("left_shift"),
+            cost=0)  # fmt: skip
 elementwise("x >> y", name="rshift", infer=_number, callables=dotted("right_shift"),
+            loop=_shifting(">>", "rt_shifted_right"), check=_no_shift,
             cost=0)  # fmt: skip
 elementwise("~x", name="invert", cost=0, callables=dotted("invert"),
             loop=bools("not {x}", "~{x}"))  # fmt: skip

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from srcgrad.runtime.views import multiply
+from srcgrad.runtime.views import multiply, subtract
 
 __all__ = [
-    "cbrt", "fmax", "fmin", "integer_power", "ldexp", "logaddexp",
-    "logaddexp2", "python_power", "rint", "round_to", "shift",
-    "sign", "signbit", "sinc", "sinc_slope", "trunc",
+    "cbrt", "exact_quotient", "fmax", "fmin", "integer_power", "ldexp", "logaddexp",
+    "logaddexp2", "python_power", "quotient", "rint", "round_to", "shift",
+    "shifted_left", "shifted_right", "sign", "signbit", "sinc", "sinc_slope", "trunc",
 ]  # fmt: skip
 
 
@@ -176,6 +176,26 @@ def shift(x, n, line):
     if n < 0:
         raise ValueError
     return multiply(x, integer_power(2, n, line), line) if x != 0 else 0
+
+
+def shifted_left(x, n):
+    """Return `x << n` of NumPy's ints."""
+    return x << n if 0 <= n < 64 else x << 32 << 32
+
+
+def shifted_right(x, n):
+    """Return `x >> n` of ints; of NumPy's also by less than none."""
+    return x >> n if 0 <= n < 64 else x >> 32 >> 32
+
+
+def quotient(x, y):
+    """Return `x // y` of NumPy's ints; the least of all stays what it is by -1."""
+    return -x if y == -1 else x // y
+
+
+def exact_quotient(x, y, line):
+    """Return `x // y` of ints if 64 bits hold it."""
+    return subtract(0, x, line) if y == -1 else x // y
 
 
 def python_power(x, y):

@@ -200,3 +200,26 @@ def results_of_mixed_kind(x):
     if x < 0.0:
         return 0.5
     return x * x
+
+
+@case(lambda rng: (rng.normal(size=4), np.array([5, -5, -7, 2**63 - 1]),
+                   np.array([64, 70, -1, 63]), np.array([5, -5, -7], np.int8)))  # fmt: skip
+def shifts_beyond_all_bits(x, a, n, small):
+    s = np.sum(x * (a >> n)) + np.sum(x * ((a << n) % 7))
+    for k in range(3):
+        s += x[k] ** 2 * (small[k] >> small[k - 1]) + x[k] * (a[k] << 70)
+    return s
+
+
+@case(lambda rng: (rng.normal(size=4), np.array([-(2**63), 7, -7, -(2**63)]),
+                   np.array([-1, -1, 2, 0])))  # fmt: skip
+def quotients_of_the_least_int(x, a, b):
+    s = np.sum(x * ((a // b) % 7)) + np.sum(x * (a % b) ** 2)
+    for k in range(len(a)):
+        s += x[k] ** 2 * ((a[k] // b[k]) % 5)
+    return s
+
+
+@case(lambda rng: (rng.normal(size=4), 5, -1), raises=ValueError)
+def shift_by_less_than_none(x, k, n):
+    return np.sum(x * x) * (k >> n)
