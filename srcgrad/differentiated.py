@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, make_error
 from srcgrad.options import CacheInfo, Options, make_options
 from srcgrad.plans import Plan, make_plan
-from srcgrad.results import direction, result_of, shown, states, touches, tree_copy
+from srcgrad.results import clashes, direction, own, result_of, shown, states, tree_copy
 from srcgrad.source import read_source, unbound
 from srcgrad.specialise import (
     NONE,
@@ -275,8 +274,7 @@ class Differentiated:
     def _inputs(self, call: Call, made: Specialisation, in_place: bool) -> list[Any]:
         """Return what generated code takes, once nothing stands against running it."""
         raw, reading = made.raw(call.leaves), made.reading
-        pairs = itertools.product(made.written, range(len(raw)))
-        clash = [p for p in pairs if p[0] != p[1] and touches(raw[p[0]], [raw[p[1]]])]
+        clash = clashes(raw, made.written)
         if in_place and (clash or reading.lost):
             # Where the caller's arrays end up is decided at run time: Python decides.
             raise PlainRun(self.plain(call.values, True))
@@ -287,7 +285,8 @@ class Differentiated:
         held = [*call.values.values(), *(c.place.fetch() for c in reading.captures)]
         if clash:
             one, two = (reading.leaves[k] for k in clash[0])
-            what = f"`{one}` and `{two}` may share memory, and `{name}` writes to it"
+            both = f"`{one}` and `{two}` may" if one != two else f"elements of `{one}`"
+            what = f"{both} share memory, and `{name}` writes to it"
             help = f"pass a copy: `{two}.copy()`"
         elif len({id(x.bit_generator) for x, _ in drawn}) < len(drawn):
             what, help = "one Generator is passed twice", "pass it once"
@@ -420,7 +419,7 @@ class Differentiated:
         form, (forward, backward) = made.reading.result, made.split(call.names)
         first = len(backward.results) - len(backward.slopes)
         kept = given if forward is made.primal else out[made.reading.results :]
-        kept = [tree_copy(x) if touches(x, given) else x for x in kept]
+        kept = own(kept, given)
         due = {k: (made.dtype(k), np.shape(out[k])) for k in made.seeds}
 
         def pullback(cotangents: Any) -> Any:

@@ -27,11 +27,45 @@ def ready(value: Any, kernel: bool) -> Any:
     return native if native.flags.carray else native.copy()
 
 
+def clashes(values: Sequence[Any], written: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the places of written values, each with that of one it shares memory with.
+
+    >>> from numpy.lib.stride_tricks import as_strided
+    >>> x = np.zeros(4)
+    >>> clashes([x, x[1:], as_strided(x, (9,), (0,))], [0])
+    [(0, 1), (0, 2)]
+    >>> clashes([1.0, as_strided(x, (9,), (0,))], [1])
+    [(1, 1)]
+    """
+    others = [(k, n) for k in written for n in range(len(values)) if n != k]
+    found = [(k, n) for k, n in others if touches(values[k], [values[n]])]
+    return found + [(k, k) for k in written if folds(values[k])]
+
+
+def own(values: Iterable[Any], others: Sequence[Any]) -> list[Any]:
+    """Return values, copied where they may share memory with others."""
+    return [tree_copy(x) if touches(x, others) else x for x in values]
+
+
 def touches(value: Any, others: Iterable[Any]) -> bool:
     """Tell whether an array may share memory with others; numbers never do."""
     return isinstance(value, np.ndarray) and any(
         isinstance(x, np.ndarray) and np.may_share_memory(value, x) for x in others
     )
+
+
+def folds(value: Any) -> bool:
+    """Tell whether an array that can be written has more elements than memory.
+
+    >>> from numpy.lib.stride_tricks import as_strided
+    >>> folds(as_strided(np.zeros(1), (2,), (0,))), folds(np.zeros((2, 0)))
+    (True, False)
+    """
+    if not isinstance(value, np.ndarray) or not value.size or not value.flags.writeable:
+        return False
+    steps = zip(value.shape, value.strides, strict=True)
+    room = value.itemsize + sum((n - 1) * abs(step) for n, step in steps)
+    return bool(value.nbytes > room)
 
 
 def states(values: Iterable[Any]) -> list[tuple[Any, Any]]:

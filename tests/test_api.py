@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import as_strided
 
 import srcgrad
 from srcgrad import (
@@ -949,6 +950,22 @@ def test_arguments_that_share_memory_with_a_written_one() -> None:
     slope = grad(f, **PYTHON)
     with pytest.raises(errors.MutationError, match="given twice"):
         grad(lambda z: np.sum(slope(z, z)), **PYTHON)(x)
+
+
+@pytest.mark.parametrize("backend", ["python", "numba"])
+def test_written_argument_whose_elements_share_memory(backend: str) -> None:
+    def doubled(x: Any) -> Any:
+        x *= 2.0
+        return x[0] * x[1]
+
+    x = as_strided(np.ones(1), (2,), (0,))
+    assert srcgrad.differentiable(doubled, backend=backend)(x) == 4.0
+    assert x.tolist() == [2.0, 2.0]
+    with pytest.raises(errors.MutationError, match="elements of `x` share memory"):
+        grad(doubled, backend=backend)(x)
+    fixed = np.broadcast_to(np.ones(1), (2,))
+    with pytest.raises(ValueError, match="read-only"):
+        grad(doubled, backend=backend)(fixed)
 
 
 def test_writing_a_captured_array_is_an_error() -> None:
