@@ -424,6 +424,10 @@ def sum(items):
     "SG402_shorter_array_in_a_list": Refused(
         body("s = [x * v for v in x]", "s[0] = x[:1]", "return s[0][0]"), (X,),
     ),
+    "SG403_item_changed_by_a_loop": Refused(
+        body("s = []", "for k in range(int(x[0])):", "    s.append([x[k], 1.0])",
+             "for row in s:", "    row[0] = 2.0", "return s[0][0]"), (X,),
+    ),
     "SG403_item_changed_in_a_list": Refused(
         body("s = [[x[k], 1.0] for k in range(int(x[0]))]", "s[0][0] = x[1]",
               "return s[0][0]"), (X,),

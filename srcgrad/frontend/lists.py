@@ -354,7 +354,8 @@ def delete(reader: Reader, target: ast.expr) -> None:
 
 _GROWN: dict[str, Any] = {  # of a list of unknown length: what makes another of it
     "insert": python.inserted, "pop": python.taken_out, "reverse": python.turned,
-    "__delitem__": python.taken_out, "index": python.place_of, "copy": python.to_list,
+    "__delitem__": python.taken_out, "index": python.place_in, "copy": python.to_list,
+    "remove": python.removed, "clear": python.cleared, "count": python.count_in,
 }  # fmt: skip
 
 
@@ -402,7 +403,7 @@ def _made_anew(reader: Reader, owner: v.ListCell, name: str, args: Any) -> v.Thi
     """Call a method of a list that grows: it becomes another list."""
     popped = indexing.get(reader, owner, *args) if name == "pop" else v.NONE
     made: Any = calls.apply(reader, v.Static(_GROWN[name]), [owner, *args], {})
-    if name in ("copy", "index"):
+    if name in ("copy", "index", "count"):
         return made  # type: ignore[no-any-return]
     changed(reader, owner, True)
     reader.wrote_list = True

@@ -430,15 +430,16 @@ def taken_out(items, k):
     return made
 
 
+def removed(items, x):
+    return taken_out(items, place_in(items, x))
+
+
+def cleared(items):
+    return items[:0]
+
+
 def last_of(items, limit):
     return [items[k] for k in range(max(len(items) - limit, 0), len(items))]
-
-
-def place_of(items, x):
-    for k in range(len(items)):
-        if items[k] == x:
-            return k
-    raise ValueError
 
 
 def stack_place(below, top, count, index):

@@ -214,13 +214,17 @@ def methods_of_growing_lists(x, n):
     c = a + b + [x[3]]
     c.sort()
     d = [x[0], x[1]] * n
+    d.remove(x[1])
+    last = d[:]
+    last.clear()
+    last.append(x[2] * d.count(x[0]))
     place = c.index(max(c))
     pairs = [(v, k) for k, v in enumerate(c)]
     pairs.insert(1, (x[0], 3))
     pairs.reverse()
     pairs.extend([(x[1], 4), (x[2], 5)])
     best = max(pairs, key=lambda p: p[0])
-    total = sum(v * k for k, v in enumerate(a)) + first * second + place * c[place]
+    total = last[0] * len(last) + sum(v * k for k, v in enumerate(a)) + first * second + place * c[place]
     total += sum(v * k for k, v in enumerate(c)) + sum(v * k for k, v in enumerate(d))
     ordered = sorted(pairs, key=lambda p: p[1], reverse=True)
     return total + sum(v * k * k for v, k in ordered) + best[0] + len(b)
