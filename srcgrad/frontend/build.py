@@ -196,15 +196,15 @@ class Reader:
 
         return back
 
-    def gone(self, cell: v.Cell) -> None:
+    def gone(self, cell: Any) -> None:
         """Note that a container may have been changed under another name."""
-        kind = v.kind_of(cell)  # type: ignore[arg-type]
-        shown = f"`{cell.name}`" if cell.name else f"a {kind}"
-        what = f"{shown} may be the {kind} that was changed under another name since"
-        copied = "list(...)" if kind == "list" else ".copy()"
-        help = f"make a copy where it gets its second name: `{copied}`"
-        if cell.name.endswith("[...]"):
-            what = f"an item of `{cell.name[:-5]}` was changed under another name"
+        kind, name = v.kind_of(cell), cell.name
+        what = f"`{name}`" if name else f"a {kind}"
+        what += f" may be the {kind} that was changed under another name since"
+        help = "make a copy where it gets its second name: "
+        help += "`list(...)`" if kind == "list" else "`.copy()`"
+        if name.endswith("[...]"):
+            what = f"an item of `{name[:-5]}` was changed under another name"
             help = "change it before it is put in, or put a new one in its place"
         if type(cell) is v.Cell:  # of an `Iter`
             what = "what is looped over may be used up: Python finds nothing in it then"

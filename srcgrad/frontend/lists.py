@@ -252,8 +252,11 @@ def push(reader: Reader, ref: v.Ref, value: v.Thing, cell: v.Cell) -> None:
             raise reader.problem("SG402", "a list holds items of one kind")
         wide = join(item, operand.type)
         for plan in reader.plans if wide != item else ():
-            if ("form", cell) in plan:  # the loop that made it grow does so for these
-                plan["form", cell] = replace(plan["form", cell], item=wide)
+            form = plan.get(("form", cell))
+            if (
+                form and form.item != wide
+            ):  # the loop that made it grow does so for these
+                plan["form", cell] = replace(form, item=wide)
                 raise state.Retry(plan)
         if wide != item:
             what = f"the list holds items of type {wide}"

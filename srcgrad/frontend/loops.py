@@ -85,7 +85,7 @@ def read_loop(reader: Reader, header: Header) -> None:
                 back()
     finally:
         reader.plans.pop()
-    raise RecursionError("the types in a loop do not settle")
+    raise reader.problem("SG402", "what this loop changes does not settle")
 
 
 class _Loop:
@@ -216,12 +216,7 @@ class _Loop:
         """Set the state to that at the head; return what it means by key."""
         reader, heads = self.reader, {}
         self.outside = {root: root for root in reader.state.ver}
-        kept = [cell for (cell,) in reversed(self.facts("form"))]
-        while ready := [cell for cell in kept if cell in reader.state.heap]:
-            forms.reform(reader, ready[0], self.plan["form", ready[0]])
-            made = v.roots_of(ready[0], reader.state.heap)
-            self.outside.update(dict.fromkeys(made, (ready[0],)))
-            kept.remove(ready[0])  # what holds others came first
+        self.reform()
         state = reader.state
         self.outside |= {cell: cell for cell in state.heap}
         self.handing = st.Handing(reader, self.still_reached())
@@ -255,6 +250,16 @@ class _Loop:
         self.shares = {owner: set(owner.shares) for owner in self.outside}
         self.python = [owner for owner in self.outside if owner.python]
         return heads
+
+    def reform(self) -> None:
+        """Bring the lists that there are into their forms, what holds others first."""
+        heap, done = self.reader.state.heap, set[Any]()
+        kept = [cell for (cell,) in reversed(self.facts("form"))]
+        while ready := [c for c in kept if c in heap and c not in done]:
+            forms.reform(self.reader, ready[0], self.plan["form", ready[0]])
+            made = v.roots_of(ready[0], heap)
+            self.outside.update(dict.fromkeys(made, (ready[0],)))
+            done.add(ready[0])
 
     def named(self, name: Any) -> list[v.Owner]:
         """Return the owners at the head that a fact means."""
@@ -308,6 +313,7 @@ class _Loop:
             self.inner[key], heap[cell] = cell, self.handing.over(thing, cell)
             if ("form", key) in self.plan:
                 forms.reform(self.reader, cell, self.plan["form", key])
+                self.reform()  # the fields
             contents = self.enter((*key, "items"), heap[cell])
             heap[cell] = self.items[cell] = contents
             return cell
