@@ -89,8 +89,7 @@ class Reader:
         self.made: dict[Any, Any] = {}
         self.wrote_list = False  # one kept as an array, so the heap does not tell
         self.writing = frozenset(writing)  # and lists of integers that get floats
-        self.split = False  # whether a list is kept as a list for each field
-        self.filled: list[v.Thing] = []  # items that are checked not to be None
+        self.split, self.filled = False, list[v.Thing]()  # see `columns`
         self.outer_atoms: set[Any] = set()
         self.nonnegative: set[ir.Operand] = set()
         self.given: list[Any] = []  # the arrays and containers among the arguments
@@ -201,8 +200,8 @@ class Reader:
         kind, name = v.kind_of(cell), cell.name
         what = f"`{name}`" if name else f"a {kind}"
         what += f" may be the {kind} that was changed under another name since"
-        help = "make a copy where it gets its second name: "
-        help += "`list(...)`" if kind == "list" else "`.copy()`"
+        copied = "list(...)" if kind == "list" else ".copy()"
+        help = f"make a copy where it gets its second name: `{copied}`"
         if name.endswith("[...]"):
             what = f"an item of `{name[:-5]}` was changed under another name"
             help = "change it before it is put in, or put a new one in its place"

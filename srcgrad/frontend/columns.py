@@ -4,7 +4,8 @@ A list of tuples, records, dicts or short lists of one shape, whose length or in
 known at run time only, holds a `v.Tuple` of lists, one for each field, each kept in a
 form of its own. An item is put together where it is read. One that can change is a copy
 then; it shares with the first of the parts, which stands for all items: after a change
-to one of them nothing is read out of the list any more.
+to one of them nothing is read out of the list any more. The reader notes that it is
+`split`, and which items of `[None] * n` were `filled`: sure not to be None.
 """
 
 from __future__ import annotations
