@@ -202,9 +202,6 @@ class Reader:
         what += f" may be the {kind} that was changed under another name since"
         copied = "list(...)" if kind == "list" else ".copy()"
         help = f"make a copy where it gets its second name: `{copied}`"
-        if name.endswith("[...]"):
-            what = f"an item of `{name[:-5]}` was changed under another name"
-            help = "change it before it is put in, or put a new one in its place"
         if type(cell) is v.Cell:  # of an `Iter`
             what = "what is looped over may be used up: Python finds nothing in it then"
             help = "make it again: `zip(...)`, `enumerate(...)`, `reversed(...)`"
