@@ -36,7 +36,8 @@ class Sequence:
     """Items by number: `count` of them, `item(k)` the k-th.
 
     `bounds` is given if the items are the numbers of a range themselves. `fixed` says
-    that the items differ in kind, so the loop is written out turn by turn.
+    that the items may differ in kind: the loop is written out turn by turn if they do,
+    or if they are few.
     """
 
     count: Operand
@@ -80,11 +81,13 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
 
     def turns(k: int) -> None:
         """Write out the turns from the k-th on, while none leaves the loop."""
-        if const(k) == items.count:
-            return
-        reader.assign(target, items.item(const(k)))
-        body()
-        _unless_left(reader, left_early, live, lambda: turns(k + 1))
+        while const(k) != items.count:
+            reader.assign(target, items.item(const(k)))
+            body()
+            k += 1
+            if left_early:
+                _unless_left(reader, left_early, live, functools.partial(turns, k))
+                return
 
     def bind(var: Value) -> None:
         start, _, step = bounds
@@ -103,12 +106,12 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
     most = _DEEP if items.fixed else _UNROLLED
     short = isinstance(items.count, Const) and items.count.value <= most
     with reader.holding(over), lists.running(reader, over):
-        if items.fixed and (short or not left_early):
+        if items.fixed and short:
             turns(0)
             return
         shown = "i" if number or not isinstance(target, ast.Name) else target.id
         whole = Header(carried, live, body, bounds, bind, None, left_early, shown)
-        if not short:
+        if not short and (left_early or not items.fixed):
             more = lambda k: reader.build.op("gt", items.count, const(k))  # noqa: E731
             _read_apart(reader, whole, more, turn)
             return

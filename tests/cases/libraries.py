@@ -209,3 +209,20 @@ def ufuncs_of_numba(x):
 def thermal_voltage(x):
     quantum = constants.value("Boltzmann constant in eV/K")
     return np.sum(np.exp(x * 298.15 * quantum) * constants.value("atomic mass constant"))
+
+
+# A list of many numbers is run over in a loop, written to, and may be left early.
+@case(lambda rng: ([0.1 * k + 0.01 * rng.random() for k in range(64)],))
+def long_lists(items):
+    before, s = None, 0.0
+    for k, v in enumerate(items):
+        if before is not None:
+            s += before * v
+        if k == 40:
+            break
+        before = v
+    items[3] = 7.0
+    for v in items:
+        items[-1] = items[-1] * 1.01
+        s += v
+    return s
