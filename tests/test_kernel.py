@@ -5,6 +5,7 @@ prints their texts too.
 """
 
 import cmath
+import copy
 import importlib
 import inspect
 import math
@@ -150,6 +151,8 @@ def fresh(leaves: Sequence[Any], compiled: bool) -> list[Any]:
             return np.array(x, order="C")
         if isinstance(x, np.ndarray):
             return x.reshape(1).copy()  # one element holds an array of rank 0
+        if isinstance(x, np.random.Generator):
+            return copy.deepcopy(x)  # it moves on
         return np.float64(x) if compiled and isinstance(x, float) else x
 
     return [one(x) for x in leaves]
