@@ -39,6 +39,8 @@ def stack(arrays, axis=0):
         return np.array(arrays)
     if not is_fixed(count_of(arrays)):
         return np.moveaxis(_whole(arrays), 0, axis).copy()
+    if axis == -1 and np.ndim(arrays[0]) == 0:
+        return np.array(arrays)
     return rows.stack(*arrays, axis=axis)
 
 
