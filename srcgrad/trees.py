@@ -175,8 +175,8 @@ def spec_of(value: Any, name: str = "") -> Tree:
         return _array_leaf(_name_of(value.dtype), ones, value.flags.c_contiguous)
     if isinstance(value, bool | str):
         return ("static", Known(value))
-    if type(value) is set:
-        return ("static", Known(frozenset(value)))
+    if type(value) is set and all(type(x) is str for x in value):
+        return ("static", Known(frozenset(value)))  # {1} would be {True}
     if type(value) is complex:
         return ("scalar", "complex128", True)
     if isinstance(value, np.random.Generator):

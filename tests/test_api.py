@@ -925,6 +925,20 @@ def test_what_may_change_unseen_is_refused() -> None:
         grad(lambda x, n: x * n, **PYTHON)(1.0, 2**63)
 
 
+def test_sets_of_names_are_seen_to_change() -> None:
+    known = {"square"}
+
+    def f(x: Any, ways: Any) -> Any:
+        return x * x if "square" in known and "square" in ways else 3.0 * x
+
+    slope = grad(f, **PYTHON)
+    assert slope(2.0, {"square", "cube"}) == 4.0
+    assert slope(2.0, {"cube"}) == 3.0
+    assert slope(2.0, {"square"}) == 4.0
+    known.clear()
+    assert slope(2.0, {"square"}) == 3.0
+
+
 def test_leaves_of_one_name_are_told_apart() -> None:
     def f(x: Any, x_0: Any, y: Any) -> Any:
         return np.sum(np.sum(y, axis=x[0]) ** 2) * np.sum(np.sum(y, axis=x_0))
