@@ -19,7 +19,7 @@ from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
 from srcgrad.frontend.entry import Reading, flatten, thing_of
-from srcgrad.frontend.values import Ref, Thing, cells
+from srcgrad.frontend.values import ListCell, Ref, Thing, cells
 from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.options import Options
 from srcgrad.passes import given_lengths, splice
@@ -181,6 +181,8 @@ class Call:
 
     def array(self, thing: Thing) -> Operand:
         """Return an array; what is only a part of one is copied."""
+        if isinstance(thing, ListCell):
+            thing = self.reader.state.heap[thing]
         if not isinstance(thing, Ref):
             what = "a gradient taken inside takes numbers, arrays and containers"
             raise self.reader.problem("SG205", what)

@@ -63,6 +63,8 @@ def make_plan(
         return None
     if signature.starred or reading.effects or reading.changed or reading.draws:
         return None
+    if any(c.spec[0] == "table" for c in reading.captures):
+        return None  # each call makes it an array
     run = made.code(program.function).dispatcher
     run.disable_compile()  # other types take the long way
     write = _Writer(made.converters(program.function), {**_SPACE, "run": run})

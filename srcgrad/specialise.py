@@ -51,7 +51,6 @@ from srcgrad.trees import (
     is_float_leaf,
     leaves,
     relabel,
-    spec_of,
 )
 from srcgrad.types import is_complex, is_float
 
@@ -113,7 +112,7 @@ class Specialisation:
         captures = self.reading.captures
         return (
             all(place.holds(x) for place, x in self.reading.statics)
-            and all(spec_of(c.place.fetch(), c.leaf) == c.spec for c in captures)
+            and all(c.holds() for c in captures)
             and all(_value(captures, leaf, n) == x for n, x in self.fixed.items())
         )
 

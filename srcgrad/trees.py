@@ -39,6 +39,7 @@ _OWN_WAYS = "__getattr__", "__getattribute__", "__setattr__"
 SHAPE = ":shape"  # behind the name of an array: its lengths
 _OTHER = {np.dtype(c).name for c in "egG"}  # floats that no kernel has
 _PLAIN = int, float, dict, list, tuple
+_FEW = 16  # numbers of a list that are so many arguments
 _WAYS = "__add__", "__mul__", "__rmul__", "__array_ufunc__", "__array_function__"
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
                "M": "dates", "m": "time spans"}  # fmt: skip
@@ -201,6 +202,22 @@ def spec_of(value: Any, name: str = "") -> Tree:
     return ("static", Known(value))
 
 
+def table_of(value: Any) -> Tree | None:
+    """Return the kind of a list of many floats, or of such lists, None of all else.
+
+    >>> table_of([[0.5] * 10, [1.5] * 10])
+    ('table', 'float64', (2, 10))
+    """
+    shape, items = [], [value]
+    while items and all(type(x) is list for x in items):
+        shape.append(len(items[0]))
+        if any(len(x) != len(items[0]) for x in items):
+            return None
+        items = [x for row in items for x in row]
+    plain = len(items) > _FEW and all(type(x) is float for x in items)
+    return ("table", "float64", tuple(shape)) if shape and plain else None
+
+
 def _spec_of_field(value: Any, name: str) -> Tree:
     """Return the kind of a field of an object; only what is read must be numbers."""
     try:
@@ -267,7 +284,8 @@ def leaves(tree: Tree, value: Any = None, name: str = "") -> Iterator[Any]:
     """
     if not isinstance(tree, Node):
         if tree[0] != "static":
-            yield name, tree, value
+            packed = tree[0] == "table" and value is not None
+            yield name, tree, np.array(value) if packed else value
         return
     node = opened(value)
     items = dict(zip(node.keys, node.items, strict=True)) if node else {}

@@ -159,7 +159,7 @@ def _imports(name: str, text: str, alias: dict[str, str]) -> list[str]:
     # What is called by a bare name is a helper, but for Python's own and the user's.
     known = {name, *dir(builtins), *keyword.kwlist}
     called = {getattr(n.func, "id", "") for n in nodes if isinstance(n, ast.Call)}
-    needed = called - known - {""}
+    needed = {n for n in called if n[:1].islower()} - known
     if needed:
         helpers = ", ".join(sorted(needed))
         lines.append(f"from srcgrad.runtime.readable import {helpers}")

@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from srcgrad import ir
 from srcgrad.builder import INT, const
@@ -19,23 +19,35 @@ from srcgrad.errors import error_of
 from srcgrad.frontend import columns
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
-from srcgrad.frontend.calls import lift, watch_function
+from srcgrad.frontend.calls import items_of, lift, watch_function
 from srcgrad.frontend.forks import Fork
 from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.frontend.recursion import ask
 from srcgrad.source import FunctionSource, Place, location
-from srcgrad.trees import SHAPE, Known, Node, Tree, spec_of
+from srcgrad.trees import SHAPE, Known, Node, Tree, spec_of, table_of
 from srcgrad.types import Array, Dim, Scalar, is_generator, put_lengths
 from srcgrad.walk import consumed, every, inner_outs, outs, substitute
+
+E = TypeVar("E", bound="Entry")
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A captured number, array or container: a hidden argument called `leaf`."""
+    """A captured number, array or container: a hidden argument called `leaf`.
+
+    A list of many floats, which nobody may change here, is one array.
+    """
 
     place: Place
     spec: Tree
     leaf: str
+
+    def holds(self) -> bool:
+        """Tell whether a value of this kind is still there."""
+        value = self.place.fetch()
+        table = self.spec[0] == "table"
+        now = table_of(value) if table else spec_of(value, self.leaf)
+        return bool(now == self.spec)
 
 
 @dataclass(slots=True)
@@ -85,12 +97,20 @@ def read(
         fixed: Leaves whose value is compiled in, by leaf name.
         ones: Where lengths meet in a broadcast, which of the two is one.
     """
+    return read_by(Entry, source, specs, names, fixed, ones)[0]
+
+
+def read_by(
+    kind: Callable[..., E], source: FunctionSource, specs: dict[str, Tree],
+    names: tuple[str, ...], fixed: dict[str, Any] | None, ones: dict[str, int] | None,
+) -> tuple[Reading, E]:  # fmt: skip
+    """Read a function, again while something is found too late; return the reader."""
     writing, apart, refusal = set[object](), set[ast.stmt](), None
     while True:
-        entry = Entry(source, names, ones, writing, fixed or {}, apart)
+        entry = kind(source, names, ones, writing, fixed or {}, apart)
         entry.refusal = refusal
         try:
-            return entry.read(specs)
+            return entry.read(specs), entry
         except ReadAgain as found:
             writing.update(found.args)
             refusal = refusal or found.__cause__
@@ -124,7 +144,7 @@ class Entry(Reader):
         self.give_up_if_refused()
         operands: list[ir.Operand] = []
         try:
-            form = flatten(self, result, operands, self.own)
+            form = flatten(self, result, operands, self.own, own=True)
         except v.Gone as gone:
             self.gone(*gone.args)
         self.give_up_if_refused()
@@ -182,6 +202,8 @@ class Entry(Reader):
     def leaf(self, spec: Tree, name: str) -> v.Thing:
         """Return the number or array that a new parameter is."""
         kind, dtype, ones, *strided = spec
+        if kind == "table":
+            return self.table(dtype, ones, name)
         lengths = (ones or (1,)) if kind == "array" else ()
         atoms = [None if one else ir.Value("", INT) for one in lengths]
         dims = tuple(Dim(1) if a is None else Dim.of(a) for a in atoms)
@@ -203,9 +225,20 @@ class Entry(Reader):
             return ref
         return v.Ref(ref.root, (ir.Index((const(0),)),), Scalar(dtype))  # of rank 0
 
+    def table(self, dtype: str, lengths: tuple[int, ...], name: str) -> v.Thing:
+        """Return the list that a new parameter holds the numbers of."""
+        value = ir.Value(identifier(name), Array(dtype, tuple(map(Dim, lengths))))
+        self.leaves[value] = name
+        ref = self.allocate(value)
+        self.arguments[ref.root], self.roots[value] = value, ref.root
+        ref.root.listlike, ref.root.python = len(lengths), True
+        return self.container(v.ListCell(value.name), ref)
+
     def capture(self, place: Place, name: str, value: Any) -> v.Thing:
         """Make a captured value a hidden argument."""
-        spec = spec_of(value, name)
+        table = None if v.WHOLE in self.writing else table_of(value)
+        spec = spec_of(value, name) if table is None else table
+        self.split |= table is not None
         taken = {
             leaf.partition(".")[0] for leaf in (*self.specs, *self.leaves.values())
         }
@@ -257,19 +290,24 @@ class Entry(Reader):
 
 def flatten(
     reader: Reader, thing: v.Thing, operands: list[ir.Operand],
-    array: Callable[[v.Thing], ir.Operand],
+    array: Callable[[v.Thing], ir.Operand], own: bool = False,
 ) -> Any:  # fmt: skip
     """Return the form of a thing over a flat list of operands, which it adds to.
 
-    Arrays, and all that is no container of numbers, become operands by `array`.
+    Arrays, and all that is no container of numbers, become operands by `array`, and so
+    do captured tables, which are no lists then, unless they are the caller's `own`.
     """
     heap: dict[Any, Any] = reader.state.heap
+    ref = heap.get(thing) if isinstance(thing, v.ListCell) else thing
+    table = isinstance(ref, v.Ref) and ref.root.captured and v.list_axes(ref)
     if isinstance(thing, v.Maybe):
         thing = reader.bound(thing, "the result")
     cls = getattr(thing, "cls", None)
     match thing:
         case v.Tuple():
             kind, parts = "tuple", dict(enumerate(thing.items))
+        case _ if own and table:
+            kind, parts = "list", dict(enumerate(items_of(reader, thing)))
         case v.ListCell() if isinstance(heap[thing], tuple):
             kind, parts = "list", dict(enumerate(heap[thing]))
         case v.DictCell() | v.Record():
@@ -282,7 +320,7 @@ def flatten(
             scalar = v.is_operand(thing) or point
             operands.append(reader.operand(thing) if scalar else array(thing))
             return ("leaf", len(operands) - 1, *["array of rank 0"] * point)
-    items = tuple(flatten(reader, t, operands, array) for t in parts.values())
+    items = tuple(flatten(reader, t, operands, array, own) for t in parts.values())
     return Node(kind, cls, tuple(parts), items)
 
 

@@ -24,8 +24,7 @@ from srcgrad.adjoint.reverse import Sweep, settle
 from srcgrad.differentiated import Call, Differentiated, PlainRun
 from srcgrad.emit.nest import block_ends
 from srcgrad.errors import internal_error
-from srcgrad.frontend.entry import Entry, Reading
-from srcgrad.frontend.iteration import ReadAgain
+from srcgrad.frontend.entry import Entry, Reading, read_by
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.passes import run_passes
 from srcgrad.specialise import Specialisation
@@ -82,13 +81,9 @@ class HelperReader(Entry):
 
 def read_helpers(made: Specialisation) -> tuple[Reading, dict[Value, Chain]]:
     """Read a function once more; return in which helpers its values are made."""
-    writing: set[object] = set()
-    while True:
-        reader = HelperReader(made.source, (), made.ones, writing, made.fixed)
-        try:
-            return reader.read(made.specs), reader.homes
-        except ReadAgain as found:
-            writing.update(found.args)
+    given = made.source, made.specs, (), made.fixed, made.ones
+    reading, reader = read_by(HelperReader, *given)
+    return reading, reader.homes
 
 
 # What is noted: the "value" of a value, or with a loop or branch what it was when the
