@@ -939,6 +939,28 @@ def test_sets_of_names_are_seen_to_change() -> None:
     assert slope(2.0, {"square"}) == 3.0
 
 
+def test_tables_are_seen_to_change() -> None:
+    table = [0.5 * k for k in range(20)]
+
+    def f(x: Any) -> Any:
+        s = 0.0
+        for w in table:
+            s = s * x + w
+        return s, table
+
+    made = differentiable(f, **PYTHON)
+    for k in range(4):
+        out, rows = made(1.5)
+        assert (out, rows) == f(1.5)
+        assert type(rows) is list
+        if k == 0:
+            table[3] = 7.0
+        if k == 1:
+            table[4] = 2
+        if k == 2:
+            table.append(1.0)
+
+
 def test_leaves_of_one_name_are_told_apart() -> None:
     def f(x: Any, x_0: Any, y: Any) -> Any:
         return np.sum(np.sum(y, axis=x[0]) ** 2) * np.sum(np.sum(y, axis=x_0))

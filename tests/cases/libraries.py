@@ -17,6 +17,8 @@ _THIRD = [[-0.1, 0.9], [0.7, -2.2]]
 _SHORT = [1.0, 0.5]
 _LONG = (0.3, -0.2, 0.7)
 _SMOOTH = {"laminar", "stratified"}
+_TABLE = [[0.1 * i + 0.01 * j for j in range(3)] for i in range(8)]
+_WEIGHTS = [1.0 / (k + 1) for k in range(20)]
 _PLACES = [0.0, 1.0, 2.5, 4.0]
 _HEIGHTS = [1.0, 3.0, 2.0, 5.0]
 
@@ -226,3 +228,22 @@ def long_lists(items):
         items[-1] = items[-1] * 1.01
         s += v
     return s
+
+
+# A list of the module that holds many floats is one argument, and a list still.
+@case(lambda rng: (0.5 + 0.1 * rng.random(), 3), argnums=0)
+def tables_of_the_module(x, k):
+    s = 0.0
+    for a, b, c in _TABLE:
+        s += a * x**2 + b * np.sin(x * c)
+    for w, v in zip(_WEIGHTS, _WEIGHTS[1:]):
+        s = s * x + w * v
+    rows = [list(row) for row in _TABLE]
+    rows[k][1] = x
+    first, *rest = _WEIGHTS
+    more = _WEIGHTS[:3] + [x]
+    more.append(s)
+    s += sum(more) * first + max(rest) + _TABLE[k][k % 3] * len(_WEIGHTS)
+    s += np.polyval(_WEIGHTS, x) + (np.array(_TABLE) @ np.array([x, 1.0, x])).sum()
+    s += _WEIGHTS.index(0.5) + sum([v * x for v in _WEIGHTS if v > 0.2])
+    return s + rows[3][1] * rows[4][2] * isinstance(_WEIGHTS, list)
