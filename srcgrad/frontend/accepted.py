@@ -7,6 +7,7 @@ function is known) is not decided here: the reader knows more.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -144,3 +145,16 @@ def _outer_names(stmt: ast.Global | ast.Nonlocal, owner: ast.AST) -> Iterator[Fo
     if names:
         word, (code, what, *rest) = type(stmt).__name__.lower(), REFUSED_SYNTAX["outer"]
         yield stmt, (code, what.format(word, names), *rest)
+
+
+def raised(raised: Any, own: bool) -> str:
+    """Return what readable text raises, which may stand in a module of its own.
+
+    Names that a helper alone has are left out: plain Python says it all.
+    """
+    name = ast.unparse(getattr(raised, "func", raised))
+    text = ast.unparse(raised)
+    if not isinstance(getattr(builtins, name, None), type):
+        return f"Exception({text!r})" if own else "Exception"
+    names = {n.id for n in ast.walk(raised) if isinstance(n, ast.Name)}
+    return text if own or names == {name} else name

@@ -8,7 +8,6 @@ expressions, subscripts, calls, branches and loops.
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from srcgrad.builder import Builder, const
 from srcgrad.errors import Location, Problem
 from srcgrad.frontend import calls, expressions, indexing, iteration, lists, recursion
 from srcgrad.frontend import values as v
-from srcgrad.frontend.accepted import outside
+from srcgrad.frontend.accepted import outside, raised
 from srcgrad.frontend.forks import Forks
 from srcgrad.frontend.names import Liveness, assigned, prepared
 from srcgrad.frontend.normalize.jumps import RETURNING
@@ -153,7 +152,8 @@ class Reader:
             what = f"`{shown}` is a {one} on one path and a {other} on another"
             help = "give it one kind on every path, or use two names"
         self.problem("SG402", what, help, labels=sorted(bound))
-        self.forks.blame()
+        unset = v.NONE in clash.args and key in {(n,) for n in self.frames[-1].local}
+        self.forks.blame(unset=(source.name, name) if unset else None)
         return v.Poison() if isinstance(key[0], str) else known
 
     def raises(self, exception: str) -> v.Thing:
@@ -358,18 +358,26 @@ class Reader:
         return value
 
     def bound(self, maybe: v.Maybe, name: str) -> v.Thing:
-        """Check at run time that a name is bound, as Python does."""
+        """Check at run time that a name is bound, as Python does, and is not None."""
         known = ("bound", maybe.bound)
         if not name.startswith(".") and known not in self.build.memo:
             self.build.memo[known] = maybe.bound
-            self.require(maybe.bound, "UnboundLocalError", name)
+            unset = f"`{name}` is None here: ask before, `{name} is None`"
+            none = ("NotImplementedError", unset) if self.may_be_none(name) else None
+            self.require(maybe.bound, *(none or ("UnboundLocalError", name)))
         return maybe.thing
+
+    def may_be_none(self, name: Any) -> bool:
+        """Tell a name that is None on some paths: it counts as not bound there."""
+        return bool(self.frames) and self.forks.unset(self.frames[-1].source.name, name)
 
     def lookup(self, name: str) -> v.Thing:
         """Return what a name means here."""
         frame = self.frames[-1]
         thing = self.state.names.get(name, frame.outer.get(name))
         match thing:
+            case None if self.may_be_none(name):
+                return v.NONE
             case None:
                 return calls.outer_name(self, frame, name)
             case v.Maybe():
@@ -385,6 +393,9 @@ class Reader:
 
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""
+        if thing == v.NONE and self.may_be_none(name):
+            self.state.names.pop(name, None)
+            return
         shown = "" if name.startswith(".") or self.frames[-1].site else name
         if f"{self.frames[-1].source.name}.{shown}" in self.writing:
             thing = calls.apply(self, v.Static(python.widened), [thing], {})
@@ -474,7 +485,7 @@ class Reader:
                 for target in stmt.targets:
                     lists.delete(self, target)
             case ast.Raise():
-                self.raises(_raised(stmt.exc, len(self.frames) == 1))
+                self.raises(raised(stmt.exc, len(self.frames) == 1))
             case ast.Import() | ast.ImportFrom():
                 calls.local_import(self, stmt)
             case ast.Global() if self.frames[-1].outer:
@@ -568,7 +579,8 @@ class Reader:
         for part, (code, what, help, note) in outside(source.node) if own else ():
             with self.at(part):
                 self.problem(code, what, help, note=note)
-        self.state.names = dict(names)
+        unset = {n for n in names if names[n] == v.NONE and self.may_be_none(n)}
+        self.state.names = {n: names[n] for n in names if n not in unset}
         for name, thing in names.items():
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):
                 thing.hint = name
@@ -584,16 +596,3 @@ class Reader:
         if self.frames and frame.result is None and len(self.problems) > found:
             return v.Poison()
         return frame.result if frame.result is not None else v.NONE
-
-
-def _raised(raised: Any, own: bool) -> str:
-    """Return what readable text raises, which may stand in a module of its own.
-
-    Names that a helper alone has are left out: plain Python says it all.
-    """
-    name = ast.unparse(getattr(raised, "func", raised))
-    text = ast.unparse(raised)
-    if not isinstance(getattr(builtins, name, None), type):
-        return f"Exception({text!r})" if own else "Exception"
-    names = {n.id for n in ast.walk(raised) if isinstance(n, ast.Name)}
-    return text if own or names == {name} else name

@@ -6,7 +6,6 @@ lengths are one. It is a plain nested tuple, so it is also the key of a speciali
 
 from __future__ import annotations
 
-import ast
 import itertools
 import re
 from collections.abc import Callable
@@ -105,7 +104,7 @@ def read_by(
     names: tuple[str, ...], fixed: dict[str, Any] | None, ones: dict[str, int] | None,
 ) -> tuple[Reading, E]:  # fmt: skip
     """Read a function, again while something is found too late; return the reader."""
-    writing, apart, refusal = set[object](), set[ast.stmt](), None
+    writing, apart, refusal = set[object](), set[Any](), None
     while True:
         entry = kind(source, names, ones, writing, fixed or {}, apart)
         entry.refusal = refusal
@@ -125,7 +124,7 @@ class Entry(Reader):
     def __init__(
         self, source: FunctionSource, names: tuple[str, ...],
         ones: dict[str, int] | None, writing: set[object], fixed: dict[str, Any],
-        apart: set[ast.stmt],
+        apart: set[Any],
     ) -> None:  # fmt: skip
         super().__init__(source, ones, writing, apart)
         self.source, self.names, self.fixed = source, names, fixed

@@ -505,6 +505,13 @@ def _compares_fields(left: Any, right: Any) -> bool:
 def _comparison(reader: Reader, node: ast.Compare) -> Thing:
     """Read a comparison; an item of `[None] * n` is asked by `x[k] is None`."""
     match node:
+        case ast.Compare(
+            ast.Name(name), [ast.Is() | ast.IsNot() as op], [ast.Constant(None)]
+        ) if reader.may_be_none(name):
+            thing = reader.state.names.get(name)
+            there: Operand = const(not isinstance(thing, v.Unbound | None))
+            there = thing.bound if isinstance(thing, v.Maybe) else there
+            return negation(reader, there) if isinstance(op, ast.Is) else there
         case ast.Compare(ast.Subscript(value, index), [op], [ast.Constant(None)]):
             owner = reader.expression(value)
             with reader.holding(owner):

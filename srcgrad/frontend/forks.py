@@ -11,7 +11,8 @@ the rest of the block is read twice:
     s = look_up(table, x)               table = SECOND
                                         s = look_up(table, x)
 
-A function is read like that only when it has been refused.
+A function is read like that only when it has been refused; so is one in which a name is
+None on some paths (`best = None`): there it is taken for not bound.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ class Fork(Exception):
 
 
 class Forks:
-    """The statements of a function that are read `apart`, and those that might be."""
+    """The statements of a function that are read `apart`, and those that might be.
 
-    def __init__(self, apart: Collection[ast.stmt]) -> None:
+    Among both are functions and names in them that may be None.
+    """
+
+    def __init__(self, apart: Collection[Any]) -> None:
         self.apart, self.left = apart, _COPIES
         self.open: list[ast.stmt] = []
-        self.blamed: set[ast.stmt] = set()
+        self.blamed: set[Any] = set()
         self.made: dict[ast.stmt, ast.If] = {}
         self.shared: dict[Any, list[ast.stmt]] = {}
 
@@ -54,9 +58,17 @@ class Forks:
         for owner in owners:
             self.shared[owner] = [*self.shared.get(owner, []), *self.open]
 
-    def blame(self, owner: Any = None) -> None:
-        """Note that arms leave what differs: the open ones, or those that share."""
-        self.blamed.update(self.open if owner is None else self.shared.get(owner, ()))
+    def blame(self, owner: Any = None, unset: tuple[str, str] | None = None) -> None:
+        """Note that arms leave what differs: the open ones, or those that share.
+
+        `unset` is the function, and the name in it, if one of them leaves None.
+        """
+        open = self.open if owner is None else self.shared.get(owner, ())
+        self.blamed.update(open if unset is None else [unset])
+
+    def unset(self, function: str, name: str) -> bool:
+        """Tell whether None counts as not bound for a name."""
+        return (function, name) in self.apart
 
     def check(self, error: Exception) -> None:
         """Have a function that is refused read again, if that may help."""

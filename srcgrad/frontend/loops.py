@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -406,9 +406,12 @@ class _Loop:
                 continue
             end = state.names.get(name, v.Unbound())
             if not isinstance(end, v.Poison | v.Unbound):
-                with suppress(st.Unjoinable):  # a turn may bind it for the next one
+                try:  # a turn may bind it for the next one
                     st.blank(reader, end, self.heap_in)
                     self.learn("blank", name, value=end)
+                except st.Unjoinable as clash:
+                    if reader.may_be_none(name):
+                        reader.clash((name,), clash)
             if reader.missed.pop(name, None) is not None:
                 reader.problem("SG401", f"`{name}` is not bound here")
         self.settle()

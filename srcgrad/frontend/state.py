@@ -351,7 +351,8 @@ class _Branch:
             try:
                 joined = self.join((owner,), a, b)
             except Unjoinable as clash:
-                if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
+                unset = isinstance(a, v.Unbound) or isinstance(b, v.Unbound)
+                if unset and not reader.may_be_none(owner):
                     continue
                 joined = reader.clash((owner,), clash, a)
             state.of(owner).update({owner: joined})  # not a change of what it holds

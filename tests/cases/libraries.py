@@ -247,3 +247,44 @@ def tables_of_the_module(x, k):
     s += np.polyval(_WEIGHTS, x) + (np.array(_TABLE) @ np.array([x, 1.0, x])).sum()
     s += _WEIGHTS.index(0.5) + sum([v * x for v in _WEIGHTS if v > 0.2])
     return s + rows[3][1] * rows[4][2] * isinstance(_WEIGHTS, list)
+
+
+# A name is None until something is found: the least of some, what came before.
+@case(lambda rng: (near(rng, 0.5, -0.3, 0.9, 0.2, -0.7, 0.4),))
+def none_until_found(x):
+    best = which = None
+    low = high = before = None
+    s = 0.0
+    for k in range(len(x)):
+        v = x[k]
+        low = v if low is None else min(low, v)
+        high = v if high is None else max(high, v)
+        if v < 0.0:
+            before = None
+            continue
+        if before is not None:
+            s += before * v
+        before = v
+        if best is None or np.cos(v) < best:
+            best, which = np.cos(v), k
+    if best is None or which is None:
+        return s
+    least = None
+    while least is None:
+        if x[which] > 0.5:
+            least = x[which] ** 2
+        which -= 1
+    return s + best * x[which] + (high - low) * least
+
+
+# An array is None until a turn makes it, and is made anew in each outer turn.
+@case(lambda rng: (near(rng, 0.5, -0.3, 0.9, 0.2),))
+def sum_that_is_none_at_first(x):
+    s = 0.0
+    for i in range(len(x)):
+        total = None
+        for j in range(i):
+            if x[j] > 0.0:
+                total = x * x[j] if total is None else total + x * j
+        s += 0.5 * x[i] if total is None else (total**2).sum()
+    return s
