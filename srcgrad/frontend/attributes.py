@@ -16,13 +16,15 @@ from srcgrad.builder import const
 from srcgrad.errors import suggest
 from srcgrad.frontend import build, calls, indexing, lists
 from srcgrad.frontend import values as v
+from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Bound, Ref, Static, Thing, Tuple, is_point
-from srcgrad.ir import Const, Operand, Permute
+from srcgrad.ir import Const, Operand, Permute, Value
 from srcgrad.source import Place
-from srcgrad.types import Array, Scalar
+from srcgrad.types import Array, Scalar, is_generator
 
 _SLOT = MemberDescriptorType
 _NAMED = (type, FunctionType)  # they know the module they are from
+_PYTHON = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
 
 
 def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
@@ -220,3 +222,21 @@ def transpose(reader: build.Reader, thing: Thing, axes: tuple[int, ...]) -> Thin
         return thing
     assert isinstance(thing, Ref)
     return indexing.read(reader, thing, (*thing.path, Permute(axes)))
+
+
+def classes(reader: build.Reader, obj: Thing) -> set[Any]:
+    """Return the class of a thing, of a number those it has on its paths."""
+    match obj:
+        case Const() | Value():
+            known = kinds(reader, obj)
+            return {_PYTHON[t.dtype] if t.python else np.dtype(t.dtype).type
+                    for t in known}  # fmt: skip
+        case Ref() if is_generator(obj.type):
+            return {np.random.Generator}
+        case Ref():
+            return {list if v.list_axes(obj) else np.ndarray}
+        case v.Tuple() | v.Cell():
+            return {obj.cls or tuple}
+        case Static():
+            return {type(obj.value)}
+    return {slice if isinstance(obj, v.SliceValue) else object}

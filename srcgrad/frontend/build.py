@@ -152,8 +152,9 @@ class Reader:
             what = f"`{shown}` is a {one} on one path and a {other} on another"
             help = "give it one kind on every path, or use two names"
         self.problem("SG402", what, help, labels=sorted(bound))
-        unset = v.NONE in clash.args and key in {(n,) for n in self.frames[-1].local}
-        self.forks.blame(unset=(source.name, name) if unset else None)
+        unset = key[0] in self.frames[-1].local and not key[1:]
+        unset = unset and any(map(v.is_none, clash.args))
+        self.forks.blame(unset=(source.name, key[0]) if unset else None)
         return v.Poison() if isinstance(key[0], str) else known
 
     def raises(self, exception: str) -> v.Thing:
@@ -393,7 +394,7 @@ class Reader:
 
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""
-        if thing == v.NONE and self.may_be_none(name):
+        if v.is_none(thing) and self.may_be_none(name):
             self.state.names.pop(name, None)
             return
         shown = "" if name.startswith(".") or self.frames[-1].site else name
@@ -579,7 +580,7 @@ class Reader:
         for part, (code, what, help, note) in outside(source.node) if own else ():
             with self.at(part):
                 self.problem(code, what, help, note=note)
-        unset = {n for n in names if names[n] == v.NONE and self.may_be_none(n)}
+        unset = {n for n in names if v.is_none(names[n]) and self.may_be_none(n)}
         self.state.names = {n: names[n] for n in names if n not in unset}
         for name, thing in names.items():
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):

@@ -125,8 +125,8 @@ def reform(reader: Reader, cell: v.ListCell, columns: v.Tuple) -> None:
         return
     if columns.cls == SLOTS:
         numbers = itertools.count()
-        places = tuple(const(-1 if x == v.NONE else next(numbers)) for x in held)
-        new: list[Any] = [places, tuple(x for x in held if x != v.NONE)]
+        places = tuple(const(-1 if v.is_none(x) else next(numbers)) for x in held)
+        new: list[Any] = [places, tuple(x for x in held if not v.is_none(x))]
     else:
         found = [f[1] for x in held if (f := taken_apart(heap, x))]
         new = [tuple(f[k] for f in found) for k in range(len(fields))]

@@ -176,7 +176,7 @@ def binary(
         return joined
     if row == "mod" and isinstance(left, Static) and isinstance(left.value, str):
         return Static(left.value % calls.static(reader, right))
-    if v.NONE in (left, right):
+    if v.is_none(left) or v.is_none(right):
         return reader.raises("TypeError")
     a, b = reader.operand(left), reader.operand(right)
     _settled(reader, row, a, b)
@@ -457,7 +457,7 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     if positive is not None:
         return negation(reader, truth(reader, compare(reader, positive, left, right)))
     match op:
-        case ast.Is() if right == v.NONE and any(left is x for x in reader.filled):
+        case ast.Is() if v.is_none(right) and any(left is x for x in reader.filled):
             help = "ask by the subscript, `x[k] is None`"
             raise reader.problem("SG402", "this item of a list may be None", help)
         case ast.Is() if len(known) == 2:
@@ -482,7 +482,7 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
             return const(False)
         case ast.Eq() if sequences:
             return calls.apply(reader, Static(python.same_items), [left, right], {})
-    if None in known:
+    if any(x is None for x in known):
         return reader.raises("TypeError")
     row = ROW_OF[type(op)]
     if sequences and type(left) is type(right):

@@ -75,7 +75,7 @@ def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
     if not isinstance(held, tuple) or isinstance(index, Const | SliceValue):
         return held
     cell = owner if isinstance(owner, v.ListCell) else v.ListCell("")
-    if cell is owner and v.NONE in held and v.WHOLE not in reader.writing:
+    if cell is owner and any(map(v.is_none, held)) and v.WHOLE not in reader.writing:
         found: Any = columns.slots(reader, cell.name)
     else:
         found = columns.of_mixed(reader, cell.name, held)
@@ -292,11 +292,11 @@ def _broadcast(
 
 
 def _item(reader: build.Reader, part: Thing) -> Item:
-    if part == v.NONE:
+    if v.is_none(part):
         return None
     if isinstance(part, SliceValue):
         bounds = (part.start, part.stop, part.step)
-        return Slice(*(None if b == v.NONE else reader.operand(b) for b in bounds))
+        return Slice(*(None if v.is_none(b) else reader.operand(b) for b in bounds))
     operand = reader.operand(part)
     if any(t.dtype == "bool" and not t.rank for t in kinds(reader, operand)):
         what = "one truth value as a subscript adds an axis to an array"

@@ -26,13 +26,12 @@ from srcgrad.builder import const
 from srcgrad.errors import suggest
 from srcgrad.frontend import attributes, calls, expressions, indexing, iteration, lists
 from srcgrad.frontend import values as v
-from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Permute, Reshape, Value
 from srcgrad.ops import ROWS, Row, draws, prelude, ufuncs
 from srcgrad.ops.operators import FOLDED, OF_OBJECTS, OF_TEXTS, OPERATORS
 from srcgrad.source import FunctionSource
-from srcgrad.types import Array, Dim, Scalar, is_generator
+from srcgrad.types import Array, Dim, Scalar
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -454,9 +453,6 @@ def _asarray(reader: Reader, a: Thing, dtype: Any = None) -> Thing:
 # Python's own: numbers, iterables, types, operators
 
 
-_PYTHON = {"float64": float, "int64": int, "bool": bool, "complex128": complex}
-
-
 def _iterable(make: Callable[..., Any], once: bool = True) -> Handler:
     """Return what notes that a function is called whose result is looped over."""
 
@@ -571,23 +567,16 @@ def _setattr(reader: Reader, owner: Thing, name: Thing, value: Thing, /) -> Thin
 
 
 @handles("builtins.type")
-def _type(reader: Reader, obj: Thing, /) -> Thing:
-    match obj:
-        case Const() | Value() if len(kinds(reader, obj)) > 1:
-            raise reader.problem("SG402", "the type of this number depends on the path")
-        case Const() | Value() if obj.type.python:
-            return Static(_PYTHON[obj.type.dtype])
-        case Const() | Value():
-            return Static(np.dtype(obj.type.dtype).type)
-        case Ref() if is_generator(obj.type):
-            return Static(np.random.Generator)
-        case Ref():
-            return Static(list if v.list_axes(obj) else np.ndarray)
-        case v.Tuple() | v.Cell():
-            return Static(obj.cls or tuple)
-        case Static():
-            return Static(type(obj.value))
-    return Static(slice if isinstance(obj, v.SliceValue) else object)
+def _type(reader: Reader, obj: Thing, /, *of: Any) -> Thing:
+    found = {issubclass(c, *of) if of else c for c in attributes.classes(reader, obj)}
+    if len(found) > 1:
+        raise reader.problem("SG402", "the type of this number depends on the path")
+    return calls.lift(reader, found.pop())
+
+
+@handles("builtins.isinstance")
+def _isinstance(reader: Reader, obj: Thing, classes: Thing, /) -> Thing:
+    return _type(reader, obj, calls.static(reader, classes))
 
 
 @handles("builtins.slice")

@@ -65,7 +65,7 @@ class Retry(Exception):
 def label(key: Key) -> str:
     """Return the name that a joined number or array prints under."""
     name: str = key[0] if isinstance(key[0], str) else key[0].name
-    if key[-1] == "bound":
+    if key[1:] and key[-1] == "bound":
         return f"{name}_bound"
     return "i" if "path" in key else name
 

@@ -296,6 +296,11 @@ _KINDS: dict[Any, str] = {
 }  # fmt: skip
 
 
+def is_none(thing: Thing) -> bool:
+    """Tell None; what else is known while compiling may be an array."""
+    return isinstance(thing, Static) and thing.value is None
+
+
 def kind_of(thing: Thing) -> str:
     """Name a thing's kind in words, for messages."""
     match thing:

@@ -43,17 +43,6 @@ DICTS = {"pop", "setdefault", "update", "clear", "__setitem__", *READS}
 PLACES = {"pop", "insert", "get", "setdefault", "__setitem__", "__delitem__"}
 
 
-@means("builtins.isinstance")
-def is_instance(obj, classes, /):
-    return derives(type(obj), classes)
-
-
-@fixed
-def derives(cls, classes):
-    """Tell whether a class is one of some."""
-    return issubclass(cls, classes)
-
-
 @means("builtins.list")
 def to_list(items=(), /):
     return [*items]

@@ -288,3 +288,14 @@ def sum_that_is_none_at_first(x):
                 total = x * x[j] if total is None else total + x * j
         s += 0.5 * x[i] if total is None else (total**2).sum()
     return s
+
+
+# A number is Python's on one path and NumPy's on another: `max` and `isinstance` of it.
+@case(lambda rng: (near(rng, 0.2, 0.5, 0.1),))
+def largest_of_two_kinds(x):
+    p = 0.25
+    for v in x:
+        if v > 0.3:
+            p = v * 2.0
+    q = max(p, -0.4) + min(p, x[0])
+    return q * q if isinstance(p, float) and not isinstance(p, (tuple, list)) else p
