@@ -566,17 +566,23 @@ def _setattr(reader: Reader, owner: Thing, name: Thing, value: Thing, /) -> Thin
     return v.NONE
 
 
-@handles("builtins.type")
-def _type(reader: Reader, obj: Thing, /, *of: Any) -> Thing:
-    found = {issubclass(c, *of) if of else c for c in attributes.classes(reader, obj)}
+def _agreed(reader: Reader, found: set[Any]) -> Thing:
+    """Return what holds of the class that a thing has on each of its paths."""
     if len(found) > 1:
         raise reader.problem("SG402", "the type of this number depends on the path")
     return calls.lift(reader, found.pop())
 
 
+@handles("builtins.type")
+def _type(reader: Reader, obj: Thing, /) -> Thing:
+    return _agreed(reader, attributes.classes(reader, obj))
+
+
 @handles("builtins.isinstance")
 def _isinstance(reader: Reader, obj: Thing, classes: Thing, /) -> Thing:
-    return _type(reader, obj, calls.static(reader, classes))
+    known = calls.static(reader, classes)
+    own = attributes.classes(reader, obj)
+    return _agreed(reader, {issubclass(cls, known) for cls in own})
 
 
 @handles("builtins.slice")
