@@ -961,6 +961,29 @@ def test_tables_are_seen_to_change() -> None:
             table.append(1.0)
 
 
+def test_what_is_none_raises_where_it_is_read() -> None:
+    def f(x: Any, length: Any = None) -> Any:
+        if x > 2.0:
+            x = x / length
+        return x**2
+
+    def first_above(x: Any) -> Any:
+        found = None
+        for v in x:
+            if found is None and v > 0.5:
+                found = v * v
+        return found * x[0]
+
+    slope = grad(f, **PYTHON)
+    assert slope(1.5) == 3.0
+    with pytest.raises(TypeError, match="NoneType"):
+        slope(3.0)
+    slope = grad(first_above, **PYTHON)
+    assert slope(np.array([0.5, 2.0])).tolist() == [4.0, 2.0]
+    with pytest.raises(TypeError, match="NoneType"):
+        slope(np.array([0.5, 0.2]))
+
+
 def test_leaves_of_one_name_are_told_apart() -> None:
     def f(x: Any, x_0: Any, y: Any) -> Any:
         return np.sum(np.sum(y, axis=x[0]) ** 2) * np.sum(np.sum(y, axis=x_0))

@@ -68,7 +68,7 @@ class Reader:
 
     def __init__(
         self, source: FunctionSource, ones: dict[str, int] | None = None,
-        writing: Collection[object] = (), apart: Collection[ast.stmt] = (),
+        writing: Collection[object] = (), apart: Collection[Any] = (),
     ) -> None:  # fmt: skip
         self.build = Builder()
         self.build.ones, self.build.origin = ones or {}, (source.name, source.line)
@@ -363,7 +363,8 @@ class Reader:
         known = ("bound", maybe.bound)
         if not name.startswith(".") and known not in self.build.memo:
             self.build.memo[known] = maybe.bound
-            unset = f"`{name}` is None here: ask before, `{name} is None`"
+            where = f"line {self.build.loc.line}: `{name}`"
+            unset = f"{where} is None here: ask before, `{name} is None`"
             none = ("NotImplementedError", unset) if self.may_be_none(name) else None
             self.require(maybe.bound, *(none or ("UnboundLocalError", name)))
         return maybe.thing

@@ -156,9 +156,10 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
 def _new_axes(held: Any, index: Thing) -> int:
     """Return how many axes a subscript of `None` alone gives one of NumPy's numbers."""
     parts = index.items if isinstance(index, Tuple) else (index,)
-    alone = [part for part in parts if part != v.NONE] in ([], [_ELLIPSIS])
+    others = [part for part in parts if not v.is_none(part)]
+    alone = not others or [getattr(x, "value", None) for x in others] == [Ellipsis]
     numpys = v.is_point(held) or (isinstance(held, Operand) and not held.type.python)
-    return parts.count(v.NONE) if alone and numpys else 0
+    return len(parts) - len(others) if alone and numpys else 0
 
 
 def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:

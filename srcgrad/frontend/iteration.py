@@ -106,7 +106,7 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
     most = _DEEP if items.fixed else _UNROLLED
     short = isinstance(items.count, Const) and items.count.value <= most
     with reader.holding(over), lists.running(reader, over):
-        if items.fixed and short:
+        if short and (items.fixed or items.count == const(0)):
             turns(0)
             return
         shown = "i" if number or not isinstance(target, ast.Name) else target.id
@@ -144,8 +144,9 @@ def _read_apart(
     if unlike():
         noted = reader.problems[found:]
         back()
-        what = f"the loop in line {reader.build.loc.line} has {('no', 'one')[k]} turn"
-        reader.require(more(k), "NotImplementedError", f"{what}: give it more")
+        what = f"the loop in line {reader.build.loc.line} has"
+        few = ("no turn: give it one", "one turn: give it two")[k]
+        reader.require(more(k), "NotImplementedError", f"{what} {few}")
         rest = turn(k)
         whole.body()
         again = (reader, rest, more, turn, 1)

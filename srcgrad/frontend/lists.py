@@ -253,9 +253,7 @@ def push(reader: Reader, ref: v.Ref, value: v.Thing, cell: v.Cell) -> None:
         wide = join(item, operand.type)
         for plan in reader.plans if wide != item else ():
             form = plan.get(("form", cell))
-            if (
-                form and form.item != wide
-            ):  # the loop that made it grow does so for these
+            if form and form.item != wide:  # the loop that made it grow does so
                 plan["form", cell] = replace(form, item=wide)
                 raise state.Retry(plan)
         if wide != item:
@@ -311,8 +309,9 @@ def pop(reader: Reader, cell: v.ListCell) -> v.Thing:
     changed(reader, cell, True)
     if columns.are(contents := reader.state.heap[cell]):
         reader.wrote_list, reader.state.heap[cell] = True, contents
-        take = lambda x: method(reader, x, "pop", [], {})  # noqa: E731
-        return columns.each(reader, contents, take)
+        return columns.each(
+            reader, contents, lambda x: method(reader, x, "pop", [], {})
+        )
     make_stack(reader, cell)
     topmost = indexing.get(reader, *place(reader, cell, const(-1)))
     stack: Any = reader.state.heap[cell]

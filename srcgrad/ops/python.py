@@ -432,9 +432,14 @@ def last_of(items, limit):
 
 
 def stack_place(below, top, count, index):
-    above = -index - 1 if index < 0 else count - 1 - index
-    if above < 0 or above >= count:
-        raise IndexError
+    if index < 0:
+        if count < -index:
+            raise IndexError
+        above = -index - 1
+    else:
+        if count <= index:
+            raise IndexError
+        above = count - 1 - index
     place = top
     for _ in range(above):
         place = below[place]
