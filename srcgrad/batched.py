@@ -22,6 +22,7 @@ from srcgrad.passes import splice
 from srcgrad.source import location, returned
 from srcgrad.specialise import Ones, Specialisation
 from srcgrad.trees import (
+    Lists,
     Node,
     Tree,
     leaves,
@@ -180,7 +181,15 @@ class Vmap(Derived):
                 what = f"a result of rank {rank} has no axis {axis}"
                 raise self.refusal("SG303", what, "choose another in `out_axes`")
             places.append(axis % rank)
-        return relabel(reading.result, lambda leaf: leaf[:2]), places
+
+        def placed(leaf: Tree) -> Tree:
+            """Count on the axes that are lists where those of the rows come before."""
+            marks = [m for m in leaf[2:] if isinstance(m, Lists)]
+            at = places[leaf[1]] if marks else 0
+            lists = (tuple(k + (k >= at) for k in m.axes) for m in marks)
+            return (*leaf[:2], *(Lists(axes, False) for axes in lists))
+
+        return relabel(reading.result, placed), places
 
     def beside(
         self, tree: Tree, axes: Any, name: str
@@ -201,7 +210,7 @@ class Vmap(Derived):
     def plain(self, values: Values, in_place: bool = False) -> Any:
         """Run the user's function on copies of the rows, one after another."""
         assert self.inner is not None
-        specs = {name: spec_of(v, name) for name, v in values.items()}
+        specs = {name: spec_of(v, name, True) for name, v in values.items()}
         axes, counts = self.axes(specs), dict[str, int]()
         found = (x for n, s in specs.items() for x in leaves(s, values[n], n))
         for (name, _, value), axis in zip(found, axes, strict=True):
@@ -241,7 +250,7 @@ def _type(leaf: Tree) -> Any:
     if kind == "scalar":
         return Scalar(dtype, ones)
     dims = (Dim(1) if one else Dim.of(Value("", INT)) for one in ones or (1,))
-    return Array(dtype, tuple(dims), not strided)
+    return Array(dtype, tuple(dims), kind == "table" or not strided)
 
 
 def _path(axis: int, at: Operand) -> Any:

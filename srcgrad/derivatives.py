@@ -31,13 +31,14 @@ from srcgrad.passes import inline_calls, splice
 from srcgrad.results import tree_copy
 from srcgrad.source import returned
 from srcgrad.specialise import NONE, Names, Ones, Program, Specialisation, pair
-from srcgrad.trees import Node, Tree, leaves, relabel, spec_of
+from srcgrad.trees import POINT, Lists, Node, Tree, leaves, relabel, spec_of
 from srcgrad.types import is_complex, is_float
 from srcgrad.walk import every, rewrite
 
 Leaf = Callable[[str], Any]
 Operands = tuple[Operand, ...]
 Places = Sequence[int]
+Marks = tuple[Any, ...]
 
 
 class Derived(Differentiated):
@@ -246,17 +247,27 @@ class Jacobian(Chosen):
             def one(slope: Tree) -> Tree:
                 if slope[0] == "static":
                     return slope
-                k, *point = slope[1:]
+                k, *mark = slope[1:]
                 place = k * len(places) + at if forward else at * len(wrt) + k
-                number = rank + (0 if point else ranks[wrt[k]]) == 0
-                return ("leaf", place, *(point or leaf[2:] if number else ()))
+                whole = rank + (0 if POINT in mark else ranks[wrt[k]])
+                return ("leaf", place, *_marks(leaf[2:], (*mark,), rank, whole))
 
-            tree = relabel(made.gradients(names, 0), one)
-            return tree.items[0] if self.options.single else tree
+            slopes = made.gradients(names, 0)
+            slopes = slopes.items[0] if self.options.single else slopes
+            if isinstance(slopes, Node) and len(leaf) > 2:
+                leaf = self.not_listed(made, leaf)
+            return relabel(slopes, one)
 
         if forward:
             return [_columns(made, k, places) for k in wrt], relabel(value, of)
         return [_rows(made, names, k) for k in places], relabel(value, of)
+
+    def not_listed(self, made: Specialisation, leaf: Tree) -> Tree:
+        """Return a result without lists, in which containers would have to stand."""
+        kinds = (x[0] for s in made.specs.values() for _, x, _ in leaves(s))
+        if isinstance(leaf[2], Lists) and "table" in kinds:
+            raise _refusal(made, "derivatives in a list would be containers")
+        return leaf[:2] if isinstance(leaf[2], Lists) else leaf
 
 
 class Slopes(Chosen):
@@ -308,6 +319,16 @@ def _rows(made: Specialisation, names: Names, k: int) -> Function:
         return [*map(write.store, states, repeat(at), slopes)] if states else slopes
 
     return write.function("jacobian", write.loops(lengths, states, turn))
+
+
+def _marks(result: Marks, slope: Marks, rank: int, whole: int) -> Marks:
+    """Return what marks derivatives: the lists of the result, then the argument's."""
+    both = [(m, k) for ms, k in ((result, 0), (slope, rank)) for m in ms]
+    lists = [(m, k) for m, k in both if isinstance(m, Lists)]
+    if not lists:
+        return (slope or result) if not whole else ()
+    axes = tuple(k + axis for m, k in lists for axis in m.axes)
+    return (Lists(axes, all(m.python for m, _ in lists)),)
 
 
 def _columns(made: Specialisation, k: int, places: list[int]) -> Function:

@@ -15,7 +15,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -30,16 +30,18 @@ from srcgrad.results import clashes, direction, own, result_of, shown, states, t
 from srcgrad.source import read_source, unbound
 from srcgrad.specialise import (
     NONE,
+    Call,
     Ones,
     Program,
     Specialisation,
     cut_deeper,
     failure,
+    held,
     pair,
     specialise,
 )
 from srcgrad.text import print_function
-from srcgrad.trees import Node, Tree, is_float_leaf, leaves, relabel, repeats, spec_of
+from srcgrad.trees import Node, Tree, leaves, relabel, repeats, spec_of
 from srcgrad.walk import every
 
 _KEPT = 64  # plans of one door, and variants of one kind of arguments
@@ -48,34 +50,6 @@ _ATTEMPTS = 30
 
 class PlainRun(Exception):
     """Plain Python ran in place; its result, the only argument, is the value."""
-
-
-@dataclass(slots=True)
-class Call:
-    """Arguments and their specs by parameter, their leaves by name.
-
-    `names` are the arguments to differentiate with respect to, `tangents` directions
-    for them.
-    """
-
-    values: Values
-    specs: Specs
-    names: tuple[str, ...]
-    leaves: Values
-    tangents: Sequence[Any] = ()
-
-    def directions(self, made: Specialisation) -> list[Any]:
-        """Return the float leaves of the tangents; None stands for zeros."""
-        tangents = dict(zip(self.names, self.tangents, strict=True))
-        specs = {n: s for n, s in made.arguments.items() if n in tangents}
-        parts = (part for n, s in specs.items() for part in leaves(s, tangents[n]))
-        given = [value for _, leaf, value in parts if is_float_leaf(leaf)]
-        raw, found = list(self.leaves.values()), []
-        for k, value in zip(made.wrt(self.names), given, strict=True):
-            type, shape = made.reading.function.params[k].type, np.shape(raw[k])
-            moved = direction("tangent", value, type.dtype, shape)
-            found.append(np.reshape(moved, 1) if type.rank > len(shape) else moved)
-        return found
 
 
 # What ran for a call, what it took, and its flat results.
@@ -124,6 +98,7 @@ class Differentiated:
         # What calls have taught about lengths that meet, for each kind of arguments.
         self._ones: dict[Any, Ones] = {} if self.inner is None else self.inner._ones
         self._last: list[Specialisation] = []
+        self._apart: set[Any] = set()  # kinds whose lists are so many numbers
         self.example: Call | None = None  # see embedded.py
         self._lock = threading.RLock()
         with suppress(TypeError, ValueError):
@@ -194,13 +169,17 @@ class Differentiated:
         values = signature.bind(args, kwargs)
         kinds = {n: spec_of(v, n) for n, v in values.items()}
         specs, names = self.chosen(kinds, names)
-        found: Values = {}
-        for parameter, spec in specs.items():
-            for name, leaf, value in leaves(spec, values[parameter], parameter):
-                if isinstance(value, int | np.integer) and is_float_leaf(leaf):
-                    value = float(value) if leaf[2] else np.float64(value)
-                found[name] = value
-        return Call(values, specs, names, found)
+        call = Call(values, specs, names, held(specs, values))
+        if tuple(specs.items()) in self._apart:
+            call.take_apart()
+        return call
+
+    def _take_apart(self, call: Call) -> bool:
+        """Read the lists in a call number by number from now on, if there are any."""
+        key = tuple(call.specs.items())
+        found = call.take_apart()
+        self._apart |= {key} if found else set()
+        return found
 
     def chosen(
         self, specs: Specs, names: Sequence[str] | None
@@ -249,7 +228,12 @@ class Differentiated:
 
     def find(self, call: Call) -> Specialisation:
         """Return what was made for a call."""
-        made = self.make(call.specs, call.names, call.leaves.__getitem__)
+        try:
+            made = self.make(call.specs, call.names, call.leaves.__getitem__)
+        except SrcgradError:
+            if not self._take_apart(call):
+                raise
+            return self.find(call)
         self._last[:] = [made]
         return made
 
@@ -324,7 +308,7 @@ class Differentiated:
                 self._ones[tuple(made.specs.items())] = ones
                 continue
             result = self.plain(call.values, in_place)
-            if not self.learn(made, error):
+            if not (self.learn(made, error) or self._take_apart(call)):
                 raise failure(made, error) from error
             if in_place:
                 raise PlainRun(result)
@@ -576,7 +560,7 @@ class Differentiated:
         """
         found, at = self(*args, **kwargs), int(self.kind == "value_and_grad")
         parts = list(found) if at or self.options.has_aux else [found]
-        spec = spec_of(parts[at])
+        spec = spec_of(parts[at], apart=True)
         given, gradient = (list(leaves(spec, x)) for x in (out, parts[at]))
         for (name, _, target), (_, _, source) in zip(given, gradient, strict=True):
             wants, has = ((np.shape(x), np.asarray(x).dtype) for x in (source, target))

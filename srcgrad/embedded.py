@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from srcgrad.compile.numba import wrapped
-from srcgrad.differentiated import Call, Differentiated
+from srcgrad.differentiated import Differentiated
 from srcgrad.errors import make_error
-from srcgrad.specialise import Specialisation
-from srcgrad.trees import Node, closed, relabel
+from srcgrad.specialise import Call, Specialisation
+from srcgrad.trees import POINT, Node, closed, relabel
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class Compiled:
 def _wrap(of: Differentiated, made: Specialisation, call: Call) -> Any:
     specs, reading, flaw = made.specs, made.reading, ""
     arrays = [name for name, spec in specs.items() if spec[0] == "array"]
-    taken = any(isinstance(s, Node) or s[0] == "static" for s in specs.values())
+    others = "static", "table"
+    taken = any(isinstance(s, Node) or s[0] in others for s in specs.values())
     if taken or reading.captures or made.fixed:
         flaw = "takes numbers and arrays only, and captures nothing that may change"
     elif reading.effects or (made.written and len(arrays) > 1):
         flaw = "prints nothing and writes to no array"
-    elif reading.result != ("leaf", 0):
+    elif reading.result[:2] != ("leaf", 0) or POINT in reading.result:
         flaw = "returns one number or array"
     if flaw:
         what = f"a function for compiled code {flaw}"

@@ -19,12 +19,13 @@ from srcgrad.differentiated import Differentiated
 from srcgrad.errors import SrcgradError
 from srcgrad.frontend import calls
 from srcgrad.frontend.entry import Reading, flatten, thing_of
+from srcgrad.frontend.lists import of_array
 from srcgrad.frontend.values import ListCell, Ref, Thing, cells
 from srcgrad.ir import Block, Const, Index, Op, Operand, Read, Stmt, Value
 from srcgrad.options import Options
 from srcgrad.passes import given_lengths, splice
 from srcgrad.specialise import Specialisation
-from srcgrad.trees import SHAPE, Known, Tree, leaves, relabel, type_of_leaf
+from srcgrad.trees import POINT, SHAPE, Known, Tree, leaves, relabel, type_of_leaf
 from srcgrad.types import Array, Scalar, put_lengths
 from srcgrad.walk import outs
 
@@ -66,7 +67,7 @@ def gradient_reading(
             whole = Value(result.name, replace(result.type, dims=like.type.dims))
             reads.append(Op("copy", (result,), (whole,)))
             result = whole
-        if len(leaf) > 2 and result.type.rank:  # an array of rank 0, held by another
+        if POINT in leaf and result.type.rank:  # an array of rank 0, held by another
             number = Value(result.name, Scalar(result.type.dtype))
             reads.append(Read(result, (Index((const(0),)),), number))
             result = number
@@ -135,6 +136,10 @@ class Call:
             type = value.type
             if isinstance(type, Array):
                 type = replace(type, dims=tuple(map(reader.build.resolve, type.dims)))
+            for lists in leaf[2:] if isinstance(type, Array) else ():
+                if len(lists.axes) == type.rank and type.dtype == "float64":
+                    known = tuple(int(d.known == 1) for d in type.dims)
+                    return ("table", type.dtype, known, lists.python)
             return type_of_leaf(type)
 
         heap = reader.state.heap
@@ -222,9 +227,17 @@ def splice_call(
     results = splice(reader.build, reading.function, operands)
 
     def leaf(form: Tree, name: str) -> Thing:
-        return reader.thing(results[form[1]])  # type: ignore[no-any-return]
+        return thing_like(reader, form, reader.thing(results[form[1]]))
 
     return thing_of(reader, reading.result, leaf)
+
+
+def thing_like(reader: Any, form: Tree, thing: Thing) -> Thing:
+    """Return a result as the list that its form says it is."""
+    if not isinstance(thing, Ref) or not form[2:]:
+        return thing
+    of_lists: Thing = of_array(reader, thing, len(form[2].axes), form[2].python)
+    return of_lists
 
 
 class Checkpointed:
@@ -275,7 +288,6 @@ class Checkpointed:
         call.share(reading, operands, things)
 
         def leaf(form: Tree, name: str) -> Thing:
-            found: Thing = things[form[1]]
-            return found
+            return thing_like(reader, form, things[form[1]])
 
         return thing_of(reader, reading.result, leaf)

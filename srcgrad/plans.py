@@ -22,16 +22,17 @@ that can be written, and Numba refuses others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from srcgrad.arguments import Signature, Values
-from srcgrad.results import point, ready
+from srcgrad.results import ready, shaped
 from srcgrad.source import NOTHING, Place
 from srcgrad.specialise import Program, Specialisation
-from srcgrad.trees import SHAPE, Known, Node, Tree, closed, opened, spec_of
+from srcgrad.trees import SHAPE, Known, Node, Tree, closed, is_of, opened
 
 Plan = Callable[[tuple[Any, ...], Values], Any]
 _TEXT = """
@@ -43,7 +44,7 @@ def plan(a, k):
 """
 _SPACE = {
     "array": np.ndarray, "shares": np.may_share_memory, "ready": ready,
-    "spec_of": spec_of, "Known": Known,
+    "is_of": is_of, "Known": Known, "as_array": np.array,
 }  # fmt: skip
 
 
@@ -63,8 +64,6 @@ def make_plan(
         return None
     if signature.starred or reading.effects or reading.changed or reading.draws:
         return None
-    if any(c.spec[0] == "table" for c in reading.captures):
-        return None  # each call makes it an array
     run = made.code(program.function).dispatcher
     run.disable_compile()  # other types take the long way
     write = _Writer(made.converters(program.function), {**_SPACE, "run": run})
@@ -167,18 +166,22 @@ class _Writer:
             names = self.unpack(len(node.keys), path)
             for part in zip(spec.items, names, node.items, strict=True):
                 yield from self.leaves(*part)
+        elif spec[0] == "table":
+            self.refuse(f"not is_of({path}, {self.name(spec)})")
+            (path,) = self.unpack(1, f"[as_array({path})]")
+            yield path, np.array(value)
         elif spec[0] == "static":
             known = f"Known({path}) != {self.name(spec[1])}"
             self.refuse(f"{path} is not {self.name(value)} and {known}")
         else:
-            self.refuse(self.differs(path, value, kind))
+            self.refuse(self.differs(spec, path, value, kind))
             yield path, value
 
-    def differs(self, path: str, value: Any, kind: str) -> str:
+    def differs(self, spec: Tree, path: str, value: Any, kind: str) -> str:
         """Return the test that a number or array is of another kind."""
         strided = ready(value, True) is not value
         if strided and not _is_plain(value):  # derived classes and such: in full
-            return f"spec_of({path}) != {self.name(spec_of(value))}"
+            return f"not is_of({path}, {self.name(spec)})"
         if not isinstance(value, np.ndarray):
             return f"type({path}) is not {kind}"
         ones = [n == 1 for n in value.shape]
@@ -207,5 +210,6 @@ class _Writer:
             return f"{close}({''.join(parts)})"
         if form[0] == "static":
             return self.name(form[1].value)
-        convert = point if len(form) > 2 else self.to[form[1]]
+        marked = len(form) > 2
+        convert = partial(shaped, form[2]) if marked else self.to[form[1]]
         return f"{self.name(convert)}(r[{form[1]}])" if convert else f"r[{form[1]}]"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.runtime.readable import keep_layout
-from srcgrad.trees import Node, Tree, closed, relabel, tree_map
+from srcgrad.trees import POINT, Node, Tree, closed, relabel, tree_map
 
 
 def ready(value: Any, kernel: bool) -> Any:
@@ -102,9 +102,29 @@ def result_of(form: Tree, results: Sequence[Any]) -> Any:
     def leaf(x: Tree) -> Any:
         if x[0] == "static":
             return x[1].value
-        return point(results[x[1]]) if len(x) > 2 else results[x[1]]
+        return shaped(x[2], results[x[1]]) if len(x) > 2 else results[x[1]]
 
     return relabel(form, leaf, closed)
+
+
+def shaped(mark: Any, value: Any) -> Any:
+    """Return a result as what the mark of a form says that it is outside.
+
+    >>> from srcgrad.trees import Lists
+    >>> shaped(Lists((1,), True), np.array([[1.0, 2.0]]))
+    [array([1.]), array([2.])]
+    """
+    if mark == POINT:
+        return point(value)
+    front = np.moveaxis(value, mark.axes, range(len(mark.axes)))
+    return _listed(front, len(mark.axes), mark.python)
+
+
+def _listed(array: Any, axes: int, python: bool) -> Any:
+    """Return an array whose leading axes are lists; its rows have their own memory."""
+    if python and axes == array.ndim:
+        return array.tolist()
+    return [_listed(x, axes - 1, python) for x in array] if axes else array.copy()
 
 
 def point(value: Any) -> Any:
@@ -119,6 +139,8 @@ def direction(kind: str, value: Any, dtype: str, shape: tuple[int, ...]) -> Any:
     if np.iscomplexobj(value) and np.dtype(dtype).kind != "c":
         raise ValueError(f"a {kind} is complex, {dtype} belongs here")
     try:
+        if np.asarray(value).dtype == object:  # None may stand for single numbers, too
+            value = np.where(np.equal(value, np.array(None)), 0, value)
         given = np.asarray(value, dtype)
     except (TypeError, ValueError):
         raise ValueError(f"a {kind} is a {type(value).__name__}, no number") from None
@@ -140,6 +162,8 @@ def shown(spec: Tree) -> str:
             return f"{{{', '.join(f'{key}: {shown(item)}' for key, item in pairs)}}}"
         case ("array", dtype, ones, *_):
             return f"{dtype}[{', '.join('1' if n else ':' for n in ones)}]"
+        case ("table", dtype, known, _):
+            return f"list of {dtype}[{', '.join(str(n or ':') for n in known)}]"
         case ("scalar", dtype, _):
             return str(dtype)
     return repr(spec[1].value)

@@ -21,13 +21,13 @@ from srcgrad.frontend import calls
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
-from srcgrad.nested import Call
+from srcgrad.nested import Call, thing_like
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.ops.terms import Term
 from srcgrad.options import Options
 from srcgrad.passes import splice
 from srcgrad.source import Place, read_source
-from srcgrad.trees import Node, type_of_leaf
+from srcgrad.trees import POINT, Node, type_of_leaf
 from srcgrad.walk import uses
 
 _COUNT = itertools.count()
@@ -84,7 +84,9 @@ class CustomVjp:
         if any(isinstance(s, Node) for s in specs):
             raise refuse("takes numbers and arrays only")
         made = self._value.make(call.specs, (), call.static)
-        if made.reading.result != ("leaf", 0) or made.reading.written:
+        result, changes = made.reading.result, made.reading.changed
+        one = result[:2] == ("leaf", 0) and POINT not in result
+        if not one or made.reading.written or changes:
             raise refuse("returns one number or array, and writes no argument")
         out = type_of_leaf(made.reading.function.results[0].type)
         cotangent = (*out[:2], False) if out[0] == "scalar" else out
@@ -110,7 +112,7 @@ class CustomVjp:
         operands = value, *call.operands(rule.reading)
         thing: Thing = reader.thing(reader.build.op(rule.made["row"], *operands))
         call.share(made.reading, given, [thing])
-        return thing
+        return thing_like(reader, result, thing)
 
 
 def custom_vjp(function: Callable[..., Any]) -> CustomVjp:

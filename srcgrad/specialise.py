@@ -19,7 +19,7 @@ from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.split import split
 from srcgrad.adjoint.tangent import tangent
 from srcgrad.analyses.activity import find_cut
-from srcgrad.arguments import Signature, Specs
+from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import SrcgradError, internal_error, make_error
@@ -41,16 +41,19 @@ from srcgrad.passes import (
     inline_calls,
     run_passes,
 )
-from srcgrad.results import fit, ready
+from srcgrad.results import direction, fit, ready
 from srcgrad.source import FunctionSource, returned
 from srcgrad.trees import (
     SHAPE,
     Known,
+    Lists,
     Node,
     Tree,
     is_float_leaf,
     leaves,
+    outside,
     relabel,
+    taken_apart,
 )
 from srcgrad.types import is_complex, is_float
 
@@ -141,8 +144,7 @@ class Specialisation:
         def gradient(leaf: Tree) -> Tree:
             if not is_float_leaf(leaf):
                 return NONE
-            point = leaf[0] == "array" and not leaf[2]
-            return ("leaf", next(count), *["array of rank 0"] * point)
+            return ("leaf", next(count), *outside(leaf))
 
         specs = self.arguments.items()
         found = {name: relabel(s, gradient) for name, s in specs if name in names}
@@ -339,6 +341,54 @@ class Specialisation:
         return [part if to is None else to(part) for part, to in pairs]
 
 
+@dataclass(slots=True)
+class Call:
+    """Arguments and their specs by parameter, their leaves by name.
+
+    `names` are the arguments to differentiate with respect to, `tangents` directions
+    for them.
+    """
+
+    values: Values
+    specs: Specs
+    names: tuple[str, ...]
+    leaves: Values
+    tangents: Sequence[Any] = ()
+
+    def directions(self, made: Specialisation) -> list[Any]:
+        """Return the float leaves of the tangents; None stands for zeros."""
+        tangents = dict(zip(self.names, self.tangents, strict=True))
+        specs = {n: s for n, s in made.arguments.items() if n in tangents}
+        parts = (part for n, s in specs.items() for part in leaves(s, tangents[n]))
+        given = [value for _, leaf, value in parts if is_float_leaf(leaf)]
+        raw, found = list(self.leaves.values()), []
+        for k, value in zip(made.wrt(self.names), given, strict=True):
+            type, shape = made.reading.function.params[k].type, np.shape(raw[k])
+            moved = direction("tangent", value, type.dtype, shape)
+            found.append(np.reshape(moved, 1) if type.rank > len(shape) else moved)
+        return found
+
+    def take_apart(self) -> bool:
+        """Make the lists that are tables single numbers; tell whether there are any."""
+        values, before = self.values, self.specs
+        specs = {n: taken_apart(before[n], value) for n, value in values.items()}
+        if specs in ({}, before):
+            return False
+        self.specs, self.leaves = specs, held(specs, values)
+        return True
+
+
+def held(specs: Specs, values: Values) -> Values:
+    """Return the numbers and arrays in arguments by name, some ints as floats."""
+    found: Values = {}
+    for parameter, spec in specs.items():
+        for name, leaf, value in leaves(spec, values[parameter], parameter):
+            if isinstance(value, int | np.integer) and is_float_leaf(leaf):
+                value = float(value) if leaf[2] else np.float64(value)
+            found[name] = value
+    return found
+
+
 def cut_deeper(made: Specialisation, error: Exception) -> Ones | None:
     """Return what is known with loops cut once more, if their tapes are too long.
 
@@ -455,6 +505,8 @@ def _kind(form: Tree, function: Function) -> str:
         return f"a {form.cls.__name__ if form.cls else form.kind}"
     if form[0] == "leaf":
         found = function.results[form[1]].type
+        if any(isinstance(mark, Lists) for mark in form[2:]):
+            return "a list"
         dims = [":" if d.known is None else str(d.known) for d in found.dims]
         shape = f"({', '.join(dims)}{',' * (len(dims) == 1)})"
         return f"an array of shape {shape}" if found.rank else f"a {found.dtype}"

@@ -6,14 +6,17 @@ what an argument is, and is the key of a specialisation; its leaves are
     ("scalar", dtype, python)   a number; `python` marks Python's own
     ("array", dtype, ones)      an array; `ones` has a 1 for each axis of length one; a
                                 fourth item marks one that is not contiguous
+    ("table", dtype, known, python)   a list of many floats, or of such lists, which is
+                                one array inside; `known` has its lengths, 0 for one
+                                that is not known while compiling
     ("static", Known(value))    anything else, known while compiling
 
 A Generator of NumPy is an array of one element, which each draw writes to: so draws
 keep their order, and are made once.
 
 A *form* says what a result is; its leaves are ("static", Known(value)) and ("leaf",
-place in the flat results), with a third item for arrays of rank 0. The order of the
-leaves is that of the parameters of the IR.
+place in the flat results), with a third item for what is no array outside: POINT, or
+`Lists`. The order of the leaves is that of the parameters of the IR.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ _OWN_WAYS = "__getattr__", "__getattribute__", "__setattr__"
 SHAPE = ":shape"  # behind the name of an array: its lengths
 _OTHER = {np.dtype(c).name for c in "egG"}  # floats that no kernel has
 _PLAIN = int, float, dict, list, tuple
+POINT = "array of rank 0"
 _FEW = 16  # numbers of a list that are so many arguments
 _WAYS = "__add__", "__mul__", "__rmul__", "__array_ufunc__", "__array_function__"
 _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
@@ -52,6 +56,13 @@ class Node(NamedTuple):
     cls: type | None
     keys: tuple[Any, ...]
     items: tuple[Any, ...]
+
+
+class Lists(NamedTuple):
+    """Which axes of an array are lists outside, and whether of Python's own numbers."""
+
+    axes: tuple[int, ...]
+    python: bool
 
 
 class Known:
@@ -162,8 +173,8 @@ def tree_map(function: Callable[[Any], Any], value: Any) -> Any:
 # specs
 
 
-def spec_of(value: Any, name: str = "") -> Tree:
-    """Return the kind of a value that is called `name`.
+def spec_of(value: Any, name: str = "", apart: bool = False) -> Tree:
+    """Return the kind of a value that is called `name`; no list is a table if `apart`.
 
     >>> spec_of((1.0, 2)).items
     (('scalar', 'float64', True), ('scalar', 'int64', True))
@@ -185,8 +196,12 @@ def spec_of(value: Any, name: str = "") -> Tree:
     kind = type(value)
     plain = next((c for c in kind.__mro__ if c in _PLAIN), object)
     if plain not in (int, float) and (node := opened(value)) is not None:
+        if not apart and (table := table_of(value)) is not None:
+            known = tuple(int(n == 1) for n in table[2])
+            return (*table[:2], known, table[3])
         field = _spec_of_field if node.kind == "record" else spec_of
-        return node._replace(items=tuple(field(item, name) for item in node.items))
+        items = tuple(field(item, name, apart) for item in node.items)
+        return node._replace(items=items)
     if plain in (dict, list, tuple) or _redefines(kind, plain):
         what = f"`{name}` is a {kind.__name__}, which may be no plain {plain.__name__}"
         raise make_error("SG305", what, helps=(f"pass `{plain.__name__}({name})`",))
@@ -206,7 +221,7 @@ def table_of(value: Any) -> Tree | None:
     """Return the kind of a list of many floats, or of such lists, None of all else.
 
     >>> table_of([[0.5] * 10, [1.5] * 10])
-    ('table', 'float64', (2, 10))
+    ('table', 'float64', (2, 10), True)
     """
     shape, items = [], [value]
     while items and all(type(x) is list for x in items):
@@ -214,14 +229,31 @@ def table_of(value: Any) -> Tree | None:
         if any(len(x) != len(items[0]) for x in items):
             return None
         items = [x for row in items for x in row]
-    plain = len(items) > _FEW and all(type(x) is float for x in items)
-    return ("table", "float64", tuple(shape)) if shape and plain else None
+    kinds = {*map(type, items)} if shape and len(items) > _FEW else ()
+    if kinds not in ({float}, {np.float64}):
+        return None
+    return ("table", "float64", tuple(shape), kinds == {float})
 
 
-def _spec_of_field(value: Any, name: str) -> Tree:
+def is_of(value: Any, spec: Tree, name: str = "") -> bool:
+    """Tell whether a value is of a kind."""
+    found = spec_of(value, name, spec[0] != "table")
+    return bool(found == spec or table_of(value) == spec)
+
+
+def taken_apart(spec: Tree, value: Any) -> Tree:
+    """Return the kind of a value with a number each for those of its tables."""
+    if not isinstance(spec, Node):
+        return spec_of(value, apart=True) if spec[0] == "table" else spec
+    node = opened(value)
+    assert node is not None
+    return spec._replace(items=tuple(map(taken_apart, spec.items, node.items)))
+
+
+def _spec_of_field(value: Any, name: str, apart: bool) -> Tree:
     """Return the kind of a field of an object; only what is read must be numbers."""
     try:
-        return spec_of(value, name)
+        return spec_of(value, name, apart)
     except SrcgradError:
         return ("static", Known(value))
 
@@ -266,6 +298,14 @@ def type_of_leaf(type: Any) -> Tree:
 
 def _array_leaf(dtype: str, ones: tuple[int, ...], contiguous: bool) -> Tree:
     return ("array", dtype, ones) if contiguous else ("array", dtype, ones, "strided")
+
+
+def outside(leaf: Tree) -> tuple[Any, ...]:
+    """Return what marks a form of what a leaf of a spec is: nothing for an array."""
+    kind, _, known, *python = leaf
+    if kind == "table":
+        return (Lists(tuple(range(len(known))), *python),)
+    return (POINT,) * (kind == "array" and not known)
 
 
 def is_float_leaf(leaf: Any) -> bool:

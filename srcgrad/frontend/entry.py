@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.builder import INT, const
 from srcgrad.errors import error_of
-from srcgrad.frontend import columns
+from srcgrad.frontend import columns, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
-from srcgrad.frontend.calls import items_of, lift, watch_function
+from srcgrad.frontend.calls import lift, watch_function
 from srcgrad.frontend.forks import Fork
 from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.frontend.recursion import ask
 from srcgrad.source import FunctionSource, Place, location
-from srcgrad.trees import SHAPE, Known, Node, Tree, spec_of, table_of
+from srcgrad.trees import POINT, SHAPE, Known, Node, Tree, is_of, spec_of, table_of
 from srcgrad.types import Array, Dim, Scalar, is_generator, put_lengths
 from srcgrad.walk import consumed, every, inner_outs, outs, substitute
 
@@ -43,10 +43,7 @@ class Capture:
 
     def holds(self) -> bool:
         """Tell whether a value of this kind is still there."""
-        value = self.place.fetch()
-        table = self.spec[0] == "table"
-        now = table_of(value) if table else spec_of(value, self.leaf)
-        return bool(now == self.spec)
+        return is_of(self.place.fetch(), self.spec, self.leaf)
 
 
 @dataclass(slots=True)
@@ -143,7 +140,7 @@ class Entry(Reader):
         self.give_up_if_refused()
         operands: list[ir.Operand] = []
         try:
-            form = flatten(self, result, operands, self.own, own=True)
+            form = flatten(self, result, operands, self.own)
         except v.Gone as gone:
             self.gone(*gone.args)
         self.give_up_if_refused()
@@ -156,15 +153,18 @@ class Entry(Reader):
             now = self.state.heap.get(cell)
             kept = columns.are(now) or (isinstance(now, v.Ref) and now.root.listlike)
             changed |= now is not before and (self.wrote_list or not kept)
-        lost = changed
+        lost = False
         for root, param in self.arguments.items():
             final = self.state.ver.get(root)
             lost |= final is None
             if is_generator(param.type):
                 continue  # it is the caller's, and moves on
-            if final is not None and final is not param:
+            if root.listlike:  # the list that was given is not changed by this
+                changed |= final is not param
+            elif final is not None and final is not param:
                 written.append(params.index(param))
                 operands.append(final)
+        lost |= changed
         name = self.source.name if self.source.name.isidentifier() else "function"
         body, results = self.protected(tuple(operands))
         loc = location(self.source, self.source.node)
@@ -200,16 +200,15 @@ class Entry(Reader):
 
     def leaf(self, spec: Tree, name: str) -> v.Thing:
         """Return the number or array that a new parameter is."""
-        kind, dtype, ones, *strided = spec
-        if kind == "table":
-            return self.table(dtype, ones, name)
-        lengths = (ones or (1,)) if kind == "array" else ()
-        atoms = [None if one else ir.Value("", INT) for one in lengths]
-        dims = tuple(Dim(1) if a is None else Dim.of(a) for a in atoms)
-        if ones and name + SHAPE in self.fixed:
-            dims = tuple(map(Dim, self.fixed[name + SHAPE]))
-            atoms = [None for _ in dims]
-        type = Array(dtype, dims, not strided) if dims else Scalar(dtype, ones)
+        kind, dtype, known, *more = spec
+        whole = () if kind == "scalar" else known or (1,)
+        held: list[Any] = [n or ir.Value("", INT) for n in whole]
+        held = [*self.fixed.get(name + SHAPE, held)]
+        atoms = [n if isinstance(n, ir.Value) else None for n in held]
+        pairs = zip(held, atoms, strict=True)
+        dims = tuple(Dim.of(atom) if atom else Dim(n) for n, atom in pairs)
+        strided = kind == "array" and more
+        type = Array(dtype, dims, not strided) if dims else Scalar(dtype, known)
         value = ir.Value(identifier(name), type)
         self.leaves[value] = name
         if isinstance(type, Scalar):
@@ -220,23 +219,16 @@ class Entry(Reader):
                 self.head.append(ir.Op("dim", (value,), (atom,), {"axis": axis}))
         ref = self.allocate(value)
         self.arguments[ref.root], self.roots[value] = value, ref.root
-        if ones:
+        if kind == "table":
+            return lists.of_array(self, ref, len(known), *more)
+        if known:
             return ref
         return v.Ref(ref.root, (ir.Index((const(0),)),), Scalar(dtype))  # of rank 0
-
-    def table(self, dtype: str, lengths: tuple[int, ...], name: str) -> v.Thing:
-        """Return the list that a new parameter holds the numbers of."""
-        value = ir.Value(identifier(name), Array(dtype, tuple(map(Dim, lengths))))
-        self.leaves[value] = name
-        ref = self.allocate(value)
-        self.arguments[ref.root], self.roots[value] = value, ref.root
-        ref.root.listlike, ref.root.python = len(lengths), True
-        return self.container(v.ListCell(value.name), ref)
 
     def capture(self, place: Place, name: str, value: Any) -> v.Thing:
         """Make a captured value a hidden argument."""
         table = None if v.WHOLE in self.writing else table_of(value)
-        spec = spec_of(value, name) if table is None else table
+        spec = spec_of(value, name, True) if table is None else table
         self.split |= table is not None
         taken = {
             leaf.partition(".")[0] for leaf in (*self.specs, *self.leaves.values())
@@ -289,24 +281,19 @@ class Entry(Reader):
 
 def flatten(
     reader: Reader, thing: v.Thing, operands: list[ir.Operand],
-    array: Callable[[v.Thing], ir.Operand], own: bool = False,
+    array: Callable[[v.Thing], ir.Operand],
 ) -> Any:  # fmt: skip
     """Return the form of a thing over a flat list of operands, which it adds to.
 
-    Arrays, and all that is no container of numbers, become operands by `array`, and so
-    do captured tables, which are no lists then, unless they are the caller's `own`.
+    Arrays, and all that is no container of numbers, become operands by `array`.
     """
     heap: dict[Any, Any] = reader.state.heap
-    ref = heap.get(thing) if isinstance(thing, v.ListCell) else thing
-    table = isinstance(ref, v.Ref) and ref.root.captured and v.list_axes(ref)
     if isinstance(thing, v.Maybe):
         thing = reader.bound(thing, "the result")
     cls = getattr(thing, "cls", None)
     match thing:
         case v.Tuple():
             kind, parts = "tuple", dict(enumerate(thing.items))
-        case _ if own and table:
-            kind, parts = "list", dict(enumerate(items_of(reader, thing)))
         case v.ListCell() if isinstance(heap[thing], tuple):
             kind, parts = "list", dict(enumerate(heap[thing]))
         case v.DictCell() | v.Record():
@@ -318,8 +305,9 @@ def flatten(
             point = v.is_point(thing)
             scalar = v.is_operand(thing) or point
             operands.append(reader.operand(thing) if scalar else array(thing))
-            return ("leaf", len(operands) - 1, *["array of rank 0"] * point)
-    items = tuple(flatten(reader, t, operands, array, own) for t in parts.values())
+            mark = (POINT,) if point else lists.outside(reader, thing)
+            return ("leaf", len(operands) - 1, *mark)
+    items = tuple(flatten(reader, t, operands, array) for t in parts.values())
     return Node(kind, cls, tuple(parts), items)
 
 

@@ -197,6 +197,7 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     path = _path(reader, held, index)
     path = (*path, Index((_FULL,))) if grown else path
     ref = Ref(held.root, path, reader.build.place(held.root.type, path))
+    kept, python = held.root.python, v.is_python(value, reader.state.heap)
     value = lists.row_of(reader, held, value) if grown else value
     operand = reader.operand(value)
     operand = reader.build.op("copy", operand) if grown else operand
@@ -216,6 +217,7 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
         operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
     reader.store(ref, operand)
+    ref.root.python = kept and python
     if isinstance(value, Ref) and grown:
         lists.keep(reader, held.root, value.root)
     if isinstance(owner, v.Cell):  # what may be the same list is not known now

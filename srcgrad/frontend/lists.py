@@ -33,10 +33,29 @@ from srcgrad.frontend import (
 )
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
+from srcgrad.trees import Lists
 from srcgrad.types import Array, ListOf, Scalar, Type, join, promote
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
+
+
+def of_array(reader: Reader, ref: v.Ref, axes: int, python: bool) -> v.ListCell:
+    """Return the list that a new array holds the items of."""
+    ref.root.listlike, ref.root.python = axes, python
+    return reader.container(v.ListCell(ref.root.name), ref)
+
+
+def outside(reader: Reader, thing: Any) -> tuple[Lists, ...]:
+    """Return what marks a form of a list that is kept whole: nothing for an array."""
+    held: Any = reader.state.heap[thing] if isinstance(thing, v.Cell) else thing
+    held = held["values"] if isinstance(held, dict) else held
+    if not isinstance(held, v.Ref):
+        return ()
+    grown = isinstance(held.type, ListOf)
+    axes, item = max(grown, v.list_axes(held)), forms.item_of(held)
+    python = isinstance(item, Scalar) and item.python if grown else held.root.python
+    return (Lists(tuple(range(axes)), python),) if axes else ()
 
 
 def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
@@ -138,6 +157,7 @@ def changed(reader: Reader, cell: v.Cell, resized: bool = False) -> None:
     """Check that a container may be changed, or may change its length."""
     kind = v.kind_of(cell)  # type: ignore[arg-type]
     owners: Any = (cell, *cell.shares)
+    reader.wrote_list |= any(same in reader.given for same in owners)
     for same in owners:
         if same.captured is not None:
             what = f"the captured {kind} `{same.name}` cannot be changed"
@@ -197,7 +217,8 @@ def _taken_apart(reader: Reader, cell: v.ListCell) -> Any:
     if not whole or contents.path or v.list_axes(contents) != 1:
         return contents
     if (count := contents.type.dims[0].known) is None:
-        return contents
+        forms.reform(reader, cell, forms.Form("list", forms.item_of(contents)))
+        return reader.state.heap[cell]
     return tuple(indexing.get(reader, cell, const(k)) for k in range(count))
 
 

@@ -248,7 +248,8 @@ class _Loop:
         for owner in itertools.chain(*(self.named(*f) for f in self.facts("numpy"))):
             owner.python = False
         self.shares = {owner: set(owner.shares) for owner in self.outside}
-        self.python = [owner for owner in self.outside if owner.python]
+        inner = {owner: key for key, owner in self.inner.items()}
+        self.python = {o: k for o, k in (self.outside | inner).items() if o.python}
         return heads
 
     def reform(self) -> None:
@@ -318,6 +319,7 @@ class _Loop:
             heap[cell] = self.items[cell] = contents
             return cell
         root = v.Root(st.label(key), thing.root.type, v.list_axes(thing))
+        root.python = thing.root.python
         self.inner[key], init = root, self.handing.over(thing, root)
         root.type = st.loosened(self.build, init.type, self.loose(key))
         self.slot(key, init, root.type, root)
@@ -345,9 +347,9 @@ class _Loop:
 
     def check_cells(self, heads: dict[st.Key, Any]) -> None:
         """Learn which containers the body changes."""
-        for owner in self.python:
+        for owner, name in self.python.items():
             if not owner.python:
-                self.learn("numpy", self.outside[owner])
+                self.learn("numpy", name)
         for cell, before in self.heap_in.items():
             now = self.reader.state.heap.get(cell)
             if now is before or cell in self.items:
@@ -472,6 +474,8 @@ class _Loop:
             self.after[inside] = whole
         elif arrays and key in self.inner:
             assert slot is not None
+            if inside.root.python and not end.root.python:
+                self.learn("numpy", key)
             for apart in st.differing(self.build, inside, end):
                 self.learn("loose", key, apart)
             slot.yld = self.handing.over(end, key)

@@ -79,6 +79,11 @@ def ask(
             atoms = {value}
         if atoms if wanted is None else atoms & wanted:
             needed.append(name + SHAPE * bool(dims))
+    # Of lists first: what holds for arrays of all lengths may hold still.
+    roots = getattr(reader, "roots", {})
+    lists = [n for v, n in reader.leaves.items() if v in roots and roots[v].listlike]
+    first = [n for n in needed if n.removesuffix(SHAPE) in lists]
+    needed = first if first and wanted is None else needed
     if needed:
         raise NeedStatic(needed, reader.captures) from because
 

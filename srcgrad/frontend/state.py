@@ -307,6 +307,7 @@ class _Branch:
             self.bring_into_form(a, b)
         else:
             joined = v.Root(label(key), a.root.type, min(map(v.list_axes, things)))
+            joined.python = a.root.python and b.root.python
         over = [handing.over for handing in self.handings]
         ends = self.at_ends(lambda thing, arm: over[arm](thing, joined), a, b)
         if isinstance(a, v.Cell):

@@ -247,6 +247,15 @@ def list_axes(thing: Any) -> int:
     return max(0, thing.root.listlike - whole + rank)
 
 
+def is_python(thing: Any, heap: dict[Cell, Any]) -> bool:
+    """Tell whether all numbers in a thing are Python's own."""
+    found: list[Any] = [x for _, x in leaves(thing, heap)]
+    grown = [x.type.item for x in found if isinstance(x.type, ListOf)]
+    found = [x for x in found if not isinstance(x.type, ListOf)]
+    kept = [x.root if isinstance(x, Ref) else x.type for x in found]
+    return all(x.python for x in (*grown, *kept))
+
+
 def leaves(
     thing: Any, heap: dict[Cell, Any], key: tuple[Any, ...] = ()
 ) -> Iterator[tuple[tuple[Any, ...], Thing]]:

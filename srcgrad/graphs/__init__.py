@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from srcgrad.differentiated import Call, Differentiated
+from srcgrad.differentiated import Differentiated
 from srcgrad.errors import (
     OutputError,
     SrcgradError,
@@ -25,6 +25,7 @@ from srcgrad.graphs.texts import draw_dot, draw_mermaid
 from srcgrad.graphs.watch import Run, watched_run
 from srcgrad.options import Options
 from srcgrad.results import tree_copy
+from srcgrad.specialise import Call
 from srcgrad.trees import is_float_leaf, leaves
 
 __all__ = ["Drawing", "graph"]

@@ -21,13 +21,13 @@ import numpy as np
 from srcgrad import ir
 from srcgrad.adjoint.control import Slot
 from srcgrad.adjoint.reverse import Sweep, settle
-from srcgrad.differentiated import Call, Differentiated, PlainRun
+from srcgrad.differentiated import Differentiated, PlainRun
 from srcgrad.emit.nest import block_ends
 from srcgrad.errors import internal_error
 from srcgrad.frontend.entry import Entry, Reading, read_by
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.passes import run_passes
-from srcgrad.specialise import Specialisation
+from srcgrad.specialise import Call, Specialisation
 from srcgrad.types import Scalar
 from srcgrad.walk import blocks, every, inner_operands, inner_outs, outs, reads, rewrite
 

@@ -129,6 +129,7 @@ from tests.cases import (  # noqa: E402, F401
     lengths,
     libraries,
     linalg,
+    long_lists,
     loops,
     mended,
     networks,
