@@ -46,7 +46,7 @@ class Builder:
     def __init__(self, *, trusting: bool = False) -> None:
         self.trusting = trusting
         self.open: list[list[Stmt]] = [[]]
-        self.memo: dict[Any, Operand] = {}
+        self.memo: dict[Any, Any] = {}
         self.equal: dict[Any, Dim] = {}
         self.linear: dict[Operand, Dim] = {}
         self.cut: set[Operand] = set()  # lengths that are zero where theirs are below
@@ -216,7 +216,7 @@ class Builder:
         if dim.known is not None:
             return const(max(dim.known, 0))
         if dim in self.memo:
-            return self.memo[dim]
+            return self.memo[dim]  # type: ignore[no-any-return]
         total: Any = None
         for atom, factor in dim.terms:
             here = self.fetch(atom)
@@ -228,7 +228,7 @@ class Builder:
             total = self.op("max2", 0, total)
             self.cut.add(total)
         self.linear[total], self.memo[dim] = dim, total
-        return self.memo[dim]
+        return total  # type: ignore[no-any-return]
 
     def summand(self, dim: Dim) -> Dim:
         """Return a length to add others to: one below zero makes them no shorter."""

@@ -50,7 +50,10 @@ _NO_NUMBERS = {"O": "objects", "U": "text", "S": "bytes", "V": "records",
 
 
 class Node(NamedTuple):
-    """A container: its kind, its class if it is a record of fields, keys and items."""
+    """A container: its kind, its class if it is a record of fields, keys and items.
+
+    One of several things is a "container" of a number and of them all, in forms alone.
+    """
 
     kind: str
     cls: type | None
@@ -141,6 +144,8 @@ def closed(node: Node, like: Any = None) -> Any:
         return node.cls(zip(node.keys, node.items, strict=True))  # type: ignore[misc]
     if node.kind == "list":
         return list(node.items)
+    if node.kind == "one of":  # by the number that comes first
+        return node.items[1 + node.items[0]]
     if node.cls is None:
         return node.items
     if node.kind == "tuple":

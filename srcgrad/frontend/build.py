@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.errors import Location, Problem
-from srcgrad.frontend import calls, expressions, indexing, iteration, lists, recursion
+from srcgrad.frontend import calls, choices, expressions, indexing, iteration, lists
+from srcgrad.frontend import recursion as inside
 from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import outside, raised
 from srcgrad.frontend.forks import Forks
@@ -98,6 +99,7 @@ class Reader:
         self.reshaped: set[v.Root] = set()  # what also has views that are no part of it
         self.repeated = 0  # calls of functions inside themselves
         self.forks = Forks(apart)
+        self.cases = choices.Notes()
 
     def problem(
         self, code: str, message: str, *helps: str, note: str = "",
@@ -152,9 +154,7 @@ class Reader:
             what = f"`{shown}` is a {one} on one path and a {other} on another"
             help = "give it one kind on every path, or use two names"
         self.problem("SG402", what, help, labels=sorted(bound))
-        unset = key[0] in self.frames[-1].local and not key[1:]
-        unset = unset and any(map(v.is_none, clash.args))
-        self.forks.blame(unset=(source.name, key[0]) if unset else None)
+        self.forks.blame()
         return v.Poison() if isinstance(key[0], str) else known
 
     def raises(self, exception: str) -> v.Thing:
@@ -292,6 +292,8 @@ class Reader:
                 return self.operand(lists.pack(self, thing))
             case v.Static(value=bool() | int() | float() | complex()):
                 return const(thing.value)
+            case v.OneOf():
+                return self.operand(choices.settled(self, thing))
             case v.Poison():
                 raise v.Refused
         what = f"a number or an array is needed here, not a {v.kind_of(thing)}"
@@ -359,27 +361,18 @@ class Reader:
         return value
 
     def bound(self, maybe: v.Maybe, name: str) -> v.Thing:
-        """Check at run time that a name is bound, as Python does, and is not None."""
+        """Check at run time that a name is bound, as Python does."""
         known = ("bound", maybe.bound)
         if not name.startswith(".") and known not in self.build.memo:
             self.build.memo[known] = maybe.bound
-            where = f"line {self.build.loc.line}: `{name}`"
-            unset = f"{where} is None here: ask before, `{name} is None`"
-            none = ("NotImplementedError", unset) if self.may_be_none(name) else None
-            self.require(maybe.bound, *(none or ("UnboundLocalError", name)))
+            self.require(maybe.bound, "UnboundLocalError", name)
         return maybe.thing
-
-    def may_be_none(self, name: Any) -> bool:
-        """Tell a name that is None on some paths: it counts as not bound there."""
-        return bool(self.frames) and self.forks.unset(self.frames[-1].source.name, name)
 
     def lookup(self, name: str) -> v.Thing:
         """Return what a name means here."""
         frame = self.frames[-1]
         thing = self.state.names.get(name, frame.outer.get(name))
         match thing:
-            case None if self.may_be_none(name):
-                return v.NONE
             case None:
                 return calls.outer_name(self, frame, name)
             case v.Maybe():
@@ -395,9 +388,6 @@ class Reader:
 
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""
-        if v.is_none(thing) and self.may_be_none(name):
-            self.state.names.pop(name, None)
-            return
         shown = "" if name.startswith(".") or self.frames[-1].site else name
         if f"{self.frames[-1].source.name}.{shown}" in self.writing:
             thing = calls.apply(self, v.Static(python.widened), [thing], {})
@@ -423,7 +413,8 @@ class Reader:
                 self.build.met = 0
             try:
                 with self.stopping(), self.forks.inside(each):
-                    self.statement(stmt)
+                    live = self.frames[-1].live.after.get(id(stmt))
+                    choices.decided(self, partial(self.statement, stmt), live)
             except (v.Refused, v.Gone, Unsupported) as refused:
                 if isinstance(refused, v.Gone):
                     self.gone(*refused.args)
@@ -448,15 +439,15 @@ class Reader:
             ) if x == y and lists.is_own(self, x):
                 lists.grow(self, x, self.expression(more))
             case ast.Assign():
-                value = self.expression(stmt.value)
+                value = self.anything(stmt.value)
                 for target in stmt.targets:
                     self.assign(target, value)
             case ast.AnnAssign(value=ast.expr() as given):
-                self.assign(stmt.target, self.expression(given))
+                self.assign(stmt.target, self.anything(given))
             case ast.AugAssign():
                 expressions.augmented(self, stmt)
             case ast.Expr() if not isinstance(stmt.value, ast.Constant):
-                self.expression(stmt.value)
+                self.anything(stmt.value)
             case ast.If():
                 cond = expressions.condition(self, stmt.test)
                 if isinstance(cond, ir.Const):  # known while compiling: one arm is left
@@ -474,7 +465,7 @@ class Reader:
             case ast.While():
                 iteration.read_while(self, stmt)
             case ast.Return():
-                value = self.expression(stmt.value) if stmt.value else v.NONE
+                value = self.anything(stmt.value) if stmt.value else v.NONE
                 self.frames[-1].result = value
             case ast.FunctionDef():
                 self.bind(stmt.name, calls.closure(self, stmt))
@@ -536,10 +527,13 @@ class Reader:
             with self.holding(v.Tuple(tuple(items[k:]))):
                 self.assign(part.value if isinstance(part, ast.Starred) else part, item)
 
+    def anything(self, node: ast.expr) -> v.Thing:
+        """Read one expression; it may be one of several things."""
+        return choices.read(self, node)
+
     def expression(self, node: ast.expr) -> v.Thing:
-        """Read one expression."""
-        with self.at(node):
-            return expressions.evaluate(self, node)
+        """Read one expression, of which it must be known what it is."""
+        return choices.settled(self, self.anything(node))
 
     def whole(self, source: FunctionSource, names: dict[str, v.Thing]) -> v.Thing:
         """Read a function that is not inside another; it may call itself."""
@@ -548,9 +542,9 @@ class Reader:
             inner = frame.called is not None or frame.site is not None
             return frame.source.function is source.function and not inner
 
-        recursion.check(self, same)
+        inside.check(self, same)
         read = lambda tree: self.function(source, names, node=tree)  # noqa: E731
-        return recursion.read(self, read, same)
+        return inside.read(self, read, same)
 
     def function(
         self, source: FunctionSource, names: dict[str, v.Thing],
@@ -581,8 +575,7 @@ class Reader:
         for part, (code, what, help, note) in outside(source.node) if own else ():
             with self.at(part):
                 self.problem(code, what, help, note=note)
-        unset = {n for n in names if v.is_none(names[n]) and self.may_be_none(n)}
-        self.state.names = {n: names[n] for n in names if n not in unset}
+        self.state.names = {**names}
         for name, thing in names.items():
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):
                 thing.hint = name

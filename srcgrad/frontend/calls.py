@@ -18,6 +18,7 @@ from srcgrad.errors import SrcgradError, suggest
 from srcgrad.frontend import (
     attributes,
     build,
+    choices,
     columns,
     expressions,
     iteration,
@@ -41,6 +42,7 @@ HOOKS: dict[int, Any] = {}
 _RESULTS: dict[Any, Any] = {}
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 # What makes functions, by module: it may be called inside.
+_LIBRARIES = "numpy", "scipy", "math", "srcgrad"
 DOORS = {
     "srcgrad.api": "checkpoint grad value_and_grad differentiable",
     "srcgrad.derivatives": "jacobian jacrev jacfwd hessian elementwise_grad",
@@ -168,7 +170,11 @@ def closure(reader: build.Reader, node: ast.FunctionDef | ast.Lambda) -> v.Closu
 
 def call(reader: build.Reader, node: ast.Call) -> Thing:
     """Read a call."""
-    callee = reader.expression(node.func)
+    if isinstance(node.func, ast.Attribute):  # no method is one of several things
+        with reader.at(node.func):
+            callee = expressions.evaluate(reader, node.func)
+    else:
+        callee = reader.expression(node.func)
     match node.args:
         case [ast.GeneratorExp()] if callee in (Static(any), Static(all)):
             return comprehension(reader, node.args[0], callee == Static(any))
@@ -191,7 +197,7 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
     reader.held += args
     kwargs: Kwargs = {}
     for keyword in node.keywords:
-        value = reader.expression(keyword.value)
+        value = reader.anything(keyword.value)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
         elif isinstance(value, v.DictCell):
@@ -202,6 +208,20 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
         return apply(reader, callee, args, kwargs)
     finally:
         del reader.held[depth:]
+
+
+def _takes_anything(callee: Thing) -> bool:
+    """Tell what is read in place: its arguments may be one of several things."""
+    function = getattr(callee, "value", None)
+    home = getattr(function, "__module__", None) or "builtins"
+    own = isinstance(function, type | pytypes.FunctionType)
+    own &= home.partition(".")[0] not in (*_LIBRARIES, "builtins")
+    return (
+        own
+        or isinstance(callee, v.Closure | v.Record)
+        or _speaks(callee)
+        or (isinstance(callee, v.Bound) and isinstance(callee.owner, v.Record))
+    )
 
 
 def _speaks(callee: Thing) -> bool:
@@ -223,6 +243,9 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
     """Call a thing."""
     if any(isinstance(thing, v.Poison) for thing in (callee, *args)):
         raise v.Refused
+    if reader.forks.choosing and not _takes_anything(callee):
+        args = [choices.settled(reader, thing) for thing in args]
+        kwargs = {k: choices.settled(reader, thing) for k, thing in kwargs.items()}
     match callee:
         case v.Closure():
             return _apply_closure(reader, callee, args, kwargs)

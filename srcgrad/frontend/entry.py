@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.builder import INT, const
 from srcgrad.errors import error_of
-from srcgrad.frontend import columns, lists
+from srcgrad.frontend import choices, columns, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
-from srcgrad.frontend.forks import Fork
+from srcgrad.frontend.forks import CHOOSING, Fork
 from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.frontend.recursion import ask
 from srcgrad.source import FunctionSource, Place, location
@@ -111,6 +111,8 @@ def read_by(
             writing.update(found.args)
             refusal = refusal or found.__cause__
         except Fork as found:
+            if CHOOSING in found.args[0]:
+                apart.clear()
             apart.update(*found.args)
             refusal = refusal or found.__cause__
 
@@ -138,6 +140,7 @@ class Entry(Reader):
         watch_function(self, self.source.function)
         result = self.whole(self.source, things)
         self.give_up_if_refused()
+        result = choices.number_of(self, result)
         operands: list[ir.Operand] = []
         try:
             form = flatten(self, result, operands, self.own)
@@ -294,6 +297,8 @@ def flatten(
     match thing:
         case v.Tuple():
             kind, parts = "tuple", dict(enumerate(thing.items))
+        case v.OneOf():
+            kind, parts = "one of", dict(enumerate((thing.case, *thing.things)))
         case v.ListCell() if isinstance(heap[thing], tuple):
             kind, parts = "list", dict(enumerate(heap[thing]))
         case v.DictCell() | v.Record():
@@ -320,6 +325,8 @@ def thing_of(
     pairs = list(zip(tree.keys, tree.items, strict=True))
     parts = {key: thing_of(reader, item, leaf, f"{name}.{key}") for key, item in pairs}
     items, shown = tuple(parts.values()), identifier(name)
+    if tree.kind == "one of":
+        return v.OneOf(items[0], items[1:])  # type: ignore[arg-type]
     if tree.kind == "tuple":
         return v.Tuple(items, tree.cls)
     makers: Any = {"list": v.ListCell, "dict": v.DictCell, "record": v.Record}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, columns, indexing, lists
+from srcgrad.frontend import attributes, calls, choices, columns, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
@@ -41,13 +41,13 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.UnaryOp(op, operand):
             return unary(reader, op, reader.expression(operand))
         case ast.BoolOp(op, parts):
-            return _short_circuit(reader, op, parts, reader.expression)
+            return _short_circuit(reader, op, parts, reader.anything)
         case ast.Compare():
             return _comparison(reader, node)
         case ast.IfExp(test, body, orelse):
             cond = condition(reader, test)
-            arms = (functools.partial(reader.expression, x) for x in (body, orelse))
-            return _choice(reader, cond, *arms)
+            one, other = (functools.partial(reader.anything, x) for x in (body, orelse))
+            return choice(reader, cond, one, other)
         case ast.Call():
             return calls.call(reader, node)
         case ast.Subscript() | ast.Attribute():
@@ -67,7 +67,7 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
             return calls.comprehension(reader, node)
         case ast.NamedExpr(ast.Name(name), inner):
-            named = reader.expression(inner)
+            named = reader.anything(inner)
             reader.bind(name, named)
             return named
         case ast.JoinedStr(parts):
@@ -129,7 +129,7 @@ def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
             with reader.at(node):
                 items += calls.items_of(reader, reader.expression(node.value))
         else:
-            items.append(reader.expression(node))
+            items.append(reader.anything(node))
             reader.held.append(items[-1])
     del reader.held[depth:]
     return items
@@ -160,7 +160,7 @@ def _dict(reader: Reader, node: ast.Dict) -> Thing:
         else:
             with reader.at(key):
                 known = calls.static(reader, reader.expression(key))
-            contents[known] = reader.expression(value)
+            contents[known] = reader.anything(value)
     return reader.container(v.DictCell(""), contents)
 
 
@@ -341,6 +341,7 @@ def negation(reader: Reader, cond: Operand) -> Operand:
     if isinstance(cond, Const):
         return const(not cond.value)
     out: Operand = reader.build.op("not_", cond)
+    choices.negated(reader, cond, out)
     return out
 
 
@@ -348,6 +349,7 @@ def truth(reader: Reader, thing: Thing) -> Operand:
     """Return a thing's truth value."""
     build = reader.build
     out: Operand
+    thing = choices.by_case(reader, thing)
     match thing:
         case Const() | Static():
             return const(bool(thing.value))
@@ -360,6 +362,8 @@ def truth(reader: Reader, thing: Thing) -> Operand:
             what = "the truth value of an array is ambiguous"
             help = "use `np.any(...)` or `np.all(...)`"
             return truth(reader, indexing.single(reader, thing, what, help))
+        case v.OneOf():
+            out = choices.asked(reader, thing, functools.partial(truth, reader))
         case Tuple() | v.Cell() | Ref(type=Array() | ListOf()):
             out = build.op("gt", calls.length(reader, thing), const(0))
         case _:
@@ -375,23 +379,26 @@ def condition(reader: Reader, node: ast.expr) -> Operand:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return negation(reader, condition(reader, node.operand))
         if not isinstance(node, ast.BoolOp):
-            return truth(reader, reader.expression(node))
+            ask = lambda: truth(reader, reader.anything(node))  # noqa: E731
+            asked: Operand = choices.decided(reader, ask)
+            return asked
         read = functools.partial(condition, reader)
         return truth(reader, _short_circuit(reader, node.op, node.values, read))
 
 
-def _choice(
+def choice(
     reader: Reader,
     cond: Operand,
     then: Callable[[], Thing],
     orelse: Callable[[], Thing],
+    live: frozenset[str] | None = None,
 ) -> Thing:
-    """Evaluate what a condition chooses."""
+    """Evaluate what a condition chooses; `live` are the names alive afterwards."""
     if isinstance(cond, Const):
         return (then if cond.value else orelse)()
     back = reader.checkpoint()
     try:
-        result = branch(reader, cond, then, orelse, None)
+        result = branch(reader, cond, then, orelse, live)
     except Unjoinable as clash:
         if all(map(v.is_callable, clash.args)):
             back()
@@ -411,17 +418,24 @@ def _short_circuit(
         return first
     both = isinstance(op, ast.And)
     with reader.at(nodes[0]):
-        cond = truth(reader, first)
+        ask = lambda: truth(reader, choices.known(reader, first))  # noqa: E731
+        cond: Operand = choices.decided(reader, ask)
+    rest: list[Thing] = []
 
     def more() -> Thing:
-        return _short_circuit(reader, op, nodes[1:], read)
+        rest.append(_short_circuit(reader, op, nodes[1:], read))
+        return rest[-1]
 
     def decided() -> Thing:
         same = isinstance(first, Operand) and first.type == cond.type
         return Const(not both, Scalar("bool", cond.type.python)) if same else first
 
     with reader.holding(first):
-        return _choice(reader, cond, *((more, decided) if both else (decided, more)))
+        arms = (more, decided) if both else (decided, more)
+        result = choice(reader, cond, *arms)
+    if rest:
+        choices.combined(reader, both, result, cond, rest[-1])
+    return result
 
 
 def _chain(
@@ -429,12 +443,12 @@ def _chain(
 ) -> Thing:
     """Read a chain of comparisons; each operand is evaluated at most once."""
     with reader.holding(left):
-        right = reader.expression(rest[0])
+        right = reader.anything(rest[0])
     result = compare(reader, ops[0], left, right)
     if len(ops) == 1:
         return result
     cond = truth(reader, result)
-    return _choice(
+    return choice(
         reader,
         cond,
         lambda: truth(reader, _chain(reader, right, ops[1:], rest[1:])),
@@ -444,6 +458,14 @@ def _chain(
 
 def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     """Compare two things."""
+    if isinstance(left, Const) or isinstance(right, Const):
+        left, right = (choices.by_case(reader, x) for x in (left, right))
+    for k, one in enumerate((left, right)):
+        if isinstance(one, v.OneOf):
+            if isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+                choices.settled(reader, one)
+            turned = functools.partial(_compared, reader, op, right if k == 0 else left)
+            return choices.asked(reader, one, functools.partial(turned, k == 0))
     if (own := _overloaded(reader, op, left, right)) is not None:
         return own
     known = [x.value for x in (left, right) if isinstance(x, Static)]
@@ -496,6 +518,14 @@ def compare(reader: Reader, op: ast.cmpop, left: Thing, right: Thing) -> Thing:
     )
 
 
+def _compared(
+    reader: Reader, op: ast.cmpop, other: Thing, first: bool, thing: Thing
+) -> Operand:
+    """Compare one of several things with another one."""
+    both = (thing, other) if first else (other, thing)
+    return truth(reader, compare(reader, op, *both))
+
+
 def _compares_fields(left: Any, right: Any) -> bool:
     """Tell whether two records are compared field by field."""
     made = getattr(left.cls, "__dataclass_params__", None)
@@ -505,13 +535,6 @@ def _compares_fields(left: Any, right: Any) -> bool:
 def _comparison(reader: Reader, node: ast.Compare) -> Thing:
     """Read a comparison; an item of `[None] * n` is asked by `x[k] is None`."""
     match node:
-        case ast.Compare(
-            ast.Name(name), [ast.Is() | ast.IsNot() as op], [ast.Constant(None)]
-        ) if reader.may_be_none(name):
-            thing = reader.state.names.get(name)
-            there: Operand = const(not isinstance(thing, v.Unbound | None))
-            there = thing.bound if isinstance(thing, v.Maybe) else there
-            return negation(reader, there) if isinstance(op, ast.Is) else there
         case ast.Compare(ast.Subscript(value, index), [op], [ast.Constant(None)]):
             owner = reader.expression(value)
             with reader.holding(owner):
@@ -521,7 +544,7 @@ def _comparison(reader: Reader, node: ast.Compare) -> Thing:
                 return unset if isinstance(op, ast.Is) else negation(reader, unset)
             left = indexing.get(reader, owner, place)
         case _:
-            left = reader.expression(node.left)
+            left = reader.anything(node.left)
     return _chain(reader, left, node.ops, node.comparators)
 
 

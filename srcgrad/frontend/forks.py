@@ -11,8 +11,8 @@ the rest of the block is read twice:
     s = look_up(table, x)               table = SECOND
                                         s = look_up(table, x)
 
-A function is read like that only when it has been refused; so is one in which a name is
-None on some paths (`best = None`): there it is taken for not bound.
+A function is read like that only when it has been refused. Where that does not help,
+names are kept that are one of several things (see `choices`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from srcgrad.frontend.names import Liveness
 
 _COPIES = 200  # of what follows, all in all
 _MOST = 24  # statements that are read apart
+CHOOSING = "choosing"  # among them: names may be one of several things
 
 
 class Fork(Exception):
@@ -33,13 +34,12 @@ class Fork(Exception):
 
 
 class Forks:
-    """The statements of a function that are read `apart`, and those that might be.
-
-    Among both are functions and names in them that may be None.
-    """
+    """The statements of a function that are read `apart`, and those that might be."""
 
     def __init__(self, apart: Collection[Any]) -> None:
         self.apart, self.left = apart, _COPIES
+        self.choosing = CHOOSING in apart
+        self.unlike = False  # something was met that has several kinds
         self.open: list[ast.stmt] = []
         self.blamed: set[Any] = set()
         self.made: dict[ast.stmt, ast.If] = {}
@@ -58,22 +58,18 @@ class Forks:
         for owner in owners:
             self.shared[owner] = [*self.shared.get(owner, []), *self.open]
 
-    def blame(self, owner: Any = None, unset: tuple[str, str] | None = None) -> None:
-        """Note that arms leave what differs: the open ones, or those that share.
-
-        `unset` is the function, and the name in it, if one of them leaves None.
-        """
+    def blame(self, owner: Any = None) -> None:
+        """Note that arms leave what differs: the open ones, or those that share."""
         open = self.open if owner is None else self.shared.get(owner, ())
-        self.blamed.update(open if unset is None else [unset])
-
-    def unset(self, function: str, name: str) -> bool:
-        """Tell whether None counts as not bound for a name."""
-        return (function, name) in self.apart
+        self.unlike |= owner is None
+        self.blamed.update(open)
 
     def check(self, error: Exception) -> None:
         """Have a function that is refused read again, if that may help."""
         if (new := self.blamed - {*self.apart}) and len(self.apart) < _MOST:
             raise Fork(new) from error
+        if self.unlike and not self.choosing:
+            raise Fork({CHOOSING}) from error
 
     def whole(
         self, stmt: ast.stmt, rest: Sequence[ast.stmt], live: Liveness

@@ -15,10 +15,12 @@ rule. Facts only add up:
     ("gone", cell)             after a turn it is not known what it holds
     ("form", cell): form       a list must be kept in a form of run time
     ("numpy", cell)            it holds numbers that are not Python's own
+    ("kinds", key): Kinds      it is one of several things, see `choices`
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import INT, const
-from srcgrad.frontend import expressions, forms
+from srcgrad.frontend import choices, expressions, forms
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
 from srcgrad.types import Type, join
@@ -285,6 +287,8 @@ class _Loop:
 
     def enter(self, key: st.Key, thing: Any) -> Any:
         """Return what something means inside the body."""
+        if ("kinds", key) in self.plan:
+            thing = choices.among(self.reader, thing, self.plan["kinds", key])
         whole = st.parts(self.enter, key, thing)
         if whole is not None:
             return whole
@@ -312,6 +316,8 @@ class _Loop:
         if isinstance(thing, v.Cell):
             cell, heap = replace(thing, captured=None), self.reader.state.heap
             self.inner[key], heap[cell] = cell, self.handing.over(thing, cell)
+            if thing not in self.outside:  # it stood in, and nobody reaches it
+                del heap[thing]
             if ("form", key) in self.plan:
                 forms.reform(self.reader, cell, self.plan["form", key])
                 self.reform()  # the fields
@@ -408,12 +414,9 @@ class _Loop:
                 continue
             end = state.names.get(name, v.Unbound())
             if not isinstance(end, v.Poison | v.Unbound):
-                try:  # a turn may bind it for the next one
+                with contextlib.suppress(st.Unjoinable):  # it binds it for the next one
                     st.blank(reader, end, self.heap_in)
                     self.learn("blank", name, value=end)
-                except st.Unjoinable as clash:
-                    if reader.may_be_none(name):
-                        reader.clash((name,), clash)
             if reader.missed.pop(name, None) is not None:
                 reader.problem("SG401", f"`{name}` is not bound here")
         self.settle()
@@ -447,6 +450,26 @@ class _Loop:
 
     def close(self, key: st.Key, inside: Any, end: Any) -> Any:
         """Connect what something means at the end of a turn to its slots."""
+        try:
+            if isinstance(inside, v.OneOf) and not isinstance(end, v.Poison):
+                whole = choices.kinds((self.heap_in, inside))
+                end = choices.among(self.reader, end, whole)
+            return self.closed(key, inside, end)
+        except st.Unjoinable:
+            if not self.reader.forks.choosing:
+                raise
+        ends = ((self.heap_in, inside), (self.reader.state.heap, end))
+        whole = choices.kinds(*ends)
+        if len(whole.told) == 1:
+            raise st.Unjoinable(inside, end)
+        self.learn("kinds", key, value=whole)
+        for k, thing in enumerate(whole.things):
+            if k >= len(choices.each(inside)) and isinstance(thing, v.Cell):
+                self.learn("array", (*key, k))  # what stands in is new in each reading
+        return inside
+
+    def closed(self, key: st.Key, inside: Any, end: Any) -> Any:
+        """Connect what remains of one kind."""
         whole = st.parts(self.close, key, inside, end)
         if whole is not None:
             return whole

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import Builder, const
-from srcgrad.frontend import calls, forms
+from srcgrad.frontend import calls, choices, forms
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, join
@@ -67,6 +67,8 @@ def label(key: Key) -> str:
     name: str = key[0] if isinstance(key[0], str) else key[0].name
     if key[1:] and key[-1] == "bound":
         return f"{name}_bound"
+    if key[-1] == "case":
+        return f"{name}_case"
     return "i" if "path" in key else name
 
 
@@ -81,6 +83,9 @@ def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
         return v.Maybe(again(key, *inner), again((*key, "bound"), *flags))
     if len({type(t) for t in things}) > 1:
         return None
+    if isinstance(first, v.OneOf):
+        case = again((*key, "case"), *(t.case for t in things))
+        return v.OneOf(case, parts(again, key, *(t.things for t in things)))
     if isinstance(first, v.Tuple):
         if len({(t.cls, len(t.items)) for t in things}) > 1:
             raise Unjoinable(*things)
@@ -96,19 +101,33 @@ def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
 
 def blank(reader: Reader, thing: v.Thing, heap: dict[v.Cell, Any]) -> v.Thing:
     """Return what stands for a thing that is not bound where these containers are."""
+    inner = thing.thing if isinstance(thing, v.Maybe) else thing
+    return v.Maybe(stand_in(reader, inner, heap), const(False))
+
+
+def stand_in(
+    reader: Reader, thing: v.Thing, heap: dict[v.Cell, Any], known: Any = None
+) -> v.Thing:
+    """Return a thing of the same kind that nobody looks at.
+
+    A container that is `known` elsewhere, but is none of those here, is made anew.
+    """
 
     def like(_: Key, thing: v.Thing) -> v.Thing:
         whole: v.Thing | None = parts(like, (), thing)
         there = isinstance(thing, v.Cell) and thing in heap
-        if whole is not None or there or isinstance(thing, v.Static):
+        if whole is not None or there or isinstance(thing, v.Static | v.Closure):
             return thing if whole is None else whole
+        if isinstance(thing, v.Cell) and known is not None:
+            return reader.container(
+                replace(thing, captured=None), like((), known[thing])
+            )
         if not isinstance(thing, ir.Const | ir.Value | v.Ref):
             raise Unjoinable(thing, v.Unbound())
         made = reader.build.placeholder(thing.type)
         return made if isinstance(made, ir.Const) else reader.allocate(made)
 
-    inner = thing.thing if isinstance(thing, v.Maybe) else thing
-    return v.Maybe(like((), inner), const(False))
+    return like((), thing)
 
 
 # Places: paths into one buffer whose numbers differ.
@@ -232,9 +251,11 @@ class _Branch:
     """Join the states at the ends of two arms, and collect the merges."""
 
     def __init__(
-        self, reader: Reader, ends: list[State], arms: list[list[ir.Stmt]]
-    ) -> None:
+        self, reader: Reader, ends: list[State], arms: list[list[ir.Stmt]],
+        facts: list[dict[Any, Any]],
+    ) -> None:  # fmt: skip
         self.reader, self.build, self.ends, self.arms = reader, reader.build, ends, arms
+        self.facts = facts  # what each arm knows of cases at its end
         self.merges: list[ir.Merge] = []
         self.pairs: dict[Any, v.Ref | v.Cell] = {}
 
@@ -245,6 +266,7 @@ class _Branch:
             for arm, thing in enumerate(things):
                 self.reader.state = self.ends[arm]
                 with self.build.block() as stmts:
+                    self.build.memo |= self.facts[arm]
                     done.append(do(thing, arm))
                 self.arms[arm] += stmts
         finally:
@@ -266,6 +288,30 @@ class _Branch:
 
     def join(self, key: Key, a: Any, b: Any) -> Any:
         """Join what something means after either arm, or raise Unjoinable."""
+        if v.OneOf not in (type(a), type(b)) or a is b:
+            try:
+                return self.joined(key, a, b)
+            except Unjoinable:
+                if not self.reader.forks.choosing:
+                    raise
+        return self.one_of(key, a, b)
+
+    def one_of(self, key: Key, a: Any, b: Any) -> Any:
+        """Join things of unlike kinds: it is one of them."""
+        if isinstance(a, v.Unbound | v.Maybe) or isinstance(b, v.Unbound | v.Maybe):
+            return self.joined(key, a, b)
+        known = self.at_ends(lambda x, _: choices.known(self.reader, x), a, b)
+        if v.OneOf in (type(a), type(b)) and v.OneOf not in map(type, known):
+            return self.join(key, *known)
+        (a, b), (one, two) = known, self.ends
+        whole = choices.kinds((one.heap, a), (two.heap, b))
+        if len(whole.told) == 1:
+            raise Unjoinable(a, b)
+        among = lambda x, _: choices.among(self.reader, x, whole)  # noqa: E731
+        return parts(self.join, key, *self.at_ends(among, a, b))
+
+    def joined(self, key: Key, a: Any, b: Any) -> Any:
+        """Join things of one kind, or raise Unjoinable."""
         if a is b or (isinstance(a, v.Static | v.Unbound) and a == b):
             return a
         if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
@@ -305,6 +351,8 @@ class _Branch:
         if isinstance(a, v.Cell):
             joined: Any = replace(a, captured=None)
             self.bring_into_form(a, b)
+            held = (e.heap[t] for e, t in zip(self.ends, things, strict=True))
+            parts(lambda *_: None, key, *held)  # raises Unjoinable
         else:
             joined = v.Root(label(key), a.root.type, min(map(v.list_axes, things)))
             joined.python = a.root.python and b.root.python
@@ -352,8 +400,7 @@ class _Branch:
             try:
                 joined = self.join((owner,), a, b)
             except Unjoinable as clash:
-                unset = isinstance(a, v.Unbound) or isinstance(b, v.Unbound)
-                if unset and not reader.may_be_none(owner):
+                if isinstance(a, v.Unbound) or isinstance(b, v.Unbound):
                     continue
                 joined = reader.clash((owner,), clash, a)
             state.of(owner).update({owner: joined})  # not a change of what it holds
@@ -396,12 +443,15 @@ def branch(
     `live` are the names of the frame that are alive afterwards; None means all.
     """
     build, back = reader.build, reader.checkpoint()
-    ends, results, arms, dead = [], [], [], []
-    for arm in (then, orelse):
+    ends, results, arms, dead, facts = [], [], [], [], []
+    for holds, arm in ((True, then), (False, orelse)):
         outer, reader.state, reader.dead = reader.state, reader.state.copy(), False
         result = None
-        with build.block() as stmts, reader.stopping():
-            result = arm()
+        with build.block() as stmts:
+            choices.learn(reader, cond, holds)
+            with reader.stopping():
+                result = arm()
+            facts.append(choices.facts(reader))
         results.append(result)
         ends.append(reader.state)
         arms.append(stmts)
@@ -412,9 +462,10 @@ def branch(
         kept = [ir.Block(tuple(a) * d) for a, d in zip(arms, dead, strict=True)]
         build.emit(ir.If(cond, kept[0], kept[1], (), build.loc))
         reader.dead = all(dead)
+        choices.learn(reader, cond, dead[1])
         return None if all(dead) else (orelse if dead[0] else then)()
     wanted: dict[Any, forms.Form] = {}
-    joiner = _Branch(reader, ends, arms)
+    joiner = _Branch(reader, ends, arms, facts)
     for cell, before in reader.state.heap.items():
         contents = [end.heap.get(cell) for end in ends]
         if form := forms.common(reader, joiner.made, cell, before, *contents):

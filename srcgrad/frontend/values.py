@@ -207,6 +207,18 @@ class Maybe:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of several things, of which a number tells the place; see `choices`."""
+
+    case: Operand
+    things: tuple[Thing, ...]
+
+
+class Undecided(Exception):
+    """Which of several something is must be known to go on; see `choices`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Poison:
     """What a statement with an error would have bound; uses are not reported again."""
 
@@ -218,7 +230,7 @@ class Unbound:
 
 Thing = (
     Unbound | Const | Value | Ref | Tuple | ListCell | DictCell | Record | Static
-    | Closure | Bound | SliceValue | Iter | Maybe | Poison
+    | Closure | Bound | SliceValue | Iter | Maybe | OneOf | Poison
 )  # fmt: skip
 
 
@@ -268,6 +280,8 @@ def leaves(
             yield from leaves(heap.get(thing, thing.captured), heap, (thing,))
         case Maybe(thing=inner) | Bound(owner=inner):
             yield from leaves(inner, heap, key)
+        case OneOf():
+            items = [("case", thing.case), *enumerate(thing.things)]
         case Closure():
             items = [i for i in thing.names.items() if not isinstance(i[1], Closure)]
         case dict():
@@ -281,6 +295,7 @@ def leaves(
 def cells(thing: Any, heap: dict[Cell, Any]) -> Iterator[Cell]:
     """Yield the containers in a thing, as often as they stand there."""
     parts: Any = thing.items if isinstance(thing, Tuple) else ()
+    parts = thing.things if isinstance(thing, OneOf) else parts
     if isinstance(thing, Cell):
         yield thing
         parts = heap[thing]
@@ -321,6 +336,8 @@ def kind_of(thing: Thing) -> str:
             return f"{thing.type.dtype} array of rank {thing.type.rank}"
         case Record():
             return thing.cls.__name__
+        case OneOf():
+            return " or ".join(dict.fromkeys(map(kind_of, thing.things)))
         case Static():
             return "None" if thing.value is None else type(thing.value).__name__
     return _KINDS.get(type(thing), type(thing).__name__.lower())

@@ -123,6 +123,7 @@ from tests.cases import (  # noqa: E402, F401
     indexing,
     joined,
     kept,
+    kinds,
     kinks,
     later,
     layouts,
