@@ -271,8 +271,8 @@ REFUSED: dict[str, Refused] = {
         body("p = (x * 1.0, x)", "p[0] += x", "return p[0].sum()"), (X,),
     ),
     "SG403_one_path": Refused(
-        body("u = x * 2", "v = x * 3", "for c in x:", "    if c > 0:",
-             "        u = v", "    v[0] = c", "return u.sum() + v.sum()"), (X,),
+        body("u = x * 2", "v = u[::-1]", "for c in x:", "    if c > 0:",
+             "        v = x * 3", "    v[0] = c", "return u.sum() + v.sum()"), (X,),
     ),
     "SG402_rank_grows": Refused(
         body("y = x", "for _ in range(int(x[2])):", "    y = np.stack([y, y])",

@@ -1179,6 +1179,39 @@ def test_the_short_way_writes_and_minds_shared_memory() -> None:
             call(x, y)
 
 
+def test_arguments_that_share_memory_with_one_that_changes_its_name() -> None:
+    def turns(x: Any, y: Any, z: Any) -> Any:
+        for _ in range(3):
+            x, y = y, x
+            y[0] = 3.0 * x[1]
+        return np.sum(z * z) * y[0]
+
+    def arms(x: Any, y: Any, z: Any) -> Any:
+        if z[0] > 0.5:
+            x, y = y, x
+        x[0] = 3.0 * y[1]
+        return np.sum(z * z)
+
+    def pooled(x: Any, y: Any, z: Any) -> Any:
+        for e in x:
+            x[1] = 2.0 * e
+            x, y = y, x
+        return np.sum(z * z)
+
+    x, y = x3(), x3()[::-1].copy()
+    for f in (turns, arms, pooled):
+        derived = grad(f, argnums=2, **PYTHON)
+        for shared in (x, y):
+            with pytest.raises(errors.MutationError, match="SG403"):
+                derived(x, y, shared)
+        assert derived(x, y, x3()).shape == (3,)
+        one, other = x3(), x3()
+        assert differentiable(f, **PYTHON)(one, y.copy(), one) == f(
+            other, y.copy(), other
+        )
+        assert one.tolist() == other.tolist()
+
+
 def test_a_method_has_short_ways_of_its_own() -> None:
     f = grad(lambda a, b=2.0: a * b, backend="numba")
 

@@ -25,6 +25,7 @@ from srcgrad.frontend.forks import Forks
 from srcgrad.frontend.names import Liveness, assigned, prepared
 from srcgrad.frontend.normalize.jumps import RETURNING
 from srcgrad.frontend.normalize.recursion import RESULT
+from srcgrad.frontend.pools import pooled
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.ops import python
 from srcgrad.ops.table import ShapeError, Unsupported
@@ -84,8 +85,8 @@ class Reader:
         self.statics: list[tuple[Place, Any]] = []
         self.captures: list[Any] = []
         self.leaves: dict[ir.Value, str] = {}  # parameters, and what they are called
-        self.dead = False
-        self.effects = False
+        self.dead = self.effects = False
+        self.wrote_joined = False  # what may be one of several arrays
         self.made: dict[Any, Any] = {}
         self.wrote_list = False  # one kept as an array, so the heap does not tell
         self.writing = frozenset(writing)  # and lists of integers that get floats
@@ -269,11 +270,9 @@ class Reader:
                 raise iteration.ReadAgain(RETURNING)
             what = f"`{root.name}`" if root.name else "a list"
             self.forks.blame(root)
-            said = (
-                "may share its memory with an array that was written or handed on since"
-            )
             help = f"copy it where {what} is bound: `.copy()`"
-            raise self.problem("SG403", f"{what} {said}", help)
+            what += " may share its memory with an array that was written or handed on"
+            raise self.problem("SG403", f"{what} since", help)
         return value
 
     def operand(self, thing: v.Thing) -> ir.Operand:
@@ -318,6 +317,7 @@ class Reader:
                     "pass it as an argument, or write to a copy",
                 )  # fmt: skip
         self.wrote_list |= root.listlike > 0
+        self.wrote_joined |= root.joined or bool(root.shares)
         root.python &= value.type.python
         value = self.fitting(ref, value)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
@@ -347,10 +347,8 @@ class Reader:
         if extra > 0 and all(d.known == 1 for d in given.dims[:extra]):
             return value
         if extra > 0:
-            raise self.problem(
-                "SG402", f"an array of rank {given.rank} cannot be stored where rank "
-                f"{target.rank} is",
-            )  # fmt: skip
+            what = f"an array of rank {given.rank} cannot be stored where rank "
+            raise self.problem("SG402", f"{what}{target.rank} is")
         if isinstance(given, Array) and isinstance(target, Array):
             for dims in zip(target.dims[-extra:], given.dims, strict=True):
                 mine, theirs = map(self.build.resolve, dims)
@@ -391,6 +389,8 @@ class Reader:
         shown = "" if name.startswith(".") or self.frames[-1].site else name
         if f"{self.frames[-1].source.name}.{shown}" in self.writing:
             thing = calls.apply(self, v.Static(python.widened), [thing], {})
+        if self.forks.pooled(name):
+            thing = pooled(self, thing)
         if isinstance(thing, ir.Value | v.ListCell) and not thing.name:
             thing.name = shown
         held: Any = self.state.heap.get(thing) if isinstance(thing, v.Cell) else thing

@@ -21,6 +21,7 @@ from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
 from srcgrad.frontend.forks import CHOOSING, Fork
 from srcgrad.frontend.iteration import ReadAgain
+from srcgrad.frontend.pools import pooled
 from srcgrad.frontend.recursion import ask
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import POINT, SHAPE, Known, Node, Tree, is_of, spec_of, table_of
@@ -52,7 +53,8 @@ class Reading:
 
     `function` has one parameter for each leaf of the arguments and captures. `result`
     is the form of the result over the function's results. `written` are the parameters
-    whose arrays the function changes; their final versions are the last results.
+    whose arrays the function changes, or may change; their final versions, where these
+    are known, are the last results.
     `changed` says that an argument is a container that was changed, `lost` that or that
     its memory was handed on to another name: which buffer it is in the end is not known
     while compiling. `statics` are the captured values that are compiled in.
@@ -135,6 +137,8 @@ class Entry(Reader):
     def read(self, specs: dict[str, Tree]) -> Reading:
         self.specs = specs
         things = {n: thing_of(self, spec, self.leaf, n) for n, spec in specs.items()}
+        for name in filter(self.forks.pooled, things):
+            things[name] = pooled(self, things[name])
         containers = dict(self.state.heap)
         self.given = [*self.arguments, *containers]
         watch_function(self, self.source.function)
@@ -164,9 +168,9 @@ class Entry(Reader):
                 continue  # it is the caller's, and moves on
             if root.listlike:  # the list that was given is not changed by this
                 changed |= final is not param
-            elif final is not None and final is not param:
+            elif self.wrote_joined if final is None else final is not param:
                 written.append(params.index(param))
-                operands.append(final)
+                operands += [] if final is None else [final]
         lost |= changed
         name = self.source.name if self.source.name.isidentifier() else "function"
         body, results = self.protected(tuple(operands))

@@ -12,7 +12,8 @@ the rest of the block is read twice:
                                         s = look_up(table, x)
 
 A function is read like that only when it has been refused. Where that does not help,
-names are kept that are one of several things (see `choices`).
+names are kept that are one of several things (see `choices`), and arrays that change
+their names in one list (see `pools`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from srcgrad.frontend.names import Liveness
+from srcgrad.frontend.values import Owner
 
 _COPIES = 200  # of what follows, all in all
 _MOST = 24  # statements that are read apart
@@ -34,7 +36,10 @@ class Fork(Exception):
 
 
 class Forks:
-    """The statements of a function that are read `apart`, and those that might be."""
+    """The statements of a function that are read `apart`, and those that might be.
+
+    Among both are names, as tuples, whose arrays are kept in one list.
+    """
 
     def __init__(self, apart: Collection[Any]) -> None:
         self.apart, self.left = apart, _COPIES
@@ -42,6 +47,7 @@ class Forks:
         self.unlike = False  # something was met that has several kinds
         self.open: list[ast.stmt] = []
         self.blamed: set[Any] = set()
+        self.exchanged: set[Any] = set()
         self.made: dict[ast.stmt, ast.If] = {}
         self.shared: dict[Any, list[ast.stmt]] = {}
 
@@ -63,6 +69,15 @@ class Forks:
         open = self.open if owner is None else self.shared.get(owner, ())
         self.unlike |= owner is None
         self.blamed.update(open)
+        family: list[Owner] = [] if owner is None else [owner]
+        for one in family:
+            family += one.shares.difference(family)
+        names = (one.name for one in family if not getattr(one, "pool", False))
+        self.exchanged |= {(name,) for name in names if name}
+
+    def pooled(self, name: str) -> bool:
+        """Tell whether the arrays that a name is bound to are kept in one list."""
+        return (name,) in self.apart
 
     def check(self, error: Exception) -> None:
         """Have a function that is refused read again, if that may help."""
@@ -70,6 +85,8 @@ class Forks:
             raise Fork(new) from error
         if self.unlike and not self.choosing:
             raise Fork({CHOOSING}) from error
+        if new := self.exchanged - {*self.apart}:
+            raise Fork(new) from error
 
     def whole(
         self, stmt: ast.stmt, rest: Sequence[ast.stmt], live: Liveness

@@ -319,10 +319,12 @@ def runs_alike(reader: build.Reader, ref: Ref, path: Path) -> bool:
     """
     if ref.type.rank != 1 or gathers(ref.path):
         return True
-    rank = ref.root.type.rank
-    ways = [_way(part, rank) for part in (ref.path, path)]
-    if rank == 2 and len(ref.path) == len(path) == 1:
-        pair = (getattr(part[0], "items", (None,)) for part in (ref.path, path))
+    item = getattr(ref.root.type, "item", None)  # of a list: it may be the same one
+    rank = (item or ref.root.type).rank
+    parts = [part[item is not None :] for part in (ref.path, path)]
+    ways = [_way(part, rank) for part in parts]
+    if rank == 2 and [*map(len, parts)] == [1, 1]:
+        pair = (getattr(part[0], "items", (None,)) for part in parts)
         to, given = ([_known(reader, i) for i in (*items, _FULL)[:2]] for items in pair)
         if to == given[::-1]:
             return True  # the row and the column of one number

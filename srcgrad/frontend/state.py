@@ -124,6 +124,9 @@ def stand_in(
             )
         if not isinstance(thing, ir.Const | ir.Value | v.Ref):
             raise Unjoinable(thing, v.Unbound())
+        if isinstance(thing, v.Ref) and thing.root.pool and len(thing.path) == 1:
+            if thing.root in reader.state.ver:
+                return replace(thing, path=mapped(thing.path, lambda _: const(0)))
         made = reader.build.placeholder(thing.type)
         return made if isinstance(made, ir.Const) else reader.allocate(made)
 

@@ -57,7 +57,8 @@ class Root(Owner):
     `listlike` counts the leading axes that are Python lists, `captured` is the value of
     a global, which must not be written. A read-only view that no path describes (a
     broadcast, a diagonal) has no version: each read makes it again out of `of`. With
-    `writable` it may only be read here, though NumPy would write to it.
+    `writable` it may only be read here, though NumPy would write to it. A `pool` is the
+    list of arrays that change their names, see `pools`.
     """
 
     type: Array | ListOf
@@ -66,6 +67,7 @@ class Root(Owner):
     of: Ref | None = None
     remake: Callable[[Operand], Operand] = lambda base: base
     writable: bool = False
+    pool: bool = field(default=False, init=False)
 
     @property
     def memory(self) -> Root:

@@ -460,7 +460,7 @@ def two_names_on_one_path(x, c):
 
 
 # A turn leaves two carried names with one array.
-@case(lambda rng: (rng.normal(size=3), 3.0), refused="one memory on one path")
+@case(lambda rng: (rng.normal(size=3), 3.0))
 def two_names_after_a_turn(x, n):
     a = x * 1.0
     b = x * 2.0

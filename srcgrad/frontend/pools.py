@@ -1,0 +1,73 @@
+"""Keep the arrays that names exchange in one list: a name is then a place in it.
+
+Where names change their arrays from turn to turn, and something else still reaches one
+of these, a copy would be carried of which Python knows nothing. A function that this
+makes unreadable is read again with such names pooled: what they are bound to goes into
+the list of all arrays of its type, and its number there is carried.
+
+    for e in x:                     for e in arrays[0]:
+        x[0] = 2.0 * e                  arrays[i][0] = 2.0 * e
+        x, y = y, x                     i, j = j, i
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from srcgrad import ir
+from srcgrad.frontend import state as st
+from srcgrad.frontend import values as v
+from srcgrad.types import Array, ListOf, is_generator
+
+if TYPE_CHECKING:
+    from srcgrad.frontend.build import Reader
+
+
+def pooled(reader: Reader, thing: v.Thing) -> v.Thing:
+    """Move a new array into the list of its type; what cannot be moved stays.
+
+    What callers and unfinished expressions reach cannot, nor what is captured, nor a
+    part of what has other names. Other names of the whole are the same place then.
+    """
+    if not isinstance(thing, v.Ref) or not isinstance(thing.type, Array):
+        return thing
+    root, state, build = thing.root, reader.state, reader.build
+    others = [*reader.elsewhere(), *(state.names.values() if thing.path else ())]
+    held = any(root in v.roots_of(other, state.heap) for other in others)
+    plain = thing.type.contiguous and not is_generator(thing.type)
+    if not plain or held or root.pool or root.listlike or root not in state.ver:
+        return thing
+    if root.captured is not None:
+        return thing
+    pool, item = _pool(reader, thing.type), build.op("copy", reader.operand(thing))
+    place = ir.Index((build.op("length", state.ver[pool]),), sure=True)
+    state.ver[pool] = build.push(state.ver[pool], item)
+    del state.ver[root]
+    for other in (root, *root.shares):
+        reader.share(pool, other)
+
+    def moved(_: st.Key, thing: Any) -> Any:
+        if isinstance(thing, v.Ref) and thing.root is root:
+            return v.Ref(pool, (place, *thing.path), thing.type)
+        whole = st.parts(moved, (), thing)
+        return thing if whole is None else whole
+
+    things: dict[Any, Any] = {**state.names, **state.heap}
+    for owner, before in things.items():
+        if root in v.roots_of(before, {}):
+            state.of(owner).update({owner: moved((), before)})
+    return v.Ref(pool, (place,), thing.type)
+
+
+def _pool(reader: Reader, type: Array) -> v.Root:
+    """Return the list for arrays of a type."""
+    dims = tuple(map(reader.build.resolve, type.dims))
+    kind = ListOf(replace(type, dims=dims))
+    for root in reader.state.ver:
+        if root.pool and root.type == kind:
+            return root
+    made = reader.build.op("new_list", item=kind.item, name="arrays")
+    root = reader.allocate(made, "arrays").root
+    root.pool = root.joined = True
+    return root
