@@ -308,13 +308,15 @@ class Differentiated:
                 self._ones[tuple(made.specs.items())] = ones
                 continue
             result = self.plain(call.values, in_place)
-            if not (self.learn(made, error) or self._take_apart(call)):
+            tried = made.reading.tried and in_place
+            if not (self.learn(made, error) or self._take_apart(call) or tried):
                 raise failure(made, error) from error
             if in_place:
                 raise PlainRun(result)
-            failed = str(error)
+        if made.reading.tried:
+            raise failure(made, error)
         body = every(made.reading.function.body)
-        loc = next(s.loc for s in body if getattr(s, "message", "") == failed)
+        loc = next(s.loc for s in body if getattr(s, "message", "") == str(error))
         what = "lengths meet here that are equal in one turn, 1 and another in the next"
         helps = ("write the turns apart, or the shorter array with its full length",)
         raise make_error("SG402", what, loc, helps=helps, function=self.__name__)

@@ -411,6 +411,16 @@ def cut_deeper(made: Specialisation, error: Exception) -> Ones | None:
 def failure(made: Specialisation, error: Exception) -> Exception:
     """Return what to raise where plain Python raises nothing."""
     name = made.source.name
+    if isinstance(error, NotImplementedError) and error.args:
+        return make_error("SG402", str(error), function=name)
+    if made.reading.tried:
+        first, *others = made.reading.tried
+        what = "a `try` went to its handler, of which there is no derivative"
+        lines = ", ".join(str(place.line) for place in others)
+        note = f"it caught {type(error).__name__}"
+        note += f", here or in line {lines}" * bool(others)
+        help = "test for the case first: `if d != 0:` instead of catching the error"
+        return make_error("SG106", what, first, note=note, helps=(help,), function=name)
     if isinstance(error, OverflowError):
         line = error.args[0] if error.args else ""
         if isinstance(line, int):
@@ -422,8 +432,6 @@ def failure(made: Specialisation, error: Exception) -> Exception:
         )
     if isinstance(error, np.linalg.LinAlgError):
         return type(error)(f"the derivative of `{name}` does not exist here: {error}")
-    if isinstance(error, NotImplementedError) and error.args:
-        return make_error("SG402", str(error), function=name)
     what = f"generated code raised {type(error).__name__}: {error}"
     return internal_error(what, function=name)
 

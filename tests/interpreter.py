@@ -769,6 +769,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "eye": _eye,
     "pack": lambda args, attrs, type: np.array(args, type.dtype),
     "dim": lambda args, attrs, type: args[0].shape[attrs["axis"]],
+    "computed": lambda args, attrs, type: True,
     "slice_length": _slice_length,
     "subscript": lambda args, attrs, type: range(args[1])[args[0]],
     "limit": lambda args, attrs, type: slice(args[0], None).indices(args[1])[0],

@@ -104,6 +104,27 @@ REFUSED: dict[str, Refused] = {
     "SG105_global": Refused(body("global best", "best = x", "return x * x")),
     "SG106_try": Refused(
         body("try:", "    y = 1 / x", "except ZeroDivisionError:", "    y = 0.0",
+             "return y"),
+        (0.0,),
+    ),
+    "SG106_try_one_of_two": Refused(
+        body("s = 0.0", "for k in range(3):", "    try:", "        s += 1 / (x - k)",
+             "    except ZeroDivisionError:", "        pass", "try:",
+             "    y = math.sqrt(x)", "except (ValueError, OverflowError) as error:",
+             "    y = 0.0", "return s * y", head="import math\n\n\n"),
+        (2.0,),
+    ),
+    "SG106_finally": Refused(
+        body("try:", "    if x > 1.0:", "        return x", "    y = x * x", "finally:",
+             "    print('done')", "return y")
+    ),
+    "SG106_warning": Refused(
+        body("try:", "    y = x.sum() / x[0]", "except FloatingPointError:",
+             "    y = 0.0", "return y"),
+        (X,),
+    ),
+    "SG106_not_an_exception": Refused(
+        body("try:", "    y = x.real", "except 'AttributeError':", "    y = x",
              "return y")
     ),
     "SG107_set": Refused(
@@ -432,8 +453,8 @@ def sum(items):
     "three_problems": Refused(
         body(
             "try:",
-            "    y = x * 2",
-            "except ValueError:",
+            "    return x * 2",
+            "finally:",
             "    y = x",
             "with open('log') as f:",
             "    z = {1, 2}",

@@ -292,6 +292,7 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "pack": _of("float float float", "float64", "int64 float"),
     "dim": _of("m,n", axis=(0, 1)),
+    "computed": _of("m,n", "float", "int"),
     "slice_length": [
         Sample("", ("=7", "=1", "=6", "=2"), {"given": (True, True, True)}),
         Sample("", ("int", "=-2"), {"given": (True, False, False)}),

@@ -33,6 +33,11 @@ def squares(x: Any, k: float) -> Any:
     return [a * a * k for a in x]
 
 
+def changes_a_row(rows: Any) -> Any:
+    rows[0][1] = 2.0 * rows[1][0]
+    return rows
+
+
 def changes(x: Any) -> Any:
     x[0] = x[1] * 2.0
     x.append(x[0])
@@ -151,8 +156,9 @@ def test_a_list_that_is_changed_is_the_callers(backend: str) -> None:
     assert given == X
     assert value == changes(list(X))
     assert pullback([1.0, *[0.0] * 19, 1.0])[0] == [0.0, 4.0, *[0.0] * 18]
+    rows = srcgrad.differentiable(changes_a_row, backend=backend)
     with pytest.raises(srcgrad.errors.MutationError, match="two names"):
-        f.vjp([X, X])
+        rows.vjp([X, X])
 
 
 @ON_BOTH

@@ -166,7 +166,9 @@ class _Kernel(Scalars):
                     name = f"AssertionError({s.message!r})"
                 elif name in ("NotImplementedError", "MemoryError"):
                     name = f"{name}({s.message!r})"
-                self.refuse(name, f"not {self.show(s.cond).at(ATOM)}")
+                cond = self.show(s.cond).at(ATOM)
+                if cond != "True":  # it was computed, and raised nothing
+                    self.refuse(name, f"not {cond}")
 
     def element(self, base: Value, path: ir.Path, at: ir.Stmt) -> Text:
         # Numba's lists check their subscripts themselves; views were checked before.

@@ -56,7 +56,9 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
             yield from _outer_names(node, owner)
         case ast.Raise():
             inside |= {"message"}
-            bad = node.exc is None
+            bad = node.exc is None and "handler" not in places
+        case ast.ExceptHandler():
+            inside |= {"handler"}
         case ast.Assert():
             marked = {node.msg: "message"}
         case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
@@ -82,10 +84,12 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
             bad = "repeated" in places and f":= {name}" not in places
         case ast.With():
             bad = not all(map(about_warnings, node.items))
-        case ast.Try() if all(map(raises_again, node.handlers)):
-            more = node.orelse + node.finalbody
-            bad = bool(more) and any(map(_leaves, node.body))
-            node = ast.copy_location(ast.Try(node.body, [], more, []), node)
+        case ast.Try():
+            nested: list[ast.AST] = [*node.body, *node.handlers, *node.orelse]
+            bad = bool(node.finalbody) and any(map(_leaves, nested))
+            if all(map(raises_again, node.handlers)):
+                more = node.orelse + node.finalbody
+                node = ast.copy_location(ast.Try(node.body, [], more, []), node)
     if bad:
         yield node, REFUSED_SYNTAX[kind]
     for part in _parts(node):

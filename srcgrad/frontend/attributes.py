@@ -14,12 +14,12 @@ import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import build, calls, indexing, lists
+from srcgrad.frontend import build, calls, handlers, indexing, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Bound, Ref, Static, Thing, Tuple, is_point
 from srcgrad.ir import Const, Operand, Permute, Value
-from srcgrad.source import Place
+from srcgrad.source import NOTHING, Place
 from srcgrad.types import Array, Scalar, is_generator
 
 _SLOT = MemberDescriptorType
@@ -64,6 +64,8 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
             if member is not None:
                 return _static(reader, cls, name)
             what = f"`{cls.__name__}` has no field `{name}`"
+            if calls.watched(reader, Place(cls, "__getattr__", True)) is NOTHING:
+                raise handlers.fails(reader, "AttributeError", "SG203", what)
             raise reader.problem("SG203", what)
         case v.Poison():
             return owner
@@ -138,9 +140,9 @@ def _static(reader: build.Reader, value: Any, name: str) -> Thing:
     if not hasattr(value, name):
         shown = getattr(value, "__name__", type(value).__name__)
         meant = [n for n in dir(value) if not n.startswith("_")]
-        raise reader.problem(
-            "SG201", f"`{shown}` has no `{name}`", *suggest(name, meant)
-        )
+        what = f"`{shown}` has no `{name}`"
+        helps = suggest(name, meant)
+        raise handlers.fails(reader, "AttributeError", "SG201", what, *helps)
     if isinstance(value, ModuleType):
         module = value.__name__
     else:
@@ -163,6 +165,8 @@ def has(reader: build.Reader, owner: Thing, name: str) -> bool:
 
 def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:
     """Read an attribute of a number or an array."""
+    if reader.tries.open and not any(hasattr(c, name) for c in classes(reader, owner)):
+        handlers.catch(reader, AttributeError)
     array = isinstance(owner, Ref) and not is_point(owner)
     rank = owner.type.rank if array else 0  # type: ignore[union-attr]
     match name:

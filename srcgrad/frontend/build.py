@@ -17,14 +17,23 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.builder import Builder, const
 from srcgrad.errors import Location, Problem
-from srcgrad.frontend import calls, choices, expressions, indexing, iteration, lists
+from srcgrad.frontend import (
+    calls,
+    choices,
+    expressions,
+    handlers,
+    indexing,
+    iteration,
+    lists,
+)
 from srcgrad.frontend import recursion as inside
 from srcgrad.frontend import values as v
-from srcgrad.frontend.accepted import outside, raised
+from srcgrad.frontend.accepted import outside
 from srcgrad.frontend.forks import Forks
 from srcgrad.frontend.names import Liveness, assigned, prepared
 from srcgrad.frontend.normalize.jumps import RETURNING
 from srcgrad.frontend.normalize.recursion import RESULT
+from srcgrad.frontend.normalize.statements import Attempt, Handler
 from srcgrad.frontend.pools import pooled
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.ops import python
@@ -101,6 +110,7 @@ class Reader:
         self.repeated = 0  # calls of functions inside themselves
         self.forks = Forks(apart)
         self.cases = choices.Notes()
+        self.tries = handlers.Tries()
 
     def problem(
         self, code: str, message: str, *helps: str, note: str = "",
@@ -158,8 +168,9 @@ class Reader:
         self.forks.blame()
         return v.Poison() if isinstance(key[0], str) else known
 
-    def raises(self, exception: str) -> v.Thing:
+    def raises(self, exception: str, known: type | None = None) -> v.Thing:
         """Note that what is being read raises, as plain Python does."""
+        handlers.catch(self, known or exception)
         raise Dead(exception)
 
     @contextmanager
@@ -169,6 +180,8 @@ class Reader:
             yield
         except (Dead, ShapeError) as end:
             if not self.dead:
+                if isinstance(end, ShapeError):
+                    handlers.catch(self, ValueError)
                 text = str(end) if isinstance(end, Dead) else "ValueError"
                 self.require(const(False), "raise", f"raise {text}")
             self.dead = True
@@ -412,9 +425,11 @@ class Reader:
                 self.build.loc = location(self.frames[-1].source, stmt)
                 self.build.met = 0
             try:
+                written = len(self.build.open[-1])
                 with self.stopping(), self.forks.inside(each):
                     live = self.frames[-1].live.after.get(id(stmt))
                     choices.decided(self, partial(self.statement, stmt), live)
+                    handlers.keep_unused(self, stmt, written)
             except (v.Refused, v.Gone, Unsupported) as refused:
                 if isinstance(refused, v.Gone):
                     self.gone(*refused.args)
@@ -448,18 +463,16 @@ class Reader:
                 expressions.augmented(self, stmt)
             case ast.Expr() if not isinstance(stmt.value, ast.Constant):
                 self.anything(stmt.value)
+            case ast.Expr(ast.Constant(Attempt() as attempt)):
+                handlers.end(self, attempt)
+            case ast.If(ast.Constant(Attempt() | Handler() as attempt)):
+                handlers.read(self, stmt, attempt)
             case ast.If():
                 cond = expressions.condition(self, stmt.test)
                 if isinstance(cond, ir.Const):  # known while compiling: one arm is left
                     self.run(stmt.body if cond.value else stmt.orelse)
                 else:
-                    frame, run = self.frames[-1], self.run
-                    arms = partial(run, stmt.body), partial(run, stmt.orelse)
-                    after = frame.live.after[id(stmt)]
-                    try:
-                        frame.result = branch(self, cond, *arms, after)
-                    except Unjoinable as clash:  # of what the arms return
-                        frame.result = self.clash((".value",), clash)
+                    self.branch(stmt, cond)
             case ast.For():
                 iteration.read_for(self, stmt)
             case ast.While():
@@ -478,7 +491,7 @@ class Reader:
                 for target in stmt.targets:
                     lists.delete(self, target)
             case ast.Raise():
-                self.raises(raised(stmt.exc, len(self.frames) == 1))
+                handlers.raises(self, stmt)
             case ast.Import() | ast.ImportFrom():
                 calls.local_import(self, stmt)
             case ast.Global() if self.frames[-1].outer:
@@ -492,6 +505,15 @@ class Reader:
                     "SG101", f"`{ast.unparse(stmt)}` is outside the language"
                 )
 
+    def branch(self, stmt: ast.If, cond: ir.Operand) -> None:
+        """Read both arms of an `if`."""
+        frame = self.frames[-1]
+        arms = partial(self.run, stmt.body), partial(self.run, stmt.orelse)
+        try:
+            frame.result = branch(self, cond, *arms, frame.live.after[id(stmt)])
+        except Unjoinable as clash:  # of what the arms return
+            frame.result = self.clash((".value",), clash)
+
     def assign(self, target: ast.expr, value: v.Thing) -> None:
         """Bind or store a value."""
         with self.at(target):
@@ -499,37 +521,15 @@ class Reader:
                 case ast.Name():
                     self.bind(target.id, value)
                 case ast.Tuple() | ast.List():
-                    self.unpack(target, value)
+                    lists.unpack(self, target, value)
                 case _:
                     with self.holding(value):
                         _, _, put = expressions.located(self, target)
                     put(value)
 
-    def unpack(self, target: ast.Tuple | ast.List, value: v.Thing) -> None:
-        """Bind several targets from one value."""
-        starred = [k for k, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
-        count = len(target.elts)
-        before = starred[0] if starred else count
-        after = count - 1 - before
-        if starred and isinstance(value, v.Ref) and value.type.rank > 0:
-            given: Any = [value, const(before), const(after)]
-            places = (*range(before), *range(-after, 0))
-            items = [indexing.at(self, value, const(k)) for k in places]
-            items.insert(before, calls.apply(self, v.Static(python.rest_of), given, {}))
-        else:
-            items = calls.items_of(self, value, None if starred else count)
-            if starred:
-                rest = slice(before, len(items) - after)
-                items[rest] = [self.container(v.ListCell(""), items[rest])]
-        if len(items) != count:
-            raise self.problem("SG402", f"{count} names, but {len(items)} values")
-        for k, (part, item) in enumerate(zip(target.elts, items, strict=True), 1):
-            with self.holding(v.Tuple(tuple(items[k:]))):
-                self.assign(part.value if isinstance(part, ast.Starred) else part, item)
-
     def anything(self, node: ast.expr) -> v.Thing:
         """Read one expression; it may be one of several things."""
-        return choices.read(self, node)
+        return handlers.computed(self, choices.read(self, node))
 
     def expression(self, node: ast.expr) -> v.Thing:
         """Read one expression, of which it must be known what it is."""

@@ -21,6 +21,7 @@ from srcgrad.frontend import (
     choices,
     columns,
     expressions,
+    handlers,
     iteration,
     library,
     recursion,
@@ -62,7 +63,8 @@ def outer_name(reader: build.Reader, frame: build.Frame, name: str) -> Thing:
     if name in vars(builtins) and name not in frame.local:
         return lift(reader, vars(builtins)[name])
     helps = suggest(name, [*reader.state.names, *frame.source.function.__globals__])
-    raise reader.problem("SG401", f"`{name}` is not bound here", *helps)
+    what = f"`{name}` is not bound here"
+    raise handlers.fails(reader, "NameError", "SG401", what, *helps)
 
 
 def captured(reader: build.Reader, place: Place, name: str) -> Thing:
@@ -149,7 +151,10 @@ def local_import(reader: build.Reader, stmt: ast.Import | ast.ImportFrom) -> Non
     """Read an import inside a function: modules are known while compiling."""
     names: dict[str, Any] = {}
     around = reader.frames[-1].source.function.__globals__
-    exec(ast.unparse(stmt), {"__package__": around.get("__package__")}, names)
+    try:
+        exec(ast.unparse(stmt), {"__package__": around.get("__package__")}, names)
+    except ImportError as error:
+        reader.raises(type(error).__name__)
     for name, found in names.items():
         reader.bind(name, lift(reader, found))
 
@@ -177,7 +182,7 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
         callee = reader.expression(node.func)
     match node.args:
         case [ast.GeneratorExp()] if callee in (Static(any), Static(all)):
-            return comprehension(reader, node.args[0], callee == Static(any))
+            return iteration.comprehension(reader, node.args[0], callee == Static(any))
         case given if any(isinstance(arg, ast.GeneratorExp) for arg in given):
             own = getattr(getattr(callee, "value", None), "__module__", "")
             if own not in ("builtins", "math", "collections", "_functools"):
@@ -233,10 +238,13 @@ def _speaks(callee: Thing) -> bool:
 
 def _shown(node: ast.expr) -> ast.expr:
     """Return what is computed for a text."""
-    if not isinstance(node, ast.JoinedStr):
-        return node
-    parts = [p.value for p in node.values if isinstance(p, ast.FormattedValue)]
-    return ast.copy_location(ast.Tuple(parts, ast.Load()), node)
+    match node:
+        case ast.JoinedStr(parts):
+            shown = [p.value for p in parts if isinstance(p, ast.FormattedValue)]
+            return ast.copy_location(ast.Tuple(shown, ast.Load()), node)
+        case ast.Call(ast.Name("str" | "repr"), [shown], []):
+            return shown
+    return node
 
 
 def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Thing:
@@ -260,12 +268,15 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
             home = getattr(callee.value, "__module__", "")
             reader.effects |= not home.endswith("warnings")
             return v.NONE
-        case Static():
+        case Static() if not isinstance(callee.value, str | None):
             handled = library.known(reader, callee.value, args, kwargs)
             if handled is not None:
                 return handled
             return inline(reader, callee.value, args, kwargs)
-    raise reader.problem("SG201", f"a {v.kind_of(callee)} cannot be called")
+    what = f"a {v.kind_of(callee)} cannot be called"
+    if not isinstance(callee, v.Iter | v.Maybe | v.Unbound):
+        handlers.catch(reader, TypeError)
+    raise reader.problem("SG201", what)
 
 
 def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing:
@@ -453,6 +464,8 @@ def bound(
                 what = f"`{shown}` is known without the argument `{unknown}`"
                 named = [k for k, p in params.items() if p.kind in _BY_NAME]
                 helps = f"it takes {', '.join(f'`{k}`' for k in named)}"
+        if name:  # the user's own
+            handlers.catch(reader, TypeError)
         raise reader.problem(code, what, *[helps] * bool(helps)) from None
     call.apply_defaults()
     return call
@@ -520,7 +533,8 @@ def length(reader: build.Reader, thing: Thing) -> Operand:
     if isinstance(thing, Static):
         return const(len(thing.value))
     if v.is_operand(thing) or v.is_point(thing) or isinstance(thing, v.Record):
-        raise reader.problem("SG201", f"a {v.kind_of(thing)} has no length")
+        what = f"a {v.kind_of(thing)} has no length"
+        raise handlers.fails(reader, "TypeError", "SG201", what)
     return iteration.sequence(reader, thing).count
 
 
@@ -554,36 +568,3 @@ def items_of(
             "name the items, `f(x[0], x[1])`, or pass the array itself",
         )  # fmt: skip
     return [items.item(const(k)) for k in range(count)]
-
-
-def comprehension(reader: build.Reader, node: Any, until: bool | None = None) -> Thing:
-    """Read a comprehension; at the first item that is `until`, `any` and `all` end."""
-    made, at = ast.Name(".made", ast.Load()), ast.copy_location
-    store, no = ast.Name(".made", ast.Store()), ast.Not()
-    empty: ast.expr = ast.List([], ast.Load())
-    result: ast.expr = ast.UnaryOp(no, made) if until is False else made
-    if until is not None:
-        asked = ast.Call(ast.Constant(bool), [node.elt], [])  # type: ignore[arg-type]
-        found = asked if until else ast.UnaryOp(no, node.elt)
-        empty = ast.Constant(False)
-        body: ast.stmt = at(ast.Assign([store], found), node.elt)
-    elif isinstance(node, ast.DictComp):  # its keys must be known: turn by turn
-        empty, place = ast.Dict([], []), ast.Subscript(made, node.key, ast.Store())
-        body = at(ast.Assign([place], node.value), node.key)
-    else:
-        call = ast.Call(ast.Attribute(made, "append", ast.Load()), [node.elt], [])
-        body = at(ast.Expr(call), node.elt)
-    for part in reversed(node.generators):
-        for test in reversed(part.ifs):
-            body = at(ast.If(test, [body], []), test)
-        over = part.iter
-        if isinstance(node, ast.DictComp):
-            over = at(ast.Tuple([ast.Starred(over, ast.Load())], ast.Load()), over)
-        body = at(ast.For(part.target, over, [body], []), part.iter)
-        vars(body)["exit_name"] = "" if until is None else ".made"
-    stmts = [ast.Assign([store], empty), body, ast.Return(result)]
-    for stmt in stmts:
-        ast.fix_missing_locations(at(stmt, node))
-    frame = reader.frames[-1]
-    outer = {**frame.outer, **reader.state.names}
-    return reader.function(frame.source, {}, outer, stmts, frame.site)

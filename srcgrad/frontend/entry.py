@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from srcgrad import ir
 from srcgrad.builder import INT, const
-from srcgrad.errors import error_of
+from srcgrad.errors import Location, error_of
 from srcgrad.frontend import choices, columns, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
@@ -60,7 +60,8 @@ class Reading:
     while compiling. `statics` are the captured values that are compiled in.
     `shared` are pairs of a result and a parameter or result that are arrays in one
     memory for plain Python; results are counted on from the parameters. `entwined` says
-    that a container in the result is an argument's, or stands in two places.
+    that a container in the result is an argument's, or stands in two places. `tried`
+    are the places of each `try` whose handlers may run.
     """
 
     function: ir.Function
@@ -75,6 +76,7 @@ class Reading:
     statics: list[tuple[Place, Any]] = field(default_factory=list)
     shared: list[tuple[int, int]] = field(default_factory=list)
     entwined: bool = False
+    tried: Sequence[Location] = ()
 
     @property
     def draws(self) -> bool:
@@ -185,6 +187,7 @@ class Entry(Reader):
         return Reading(
             function, form, self.captures, list(self.leaves.values()), written,
             self.effects, count, changed, lost, self.statics, shared, entwined,
+            self.tries.places,
         )  # fmt: skip
 
     def sharing(self, arrays: list[Any], first: int) -> list[tuple[int, int]]:

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, choices, columns, indexing, lists
+from srcgrad.frontend import (
+    attributes,
+    calls,
+    choices,
+    columns,
+    indexing,
+    iteration,
+    lists,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
@@ -65,7 +73,7 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.Lambda() | ast.FunctionDef():
             return calls.closure(reader, node)
         case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
-            return calls.comprehension(reader, node)
+            return iteration.comprehension(reader, node)
         case ast.NamedExpr(ast.Name(name), inner):
             named = reader.anything(inner)
             reader.bind(name, named)
@@ -176,7 +184,7 @@ def binary(
         return joined
     if row == "mod" and isinstance(left, Static) and isinstance(left.value, str):
         return Static(left.value % calls.static(reader, right))
-    if v.is_none(left) or v.is_none(right):
+    if v.is_none(left) or v.is_none(right) or lists.unsuited(reader, row, left, right):
         return reader.raises("TypeError")
     a, b = reader.operand(left), reader.operand(right)
     _settled(reader, row, a, b)
@@ -326,6 +334,8 @@ def unary(reader: Reader, op: ast.unaryop, value: Thing) -> Thing:
     row = ROW_OF[type(op)]
     if (own := attributes.special(reader, value, f"__{row}__")) is not None:
         return own
+    if v.is_none(value) or lists.unsuited(reader, row, value):
+        return reader.raises("TypeError")
     operand = reader.operand(value)
     _settled(reader, row, operand)
     if row == "pos" and isinstance(operand, Const):

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, build, calls, columns, iteration, lists
+from srcgrad.frontend import (
+    attributes,
+    build,
+    calls,
+    columns,
+    handlers,
+    iteration,
+    lists,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
@@ -150,7 +158,16 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
         return held
     if isinstance(owner, Static) and type(owner.value).__module__[:6] == "numpy.":
         return calls.apply(reader, owner, [index], {})  # such as np.mgrid
-    raise reader.problem("SG203", f"a {v.kind_of(owner)} cannot be subscripted")
+    raise _not_subscripted(reader, owner, held)
+
+
+def _not_subscripted(reader: build.Reader, owner: Thing, held: Any) -> Exception:
+    """Return the problem of what has no items, or none that is known."""
+    what = f"a {v.kind_of(owner)} cannot be subscripted"
+    numpys = isinstance(held, Operand) and not held.type.python
+    if isinstance(held, Operand) or v.is_none(owner):
+        handlers.catch(reader, IndexError if numpys else TypeError)
+    return reader.problem("SG203", what)
 
 
 def _new_axes(held: Any, index: Thing) -> int:

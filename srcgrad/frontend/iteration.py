@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from srcgrad.builder import const
-from srcgrad.frontend import attributes, calls, columns, expressions, indexing, lists
+from srcgrad.frontend import (
+    attributes,
+    calls,
+    columns,
+    expressions,
+    handlers,
+    indexing,
+    lists,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.loops import Header, read_loop
 from srcgrad.frontend.names import assigned, loaded
@@ -243,8 +251,10 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
         case v.Static(value=str() | list() | tuple() | range() | dict()):
             items = [calls.lift(reader, x) for x in thing.value]
         case _:
-            what = v.kind_of(thing)
-            raise reader.problem("SG101", f"a loop cannot run over a {what}")
+            what = f"a loop cannot run over a {v.kind_of(thing)}"
+            if v.is_operand(thing) or v.is_point(thing) or v.is_none(thing):
+                handlers.catch(reader, TypeError)
+            raise reader.problem("SG101", what)
     at = lambda k: items[calls.static(reader, k)]  # noqa: E731
     return Sequence(const(len(items)), at, fixed=True)
 
@@ -371,3 +381,36 @@ def entries(reader: Reader, owner: v.DictCell, of: v.Thing) -> Sequence:
         return value if of == v.Static("values") else pair
 
     return Sequence(const(len(keys)), item, fixed=True)
+
+
+def comprehension(reader: Reader, node: Any, until: bool | None = None) -> v.Thing:
+    """Read a comprehension; at the first item that is `until`, `any` and `all` end."""
+    made, at = ast.Name(".made", ast.Load()), ast.copy_location
+    store, no = ast.Name(".made", ast.Store()), ast.Not()
+    empty: ast.expr = ast.List([], ast.Load())
+    result: ast.expr = ast.UnaryOp(no, made) if until is False else made
+    if until is not None:
+        asked = ast.Call(ast.Constant(bool), [node.elt], [])  # type: ignore[arg-type]
+        found = asked if until else ast.UnaryOp(no, node.elt)
+        empty = ast.Constant(False)
+        body: ast.stmt = at(ast.Assign([store], found), node.elt)
+    elif isinstance(node, ast.DictComp):  # its keys must be known: turn by turn
+        empty, place = ast.Dict([], []), ast.Subscript(made, node.key, ast.Store())
+        body = at(ast.Assign([place], node.value), node.key)
+    else:
+        call = ast.Call(ast.Attribute(made, "append", ast.Load()), [node.elt], [])
+        body = at(ast.Expr(call), node.elt)
+    for part in reversed(node.generators):
+        for test in reversed(part.ifs):
+            body = at(ast.If(test, [body], []), test)
+        over = part.iter
+        if isinstance(node, ast.DictComp):
+            over = at(ast.Tuple([ast.Starred(over, ast.Load())], ast.Load()), over)
+        body = at(ast.For(part.target, over, [body], []), part.iter)
+        vars(body)["exit_name"] = "" if until is None else ".made"
+    stmts = [ast.Assign([store], empty), body, ast.Return(result)]
+    for stmt in stmts:
+        ast.fix_missing_locations(at(stmt, node))
+    frame = reader.frames[-1]
+    outer = {**frame.outer, **reader.state.names}
+    return reader.function(frame.source, {}, outer, stmts, frame.site)

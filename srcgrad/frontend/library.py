@@ -308,6 +308,8 @@ def array_ref(reader: Reader, thing: Thing) -> Ref:
 
 
 _PRELUDE = "srcgrad.ops.prelude"
+# NumPy made a number of an array of one element until then.
+_OF_RANK_0 = np.lib.NumpyVersion(np.__version__) >= "2.4.0"
 
 
 @handles(f"{_PRELUDE}.typed")
@@ -470,7 +472,12 @@ def _number(kind: type) -> Handler:
 
     def made(reader: Reader, x: Any = 0, /) -> Thing:
         if isinstance(x, Static) and isinstance(x.value, str):
-            return const(kind(x.value))
+            try:
+                return const(kind(x.value))
+            except ValueError:
+                return reader.raises("ValueError")
+        if isinstance(x, Ref) and x.type.rank and not v.list_axes(x) and _OF_RANK_0:
+            return reader.raises("TypeError")
         what = "only an array of one element is a number"
         operand = reader.operand(indexing.single(reader, x, what))
         if kind is int and operand.type.dtype.startswith("float"):

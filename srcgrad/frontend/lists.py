@@ -27,6 +27,7 @@ from srcgrad.frontend import (
     columns,
     expressions,
     forms,
+    handlers,
     indexing,
     iteration,
     state,
@@ -485,3 +486,39 @@ def alone(reader: Reader, x: v.Thing) -> v.Thing:
         what = "what holds one list or array twice is not copied as a whole here"
         raise reader.problem("SG205", what, "copy its parts: `x.copy()`")
     return v.NONE
+
+
+def unpack(reader: Reader, target: ast.Tuple | ast.List, value: v.Thing) -> None:
+    """Bind several targets from one value."""
+    starred = [k for k, t in enumerate(target.elts) if isinstance(t, ast.Starred)]
+    count = len(target.elts)
+    before = starred[0] if starred else count
+    after = count - 1 - before
+    if starred and isinstance(value, v.Ref) and value.type.rank > 0:
+        given: Any = [value, const(before), const(after)]
+        places = (*range(before), *range(-after, 0))
+        items = [indexing.at(reader, value, const(k)) for k in places]
+        items.insert(before, calls.apply(reader, v.Static(python.rest_of), given, {}))
+    else:
+        items = calls.items_of(reader, value, None if starred else count)
+        if starred:
+            rest = slice(before, len(items) - after)
+            items[rest] = [reader.container(v.ListCell(""), items[rest])]
+    if len(items) != count:
+        what = f"{count} names, but {len(items)} values"
+        raise handlers.fails(reader, "ValueError", "SG402", what)
+    for k, (part, item) in enumerate(zip(target.elts, items, strict=True), 1):
+        with reader.holding(v.Tuple(tuple(items[k:]))):
+            reader.assign(part.value if isinstance(part, ast.Starred) else part, item)
+
+
+def unsuited(reader: Reader, row: str, *operands: v.Thing) -> bool:
+    """Tell operands that Python has no operator for: lists, and none of NumPy's."""
+    held = [isinstance(x, v.Tuple | v.ListCell) or v.list_axes(x) for x in operands]
+    types = [getattr(x, "type", None) for x in operands if v.is_operand(x)]
+    own = all(t is not None and t.python for t in types)
+    if row in ("add", "mul"):  # what two lists are added for is known elsewhere
+        kind = {"add": "number", "mul": "float64"}[row]
+        own &= any(kind in ("number", t.dtype) for t in types if t is not None)
+    every = sum(map(bool, held)) + len(types) == len(operands)
+    return any(held) and every and own and reader.frames[-1].site is None

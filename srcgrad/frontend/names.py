@@ -11,6 +11,7 @@ import functools
 from collections.abc import Iterable
 
 from srcgrad.frontend.normalize.jumps import exit_name, normalize_jumps
+from srcgrad.frontend.normalize.statements import Attempt
 
 Names = frozenset[str]
 
@@ -70,6 +71,9 @@ class Liveness:
 
     def _stmt(self, stmt: ast.stmt, after: Names) -> Names:
         match stmt:
+            case ast.If(ast.Constant(Attempt()), body, handlers):
+                handled = self._block(handlers, after)
+                return self._block(body, after | handled) | handled
             case ast.If():
                 arms = self._block(stmt.body, after) | self._block(stmt.orelse, after)
                 return arms | loaded(stmt.test)

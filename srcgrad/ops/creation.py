@@ -43,6 +43,10 @@ def _like(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
     return Array(dtype, x.dims) if isinstance(x, Array) else Scalar(dtype)
 
 
+def _flag(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    return Scalar("bool", python=True)
+
+
 def _like_text(row: str) -> Spell:
     def text(types: Types, attrs: Attrs) -> str:
         other = (attrs.get("dtype") or types[0].dtype) != types[0].dtype
@@ -225,6 +229,9 @@ constant("dim(x, axis=0)", _length, shape_only=frozenset({"x"}), cost=0,
          spell="{x}.shape[{axis}]", bits=length_bits,
          kernel=lambda n, t, a: f"{n[0]}[{a.get('axis', 0)}]",
          of_complex=True)  # fmt: skip
+# True once its operand has been computed: a check of it keeps what may raise
+constant("computed(x)", _flag, spell="{x} is not None", cost=0, of_complex=True,
+         kernel=lambda n, t, a: "True")  # fmt: skip
 constant("slice_length(n, *parts, given=(False, False, False))", _length,
          spell=_slice_text, kernel=_slice_kernel, bits=length_bits)  # fmt: skip
 

@@ -260,6 +260,8 @@ def own(x):
 
 @means(".item")
 def item(a, *args):
+    if not args and np.size(a) != 1:
+        raise ValueError
     index = (0,) * np.ndim(a) if not args else args
     array = np.ravel(a) if len(args) == 1 and np.ndim(a) > 1 else a
     return own(array[index])
@@ -348,10 +350,16 @@ def order_of(axes, rank):
     return axes_of(axes, rank) if axes else tuple(reversed(range(rank)))
 
 
+@fixed
+def swapped(rank, first, second):
+    order = list(range(rank))
+    order[first], order[second] = order[second], order[first]
+    return tuple(order)
+
+
 @means("numpy.swapaxes", ".swapaxes")
 def swapaxes(a, axis1, axis2):
-    first, second = axes_of((axis1, axis2), np.ndim(a))
-    return np.transpose(a, moved(np.ndim(a), (first, second), (second, first)))
+    return np.transpose(a, swapped(np.ndim(a), axis1, axis2))
 
 
 @means("numpy.moveaxis")

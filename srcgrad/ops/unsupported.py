@@ -44,9 +44,12 @@ REFUSED_SYNTAX: dict[str, Sequence[str]] = {
         "assign the name in a statement of its own", "it may run any number of times"),
     "Raise": ("SG106", "a bare `raise` is outside the language",
         "name the exception: raise ValueError(...)", "no exception is being handled"),
-    "Try": ("SG106", "`try` is outside the language",
-        "test for the case first: `if d != 0:` instead of catching the error",
-        "which statement fails is not known before it runs"),
+    "Try": ("SG106", "a `try` with `finally` is left by a jump here",
+        "leave it after the `finally`: keep the result in a name",
+        "what `finally` does would run between the jump and where it goes"),
+    "TryStar": ("SG106", "`except*` is outside the language",
+        "catch one exception: `except ValueError:`",
+        "which of several are raised is not known before it runs"),
     "TypeAlias": ("SG101", "a type alias is outside the language", _OUTSIDE, ""),
     "With": ("SG101", "`with` is outside the language", _AROUND, ""),
     "Yield": ("SG101", "`yield` is outside the language",
@@ -62,5 +65,4 @@ REFUSED_SYNTAX |= dict.fromkeys(
     ("AsyncFor", "AsyncFunctionDef", "AsyncWith", "Await"),
     ("SG101", "`async` and `await` are outside the language",
      "await outside and pass the value as an argument", ""))  # fmt: skip
-for _star, _plain in (("TryStar", "Try"), ("YieldFrom", "Yield")):
-    REFUSED_SYNTAX[_star] = REFUSED_SYNTAX[_plain]
+REFUSED_SYNTAX["YieldFrom"] = REFUSED_SYNTAX["Yield"]

@@ -17,6 +17,7 @@ from srcgrad.passes.calls_first import calls_first as calls_first
 from srcgrad.passes.clear_late import clear_late as clear_late
 from srcgrad.passes.count_up import count_up as count_up
 from srcgrad.passes.custom_rules import drop_rules as drop_rules
+from srcgrad.passes.dead_code import drop_needless_checks as drop_needless_checks
 from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
 from srcgrad.passes.elide_copies import elide_copies as elide_copies
 from srcgrad.passes.entry_checks import drop_entry_checks as drop_entry_checks
@@ -51,10 +52,12 @@ def keep_lengths(function: Function) -> Function:
 
 
 # What is differentiated again still needs the lengths of its arrays; text does not.
-PIPELINE: list[Pass] = [privatise, keep_lengths, write_over, elide_copies]
+PIPELINE: list[Pass] = [
+    drop_needless_checks, privatise, keep_lengths, write_over, elide_copies
+]  # fmt: skip
 # How a function is before it is differentiated for Numba: products are not made in the
 # user's order, though by the same library.
-PRIMAL: list[Pass] = [sum_turns, batch_products, *PIPELINE]
+PRIMAL: list[Pass] = [drop_needless_checks, sum_turns, batch_products, *PIPELINE[1:]]
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [

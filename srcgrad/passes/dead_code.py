@@ -18,6 +18,7 @@ from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.types import is_generator
 
 _OWN = "start", "stop", "step", "cond", "exit"  # what loops and branches read
+COMPUTED = "computed"  # the row of what is kept for what it may raise
 
 
 def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
@@ -51,6 +52,12 @@ def remove_dead_code(function: Function, *, lengths: bool = False) -> Function:
         if isinstance(stmt, ir.Loop) and stmt.trips not in live:
             uncounted[stmt.trips] = None
     return walk.rewrite(function, makes=uncounted, gone=gone)
+
+
+def drop_needless_checks(function: Function) -> Function:
+    """Remove the checks that something is computed which is computed anyway."""
+    rows = (getattr(stmt, "row", "") for stmt in walk.every(function.body))
+    return remove_dead_code(function, lengths=True) if COMPUTED in rows else function
 
 
 def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
@@ -132,10 +139,18 @@ def _live(function: Function, lengths: bool) -> set[Any]:
         for value in {*function.params, *(v for v in needs if isinstance(v, Value))}:
             dims = value.type.dims
             needs[value] += [atom for dim in dims for atom, _ in dim.terms]
-    kept = [
-        s
-        for s in walk.every(function.body)
-        if isinstance(s, ir.Assert)
-        or (isinstance(s, ir.Write) and is_generator(s.base.type))
-    ]
-    return reach([*function.results, *kept], needs)
+    kept: list[Any] = [*function.results]
+    unused: dict[Any, ir.Assert] = {}
+    computed: dict[Any, Operand] = {}
+    for s in walk.every(function.body):
+        if isinstance(s, ir.Op) and s.row == COMPUTED:
+            computed[s.out] = s.args[0]
+        elif isinstance(s, ir.Assert) and s.cond in computed:
+            unused[computed[s.cond]] = s
+        elif isinstance(s, ir.Assert):
+            kept.append(s)
+        elif isinstance(s, ir.Write) and is_generator(s.base.type):
+            kept.append(s)
+    live = reach(kept, needs)
+    more = [check for value, check in unused.items() if value not in live]
+    return reach([*kept, *more], needs) if more else live

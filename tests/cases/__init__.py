@@ -94,6 +94,7 @@ def case(make: Make, **options: Any) -> Callable[[Callable[..., Any]], Any]:
 # Last, so that the modules find `case`; each one fills CASES as it is imported.
 from tests.cases import (  # noqa: E402, F401
     aliasing,
+    attempts,
     broadcasting,
     calculus,
     complexes,

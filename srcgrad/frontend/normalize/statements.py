@@ -1,4 +1,4 @@
-"""Write `match`, `with` and `try` whose handlers raise as plainer statements.
+"""Write `match`, `with` and `try` as plainer statements.
 
 What a statement consists of is shared with the result; nothing is changed in place.
 
@@ -7,13 +7,17 @@ What a statement consists of is shared with the result; nothing is changed in pl
             s += x                      s += x
         case _:                     else:
             s = 0.0                     s = 0.0
+
+A `try` becomes an `if` that asks an `Attempt`: what is said there of the arms is known
+while compiling (`frontend/handlers.py`).
 """
 
 from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from srcgrad.frontend.accepted import about_warnings, raises_again
@@ -23,6 +27,21 @@ from srcgrad.ops.python import all_bound, entered, without
 _OF_ITSELF = {"int", "float", "bool", "str", "list", "tuple", "dict"}
 _TRUE = ast.Constant(True)
 Binds = list[tuple[str, ast.expr]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Attempt:
+    """A `try`: its handlers as they stand in the source, in order."""
+
+    handlers: Sequence[ast.ExceptHandler]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One of the handlers of a `try`."""
+
+    attempt: Attempt
+    number: int
 
 
 def plainer(stmts: list[ast.stmt], numbers: Iterator[int]) -> list[ast.stmt]:
@@ -44,6 +63,8 @@ def _plainer(stmt: ast.stmt, numbers: Iterator[int]) -> list[ast.stmt]:
             made += plainer(stmt.body, numbers)
         case ast.Try() if all(map(raises_again, stmt.handlers)):
             return plainer([*stmt.body, *stmt.orelse, *stmt.finalbody], numbers)
+        case ast.Try():
+            made = [_attempt(stmt, numbers), *plainer(stmt.finalbody, numbers)]
         case ast.If() | ast.For() | ast.While():
             stmt = copy.copy(stmt)
             stmt.body = plainer(stmt.body, numbers)
@@ -51,7 +72,23 @@ def _plainer(stmt: ast.stmt, numbers: Iterator[int]) -> list[ast.stmt]:
             return [stmt]
         case _:
             return [stmt]
-    return [ast.fix_missing_locations(ast.copy_location(s, stmt)) for s in made]
+    new = [s for s in made if not hasattr(s, "lineno")]
+    for each in new:
+        ast.fix_missing_locations(ast.copy_location(each, stmt))
+    return made
+
+
+def _attempt(stmt: ast.Try, numbers: Iterator[int]) -> ast.stmt:
+    """Return a `try` as an `if`: its body, and else the handlers."""
+    attempt = Attempt(stmt.handlers)
+    ended = ast.copy_location(ast.Expr(_known(attempt)), stmt)
+    body = [*plainer(stmt.body, numbers), ended, *plainer(stmt.orelse, numbers)]
+    *others, last = enumerate(plainer(h.body, numbers) for h in stmt.handlers)
+    rest = last[1]
+    for number, handled in reversed(others):
+        made = ast.If(_known(Handler(attempt, number)), handled, rest)
+        rest = [ast.copy_location(made, stmt)]
+    return ast.If(_known(attempt), body, rest)
 
 
 def _known(value: Any) -> ast.expr:
