@@ -267,7 +267,7 @@ def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing 
             return Tuple(made) if isinstance(made, tuple) else Static(made)
         if row == "add" and {list, tuple} == {*map(type, held)}:
             return reader.raises("TypeError")
-    lists = [x for x in both if isinstance(x, v.ListCell) or v.list_axes(x)]
+    given = [x for x in both if isinstance(x, v.ListCell) or v.list_axes(x)]
     counts = [x for x in both if v.is_operand(x) and x.type.dtype != "float64"]
     match held:
         case [[Static(value=None)]] if counts and v.WHOLE not in reader.writing:
@@ -277,12 +277,11 @@ def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing 
         case [[one]] if counts and v.is_operand(one):
             count = reader.build.op("max2", const(0), counts[0])
             ref = reader.allocate(reader.build.op("full", one, count))
-            ref.root.listlike, ref.root.python = 1, one.type.python
-            return ref
-    if row == "add" and len(lists) == 2:
-        return calls.apply(reader, Static(python.joined), lists, {})
-    if row == "mul" and lists and counts:
-        return calls.apply(reader, Static(python.repeated), [*lists, *counts], {})
+            return lists.of_array(reader, ref, 1, one.type.python)
+    if row == "add" and len(given) == 2:
+        return calls.apply(reader, Static(python.joined), given, {})
+    if row == "mul" and given and counts:
+        return calls.apply(reader, Static(python.repeated), [*given, *counts], {})
     return None
 
 
@@ -310,6 +309,7 @@ def augmented(reader: Reader, stmt: ast.AugAssign) -> None:
         if again:
             put(current)
         return
+    lists.check_row(reader, current)
     result = binary(reader, stmt.op, current, value, "i")
     if not isinstance(current, Ref) or not isinstance(current.type, Array | Scalar):
         put(result)

@@ -51,12 +51,11 @@ def read(reader: build.Reader, ref: Ref, path: Path) -> Thing:
     return Ref(ref.root, path, type)
 
 
-def _new_list(reader: build.Reader, part: Thing, of: Ref, axes: int) -> Ref:
+def _new_list(reader: build.Reader, part: Thing, of: Ref, axes: int) -> Thing:
     made = reader.allocate(reader.build.op("copy", reader.operand(part)))
-    made.root.listlike, made.root.python = axes, of.root.python
     if of.type.rank > 1:
         lists.keep(reader, made.root, of.root)
-    return made
+    return lists.of_array(reader, made, axes, of.root.python)
 
 
 def _extend(ref: Ref, items: tuple[Item, ...]) -> Path:

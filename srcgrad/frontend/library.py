@@ -278,6 +278,8 @@ def method(
     reader: Reader, owner: Thing, name: str, args: Args, kwargs: Kwargs
 ) -> Thing:
     """Call a method."""
+    if v.list_axes(owner):
+        owner = lists.read_row(reader, owner, name)
     if isinstance(owner, v.Tuple | v.Cell):
         return lists.method(reader, owner, name, args, kwargs)
     meaning = meanings().get(f".{name}")

@@ -47,6 +47,20 @@ def of_array(reader: Reader, ref: v.Ref, axes: int, python: bool) -> v.ListCell:
     return reader.container(v.ListCell(ref.root.name), ref)
 
 
+def check_row(reader: Reader, thing: v.Thing) -> None:
+    """Refuse what a list in a list that is kept as an array cannot do."""
+    if v.list_axes(thing):
+        what = "a list in a list that is kept as an array has items only"
+        raise reader.problem("SG403", what, "copy it before: `list(...)`")
+
+
+def read_row(reader: Reader, row: v.Thing, method: str) -> v.Thing:
+    """Return a row as a list of its own, for a method that changes nothing."""
+    if method not in ("copy", "index", "count"):
+        check_row(reader, row)
+    return reader.container(v.ListCell(""), row)
+
+
 def outside(reader: Reader, thing: Any) -> tuple[Lists, ...]:
     """Return what marks a form of a list that is kept whole: nothing for an array."""
     held: Any = reader.state.heap[thing] if isinstance(thing, v.Cell) else thing
@@ -367,6 +381,7 @@ def delete(reader: Reader, target: ast.expr) -> None:
             reader.state.names.pop(name, None)
         case ast.Subscript(value, index):
             owner = reader.expression(value)
+            check_row(reader, owner)
             with reader.holding(owner):
                 place = reader.expression(index)
             cut = isinstance(place, v.SliceValue)

@@ -125,6 +125,28 @@ def long_lists_of_lists(rows, v):
     return total + rows[2][0] * rows[-1][1] + sum([c[0] * c[3] for c in zip(*rows)])
 
 
+# What reads a row by a method, or changes its length, is right for lists, too.
+@case(lambda rng: (_rows(rng),))
+def long_lists_and_rows_by_methods(rows):
+    part, zeros, copy = rows[0][2:], [0.0] * len(rows), rows[0].copy()
+    part.insert(1, 2.0)
+    zeros.append(rows[1][0])
+    zeros *= 2
+    copy[0] = rows[1].index(rows[1][2]) * 2.0
+    total = sum(part * 2) * len(part) + zeros[4] * zeros[-1] + len(copy * 2)
+    return total * rows[0].count(rows[0][1]) + copy[0] * copy[1]
+
+
+@case(lambda rng: (_rows(rng),))
+def long_lists_with_rows_that_grow(rows):
+    row = rows[0]
+    row += rows[1]
+    row *= 2
+    del rows[1][0]
+    rows[2].append(row[6])
+    return sum(rows[0]) * len(row) + rows[1][0] * rows[2][-1]
+
+
 # Inside of dicts, tuples and objects, which have methods that write.
 @case(lambda rng: ({"w": _list(rng), "more": (_list(rng), 2.0)}, Weights(_list(rng), 0.5)),
       argnums=(0, 1))  # fmt: skip
