@@ -190,6 +190,18 @@ def elementary(x: Any, t: float, u: float) -> Any:
     return math.sqrt(t) * x[0] + math.log(u) * x[1] + math.exp(t) * x[2]
 
 
+def gammas(x: Any, t: float, u: float) -> Any:
+    return math.gamma(t) * x[0] + math.lgamma(u) * x[1]
+
+
+def unused(x: Any, t: float, u: float) -> Any:
+    """Raise for what nobody uses."""
+    _made = math.cosh(t) + 1.0 / u
+    _made, _ = math.exp2(t), math.gamma(u)
+    math.atanh(u)
+    return x[0] * 2.0
+
+
 def products_along(x: Any, t: float, u: float) -> Any:
     return np.sum(np.cumprod(x * t)) + np.sum(np.cumsum(x / u)) + np.sinc(x * t).sum()
 
@@ -200,7 +212,7 @@ OF_INTS = [
 ]  # fmt: skip
 OF_FLOATS = [
     truncated, floored, rounded, as_places, ordered, sorted_products, chosen, masked,
-    clipped, powers, remainders, elementary, products_along,
+    clipped, powers, remainders, elementary, gammas, unused, products_along,
 ]  # fmt: skip
 
 

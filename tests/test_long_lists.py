@@ -33,6 +33,13 @@ def squares(x: Any, k: float) -> Any:
     return [a * a * k for a in x]
 
 
+def emptied(x: Any) -> Any:
+    y = x[1]
+    x.clear()
+    x.append(3.0 * y)
+    return x[0] + len(x)
+
+
 def changes_a_row(rows: Any) -> Any:
     rows[0][1] = 2.0 * rows[1][0]
     return rows
@@ -159,6 +166,13 @@ def test_a_list_that_is_changed_is_the_callers(backend: str) -> None:
     rows = srcgrad.differentiable(changes_a_row, backend=backend)
     with pytest.raises(srcgrad.errors.MutationError, match="two names"):
         rows.vjp([X, X])
+
+
+@ON_BOTH
+def test_a_list_is_emptied(backend: str) -> None:
+    value, slope = srcgrad.value_and_grad(emptied, backend=backend)(list(X))
+    assert value == emptied(list(X))
+    assert slope == [0.0, 3.0, *[0.0] * 18]
 
 
 @ON_BOTH

@@ -446,7 +446,8 @@ def _made_anew(reader: Reader, owner: v.ListCell, name: str, args: Any) -> v.Thi
         return made  # type: ignore[no-any-return]
     changed(reader, owner, True)
     reader.wrote_list = True
-    reader.state.heap[owner] = reader.state.heap[made]
+    held = reader.state.heap[made] if isinstance(made, v.Cell) else made
+    reader.state.heap[owner] = held
     return popped
 
 

@@ -119,7 +119,8 @@ def _too_large(op: Op) -> str:
 
 _inlined("exp(x)", "math.exp({x})", "exp", x="g * z", error=_OVERFLOW)
 _inlined("expm1(x)", "", "expm1", x="g * (z + 1)", error=_OVERFLOW)
-_inlined("exp2(x)", "math.pow(2.0, {x})", "exp2", x=f"g * z * {_LN2!r}")
+_inlined("exp2(x)", "math.pow(2.0, {x})", "exp2", x=f"g * z * {_LN2!r}",
+         error=_OVERFLOW)  # fmt: skip
 _inlined("log(x)", "math.log({x})", "log", x="g / x", error="ValueError if {x} <= 0.0")
 _inlined("log2(x)", "math.log2({x})", "log2", x=f"g / (x * {_LN2!r})",
           error="ValueError if {x} <= 0.0")  # fmt: skip

@@ -154,11 +154,12 @@ def _gamma(op: Op) -> str:
     return "math.gamma({x})" if whole else _own("gamma")(op)
 
 
-_POLE = "ValueError if {x} <= 0.0 and {x} == np.floor({x}) and math.isfinite({x})"
+# At poles and beyond all numbers: plain Python tells one from the other.
+_POLE = "ValueError if math.isfinite({x}) and math.isinf({z})"
 _function("gammaln(x)", _gammaln, x="g * digamma(x)", also=("math.lgamma",),
           error=_POLE)  # fmt: skip
 _function("gamma(x)", _gamma, x="g * z * digamma(x)", also=("math.gamma",),
-          error=_POLE)  # fmt: skip
+          error="ValueError if not math.isfinite({z}) and {x} < math.inf")  # fmt: skip
 _ufunc("loggamma(x)", x="g * digamma(x)")
 _function("digamma(x)", "rt_digamma({x})", x="g * zeta(x, s=2)",
           also=("scipy.special.psi",))  # fmt: skip
