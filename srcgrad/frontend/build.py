@@ -308,6 +308,8 @@ class Reader:
                 return self.operand(choices.settled(self, thing))
             case v.Poison():
                 raise v.Refused
+            case v.Static():
+                self.forks.unlike = True
         what = f"a number or an array is needed here, not a {v.kind_of(thing)}"
         raise self.problem("SG402", what)
 

@@ -203,19 +203,20 @@ def _apart(
 ) -> Any:
     """Read something where a thing is the first that it may be, and where it is not.
 
-    What is refused in one of these arms alone is refused at run time.
+    Where it is a text or None, what is refused is refused at run time: Python raises.
     """
     first = frozenset([min(possible(reader, one))])
     cond, refused, found = test(reader, one, first), list[Any](), dict[bool, Any]()
 
     def arm(holds: bool) -> Any:
         count = len(reader.problems)
+        fixed = all(isinstance(one.things[k], v.Static) for k in possible(reader, one))
         try:
             found[holds] = read()
         except v.Refused:
-            if len(reader.problems) == count:
+            if len(reader.problems) == count or not fixed:
                 raise
-        if len(reader.problems) == count:
+        if len(reader.problems) == count or not fixed:
             return found[holds]
         refused.append(reader.problems[count:])
         del reader.problems[count:]
@@ -261,7 +262,8 @@ def read(reader: Reader, node: ast.expr) -> v.Thing:
     if thing is None:
         with reader.at(node):
             again = functools.partial(expressions.evaluate, reader, node)
-            thing = decided(reader, again)
+            whole = isinstance(node, ast.Slice | ast.Tuple)  # is no thing to choose
+            thing = again() if whole else decided(reader, again)
     if notes.scope is not None and notes.scope.depth == place(reader):
         notes.scope.done[key] = thing
     return known(reader, thing)
@@ -270,13 +272,14 @@ def read(reader: Reader, node: ast.expr) -> v.Thing:
 # Joining.
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kinds:
-    """What something may be at the head of a loop, and where their contents lie."""
+    """What something may be, what tells these apart, and where their contents lie."""
 
     told: list[Any]
-    things: tuple[v.Thing, ...] = field(compare=False)
-    heap: v.Heap = field(compare=False)
+    things: list[v.Thing]
+    heap: v.Heap
+    around: tuple[st.Plan, ...] = ()  # of the loops that it was found in
 
 
 def told(heap: Any, thing: Any) -> Any:
@@ -312,7 +315,7 @@ def kinds(*ends: tuple[Any, v.Thing]) -> Kinds:
                 things.append(part)
     if len(found) > _MOST:
         raise st.Unjoinable(*(x for _, x in ends))
-    return Kinds(found, tuple(things), heap)
+    return Kinds(found, things, heap)
 
 
 def among(reader: Reader, thing: v.Thing, whole: Kinds) -> v.OneOf:
@@ -320,7 +323,7 @@ def among(reader: Reader, thing: v.Thing, whole: Kinds) -> v.OneOf:
     heap, build = reader.state.heap, reader.build
     mine = each(thing)
     if any(told(heap, part) not in whole.told for part in mine):
-        raise st.Unjoinable(thing, v.OneOf(number(0), whole.things))
+        raise st.Unjoinable(thing, v.OneOf(number(0), tuple(whole.things)))
     cases = [whole.told.index(told(heap, part)) for part in mine]
     given: Any = thing.case if isinstance(thing, v.OneOf) else number(0)
     case: Operand = number(cases[0])

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from srcgrad.builder import const
-from srcgrad.frontend import calls, forms, indexing, lists
+from srcgrad.frontend import calls, choices, forms, indexing, lists, state
 from srcgrad.frontend import values as v
 from srcgrad.ir import Operand
 from srcgrad.ops import python
@@ -70,6 +70,9 @@ def form_of(
     reader.split = True
     if known and all(columns.cls == SLOTS for columns in known):
         return known[0]
+    items = list(items)
+    if reader.forks.choosing and (cases := _of_cases(reader, heap, name, items, known)):
+        return cases
     found = [taken_apart(heap, x) for x in items]
     shapes = {f and f[0] for f in found} | {columns.cls for columns in known}
     if len(shapes) != 1 or None in shapes:
@@ -88,6 +91,41 @@ def form_of(
     kind = v.Cell if shape.kind is v.Tuple else shape.kind
     items_: Any = kind(f"{name}[...]" if name else "", shape.cls or tuple)
     return v.Tuple((items_, *columns), shape)
+
+
+def _of_cases(
+    reader: Reader,
+    heap: v.Heap,
+    name: str,
+    items: list[Any],
+    known: tuple[v.Tuple, ...],
+) -> v.Tuple | None:
+    """Return the list of numbers that texts and the like, as items, are kept as."""
+    if known:
+        return known[0] if known[0].cls.kind is v.OneOf else None
+    things = [x for item in items for x in choices.each(item)]
+    if all(map(v.is_none, things)) or not all(map(_is_fixed, things)):
+        return None
+    whole = choices.kinds(*((heap, item) for item in items))
+    whole = replace(whole, around=tuple(reader.plans))
+    cases: Any = v.Cell(name), v.ListCell(f"{name}_case")
+    return v.Tuple(cases, Shape(v.OneOf, whole, ("case",)))
+
+
+def _case(reader: Reader, columns: v.Tuple, item: v.Thing) -> Operand:
+    """Return which of the things an item is; of one more the readers must learn."""
+    whole, heap = columns.cls.cls, reader.state.heap
+    more = [x for x in choices.each(item) if choices.told(heap, x) not in whole.told]
+    if not all(map(_is_fixed, more)):
+        raise _unlike(reader)
+    whole.told.extend(choices.told(heap, x) for x in more)
+    whole.things.extend(more)
+    for plan in reader.plans if more else ():
+        kept = (form.item for key, form in plan.items() if key[0] == "form")
+        known = any(getattr(x, "cls", None) is columns.cls for x in kept)
+        if known or not any(plan is loop for loop in whole.around):
+            raise state.Retry(plan)  # what was read out of it in this turn knows less
+    return choices.among(reader, item, whole).case
 
 
 def of_mixed(reader: Reader, name: str, items: tuple[Any, ...]) -> v.Tuple | None:
@@ -127,6 +165,8 @@ def reform(reader: Reader, cell: v.ListCell, columns: v.Tuple) -> None:
         numbers = itertools.count()
         places = tuple(const(-1 if v.is_none(x) else next(numbers)) for x in held)
         new: list[Any] = [places, tuple(x for x in held if not v.is_none(x))]
+    elif columns.cls.kind is v.OneOf:
+        new = [tuple(_case(reader, columns, x) for x in held)]
     else:
         found = [f[1] for x in held if (f := taken_apart(heap, x))]
         new = [tuple(f[k] for f in found) for k in range(len(fields))]
@@ -156,6 +196,9 @@ def each(reader: Reader, columns: v.Tuple, do: Callable[[Any], Any]) -> v.Thing:
     reader.state.heap[items]  # raises Gone
     if shape == SLOTS:
         return _filled(reader, fields[1], do(fields[0]))
+    if shape.kind is v.OneOf:
+        case = reader.operand(do(fields[0]))
+        return choices.known(reader, v.OneOf(case, tuple(shape.cls.things)))
     parts = tuple(do(x) if isinstance(x, v.ListCell) else x for x in fields)
     if shape.kind is v.Tuple:
         return v.Tuple(parts, shape.cls)
@@ -206,18 +249,25 @@ def spread(
         do(places, calls.length(reader, values))
         lists.append(reader, values, item)
         return
+    if columns.cls.kind is v.OneOf:
+        do(fields[0], _case(reader, columns, item))
+        return
     pairs = [*zip(fields, found[1], strict=False)] if found else []
     alike = all(isinstance(x, v.ListCell) or x == part for x, part in pairs)
     if found is None or found[0] != columns.cls or not alike:
-        raise reader.problem(
-            "SG402", "the items of this list are not of one kind",
-            "give all as many fields, with the same texts in the same places",
-        )  # fmt: skip
+        raise _unlike(reader)
     for column, part in pairs:
         if isinstance(column, v.ListCell):
             do(column, part)
     if isinstance(item, v.Cell):
         lists.keep(reader, items, item)
+
+
+def _unlike(reader: Reader) -> v.Refused:
+    """Return the problem of an item that is no item of a list."""
+    what = "the items of this list are not of one kind"
+    help = "give all as many fields, with the same texts in the same places"
+    return reader.problem("SG402", what, help)
 
 
 def first(columns: v.Tuple) -> v.ListCell:
@@ -229,6 +279,8 @@ def turned(reader: Reader, rows: Any) -> v.Thing | None:
     """Return what `zip(*rows)` gives, if rows are kept as a list for each field."""
     held = reader.state.heap[rows] if isinstance(rows, v.ListCell) else None
     fields = held.items[1:] if are(held) and held.cls != SLOTS else ()
+    if are(held) and held.cls.kind is v.OneOf:
+        return None
     if not fields or not all(isinstance(x, v.ListCell) for x in fields):
         return None
     some = reader.build.op("gt", calls.length(reader, rows), const(0))
@@ -243,7 +295,8 @@ def pack(reader: Reader, owner: v.Thing, columns: v.Tuple) -> v.Thing:
         made = calls.apply(reader, v.Static(python.to_list), [owner], {})
         return lists.pack(reader, made)
     if columns.cls.kind not in (v.Tuple, v.ListCell):
-        what = f"a list of {columns.cls.cls.__name__} is not read as an array"
+        kind = getattr(columns.cls.cls, "__name__", "texts")
+        what = f"a list of {kind} is not read as an array"
         raise reader.problem("SG203", what, "name its fields: `[x.a for x in ...]`")
     some = reader.build.op("gt", calls.length(reader, first(columns)), const(0))
     reader.require(some, "NotImplementedError", "an array of no rows has another rank")

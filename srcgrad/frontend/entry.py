@@ -117,6 +117,7 @@ def read_by(
         except Fork as found:
             if CHOOSING in found.args[0]:
                 apart.clear()
+                writing.discard(v.WHOLE)
             apart.update(*found.args)
             refusal = refusal or found.__cause__
 

@@ -75,7 +75,7 @@ class Slot:
 def read_loop(reader: Reader, header: Header) -> None:
     """Read a loop and leave the state as it is after it."""
     plan: st.Plan = {}
-    back = reader.checkpoint()
+    back, depths = reader.checkpoint(), (len(reader.frames), len(reader.held))
     reader.plans.append(plan)
     try:
         for _ in range(40):
@@ -84,6 +84,7 @@ def read_loop(reader: Reader, header: Header) -> None:
             except st.Retry as again:
                 if plan is not again.args[0]:
                     raise
+                del reader.frames[depths[0] :], reader.held[depths[1] :]
                 back()
     finally:
         reader.plans.pop()
@@ -287,7 +288,7 @@ class _Loop:
 
     def enter(self, key: st.Key, thing: Any) -> Any:
         """Return what something means inside the body."""
-        if ("kinds", key) in self.plan:
+        if ("kinds", key) in self.plan and not isinstance(thing, v.Maybe):
             thing = choices.among(self.reader, thing, self.plan["kinds", key])
         whole = st.parts(self.enter, key, thing)
         if whole is not None:

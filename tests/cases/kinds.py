@@ -319,3 +319,71 @@ def three_truths(x):
     if method == "both":
         return total * x[0]
     return total if method is None else -total
+
+
+# Lists of words and of None: those that grow by case, in loops, and by a number.
+def methods_for(re, pr):
+    methods = []
+    if re < 2000.0:
+        methods.append("laminar")
+    else:
+        if pr < 0.1:
+            methods.append("metal")
+        methods.append("Dittus")
+    return methods
+
+
+def nusselt(re, pr, method=None):
+    if method is None:
+        method = methods_for(re, pr)[0]
+    if method == "laminar":
+        return 3.66 * pr
+    if method == "Dittus":
+        return 0.023 * re**0.8 * pr**0.4
+    if method == "metal":
+        return 5 + re * pr
+    raise ValueError(f"unknown method {method}")
+
+
+@case(lambda rng: (np.array([[1e3, 0.7], [5e3, 0.7], [5e3, 0.01]]) + rng.random(),))
+def methods_by_case(rows):
+    total = 0.0
+    for re, pr in rows:
+        known = methods_for(re, pr)
+        for method in known:
+            total += nusselt(re, pr, method)
+        if "metal" in known:
+            total *= 2.0
+        total += nusselt(re, pr) / len(known) + nusselt(re, pr, "laminar")
+    return total
+
+
+@case(
+    lambda rng: (np.array([0.1, 0.4, 1.2, 0.35, 0.2, 0.9]), np.array([0, 2, 1, 1, 0, 2]))
+)
+def words_in_lists(x, k):
+    seen, stack, found, names = ["idle"], ["a"], [], ["add", "mul", "sin"]
+    state, total = "idle", 1.0
+    for i in range(1, len(x)):
+        if state != "up":
+            state = "up" if x[i] > x[i - 1] else "down"
+        elif x[i] < x[i - 1]:
+            state = "down"
+        seen.append(state)
+        found.append(x[i] ** 2 if state == seen[-2] else None)
+        if x[i] > 0.3:
+            stack.append("b")
+        elif len(stack) > 1:
+            stack.pop()
+        total += x[i] if stack[-1] == "a" else x[i] ** 3
+        name = names[k[i]]
+        if name != "mul":
+            total = total + x[i] if name == "add" else math.sin(total)
+        else:
+            total *= x[i] + 1.0
+    for i, word in enumerate(seen):
+        total += {"idle": 0.5, "up": x[i] ** 2, "down": -x[i]}[word]
+    for each in found:
+        total += 0.0 if each is None else each * x[0]
+    cut = 3 if seen[1] == "up" else None
+    return total + (x[:cut] ** 2).sum() * seen.count("down")
