@@ -22,7 +22,7 @@ def ready(value: Any, kernel: bool) -> Any:
     if not value.ndim:
         value = value.reshape(1)  # arrays of rank 0 are held by one element
     if value.dtype.isnative and (value.flags.carray or not kernel):
-        return value
+        return value if kernel else np.asarray(value)  # a memmap's zeros are none
     native = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
     return native if native.flags.carray else native.copy()
 
