@@ -144,7 +144,7 @@ def closed(node: Node, like: Any = None) -> Any:
         return node.cls(zip(node.keys, node.items, strict=True))  # type: ignore[misc]
     if node.kind == "list":
         return list(node.items)
-    if node.kind == "one of":  # by the number that comes first
+    if node.kind == "choice":  # by the number that comes first
         return node.items[1 + node.items[0]]
     if node.cls is None:
         return node.items

@@ -193,6 +193,10 @@ def decided(
     reader.held += scope.done.values()
     try:
         return _apart(reader, one, functools.partial(decided, reader, read, live), live)
+    except v.Undecided:  # what is around is read apart, of what is read by now
+        if outer is not None:
+            outer.done.update(scope.done)
+        raise
     finally:
         reader.cases.done = before
         del reader.held[held:]
@@ -225,13 +229,18 @@ def _apart(
         return None
 
     then, orelse = (functools.partial(arm, holds) for holds in (True, False))
-    out = expressions.choice(reader, cond, then, orelse, live)
+    back = reader.checkpoint()
+    try:
+        out: Any = st.branch(reader, cond, then, orelse, live)
+    except (st.Unjoinable, v.Undecided):  # no name could be it: what `zip` gives
+        back()
+        raise v.Undecided(one, place(reader)) from None
     if len(refused) > 1:
         reader.problems += refused[0]
         raise v.Refused
     if isinstance(out, Value) and len(found) == 2:
         _tell(reader, one, cond, out, found)
-    return out
+    return v.Poison() if out is None and live is None else out
 
 
 def _tell(
@@ -262,8 +271,7 @@ def read(reader: Reader, node: ast.expr) -> v.Thing:
     if thing is None:
         with reader.at(node):
             again = functools.partial(expressions.evaluate, reader, node)
-            whole = isinstance(node, ast.Slice | ast.Tuple)  # is no thing to choose
-            thing = again() if whole else decided(reader, again)
+            thing = decided(reader, again)
     if notes.scope is not None and notes.scope.depth == place(reader):
         notes.scope.done[key] = thing
     return known(reader, thing)

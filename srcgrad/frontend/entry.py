@@ -306,7 +306,7 @@ def flatten(
         case v.Tuple():
             kind, parts = "tuple", dict(enumerate(thing.items))
         case v.OneOf():
-            kind, parts = "one of", dict(enumerate((thing.case, *thing.things)))
+            kind, parts = "choice", dict(enumerate((thing.case, *thing.things)))
         case v.ListCell() if isinstance(heap[thing], tuple):
             kind, parts = "list", dict(enumerate(heap[thing]))
         case v.DictCell() | v.Record():
@@ -333,7 +333,7 @@ def thing_of(
     pairs = list(zip(tree.keys, tree.items, strict=True))
     parts = {key: thing_of(reader, item, leaf, f"{name}.{key}") for key, item in pairs}
     items, shown = tuple(parts.values()), identifier(name)
-    if tree.kind == "one of":
+    if tree.kind == "choice":
         return v.OneOf(items[0], items[1:])  # type: ignore[arg-type]
     if tree.kind == "tuple":
         return v.Tuple(items, tree.cls)

@@ -55,7 +55,7 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.IfExp(test, body, orelse):
             cond = condition(reader, test)
             one, other = (functools.partial(reader.anything, x) for x in (body, orelse))
-            return choice(reader, cond, one, other)
+            return _choice(reader, cond, one, other)
         case ast.Call():
             return calls.call(reader, node)
         case ast.Subscript() | ast.Attribute():
@@ -396,19 +396,18 @@ def condition(reader: Reader, node: ast.expr) -> Operand:
         return truth(reader, _short_circuit(reader, node.op, node.values, read))
 
 
-def choice(
+def _choice(
     reader: Reader,
     cond: Operand,
     then: Callable[[], Thing],
     orelse: Callable[[], Thing],
-    live: frozenset[str] | None = None,
 ) -> Thing:
-    """Evaluate what a condition chooses; `live` are the names alive afterwards."""
+    """Evaluate what a condition chooses."""
     if isinstance(cond, Const):
         return (then if cond.value else orelse)()
     back = reader.checkpoint()
     try:
-        result = branch(reader, cond, then, orelse, live)
+        result = branch(reader, cond, then, orelse, None)
     except Unjoinable as clash:
         if all(map(v.is_callable, clash.args)):
             back()
@@ -442,7 +441,7 @@ def _short_circuit(
 
     with reader.holding(first):
         arms = (more, decided) if both else (decided, more)
-        result = choice(reader, cond, *arms)
+        result = _choice(reader, cond, *arms)
     if rest:
         choices.combined(reader, both, result, cond, rest[-1])
     return result
@@ -458,7 +457,7 @@ def _chain(
     if len(ops) == 1:
         return result
     cond = truth(reader, result)
-    return choice(
+    return _choice(
         reader,
         cond,
         lambda: truth(reader, _chain(reader, right, ops[1:], rest[1:])),

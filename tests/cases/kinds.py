@@ -137,8 +137,10 @@ def tuples_of_unlike_lengths(rows):
         if len(found) == 2:
             a, b = found
             total += a.sum() * b.sum()
-        for part in halves(row):
-            total += part.sum() ** 2
+        for k, part in enumerate(halves(row)):
+            total += part.sum() ** 2 * (k + 1)
+        for weight, part in zip((2.0, 0.5), found):  # noqa: B905
+            total += part[0] * weight
     return total
 
 
