@@ -7,6 +7,7 @@ lengths are one. It is a plain nested tuple, so it is also the key of a speciali
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from srcgrad.frontend import choices, columns, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
-from srcgrad.frontend.forks import CHOOSING, Fork
+from srcgrad.frontend.forks import CHOOSING, Endless, Fork
 from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.frontend.pools import pooled
 from srcgrad.frontend.recursion import ask
@@ -84,6 +85,10 @@ class Reading:
         return any(is_generator(p.type) for p in self.function.params)
 
 
+# How many times the statements of the first reading another one may read.
+_LONGER = 50
+
+
 def read(
     source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...] = (),
     fixed: dict[str, Any] | None = None, ones: dict[str, int] | None = None,
@@ -105,12 +110,15 @@ def read_by(
     names: tuple[str, ...], fixed: dict[str, Any] | None, ones: dict[str, int] | None,
 ) -> tuple[Reading, E]:  # fmt: skip
     """Read a function, again while something is found too late; return the reader."""
-    writing, apart, refusal = set[object](), set[Any](), None
+    writing, apart, refusal, most = set[object](), set[Any](), None, math.inf
     while True:
         entry = kind(source, names, ones, writing, fixed or {}, apart)
-        entry.refusal = refusal
+        entry.refusal, entry.forks.most = refusal, most if refusal else math.inf
         try:
             return entry.read(specs), entry
+        except Endless:
+            assert refusal is not None
+            raise refusal from None
         except ReadAgain as found:
             writing.update(found.args)
             refusal = refusal or found.__cause__
@@ -120,6 +128,7 @@ def read_by(
                 writing.discard(v.WHOLE)
             apart.update(*found.args)
             refusal = refusal or found.__cause__
+        most = min(most, _LONGER * (entry.forks.count + 100))
 
 
 class Entry(Reader):

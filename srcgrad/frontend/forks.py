@@ -19,6 +19,7 @@ their names in one list (see `pools`).
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,10 @@ class Fork(Exception):
     """A function is to be read again, with more statements read apart."""
 
 
+class Endless(Exception):
+    """A function that was refused takes too long to read again."""
+
+
 class Forks:
     """The statements of a function that are read `apart`, and those that might be.
 
@@ -43,6 +48,7 @@ class Forks:
 
     def __init__(self, apart: Collection[Any]) -> None:
         self.apart, self.left = apart, _COPIES
+        self.count, self.most = 0, math.inf  # statements read, and how many may be
         self.choosing = CHOOSING in apart
         self.unlike = False  # something was met that has several kinds
         self.open: list[ast.stmt] = []
@@ -92,6 +98,9 @@ class Forks:
         self, stmt: ast.stmt, rest: Sequence[ast.stmt], live: Liveness
     ) -> ast.stmt:
         """Return a statement, with the rest of the block in its arms if need be."""
+        self.count += 1
+        if self.count > self.most:
+            raise Endless
         if stmt not in self.apart or not rest or not self.left:
             return stmt
         self.left -= 1
