@@ -196,6 +196,30 @@ def test_a_gradient_inside_is_a_list(backend: str) -> None:
     np.testing.assert_allclose(slope, 6.0 * np.array(X), rtol=1e-13)
 
 
+def beside_some(x: Any, n: int) -> Any:
+    grown = [0.1 * i for i in range(n)]
+    beside = [b for _, b in zip(grown, x, strict=False)]
+    return beside[0] * sum(beside)
+
+
+def beside_as_many(x: Any, n: int) -> Any:
+    grown = [0.1 * i for i in range(n)]
+    beside = [b for _, b in zip(grown, np.array(x), strict=False)]
+    return beside[0] * sum(beside)
+
+
+@ON_BOTH
+def test_a_list_that_grew_ends_a_zip_of_single_numbers(backend: str) -> None:
+    """Its items were not read, so nothing told that there were too few."""
+    x = X[:14]
+    for of, n in ((beside_some, 14), (beside_as_many, 12)):
+        f = srcgrad.differentiable(of, backend=backend)
+        assert f(x, n) == pytest.approx(of(x, n), rel=1e-14)
+    f = srcgrad.differentiable(beside_some, backend=backend)
+    with pytest.raises(srcgrad.errors.SrcgradError, match="`zip` ends with"):
+        f(x, 12)
+
+
 def test_what_is_refused_of_tables_is_read_number_by_number() -> None:
     f = srcgrad.grad(table, argnums=(0, 1), backend="python")
     want = [X[3] * X[1], 0.0, 0.0, X[1] * X[0]]

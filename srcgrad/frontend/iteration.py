@@ -292,7 +292,13 @@ def side_by_side(reader: Reader, *iterables: v.Thing) -> Sequence:
     fixed = any(part.fixed for part in parts)
     if fixed:
         known = [c.value for c in (count, *counts) if isinstance(c, Const)]
+        others = [c for c in (count, *counts) if isinstance(c, Value)]
         count, counts = const(min(known)), []
+        what = f"line {build.loc.line}: `zip` ends with what is of a length not known "
+        what += "while compiling: make an array of the others, `np.array(y)`"
+        for found in others:
+            enough = build.op("ge", found, count)
+            reader.require(enough, "NotImplementedError", what)
     for other in counts:
         one, two = (build.resolve(build.dim(c)) for c in (count, other))
         if one != two:
