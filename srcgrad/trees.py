@@ -145,7 +145,11 @@ def closed(node: Node, like: Any = None) -> Any:
     if node.kind == "list":
         return list(node.items)
     if node.kind == "choice":  # by the number that comes first
-        return node.items[1 + node.items[0]]
+        case, *things = node.items
+        if not isinstance(case, int | np.integer):
+            what = "a result that is one thing or another has no tangent, and no rows"
+            raise make_error("SG302", what, helps=("return the numbers alone",))
+        return things[case]
     if node.cls is None:
         return node.items
     if node.kind == "tuple":
