@@ -125,8 +125,7 @@ class _Readable(Writer):
                 made = self.op(s)
                 if ROWS[s.row].alias and not isinstance(s.out.type, Scalar):
                     # NumPy gives a view; the value must outlive writes to its base.
-                    kept = f"{made.at(ATOM)}.copy()", f"keep_layout({made.text})"
-                    made = Text(kept[not getattr(s.args[0].type, "contiguous", True)])
+                    made = _copied(made, s.args[0])
                 self.bind(self.naming[s.out], s, made.text)
             case ir.View() | ir.Read():
                 self.line(f"{self.naming[s.out]} = {self.place(s.base, s.path).text}")
@@ -158,7 +157,12 @@ class _Readable(Writer):
                 self.line(f"{self.naming[s.value]} = {place}")
                 self.line(f"{self.target(s.base, s.path)} = 0.0")
             case ir.Push():
-                self.line(f"{self.naming[s.out]}.append({self.show(s.value).text})")
+                made, item = self.folded(s.value), self.show(s.value)
+                new = isinstance(made, ir.Op) and not ROWS[made.row].alias
+                new |= isinstance(made, ir.View) and ir.gathers(made.path)
+                if ir.owned(s.value.type) and not new:  # it may be changed there
+                    item = _copied(item, s.value)
+                self.line(f"{self.naming[s.out]}.append({item.text})")
             case ir.Assert():
                 self.check(s)
 
@@ -193,3 +197,9 @@ class _Readable(Writer):
         else:
             self.line(f"if not {cond.at(ATOM)}:")
             self.line(f"    raise {s.exception}({s.message!r})")
+
+
+def _copied(text: Text, x: Operand) -> Text:
+    """Return a copy of an array that lies in memory as another."""
+    plain = getattr(x.type, "contiguous", True)
+    return Text(f"{text.at(ATOM)}.copy()" if plain else f"keep_layout({text.text})")

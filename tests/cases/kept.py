@@ -479,3 +479,16 @@ def product_through_the_end(x):
         kept[j - 3] = math.exp(x[j])
         p *= kept[j - 3] - 0.5 * p
     return p + kept[1]
+
+
+# A list holds an array of its own: what it was made of is wanted as it was, though the
+# item is changed; one is laid out in columns.
+@case(lambda rng: (rng.normal(size=(3, 3)), 0.7, 9), argnums=(0, 1))
+def item_changed_that_a_slope_needs(a, s, n):
+    items, turned = [np.tanh(a[0])], [np.exp(a).T]
+    for _ in range(n):
+        items.append(items[0] + s)
+        turned.append(turned[0] * s)
+    items[0][1:] = 0.3 * np.sin(items[0][:-1])
+    turned[0][1] *= items[0]
+    return np.dot(items[-1], items[0]) + np.sum(turned[-1] * turned[0])
