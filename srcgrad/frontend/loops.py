@@ -126,6 +126,7 @@ class _Loop:
             cond: Any = self.header.test() if self.header.test else None
         var = self.variable
         with self.build.block() as stmts:
+            choices.learn(self.reader, cond, True)
             for slot in self.slots.values():
                 self.build.measure(slot.inn)
             head = self.reader.state.copy()

@@ -387,5 +387,9 @@ def words_in_lists(x, k):
         total += {"idle": 0.5, "up": x[i] ** 2, "down": -x[i]}[word]
     for each in found:
         total += 0.0 if each is None else each * x[0]
+    node = 0
+    while node is not None and total < 1e3:
+        total += x[node] ** 2
+        node = node + 2 if node < 3 else None
     cut = 3 if seen[1] == "up" else None
     return total + (x[:cut] ** 2).sum() * seen.count("down")
