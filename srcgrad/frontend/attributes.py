@@ -165,9 +165,12 @@ def has(reader: build.Reader, owner: Thing, name: str) -> bool:
 
 def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:
     """Read an attribute of a number or an array."""
-    if reader.tries.open and not any(hasattr(c, name) for c in classes(reader, owner)):
-        handlers.catch(reader, AttributeError)
     array = isinstance(owner, Ref) and not is_point(owner)
+    if not any(hasattr(c, name) for c in classes(reader, owner)):
+        handlers.catch(reader, AttributeError)
+        if array:
+            what = f"`.{name}` of a {v.kind_of(owner)} is not known"
+            raise reader.problem("SG203", what, *suggest(name, dir(np.ndarray)))
     rank = owner.type.rank if array else 0  # type: ignore[union-attr]
     match name:
         case "ndim":

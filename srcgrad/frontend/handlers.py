@@ -74,10 +74,10 @@ def _read(reader: Reader, stmt: ast.If, attempt: Attempt) -> None:
     open, place = reader.forks.open, (reader.build.loc, reader.build.met)
     held, running = list(reader.held), list(reader.running)
     tries.open = [*outer, trying]
+    where = location(reader.frames[-1].source, stmt)
+    tries.places += [where] * (where not in tries.places)  # loops are read again
     try:
         reader.run(stmt.body)
-        where = location(reader.frames[-1].source, stmt)
-        tries.places += [where] * (where not in tries.places)  # loops are read again
     except Caught as found:
         if found.args[0] is not trying:
             raise

@@ -33,7 +33,7 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar
 
-from srcgrad.frontend.normalize.statements import plainer
+from srcgrad.frontend.normalize.statements import Attempt, plainer
 
 Node = TypeVar("Node", bound=ast.AST)
 Loop = ast.For | ast.While
@@ -101,6 +101,7 @@ class _Rewriter:
 
     def __init__(self, numbers: Iterator[int], writing: Collection[object]) -> None:
         self.numbers, self.writing = numbers, writing
+        self.trying = 0  # how many `try` are around
 
     def function(self, function: ast.FunctionDef) -> ast.FunctionDef:
         """Return the function with one `return` at its end, or none."""
@@ -144,7 +145,10 @@ class _Rewriter:
                     if jumps and after:
                         flag = skip if CONTINUE in ways else exit
                         after = [_unless(flag, after, stmt)]
+                    tries = isinstance(getattr(stmt.test, "value", None), Attempt)
+                    self.trying += tries
                     body, orelse = (self.block(arm, exit, skip) for arm in arms)
+                    self.trying -= tries
                     body = body or [_at(ast.Pass(), stmt)]
                     return [*done, _like(stmt, body=body, orelse=orelse), *after]
                 case ast.For() | ast.While():
@@ -173,7 +177,8 @@ class _Rewriter:
                 made = [_assign(self.value, value, stmt)]
         else:  # what left a loop by a return has set `returned`
             flags = [flag for flag in flags if flag != self.returned]
-        return [_assign(f, True, stmt) for f in dict.fromkeys(flags) if f] + made
+        left = [_assign(f, True, stmt) for f in dict.fromkeys(flags) if f]
+        return made + left if self.trying else left + made  # the value may raise
 
     def loop(self, stmt: Loop) -> tuple[list[ast.stmt], list[ast.stmt]]:
         """Return a loop that is left at its end, and what follows it."""
