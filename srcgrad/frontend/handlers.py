@@ -46,10 +46,14 @@ class Trying:
 
 @dataclass(slots=True)
 class Tries:
-    """What is open, the handlers that surely run, and the places where one may."""
+    """What is open, the handlers that surely run, and the places where one may.
+
+    `raised` is the class of what is being handled: a bare `raise` is one of that.
+    """
 
     open: list[Trying] = field(default_factory=list)
     handled: dict[Attempt, int] = field(default_factory=dict)
+    raised: type = Exception
     places: list[Location] = field(default_factory=list)
 
 
@@ -70,7 +74,8 @@ def _read(reader: Reader, stmt: ast.If, attempt: Attempt) -> None:
     """Read the body of a `try` or, up to where it surely raises, and a handler."""
     caught = [_classes(reader, handler.type) for handler in attempt.handlers]
     trying = Trying(attempt, caught, len(reader.build.open))
-    tries, frames, outer = reader.tries, len(reader.frames), reader.tries.open
+    tries, frames = reader.tries, len(reader.frames)
+    outer, before = tries.open, tries.raised
     open, place = reader.forks.open, (reader.build.loc, reader.build.met)
     held, running = list(reader.held), list(reader.running)
     tries.open = [*outer, trying]
@@ -88,12 +93,13 @@ def _read(reader: Reader, stmt: ast.If, attempt: Attempt) -> None:
         reader.build.loc, reader.build.met = place
         reader.held, reader.running = held, running
         tries.open, (_, number, cls) = outer, found.args
+        tries.raised = cls
         tries.handled[attempt], name = number, attempt.handlers[number].name
         if name is not None:  # nothing but its class is known of it
             reader.bind(name, reader.container(v.Record(name, cls), {}))
         reader.run(stmt.orelse)
     finally:
-        tries.open = outer
+        tries.open, tries.raised = outer, before
 
 
 def end(reader: Reader, attempt: Attempt) -> None:
@@ -123,8 +129,10 @@ def fails(
 
 def raises(reader: Reader, stmt: ast.Raise) -> None:
     """Read `raise`: in a `try` it must be known what that is."""
-    known = None
-    if reader.tries.open and stmt.exc is not None:
+    known: type | None = None
+    if stmt.exc is None:
+        reader.raises(reader.tries.raised.__name__, reader.tries.raised)
+    if reader.tries.open:
         node = stmt.exc.func if isinstance(stmt.exc, ast.Call) else stmt.exc
         (known,) = _classes(reader, node)
     reader.raises(raised(stmt.exc, len(reader.frames) == 1), known)

@@ -174,6 +174,47 @@ def tried_for_what_it_raises(x, a):
     return definite * (spd * x).sum() + known * x
 
 
+class Missing(LookupError):
+    """An exception of our own."""
+
+
+def _raised_again(x, k):
+    try:
+        return x.field
+    except AttributeError as error:
+        try:
+            x = {}[k]
+        except KeyError:
+            k += 0
+        if k == 0:
+            raise
+        raise Missing("no field") from error
+    except ValueError:
+        return 3.0
+
+
+@case(lambda rng: (0.8,))
+def exceptions_that_are_passed_on(x):
+    """A bare `raise`, and one exception from another, go to the next handlers."""
+    s = 0.0
+    for k in (0, 1):
+        try:
+            s += _raised_again(x, k)
+        except TypeError:
+            s += 100.0
+        except AttributeError:
+            s += 2.0 * x
+        except Missing:
+            s += x * x
+    total = None
+    for k in range(3):
+        try:
+            total = total + x
+        except TypeError:
+            total = s * k
+    return total
+
+
 @case(lambda rng: (0.8, [1.2, 0.4], "sqrt"))
 def handlers_by_kind(x, pair, name):
     """The first handler that fits is the one; a bare one takes the rest."""
