@@ -97,8 +97,15 @@ def _no_loop_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "SMALL", 0)
 
 
+# Every other one: all of them take minutes.
+IN_PARTS = [
+    pytest.param(case, marks=pytest.mark.long if k % 2 else (), id=case.name)
+    for k, case in enumerate(SMOOTH)
+]
+
+
 @pytest.mark.usefixtures("_no_loop_is_small")
-@pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.name)
+@pytest.mark.parametrize("case", IN_PARTS)
 def test_parts_know_nothing_of_each_other(case: Case) -> None:
     for where, message in problems(case):
         pytest.fail(f"{where}: {message}")
