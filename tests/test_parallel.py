@@ -270,12 +270,22 @@ def in_steps(x: Any, A: Any, idx: Any) -> Any:
     return u[4]
 
 
+def table_in_turns(x: Any, A: Any, idx: Any) -> Any:
+    """Add to a table in a loop that does less than the table is large."""
+    table = np.zeros((5, 12))
+    for _ in range(3):
+        for k in range(12):
+            table[idx[k] % 5, idx[k]] += x[k]
+        table[0, 0] *= 0.5
+    return np.sum(table * A)
+
+
 LOOPS: list[tuple[Callable[..., Any], int]] = [
     (elementwise, 1), (monte_carlo, 1), (batch, 1), (scattered, 2),
     (scattered_and_read, 0), (stencil, 1), (recurrence, 0), (prefix, 1),
     (reads_another, 1), (around_the_end, 0), (in_a_view, 1), (reset, 0), (doubled, 0),
     (looked_at, 0), (left_early, 0), (while_inside, 1), (array_of_a_turn, 1),
-    (work_array, 0), (in_steps, 3), (rows_of_one_turn, 1),
+    (work_array, 0), (in_steps, 3), (rows_of_one_turn, 1), (table_in_turns, 1),
 ]  # fmt: skip
 
 

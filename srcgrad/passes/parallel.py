@@ -80,6 +80,7 @@ class _Threads:
         self.turns_of = Independence(function)
         self.regions, self.bounds = self.turns_of.regions, self.turns_of.bounds
         self.build = Builder(trusting=True)
+        self.around = 0  # loops that each thread is asked for again
 
     def block(self, block: Block) -> Block:
         """Return a block with its loops in parts."""
@@ -90,13 +91,19 @@ class _Threads:
                 if isinstance(stmt, For) and sums is not None:
                     _Parts(self, stmt, sums).write()
                 else:
+                    self.around += isinstance(stmt, ir.Loop)
                     self.build.emit(rewrite(stmt, block=self.block))
+                    self.around -= isinstance(stmt, ir.Loop)
         return Block((*made,))
 
     def shared(self, loop: For) -> Sums | None:
         """Return what the turns of a loop add up, if threads are to share them."""
         sums = self.turns_of.sums(loop)
-        return None if sums is None or self.is_small(loop) else sums
+        if sums is None or self.is_small(loop):
+            return None
+        # Each turn around would add up more than this loop adds to.
+        most = max((c.inn.type.rank for c in sums.arrays), default=0)
+        return None if self.around and most > _depth(loop) else sums
 
     # what it costs
 
@@ -146,6 +153,12 @@ class _Threads:
         if one == const(int(row == "mul")) and row != "sub":
             return two
         return self.build.sure(row, one, two)
+
+
+def _depth(stmt: Stmt) -> int:
+    """Return how many loops stand inside each other, the statement among them."""
+    inner = (_depth(s) for block in blocks(stmt) for s in block.stmts)
+    return isinstance(stmt, ir.Loop) + max(inner, default=0)
 
 
 class _Parts:
