@@ -158,3 +158,18 @@ def test_idle_threads_sleep_soon_unless_told(
     threads._wait_briefly()
     assert seen == [] if chosen else seen == ["1000"]
     assert "GOMP_SPINCOUNT" not in os.environ
+
+
+def within(x: Any) -> Any:
+    with np.errstate(all="ignore"):
+        y = np.exp(x)
+        z = y * y
+    return z.sum()
+
+
+def test_statements_inside_keep_their_lines() -> None:
+    """What `with` is written as must not give its own line to what stands in it."""
+    first = within.__code__.co_firstlineno
+    text = srcgrad.grad(within, backend="python").source(np.ones(2))
+    assert f"y = np.exp(x)  # {first + 2}" in text
+    assert f"# {first + 1}" not in text

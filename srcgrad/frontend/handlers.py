@@ -172,11 +172,12 @@ def keep_unused(reader: Reader, stmt: ast.stmt, written: int) -> None:
 
 
 def _keep(reader: Reader, value: ir.Operand) -> None:
-    if isinstance(value, ir.Value) and not isinstance(value.type, ListOf):
-        made = reader.build.op("computed", value)
-        if ("kept", value) not in reader.build.memo:
-            reader.build.memo["kept", value] = made
-            reader.require(made, "AssertionError", "")
+    """Check that something is computed, once in a block."""
+    memo, known = reader.build.memo, ("kept", value)
+    plain = isinstance(value, ir.Value) and not isinstance(value.type, ListOf)
+    if plain and known not in memo:
+        memo[known] = reader.build.op("computed", value)
+        reader.require(memo[known], "AssertionError", "")
 
 
 def _classes(reader: Reader, node: ast.expr | None) -> tuple[Any, ...]:
