@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg, special
+from scipy.interpolate import BSpline, splev
 
 from srcgrad.ir import (
     Accumulate,
@@ -592,18 +593,6 @@ def _sinc_slope(args: Args, attrs: Attrs, type: Type) -> Any:
     return _each(slope)(args, attrs, type)
 
 
-def _ordered(name: str) -> Any:
-    """Return a row of a Bessel function of an order."""
-
-    def row(args: Args, attrs: Attrs, type: Type) -> Any:
-        # With an int for the order, `yn` gives float64 whatever it is given.
-        single = name == "yn" and type.dtype == "float32"
-        order = float(attrs["n"]) if single else attrs["n"]
-        return getattr(special, name)(order, args[0])
-
-    return row
-
-
 def _erfcx_slope(args: Args, attrs: Attrs, type: Type) -> Any:
     """Return a derivative of erfcx: each follows from the two before."""
     (x,) = args
@@ -621,6 +610,38 @@ def _exprel_slope(args: Args, attrs: Attrs, type: Type) -> Any:
     return _each(lambda x: float(np.sum(weights / 2 * t**order * np.exp(x * t))))(
         args, attrs, type
     )
+
+
+def _splines(x: Any, t: Any, k: int, der: int, ext: int) -> Any:
+    """Return a derivative of all B-splines of knots, a column each."""
+    at = np.clip(x, t[k], t[-k - 1]) if ext == 3 and der == 0 else x
+    every = BSpline(t * 1.0, np.eye(len(t) - k - 1), k)(at, nu=der)
+    return np.where((x < t[k]) | (x > t[-k - 1]), 0.0, every.T).T if ext == 1 else every
+
+
+def _read_spline(args: Args, attrs: Attrs, type: Type) -> Any:
+    return splev(args[0], (*args[1:], attrs["k"]), attrs["der"], attrs["ext"])
+
+
+def _spread_spline(args: Args, attrs: Attrs, type: Type) -> Any:
+    y, x, t = args[:3]
+    return _splines(x, t, attrs["k"], attrs["der"], attrs["ext"]).T @ y
+
+
+def _read_planes(spread: bool) -> Any:
+    """Return what reads a spline of two variables, or gives to its coefficients."""
+
+    def apply(args: Args, attrs: Attrs, type: Type) -> Any:
+        y, *given = args[:5] if spread else (args[4], *args[:4])
+        each = []
+        for axis, x, t in zip("xy", given[:2], given[2:], strict=True):
+            k, der = attrs[f"k{axis}"], attrs[f"d{axis}"]
+            each.append(_splines(np.clip(x, t[k], t[-k - 1]), t, k, der, 0))
+        if spread:
+            return (each[0].T @ y @ each[1]).ravel()
+        return each[0] @ y.reshape(each[0].shape[1], each[1].shape[1]) @ each[1].T
+
+    return apply
 
 
 def _weighed(part: int | None) -> Any:
@@ -756,7 +777,8 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "sinc_slope": _sinc_slope,
     "erfcx_slope": _erfcx_slope,
     "exprel_slope": _exprel_slope,
-    **{name: _ordered(name) for name in ("jv", "yn", "iv", "ive")},
+    "spline": _read_spline, "spline_spread": _spread_spline,
+    "bispline": _read_planes(False), "bispline_spread": _read_planes(True),
     "logsumexp_weighed": _weighed(None),
     "logsumexp_absolute": _weighed(0),
     "logsumexp_sign": _weighed(1),

@@ -240,21 +240,68 @@ _POOLED: dict[str, Any] = {"size": [(2, 2)], "stride": ((2, 2), (1, 2))}
 PLACES = np.array([0, 3, 1, 2, 2, 0, 3, 1], np.int16).reshape(1, 2, 2, 2)
 IMAGE = np.linspace(-1.0, 1.0, 40).reshape(1, 4, 5, 2) ** 3
 EQUAL = np.array([[1, 1, 2], [1, 2, 2]])
+# Knots of ints stay where they are; two of the points lie outside of them.
+KNOTS, ENDS = np.array([0, 0, 0, 0, 1, 3, 4, 4, 4, 4]), np.array([0, 0, 0, 2, 3, 3, 3])
+SPOTS, HEIGHTS = np.array([0.4, -0.3, 3.2, 4.1]), np.linspace(-1.0, 1.0, 6) ** 3
+_READ: dict[str, Any] = {"der": (0, 1, 3), "ext": (0, 1, 3)}
+_SLOPES: dict[str, Any] = {"ky": [2], "dx": (0, 1, 3), "dy": (0, 1)}
+_SPOTS = SPOTS[:3] ** 2, np.array([-0.2, 0.4, 1.1, 2.7])
 _CUT = [*_of("3,3", "m,n", k=(0, 1, -1)), *_of("2,3,3")]
 
 # Kernels of their own, each of numbers: how they broadcast is the business of others.
 SPECIAL = (
     "erfcx erfcx_slope erfinv erfcinv ndtr log_ndtr ndtri logit log_expit entr exp10 "
-    "cosm1 exprel exprel_slope gamma loggamma factorial j0 j1 jv y0 y1 yn i0 i1 iv i0e "
-    "i1e ive"
+    "cosm1 exprel exprel_slope gamma loggamma factorial j0 j1 y0 y1 i0 i1 i0e i1e k0 "
+    "k1 k0e k1e exp1 expi dawsn erfi ellipk ellipkm1 ellipe rgamma sindg cosdg tandg "
+    "cotdg numpy_i0"
 ).split()
 SPECIAL_OF_TWO = (
-    "xlog1py rel_entr kl_div boxcox huber pseudo_huber beta betaln binom comb"
+    "xlog1py rel_entr kl_div boxcox huber pseudo_huber beta betaln binom comb poch"
 ).split()
+# The first is a whole order, or any that is constant; others have no derivative.
+OF_ORDER = "yn kn expn eval_chebyt eval_chebyu eval_legendre eval_laguerre".split()
+OF_ORDER += ["eval_hermite", "eval_hermitenorm"]
+OF_PARAMETER = (
+    "jv yv iv ive kv kve struve hyp0f1 gammainc gammaincc gammaincinv gammainccinv "
+    "chdtr chdtrc chdtri stdtr stdtrit pdtr pdtrc"
+).split()
+OF_PARAMETERS = ("betainc betaincc betaincinv hyp1f1 hyperu fdtr fdtrc fdtri").split()
 
 SAMPLES: dict[str, list[Sample]] = {
     **{name: _of("float", "m,n") for name in SPECIAL},
     **{name: _of("float n", "m,1 1,n") for name in SPECIAL_OF_TWO},
+    **{name: _of("int float", "=2 m,n", "=0 n", "=1 n") for name in OF_ORDER},
+    **{name: _of("=2.5 float", "=0.5 m,n", "=1 0") for name in OF_PARAMETER},
+    **{name: _of("=2.5 =0.5 float", "=0.5 =1.5 m,n") for name in OF_PARAMETERS},
+    "hyp2f1": _of("=2.5 =0.5 =1.7 float", "=0.5 =0.5 =2.0 m,n"),
+    "ellipkinc": _of("float =0.3", "m,n =-0.7"),
+    "ellipeinc": _of("float =0.3", "m,n =-0.7"),
+    "gdtr": _of("float =1.5 float", "m,1 =0.7 n"),
+    "gdtrc": _of("float =1.5 float", "m,1 =0.7 n"),
+    "radian": _of("float n float"),
+    "spline": _of("n int64:10 6", given=(SPOTS, KNOTS, HEIGHTS), **_READ),
+    "spline_spread": _of("n n int64:10 =6", given=(HEIGHTS[:4], SPOTS, KNOTS), **_READ),
+    "bispline": _of(
+        "m n int64:10 int64:7 24",
+        given=(np.sort(_SPOTS[0]), _SPOTS[1], KNOTS, ENDS, np.cos(np.arange(24.0))),
+        **_SLOPES,
+    ),
+    "bispline_spread": _of(
+        "m,n m n int64:10 int64:7 =24",
+        given=(
+            np.cos(np.arange(12.0)).reshape(3, 4),
+            np.sort(_SPOTS[0]),
+            _SPOTS[1],
+            KNOTS,
+            ENDS,
+        ),
+        **_SLOPES,
+    ),
+    "wofz": _of("float", "m,n"),
+    "inv_boxcox": _of("float =0.3", "m,n =0.0"),
+    "eval_gegenbauer": _of("int =1.5 float", "=2 =0.3 m,n"),
+    "eval_genlaguerre": _of("int =1.5 float", "=2 =0.3 m,n"),
+    "eval_jacobi": _of("int =1.5 =0.5 float", "=2 =0.3 =0.7 m,n"),
     "copy": _of("n", "m,n", "0"),
     "cast": [
         *_of("n", dtype=("float64", "int64", "bool")),
@@ -345,9 +392,6 @@ SAMPLES: dict[str, list[Sample]] = {
     "logsumexp_weighed": [*_of("m,n m,n", axis=AXES, keepdims=BOTH), *_of("n 1")],
     "logsumexp_absolute": [*_SIGNED, *_of("m,n 1,n", axis=[(1,)])],
     "logsumexp_sign": _SIGNED,
-    "gammainc": _of("=2.5 float", "=0.5 m,n", "=1.0 n", "=3.5 0"),
-    "gammaincc": _of("=2.5 float", "=0.5 m,n", "=1.0 n", "=3.5 0"),
-    "betainc": _of("=2.5 =0.5 float", "=0.5 =1.5 m,n", "=1.0 =3.0 n"),
     "length_of": _of("float float float", "float", "float int float float"),
     "length_of_all": _of("n", "1"),
     "fsum": _of("n", "1", "0"),

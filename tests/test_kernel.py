@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.fft
+import scipy.interpolate
 import scipy.linalg
 import scipy.special
 
@@ -99,6 +100,7 @@ def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., An
     """Return a function of a text."""
     space = {"np": np, "math": math, "cmath": cmath, "fft": scipy.fft, **names}
     space |= {"linalg": scipy.linalg, "special": scipy.special}
+    space["interpolate"] = scipy.interpolate
     exec(compile(text, f"<{name}>", "exec"), space)
     made: Callable[..., Any] = space[name]
     return made

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import linalg, special
+from scipy import interpolate, linalg, special
 
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tangent import tangent
@@ -35,9 +35,10 @@ Numbers = Sequence[Any]
 # One on purpose, two make lists; what is taken from parts has the derivatives.
 STILL = {"stop_gradient", "zeros_items", "emptied", *PARTS.values()}
 # They make complex numbers of real ones: see test_complex.py.
-COMPLEX = {"complex_of", "fft", "ifft", "rfft"}
+COMPLEX = {"complex_of", "fft", "ifft", "rfft", "wofz"}
 COMPLEX |= {"eig_values", "eig_vectors", "eigvals", "slogdet_phase"}
 SPACE = {"np": np, "math": math, "cmath": cmath, "linalg": linalg, "special": special}
+SPACE["interpolate"] = interpolate
 SPACE |= {n: getattr(readable, n) for n in readable.__all__}
 
 

@@ -25,7 +25,8 @@ from srcgrad.source import FunctionSource, statement_text
 # What rows are spelled by: the names of modules, and ours for them.
 _MODULES = {
     "cmath": "cmath", "math": "math", "numpy": "np", "scipy.fft": "fft",
-    "scipy.linalg": "linalg", "scipy.special": "special",
+    "scipy.interpolate": "interpolate", "scipy.linalg": "linalg",
+    "scipy.special": "special",
 }  # fmt: skip
 
 

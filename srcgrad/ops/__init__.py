@@ -19,6 +19,7 @@ from srcgrad.ops import (
     iterables,
     joining,
     linalg,
+    linked,
     lists,
     matrices,
     nans,
@@ -35,6 +36,7 @@ from srcgrad.ops import (
     selection,
     shaping,
     special,
+    splines,
     systems,
     ufuncs,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "iterables",
     "joining",
     "linalg",
+    "linked",
     "lists",
     "matrices",
     "nans",
@@ -77,6 +80,7 @@ __all__ = [
     "selection",
     "shaping",
     "special",
+    "splines",
     "systems",
     "ufuncs",
 ]

@@ -21,26 +21,6 @@ def whole(name, order, least=None):
     return int(order)
 
 
-@means("scipy.special.jv", "scipy.special.jn")
-def jv(v, z):
-    return rows.jv(z, n=whole("jv", v), via="np")
-
-
-@means("scipy.special.yn")
-def yn(n, x):
-    return rows.yn(typed(x, "float64"), n=whole("yn", n), via="np")
-
-
-@means("scipy.special.iv")
-def iv(v, z):
-    return rows.iv(z, n=whole("iv", v), via="np")
-
-
-@means("scipy.special.ive")
-def ive(v, z):
-    return rows.ive(z, n=whole("ive", v), via="np")
-
-
 @means("scipy.special.zeta")
 def zeta(x, q=1):
     return rows.zeta(typed(q, "float64"), s=whole("zeta", x, 2), via="np")

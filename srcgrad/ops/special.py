@@ -64,7 +64,7 @@ def _ufunc(signature: str, **options: Any) -> None:
     _function(signature, _own(name, " ".join(names)), **options)
 
 
-def _strong(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+def strong(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     """Return the type of ufuncs to which Python's numbers are float64, not weak."""
     dims = shapes.broadcast(types)
     narrow = all(t.dtype == "float32" and not t.python for t in types)
@@ -75,15 +75,15 @@ def _strong(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 def _factorial(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     """Return the type of a factorial: that of an array is always float64."""
     dims = shapes.broadcast(types)
-    return Array("float64", dims) if dims else _strong(shapes, types, attrs)
+    return Array("float64", dims) if dims else strong(shapes, types, attrs)
 
 
-def _no_rule(name: str) -> Any:
-    """Return the rule of an operand that no function of SciPy is the slope of."""
+def no_rule(name: str, operand: str) -> Any:
+    """Return the rule of a parameter: its slope is no function of SciPy."""
 
     def rule(g: Term) -> Term:
-        what = f"`{name}` has a derivative in `x`, not in its parameters"
-        raise Unsupported(what, "keep them constant: `srcgrad.stop_gradient(a)`")
+        what = f"the derivative of `{name}` in `{operand}` is no function of SciPy"
+        raise Unsupported(what, f"keep it constant: `srcgrad.stop_gradient({operand})`")
 
     return rule
 
@@ -111,11 +111,11 @@ _ufunc("ndtri(p)", p=f"g * {1 / _PEAK} * exp(0.5 * z * z)", domain=(0.1, 0.9))
 
 _ufunc("logit(x)", x="g / (x * (1 - x))", domain=(0.1, 0.9))
 _ufunc("log_expit(x)", x="g * expit(-x)")
-_function("xlogy(x, y)", "rt_xlogy({x}, {y})", x="g * log(y)", infer=_strong,
+_function("xlogy(x, y)", "rt_xlogy({x}, {y})", x="g * log(y)", infer=strong,
           y="where(x == 0, 0, g * x / y)")  # fmt: skip
 _ufunc(
     "xlog1py(x, y)",
-    infer=_strong,
+    infer=strong,
     x="g * log1p(y)",
     y="where(x == 0, 0, g * x / (1 + y))",
 )
@@ -166,15 +166,15 @@ _function("digamma(x)", "rt_digamma({x})", x="g * zeta(x, s=2)",
 # Hurwitz' zeta function of a whole number s: the sum of (q + k)**-s.
 _function("zeta(q, s=2)", "rt_zeta({q}, {s})", q="-s * g * zeta(q, s=s + 1)",
           spell="special.zeta({s}, {q})", callables=())  # fmt: skip
-_ufunc("beta(a, b)", infer=_strong, a="g * z * (digamma(a) - digamma(a + b))",
+_ufunc("beta(a, b)", infer=strong, a="g * z * (digamma(a) - digamma(a + b))",
        b="g * z * (digamma(b) - digamma(a + b))")  # fmt: skip
-_ufunc("betaln(a, b)", infer=_strong, a="g * (digamma(a) - digamma(a + b))",
+_ufunc("betaln(a, b)", infer=strong, a="g * (digamma(a) - digamma(a + b))",
        b="g * (digamma(b) - digamma(a + b))")  # fmt: skip
-_ufunc("gammainc(a, x)", infer=_strong, a=_no_rule("gammainc"),
+_ufunc("gammainc(a, x)", infer=strong, a=no_rule("gammainc", "a"),
        x="g * exp(xlogy(a - 1, x) - x - gammaln(a))")  # fmt: skip
-_ufunc("gammaincc(a, x)", infer=_strong, a=_no_rule("gammaincc"),
+_ufunc("gammaincc(a, x)", infer=strong, a=no_rule("gammaincc", "a"),
        x="-g * exp(xlogy(a - 1, x) - x - gammaln(a))")  # fmt: skip
-_ufunc("betainc(a, b, x)", a=_no_rule("betainc"), b=_no_rule("betainc"),
+_ufunc("betainc(a, b, x)", a=no_rule("betainc", "a"), b=no_rule("betainc", "b"),
        x="g * exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))",
        domain=(0.2, 0.8))  # fmt: skip
 _CHOSEN = {
@@ -182,37 +182,9 @@ _CHOSEN = {
     "k": "g * z * (digamma(n - k + 1) - digamma(k + 1))",
 }
 _ufunc("binom(n, k)", **_CHOSEN)
-_ufunc("comb(n, k)", infer=_strong, **{x: f"where((0 <= k) & (k <= n), {r}, 0)"
+_ufunc("comb(n, k)", infer=strong, **{x: f"where((0 <= k) & (k <= n), {r}, 0)"
                         for x, r in _CHOSEN.items()})  # fmt: skip
 _ufunc("factorial(n)", infer=_factorial, n="where(n < 0, 0, g * z * digamma(n + 1))")
-
-# Bessel functions, of whole order n
-
-
-def _bessel(zero: str, one: str, whole: str, slope: str, near: str) -> None:
-    """Enter the ufuncs of orders 0, 1 and n; `near` is a slope, by the orders beside.
-
-    That of order 0 has a name.
-    """
-
-    def spell(types: Sequence[Type], attrs: Attrs) -> str:
-        # With an int for the order, `yn` gives float64 whatever it is given.
-        single = whole == "yn" and types[0].dtype == "float32"
-        order = str(float(attrs.get("n", 0))) if single else "{n}"
-        return f"special.{whole}({order}, {{x}})"
-
-    _ufunc(f"{zero}(x)", x=f"g * ({slope})")
-    _ufunc(f"{one}(x)", x=f"g * ({near.format(f'{zero}(x)', f'{whole}(x, n=2)')})")
-    orders = (f"{whole}(x, n=n - 1)", f"{whole}(x, n=n + 1)")
-    _ufunc(f"{whole}(x, n=0)", x=f"g * ({near.format(*orders)})", callables=(),
-           spell=spell)  # fmt: skip
-
-
-_bessel("j0", "j1", "jv", "-j1(x)", "0.5 * ({} - {})")
-_bessel("y0", "y1", "yn", "-y1(x)", "0.5 * ({} - {})")
-_bessel("i0", "i1", "iv", "i1(x)", "0.5 * ({} + {})")
-_function("numpy_i0(x)", _own("i0", "x"), x="g * i1(x)", spell="np.i0", callables=())
-_bessel("i0e", "i1e", "ive", "i1e(x) - sign(x) * z", "0.5 * ({} + {}) - sign(x) * z")
 
 
 def _same_shape(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:

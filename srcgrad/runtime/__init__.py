@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.runtime import linked
 from srcgrad.runtime.readable import (
     cofactor,
     cofactor_slope,
@@ -42,10 +43,10 @@ __all__ = [
     "sinc_slope", "spread_along", "take_last",
 ]  # fmt: skip
 
-FILES = ("attention", "bessel", "conv", "create", "decompositions", "draw", "extrema",
+FILES = ("attention", "conv", "create", "decompositions", "draw", "extrema",
          "fourier", "linalg", "magnitude", "move", "norm", "normal", "optimisers",
-         "order", "pool", "reduce", "sampled", "scalar", "scan", "special", "views",
-         "vmath", "vmath32")  # fmt: skip
+         "order", "pool", "reduce", "sampled", "scalar", "scan", "special", "splines",
+         "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "exponential", "flat", "fma", "full", "index",
     "large_cos", "large_sin", "large_tan", "maximum", "minimum", "multiply", "number",
@@ -53,7 +54,7 @@ INTRINSICS = (
     "select", "subtract", "zeros",
 )  # fmt: skip
 # What these emit is linked into kernels.
-NATIVE = "intrinsics", "threads", "tiles", "vmath", "vmath32"
+NATIVE = "intrinsics", "linking", "threads", "tiles", "vmath", "vmath32"
 DTYPES = (
     "float64", "float32", "int64", "int32", "int16", "int8", "uint64", "uint32",
     "uint16", "uint8", "bool", "complex128", "complex64",
@@ -74,6 +75,9 @@ class Compiled:
             if name == "prange":
                 return _module("threads").loaded()
             return getattr(_intrinsics(), name)
+        if name in linked.NAMES:
+            setattr(self, name, _module("linking").linked(name))
+            return vars(self)[name]
         kernels = plain()
         base, _, dtype = name.rpartition("_")
         with self._lock:
@@ -213,7 +217,7 @@ def plain() -> dict[str, FunctionType]:
             if name in out:
                 raise ValueError(f"two kernels are called {name}")
             out[name] = getattr(module, name)
-    return out
+    return {**out, **linked.plain()}
 
 
 @cache

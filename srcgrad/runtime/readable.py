@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 from typing import Any
 
 import numpy as np
 
-from srcgrad.runtime import decompositions, normal, scalar, special
+from srcgrad.runtime import decompositions, normal, scalar, special, splines
 from srcgrad.runtime.attended import attended, attention_slopes, attention_weights
 from srcgrad.runtime.draw import mixed
+from srcgrad.runtime.splines import bispline_spread, spline_spread
 from srcgrad.runtime.windows import (
     conv_nhwc,
     conv_nhwc_input,
@@ -22,12 +24,12 @@ from srcgrad.runtime.windows import (
 )
 
 __all__ = [
-    "attended", "attention_slopes", "attention_weights",
+    "attended", "attention_slopes", "attention_weights", "bispline", "bispline_spread",
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
     "diagonal_matrix", "eig_parts", "eigh_parts", "eigvals", "erfcx_slope",
     "exclusive_cumprod", "expm_slope", "exprel_slope", "keep_layout", "kept_mask",
     "linear_scan", "lstsq_residuals", "normed", "normed_slope",
-    "qr_parts", "real_power", "resized", "sinc_slope", "spread_along",
+    "qr_parts", "real_power", "resized", "sinc_slope", "spline_spread", "spread_along",
     "stop_gradient", "svd_parts", "take_last", "tie_means", "window_places",
     "window_share",
     "window_spread", "window_sum", "window_take",
@@ -276,6 +278,17 @@ def lstsq_residuals(a: Floats, b: Floats, rcond: Any) -> Floats:
     """Return the sums of squares that are left, 0 where NumPy gives none."""
     sums = np.linalg.lstsq(a, b, rcond)[1]
     return sums if sums.size else np.zeros(b.shape[1], sums.dtype)
+
+
+def bispline(x: Floats, y: Floats, tx: Floats, ty: Floats, coef: Floats, kx: int = 3,
+             ky: int = 3, dx: int = 0, dy: int = 0) -> Floats:  # fmt: skip
+    """Return a derivative of a spline of two variables on a grid of points."""
+    plane: Any = splines.bispline
+    if dx < kx and dy < ky:  # SciPy has no others
+        read = importlib.import_module("scipy.interpolate").bisplev
+        given = read(x, y, (tx, ty, coef, kx, ky), dx, dy)
+        return np.reshape(given, (x.size, y.size))
+    return plane(x, y, tx, ty, coef, kx, ky, dx, dy)
 
 
 def take_last(x: Floats, index: Any) -> Floats:

@@ -116,6 +116,7 @@ from tests.cases import (  # noqa: E402, F401
     decompositions,
     dtypes,
     elementwise,
+    engineering,
     errors_plain,
     exchanged,
     extra_spellings,

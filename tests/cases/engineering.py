@@ -1,0 +1,103 @@
+"""What engineers call of SciPy: Bessel functions, elliptic integrals, splines, laws."""
+
+import numpy as np
+import scipy.special as sp
+from scipy.interpolate import RectBivariateSpline, bisplev, splev, splrep
+
+from tests.cases import case
+from tests.cases.inputs import positive
+
+_TIMES = np.linspace(0.0, 3.0, 9)
+CURVE = splrep(_TIMES, np.sin(2.0 * _TIMES))
+_SIDES = np.linspace(0.0, 2.0, 6), np.linspace(0.0, 3.0, 7)
+SURFACE = [*RectBivariateSpline(*_SIDES, np.cos(np.outer(*_SIDES))).tck, 3, 3]
+PLANES = [*RectBivariateSpline(*_SIDES, np.outer(*_SIDES) ** 2, kx=1, ky=2).tck, 1, 2]
+
+
+@case(lambda rng: (positive(rng, 4),))
+def fin_efficiency(x):
+    radial = sp.k1(x) * sp.i1(2.0 * x) - sp.i1(x) * sp.k1(2.0 * x)
+    below = sp.k0(x) * sp.i1(2.0 * x) + sp.i0(x) * sp.k1(2.0 * x)
+    return (radial / below).sum() + sp.kn(2, x[0]) * sp.k0e(x[1]) * sp.k1e(x[1])
+
+
+@case(lambda rng: (positive(rng, 3), 1.3), argnums=(0, 1))
+def matern(distance, scale):
+    s = np.sqrt(3.0) * distance / scale
+    kernel = 2.0 ** (1 - 1.5) / sp.gamma(1.5) * s**1.5 * sp.kv(1.5, s)
+    return (kernel * sp.kve(0.3, s)).sum() + sp.iv(0.5, scale) * sp.ive(2.5, scale)
+
+
+@case(lambda rng: (positive(rng, 3),))
+def partial_waves(x):
+    total = 0.0
+    for n in range(4):
+        total = total + (2 * n + 1) * sp.jv(n + 0.5, x) * sp.yv(n + 0.5, x)
+    return (total + sp.jn(2, x) * sp.yn(3, x)).sum() + sp.struve(0, x[0])
+
+
+@case(lambda rng: (rng.uniform(0.1, 0.8, 4),))
+def elliptic_integrals(m):
+    period = sp.ellipk(m) * sp.ellipe(m) + sp.ellipkm1(m) + sp.ellipk(0.0 * m)
+    arc = sp.ellipkinc(m, 0.3) + sp.ellipeinc(2.0 * m, -0.4)
+    return (period * arc).sum() + sp.hyp2f1(0.5, 1.2, 2.5, m[0]) * sp.hyp1f1(1, 3, m[1])
+
+
+@case(lambda rng: (positive(rng, 3),))
+def well_function(u):
+    drawdown = sp.exp1(u) * sp.expn(2, u) + sp.expn(1, u) * sp.expi(u)
+    return (drawdown * sp.expn(0, u)).sum() + sp.dawsn(u[0]) * sp.erfi(u[1])
+
+
+@case(lambda rng: (rng.normal(size=3), 0.4, 0.7), argnums=(0, 1, 2))
+def voigt(x, width, sigma):
+    z = (x + 1j * width) / (sigma * np.sqrt(2.0))
+    return (np.real(sp.wofz(z)) / (sigma * np.sqrt(2.0 * np.pi)) * x**2).sum()
+
+
+@case(lambda rng: (rng.uniform(0.2, 0.8, 3),))
+def inverse_laws(p):
+    waits = sp.gammaincinv(2.5, p) * sp.gammainccinv(0.7, p) + sp.chdtri(3.0, p)
+    shares = sp.betaincinv(2.0, 1.5, p) * sp.betaincc(1.5, 0.5, p)
+    tests = sp.stdtrit(4.0, p) * sp.stdtr(2.5, p) + sp.fdtr(3.0, 5.0, p)
+    counts = sp.pdtr(2, p) * sp.chdtr(2.5, p) * sp.gdtr(2.0 * p, 1.5, p)
+    return (waits * shares + tests * counts).sum() + sp.fdtri(2.0, 4.0, p[0])
+
+
+@case(lambda rng: (rng.uniform(-0.9, 0.9, 3),))
+def orthogonal_polynomials(x):
+    flat = sp.eval_legendre(3, x) * sp.eval_chebyt(4, x) + sp.eval_legendre(0, x)
+    for n in range(3):
+        flat = flat + sp.eval_hermite(n, x) * sp.eval_jacobi(n, 0.5, 1.5, x)
+    other = sp.eval_chebyu(2, x) + sp.eval_hermitenorm(3, x) * sp.eval_laguerre(2, x)
+    return (flat * other).sum() + sp.eval_genlaguerre(2, 0.5, x[0])
+
+
+@case(lambda rng: (rng.uniform(10.0, 80.0, 3),))
+def degrees(angle):
+    turned = sp.sindg(angle) * sp.cosdg(angle) + sp.tandg(angle) * sp.cotdg(angle / 2)
+    small = angle / 50.0
+    rising = sp.poch(small, 1.5) * sp.rgamma(small) * sp.inv_boxcox(small, 0.5)
+    return (turned * rising * sp.radian(angle, small, 3.0)).sum()
+
+
+@case(lambda rng: (rng.uniform(0.2, 2.8, 4),))
+def curve_read(x):
+    inside = splev(x, CURVE) * splev(x, CURVE, der=1)
+    beyond = splev(x + 2.9, CURVE, ext=3) + splev(2.0 * x - 3.0, CURVE, 0, 1)
+    return (inside * x + beyond).sum() + float(splev(x[0], CURVE)) ** 2
+
+
+@case(lambda rng: (rng.uniform(0.2, 2.8, 3), rng.normal(size=(2, 13))), argnums=(0, 1))
+def curve_of_coefficients(x, c):
+    x0, y0 = splev(x, (CURVE[0], c, 3))
+    slope = splev(x, (CURVE[0], c[0], 3), 2)
+    return (x0 * y0).sum() + (slope * slope).sum()
+
+
+@case(lambda rng: (np.sort(rng.uniform(0.1, 1.9, 3)), 1.3, SURFACE[2] * 1.0),
+      argnums=(0, 1, 2))  # fmt: skip
+def surface_read(x, y, c):
+    one = bisplev(x[1], y, SURFACE) * bisplev(x[0], y, PLANES, dx=0, dy=1)
+    grid = bisplev(x, x + 0.4, (SURFACE[0], SURFACE[1], c, 3, 3), dx=1)
+    return (grid * grid).sum() * one + bisplev(x, 9.0, PLANES).sum()
