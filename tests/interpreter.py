@@ -779,6 +779,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "exprel_slope": _exprel_slope,
     "spline": _read_spline, "spline_spread": _spread_spline,
     "bispline": _read_planes(False), "bispline_spread": _read_planes(True),
+    "lambertw": lambda args, attrs, type: special.lambertw(args[0], attrs["k"]),
     "logsumexp_weighed": _weighed(None),
     "logsumexp_absolute": _weighed(0),
     "logsumexp_sign": _weighed(1),

@@ -241,7 +241,7 @@ PLACES = np.array([0, 3, 1, 2, 2, 0, 3, 1], np.int16).reshape(1, 2, 2, 2)
 IMAGE = np.linspace(-1.0, 1.0, 40).reshape(1, 4, 5, 2) ** 3
 EQUAL = np.array([[1, 1, 2], [1, 2, 2]])
 # Knots of ints stay where they are; two of the points lie outside of them.
-KNOTS, ENDS = np.array([0, 0, 0, 0, 1, 3, 4, 4, 4, 4]), np.array([0, 0, 0, 2, 3, 3, 3])
+STEPS, ENDS = np.array([0, 0, 0, 0, 1, 3, 4, 4, 4, 4]), np.array([0, 0, 0, 2, 3, 3, 3])
 SPOTS, HEIGHTS = np.array([0.4, -0.3, 3.2, 4.1]), np.linspace(-1.0, 1.0, 6) ** 3
 _READ: dict[str, Any] = {"der": (0, 1, 3), "ext": (0, 1, 3)}
 _SLOPES: dict[str, Any] = {"ky": [2], "dx": (0, 1, 3), "dy": (0, 1)}
@@ -279,11 +279,11 @@ SAMPLES: dict[str, list[Sample]] = {
     "gdtr": _of("float =1.5 float", "m,1 =0.7 n"),
     "gdtrc": _of("float =1.5 float", "m,1 =0.7 n"),
     "radian": _of("float n float"),
-    "spline": _of("n int64:10 6", given=(SPOTS, KNOTS, HEIGHTS), **_READ),
-    "spline_spread": _of("n n int64:10 =6", given=(HEIGHTS[:4], SPOTS, KNOTS), **_READ),
+    "spline": _of("n int64:10 6", given=(SPOTS, STEPS, HEIGHTS), **_READ),
+    "spline_spread": _of("n n int64:10 =6", given=(HEIGHTS[:4], SPOTS, STEPS), **_READ),
     "bispline": _of(
         "m n int64:10 int64:7 24",
-        given=(np.sort(_SPOTS[0]), _SPOTS[1], KNOTS, ENDS, np.cos(np.arange(24.0))),
+        given=(np.sort(_SPOTS[0]), _SPOTS[1], STEPS, ENDS, np.cos(np.arange(24.0))),
         **_SLOPES,
     ),
     "bispline_spread": _of(
@@ -292,12 +292,13 @@ SAMPLES: dict[str, list[Sample]] = {
             np.cos(np.arange(12.0)).reshape(3, 4),
             np.sort(_SPOTS[0]),
             _SPOTS[1],
-            KNOTS,
+            STEPS,
             ENDS,
         ),
         **_SLOPES,
     ),
     "wofz": _of("float", "m,n"),
+    "lambertw": _of("float", "m,n", k=(0, 2)),
     "inv_boxcox": _of("float =0.3", "m,n =0.0"),
     "eval_gegenbauer": _of("int =1.5 float", "=2 =0.3 m,n"),
     "eval_genlaguerre": _of("int =1.5 float", "=2 =0.3 m,n"),

@@ -35,7 +35,7 @@ Numbers = Sequence[Any]
 # One on purpose, two make lists; what is taken from parts has the derivatives.
 STILL = {"stop_gradient", "zeros_items", "emptied", *PARTS.values()}
 # They make complex numbers of real ones: see test_complex.py.
-COMPLEX = {"complex_of", "fft", "ifft", "rfft", "wofz"}
+COMPLEX = {"complex_of", "fft", "ifft", "rfft", "wofz", "lambertw"}
 COMPLEX |= {"eig_values", "eig_vectors", "eigvals", "slogdet_phase"}
 SPACE = {"np": np, "math": math, "cmath": cmath, "linalg": linalg, "special": special}
 SPACE["interpolate"] = interpolate

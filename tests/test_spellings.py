@@ -78,7 +78,7 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """Return a module with a function for each line."""
     path = tmp_path_factory.mktemp("spellings") / "spelled.py"
     text = "import math\n\nimport numpy as np\nimport scipy\n"
-    text += "import scipy.interpolate\nimport scipy.special\n"
+    text += "import scipy.integrate\nimport scipy.interpolate\nimport scipy.special\n"
     for kind, lines in (("right", RIGHT), ("refused", REFUSED)):
         for k, line in enumerate(lines):
             *before, last = line.split(";")

@@ -47,8 +47,10 @@ def _of_whole(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
 
 
 def _complex(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    """Return the type of what is complex; only `wofz` has single precision."""
     (t,), dims = types, shapes.broadcast(types)
-    out = "complex64" if t.dtype in ("float32", "complex64") else "complex128"
+    narrow = t.dtype == "complex64" and "k" not in attrs
+    out = "complex64" if narrow else "complex128"
     return Array(out, dims) if dims else Scalar(out)
 
 
@@ -163,6 +165,14 @@ _POISSON = "exp(xlogy(floor(k), m) - m - gammaln(floor(k) + 1))"
 _enter("pdtr(k, m)", m=f"-g * {_POISSON}")
 _enter("pdtrc(k, m)", m=f"g * {_POISSON}")
 _enter("inv_boxcox(y, a)", y="g * z ** (1 - a)")
+
+# Lambert's W, from 4.13.1
+
+elementwise(
+    "lambertw(x, k=0)", cost=100, takes="own", infer=_complex, of_complex=True,
+    loop=lambda op: f"rt_lambertw(np.complex128({{x}}), {op.attrs.get('k', 0)})",
+    spell="special.lambertw({x}{keywords})", x="g / (x + exp(z))",
+)  # fmt: skip
 
 # the gamma function: 5.5.1; angles in degrees
 

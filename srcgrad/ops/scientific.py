@@ -63,6 +63,19 @@ def comb(N, k, *, exact=False, repetition=False):
     return 0 if N < 0 or k < 0 else math.comb(N, k)
 
 
+@means("scipy.special.lambertw")
+def lambertw(z, k=0, tol=1e-8):
+    return rows.lambertw(z, k=branch(k, tol), via="np")
+
+
+@fixed
+def branch(k, tol):
+    """Return which branch of Lambert's W is meant, which is as exact as usual."""
+    if tol != 1e-8:
+        raise Unsupported("`lambertw` is known with tol=1e-8")
+    return whole("lambertw", k)
+
+
 # SciPy's own, which round differently from those of NumPy
 
 

@@ -2,6 +2,7 @@
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
+import cmath
 import math
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 __all__ = [
     "beta", "betainc", "betaln", "binom", "boxcox", "comb", "cosm1", "digamma",
     "entr", "exp10", "exprel", "exprel_slope", "factorial", "fsum", "gamma",
-    "gammainc", "gammaincc", "gammaln", "huber", "kl_div", "log_expit", "loggamma",
-    "logit", "pseudo_huber", "rel_entr", "xlog1py", "xlogy", "zeta",
+    "gammainc", "gammaincc", "gammaln", "huber", "kl_div", "lambertw", "log_expit",
+    "loggamma", "logit", "pseudo_huber", "rel_entr", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
 # On 1 <= x <= 2, digamma(x) is (x - its root) * (NEAR + P(x - 1) / Q(x - 1)); the root
@@ -488,6 +489,47 @@ def betainc(a, b, x):
     if x < (a + 1.0) / (a + b + 2.0):
         return front * _fraction(a, b, x) / a
     return 1.0 - front * _fraction(b, a, 1.0 - x) / b
+
+
+def _start(z, k):
+    """Return about where the branch k of Lambert's W is: a series, or logarithms."""
+    if k == 0 and abs(z + 0.36787944117144233) < 0.3:
+        p = cmath.sqrt(2.0 * (2.718281828459045 * z + 1.0))
+        return -1.0 + p * (1.0 - p / 3.0)
+    if k == 0 and abs(z.imag) < 1.0 and -1.0 < z.real < 1.5:
+        if -2.5 * abs(z.imag) - 0.2 < z.real:
+            above = 12.851063829787234 + z * (12.340425531914894 + z)
+            return z * above / (32.53191489361702 + z * (14.340425531914894 + z))
+    if k == -1 and abs(z) <= 0.36787944117144233 and z.imag == 0.0 and z.real < 0.0:
+        return complex(math.log(-z.real), 0.0)
+    w = cmath.log(z) + complex(0.0, 2.0 * math.pi * k)
+    return w - cmath.log(w)
+
+
+def lambertw(z, k):
+    """Return a branch of Lambert's W, where `w * exp(w)` is z, by Halley's steps."""
+    if z != z:
+        return z
+    if z.real == math.inf or z.real == -math.inf:
+        turned = z.real < 0.0
+        return complex(math.inf, z.imag + math.pi * (2.0 * k + turned))
+    if z == 0.0:
+        return z if k == 0 else complex(-math.inf, 0.0)
+    w = _start(z, k)
+    for _ in range(100):
+        if w == -1.0:
+            return complex(math.nan, math.nan)  # as SciPy has it
+        if w.real >= 0.0:
+            rest = w - z * cmath.exp(-w)
+            step = rest / (w + 1.0 - (w + 2.0) * rest / (2.0 * w + 2.0))
+        else:
+            power = cmath.exp(w)
+            rest = w * power - z
+            step = rest / (w * power + power - (w + 2.0) * rest / (2.0 * w + 2.0))
+        w = w - step
+        if abs(step) <= 1e-8 * abs(w):
+            break
+    return w
 
 
 def fsum(x):

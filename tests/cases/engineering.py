@@ -2,7 +2,9 @@
 
 import numpy as np
 import scipy.special as sp
+from scipy.integrate import cumulative_trapezoid, simpson, trapezoid
 from scipy.interpolate import RectBivariateSpline, bisplev, splev, splrep
+from scipy.special import lambertw
 
 from tests.cases import case
 from tests.cases.inputs import positive
@@ -101,3 +103,21 @@ def surface_read(x, y, c):
     one = bisplev(x[1], y, SURFACE) * bisplev(x[0], y, PLANES, dx=0, dy=1)
     grid = bisplev(x, x + 0.4, (SURFACE[0], SURFACE[1], c, 3, 3), dx=1)
     return (grid * grid).sum() * one + bisplev(x, 9.0, PLANES).sum()
+
+
+@case(lambda rng: (rng.normal(size=(6, 3)), np.sort(rng.uniform(0.0, 3.0, 6))),
+      argnums=(0, 1))  # fmt: skip
+def sampled_integrals(y, x):
+    whole = trapezoid(y, x, axis=0) * simpson(y, x=x, axis=0)
+    grown = cumulative_trapezoid(y, x, axis=0, initial=0) * y
+    odd = simpson(y[1:], x=x[1:], axis=-2) + simpson(y[:5, 0], dx=0.3)
+    pair = simpson(y[:2], x=x[:2], axis=0) + simpson(y[:4], dx=x[1], axis=0)
+    return (whole * odd * pair).sum() + grown.sum() + trapezoid(x, dx=0.5)
+
+
+@case(lambda rng: (rng.uniform(0.1, 2.0, 4), rng.uniform(-0.3, -0.05, 4)),
+      argnums=(0, 1))  # fmt: skip
+def lambert_currents(x, y):
+    current = lambertw(x).real * np.real(lambertw(y, -1)) + lambertw(0.0 * x).real
+    waves = np.abs(lambertw(x * 1j, 2)) + lambertw(-x - 0.5).imag
+    return (current * waves).sum() + float(lambertw(x[0], k=0).real)
