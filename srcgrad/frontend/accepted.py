@@ -25,7 +25,9 @@ _BLOCKS = {"body", "orelse", "finalbody", "handlers"}
 _ASIDE = {"annotation", "returns", "decorator_list", "format_spec"}
 
 
-def outside(function: ast.FunctionDef | ast.Lambda) -> Iterator[Found]:
+def outside(
+    function: ast.FunctionDef | ast.Lambda, called: bool = False
+) -> Iterator[Found]:
     """Yield each piece of syntax outside the language, and what is said about it.
 
     >>> (stmt,) = ast.parse("def f(x): yield x").body
@@ -33,8 +35,9 @@ def outside(function: ast.FunctionDef | ast.Lambda) -> Iterator[Found]:
     ['`yield` is outside the language']
     """
     body = function.body
+    places = frozenset[str]() if called else frozenset({"whole"})
     for part in [body] if isinstance(body, ast.expr) else body:
-        yield from _check(part, frozenset(), function)
+        yield from _check(part, places, function)
 
 
 def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
@@ -42,37 +45,31 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
 
     `owner` is the innermost function around it, `places` say where it stands: in a
     "message" (of `raise` or `assert`: only CPython ever evaluates it), "shown" (printed
-    or logged), "repeated" (in comprehensions and lambdas, run any number of times), or
-    "taken" (a generator that a function takes).
+    or logged), "repeated" (in comprehensions and lambdas, run any number of times),
+    "taken" (a generator that a function takes), "done" (a statement of its own),
+    "tried" (in a `try`), or in the "whole" that is differentiated.
     """
-    kind, inside, marked = type(node).__name__, places - {"taken"}, dict[Any, str]()
+    kind, marked = type(node).__name__, _marked(node)
+    inside = places - {"taken", "done"}
     bad = kind in REFUSED_SYNTAX and kind not in _SOMEWHERE
     match node:
         case ast.FunctionDef():
-            owner = node
+            owner, inside = node, inside - {"whole", "tried"}
             for decorator in node.decorator_list[:1]:
                 yield decorator, REFUSED_SYNTAX["decorator"]
-        case ast.Global() | ast.Nonlocal():
+        case ast.Global():
             yield from _outer_names(node, owner)
         case ast.Raise():
             inside |= {"message"}
             bad = node.exc is None and "handler" not in places
         case ast.ExceptHandler():
             inside |= {"handler"}
-        case ast.Assert():
-            marked = {node.msg: "message"}
         case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
             inside |= {"shown"}
         case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))) if name in LOGS:
             inside |= {"shown"}
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if (
-            name in TAKES_GENERATOR
-        ):
-            marked = dict.fromkeys(node.args, "taken")
-        case ast.Starred(value=ast.GeneratorExp() as inner):
-            marked = {inner: "taken"}
-        case ast.Assign(targets=[ast.Tuple() | ast.List()]):
-            marked = {node.value: "taken"}
+        case ast.Yield() | ast.YieldFrom() if "whole" not in places:
+            kind, bad = "yielded", "done" not in places or "tried" in places
         case ast.Lambda():
             inside |= {"repeated"}
         case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
@@ -87,6 +84,7 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
         case ast.Try():
             nested: list[ast.AST] = [*node.body, *node.handlers, *node.orelse]
             bad = bool(node.finalbody) and any(map(_leaves, nested))
+            inside |= {"tried"}
             if all(map(raises_again, node.handlers)):
                 more = node.orelse + node.finalbody
                 node = ast.copy_location(ast.Try(node.body, [], more, []), node)
@@ -94,6 +92,24 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
         yield node, REFUSED_SYNTAX[kind]
     for part in _parts(node):
         yield from _check(part, inside | {marked.get(part, "")}, owner)
+
+
+def _marked(node: ast.AST) -> dict[Any, str]:
+    """Return parts of a node that stand in a place of their own."""
+    match node:
+        case ast.Assert():
+            return {node.msg: "message"}
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if (
+            name in TAKES_GENERATOR
+        ):
+            return dict.fromkeys(node.args, "taken")
+        case ast.Starred(value=ast.GeneratorExp() as inner):
+            return {inner: "taken"}
+        case ast.Assign(targets=[ast.Tuple() | ast.List()]):
+            return {node.value: "taken"}
+        case ast.Expr(value=ast.Yield() | ast.YieldFrom()):
+            return {node.value: "done"}
+    return {}
 
 
 def _own_names(node: ast.AST, owner: ast.AST) -> Iterator[str]:
@@ -138,8 +154,8 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
             yield from (part for part in found if isinstance(part, ast.AST))
 
 
-def _outer_names(stmt: ast.Global | ast.Nonlocal, owner: ast.AST) -> Iterator[Found]:
-    """Refuse `global` and `nonlocal` of names that are then written."""
+def _outer_names(stmt: ast.Global, owner: ast.AST) -> Iterator[Found]:
+    """Refuse `global` of names that are then written."""
     written = {
         node.id
         for node in ast.walk(owner)
@@ -147,8 +163,8 @@ def _outer_names(stmt: ast.Global | ast.Nonlocal, owner: ast.AST) -> Iterator[Fo
     }
     names = ", ".join(f"`{name}`" for name in stmt.names if name in written)
     if names:
-        word, (code, what, *rest) = type(stmt).__name__.lower(), REFUSED_SYNTAX["outer"]
-        yield stmt, (code, what.format(word, names), *rest)
+        code, what, *rest = REFUSED_SYNTAX["outer"]
+        yield stmt, (code, what.format(names), *rest)
 
 
 def raised(raised: Any, own: bool) -> str:

@@ -21,6 +21,7 @@ from srcgrad.frontend import (
     calls,
     choices,
     expressions,
+    generators,
     handlers,
     indexing,
     iteration,
@@ -87,6 +88,7 @@ class Reader:
         self.state = State({}, {}, v.Heap())
         self.frames: list[Frame] = []
         self.held: list[v.Thing] = []
+        self.turns: list[Callable[[v.Thing], v.Thing]] = []  # of generators
         self.running: list[v.Thing] = []  # what loops run over
         self.plans: list[Plan] = []
         self.aliases: dict[ir.Value, Dim] = {}
@@ -210,18 +212,6 @@ class Reader:
 
         return back
 
-    def gone(self, cell: Any) -> None:
-        """Note that a container may have been changed under another name."""
-        kind, name = v.kind_of(cell), cell.name
-        what = f"`{name}`" if name else f"a {kind}"
-        what += f" may be the {kind} that was changed under another name since"
-        copied = "list(...)" if kind == "list" else ".copy()"
-        help = f"make a copy where it gets its second name: `{copied}`"
-        if type(cell) is v.Cell:  # of an `Iter`
-            what = "what is looped over may be used up: Python finds nothing in it then"
-            help = "make it again: `zip(...)`, `enumerate(...)`, `reversed(...)`"
-        self.problem("SG403", what, help)
-
     def elsewhere(self) -> list[v.Thing]:
         """Return what callers and unfinished expressions hold."""
         outer = [t for frame in self.frames[:-1] for t in frame.names.values()]
@@ -334,7 +324,7 @@ class Reader:
         self.wrote_list |= root.listlike > 0
         self.wrote_joined |= root.joined or bool(root.shares)
         root.python &= value.type.python
-        value = self.fitting(ref, value)
+        value = indexing.fitting(self, ref, value)
         view = self.build.views.get(value) if isinstance(value, ir.Value) else None
         if (view.base if view else value) is self.state.ver.get(root):
             several = any(d.known != 1 for d in value.type.dims)
@@ -351,28 +341,6 @@ class Reader:
         for other in root.shares:
             self.state.ver.pop(other, None)  # type: ignore[call-overload]
 
-    def fitting(self, ref: v.Ref, value: ir.Operand) -> ir.Operand:
-        """Check the shape of a value that is to be stored."""
-        target, given = ref.type, value.type
-        if is_complex(given) and not is_complex(target):
-            what = f"a complex number cannot be stored in an array of {target.dtype}"
-            help = "make that array complex (`dtype=complex`), or store the `.real`"
-            raise self.problem("SG402", what, help)
-        extra = given.rank - target.rank
-        if extra > 0 and all(d.known == 1 for d in given.dims[:extra]):
-            return value
-        if extra > 0:
-            what = f"an array of rank {given.rank} cannot be stored where rank "
-            raise self.problem("SG402", f"{what}{target.rank} is")
-        if isinstance(given, Array) and isinstance(target, Array):
-            for dims in zip(target.dims[-extra:], given.dims, strict=True):
-                mine, theirs = map(self.build.resolve, dims)
-                if theirs.known != 1:
-                    # What is stored into may not be the one of length one.
-                    self.build.same(mine, self.build.meet(mine, theirs), "{} {}")
-            value = self.build.narrow(value)
-        return value
-
     def bound(self, maybe: v.Maybe, name: str) -> v.Thing:
         """Check at run time that a name is bound, as Python does."""
         known = ("bound", maybe.bound)
@@ -383,13 +351,13 @@ class Reader:
 
     def lookup(self, name: str) -> v.Thing:
         """Return what a name means here."""
-        frame = self.frames[-1]
-        thing = self.state.names.get(name, frame.outer.get(name))
-        match thing:
+        match thing := self.meaning(name):
             case None:
-                return calls.outer_name(self, frame, name)
+                return calls.outer_name(self, self.frames[-1], name)
             case v.Maybe():
                 return self.bound(thing, name)
+            case v.Unbound() if self.box(name) is not None:
+                raise self.problem("SG401", f"`{name}` is not bound here")
             case v.Unbound():
                 self.missed[name] = self.node
                 if name == RESULT:  # no call is done yet: nobody goes on behind one
@@ -398,6 +366,17 @@ class Reader:
             case v.Poison():
                 raise v.Refused
         return thing
+
+    def box(self, name: str) -> v.Box | None:
+        """Return what holds the meaning of a name that other functions bind too."""
+        box = self.state.names.get(name, self.frames[-1].outer.get(name))
+        return box if isinstance(box, v.Box) else None
+
+    def meaning(self, name: str) -> v.Thing | None:
+        """Return what a name is bound to here, None if to nothing local."""
+        if (box := self.box(name)) is not None:
+            return self.state.heap[box][name]  # type: ignore[no-any-return]
+        return self.state.names.get(name, self.frames[-1].outer.get(name))
 
     def bind(self, name: str, thing: v.Thing) -> None:
         """Bind a name, and let what it names print under that name."""
@@ -413,7 +392,15 @@ class Reader:
             held.root.name = shown
             if held.root in self.state.ver:
                 self.state.ver[held.root].name = shown
-        self.state.names[name] = thing
+        self.rename(name, thing)
+
+    def rename(self, name: str, thing: v.Thing) -> None:
+        """Let a name mean something."""
+        names, box = self.state.names, self.box(name)
+        if box is None or not (name in names or name in self.frames[-1].live.outer):
+            names[name] = thing
+        else:
+            self.state.heap[box] = {name: thing}
 
     def run(self, stmts: Sequence[ast.stmt]) -> v.Thing | None:
         """Read a block of statements; return what the function returns, if it does."""
@@ -434,13 +421,13 @@ class Reader:
                     handlers.keep_unused(self, stmt, written)
             except (v.Refused, v.Gone, Unsupported) as refused:
                 if isinstance(refused, v.Gone):
-                    self.gone(*refused.args)
+                    handlers.gone(self, *refused.args)
                 if isinstance(refused, Unsupported):
                     self.problem("SG205", str(refused), *refused.helps)
                 for name in assigned([stmt]):
                     # What is missing may yet be learned: the name stays what it is.
                     if not isinstance(refused, Missed) or name not in self.state.names:
-                        self.state.names[name] = v.Poison()
+                        self.rename(name, v.Poison())
             self.node = around
             if self.frames[-1].site is None:
                 self.build.loc, self.build.met = outer, met
@@ -555,7 +542,11 @@ class Reader:
     ) -> v.Thing:  # fmt: skip
         """Read a whole function in a frame of its own and return its result."""
         own = site is None and called is None and not isinstance(node, list)
-        tree = node or source.node
+        begun = isinstance(node, generators.Generated)
+        tree = node.node if begun else node or source.node
+        if self.frames and not begun and generators.is_one(tree):
+            made = generators.Generated(source, names, tree, site, called)
+            return made.begin(self)
         if isinstance(tree, ast.FunctionDef):
             body, live = prepared(tree, self.writing)
         else:
@@ -574,13 +565,17 @@ class Reader:
             local |= around.local
         frame = Frame(source, live, local, outer, called, around, site)
         self.frames.append(frame)
-        for part, (code, what, help, note) in outside(source.node) if own else ():
+        for part, (code, what, help, note) in (
+            outside(source.node, len(self.frames) > 1) if own else ()
+        ):
             with self.at(part):
                 self.problem(code, what, help, note=note)
         self.state.names = {**names}
         for name, thing in names.items():
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):
                 thing.hint = name
+        for name in live.boxed & (live.bound | names.keys()):
+            generators.boxed(self, name)
         place, dead = self.build.loc, self.dead
         found = len(self.problems)
         with self.forks.inside(None):

@@ -21,6 +21,7 @@ from srcgrad.frontend import (
     choices,
     columns,
     expressions,
+    generators,
     handlers,
     iteration,
     library,
@@ -406,7 +407,7 @@ def _apply_closure(
     """Read an inner function in place; it sees the names around it as they are now."""
     frame, spec, same = callee.frame, callee.node.args, lambda f: f.called is callee
     names = bind_arguments(reader, spec, args, kwargs, callee.defaults, callee.name)
-    outer = _visible(reader, frame)
+    outer = visible(reader, frame)
     recursion.check(reader, same)
 
     def read(tree: Any) -> Thing:
@@ -416,10 +417,10 @@ def _apply_closure(
     return recursion.read(reader, read, same)
 
 
-def _visible(reader: build.Reader, frame: build.Frame) -> Kwargs:
+def visible(reader: build.Reader, frame: build.Frame) -> Kwargs:
     """Return what the names of a frame, and of those around it, mean by now."""
     own = reader.state.names if reader.frames[-1] is frame else frame.names
-    outer = _visible(reader, frame.around) if frame.around else {}
+    outer = visible(reader, frame.around) if frame.around else {}
     return {n: x for n, x in outer.items() if n not in frame.live.bound} | own
 
 
@@ -538,8 +539,11 @@ def length(reader: build.Reader, thing: Thing) -> Operand:
     return iteration.sequence(reader, thing).count
 
 
-def taken(reader: build.Reader, thing: Thing) -> Any:
-    """Return a thing that is looped over now; what `zip` gives is used up by that."""
+def taken(reader: build.Reader, thing: Thing, whole: bool = True) -> Any:
+    """Return a thing that is looped over now; what `zip` gives is used up by that.
+
+    What is yielded is a list where the `whole` of it is wanted.
+    """
     if not isinstance(thing, v.Iter) or thing.left is None:
         return thing
     reader.state.heap[thing.left]  # raises Gone
@@ -547,7 +551,9 @@ def taken(reader: build.Reader, thing: Thing) -> Any:
     if thing.seen != iteration.seen(reader, thing.make, thing.parts):
         what = "what this runs over has changed since it was made"
         raise reader.problem("SG403", what, "make it where it is used")
-    return dataclasses.replace(thing, left=None)
+    thing = dataclasses.replace(thing, left=None)
+    of_all = whole and generators.is_generated(thing)
+    return apply(reader, Static(iterables.collected), [thing], {}) if of_all else thing
 
 
 def items_of(

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from srcgrad import ir
 from srcgrad.builder import INT, const
 from srcgrad.errors import Location, error_of
-from srcgrad.frontend import choices, columns, lists
+from srcgrad.frontend import choices, columns, handlers, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
@@ -161,7 +161,7 @@ class Entry(Reader):
         try:
             form = flatten(self, result, operands, self.own)
         except v.Gone as gone:
-            self.gone(*gone.args)
+            handlers.gone(self, *gone.args)
         self.give_up_if_refused()
         held = [*v.cells(result, self.state.heap)]
         entwined = len({*held}) < len(held) or not containers.keys().isdisjoint(held)

@@ -78,6 +78,8 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
             named = reader.anything(inner)
             reader.bind(name, named)
             return named
+        case ast.Yield(item):
+            return reader.turns[-1](reader.anything(item) if item else v.NONE)
         case ast.JoinedStr(parts):
             return Static("".join(_text(reader, part) for part in parts))
         case ast.Set() | ast.SetComp():

@@ -202,3 +202,16 @@ def _class_of(raised: str) -> Any:
     """Return the class of an exception from its text."""
     name = raised.partition("(")[0].rpartition(".")[2]
     return getattr(builtins, name, None) or getattr(np.linalg, name, Exception)
+
+
+def gone(reader: Reader, cell: Any) -> None:
+    """Note that a container may have been changed under another name."""
+    kind, name = v.kind_of(cell), cell.name
+    what = f"`{name}`" if name else f"a {kind}"
+    what += f" may be the {kind} that was changed under another name since"
+    copied = "list(...)" if kind == "list" else ".copy()"
+    help = f"make a copy where it gets its second name: `{copied}`"
+    if type(cell) is v.Cell:  # of an `Iter`
+        what = "what is looped over may be used up: Python finds nothing in it then"
+        help = "make it again: `zip(...)`, `enumerate(...)`, `reversed(...)`"
+    reader.problem("SG403", what, help)

@@ -22,7 +22,7 @@ from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
 from srcgrad.ops import python
 from srcgrad.ops.table import ShapeError
-from srcgrad.types import Array, Dim, ListOf, Scalar
+from srcgrad.types import Array, Dim, ListOf, Scalar, is_complex
 
 _FULL = Slice(None, None, None)
 _ELLIPSIS = Static(Ellipsis)
@@ -378,3 +378,26 @@ def _times(step: Any, by: Operand | None) -> Any:
     if isinstance(by, Const) and isinstance(step, int):
         return step * int(by.value)
     return by if step == 1 else None
+
+
+def fitting(reader: build.Reader, ref: v.Ref, value: Operand) -> Operand:
+    """Check the shape of a value that is to be stored."""
+    target, given = ref.type, value.type
+    if is_complex(given) and not is_complex(target):
+        what = f"a complex number cannot be stored in an array of {target.dtype}"
+        help = "make that array complex (`dtype=complex`), or store the `.real`"
+        raise reader.problem("SG402", what, help)
+    extra = given.rank - target.rank
+    if extra > 0 and all(d.known == 1 for d in given.dims[:extra]):
+        return value
+    if extra > 0:
+        what = f"an array of rank {given.rank} cannot be stored where rank "
+        raise reader.problem("SG402", f"{what}{target.rank} is")
+    if isinstance(given, Array) and isinstance(target, Array):
+        for dims in zip(target.dims[-extra:], given.dims, strict=True):
+            mine, theirs = map(reader.build.resolve, dims)
+            if theirs.known != 1:
+                # What is stored into may not be the one of length one.
+                reader.build.same(mine, reader.build.meet(mine, theirs), "{} {}")
+        value = reader.build.narrow(value)
+    return value

@@ -15,6 +15,7 @@ from srcgrad.frontend import (
     calls,
     columns,
     expressions,
+    generators,
     handlers,
     indexing,
     lists,
@@ -57,7 +58,12 @@ class Sequence:
 def read_for(reader: Reader, stmt: ast.For) -> None:
     """Read a `for` statement."""
     over = reader.expression(stmt.iter)
+    own = attributes.special(reader, over, "__iter__")
+    over = over if own is None else own
     with reader.holding(over):
+        if generators.is_generated(over):
+            generators.read_for(reader, stmt, over)
+            return
         _read_turns(reader, stmt, over)
         _unchanged(reader, stmt, over)
 
@@ -82,7 +88,7 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
     target = stmt.target
     with reader.at(stmt.iter):
         items = sequence(reader, over)
-    carried, live = _crossing(reader, stmt, target)
+    carried, live = crossing(reader, stmt, target)
     left_early, body = exit_name(stmt), functools.partial(reader.run, stmt.body)
     number = items.bounds is None
     bounds = items.bounds or (const(0), items.count, const(1))
@@ -170,7 +176,7 @@ def _unless_left(
     """Read what is done after a turn that does not leave the loop."""
     left: Operand = const(False)
     if exit:
-        left = expressions.truth(reader, reader.state.names[exit])
+        left = expressions.truth(reader, reader.lookup(exit))
     if not isinstance(left, Const):
         branch(reader, left, lambda: None, then, live)
     elif not left.value:
@@ -189,13 +195,13 @@ def read_while(reader: Reader, stmt: ast.While) -> None:
             raise ReadAgain(stmt.test)
         return cond
 
-    carried, live = _crossing(reader, stmt, stmt.test)
+    carried, live = crossing(reader, stmt, stmt.test)
     body = functools.partial(reader.run, stmt.body)
     header = Header(carried, live, body, test=test, exit_name=exit_name(stmt))
     _read_apart(reader, header, lambda _: test(), lambda _: header)
 
 
-def _crossing(
+def crossing(
     reader: Reader, stmt: ast.For | ast.While, head: ast.expr
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that a loop carries, and those alive at its head or after it."""
@@ -210,8 +216,10 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
     items: Any = None
     match thing:
         case v.Iter():
-            parts = calls.taken(reader, thing).parts
-            return thing.make(reader, *parts)  # type: ignore[no-any-return]
+            taken = calls.taken(reader, thing)
+            if not isinstance(taken, v.Iter):
+                return sequence(reader, taken)
+            return thing.make(reader, *taken.parts)  # type: ignore[no-any-return]
         case v.ListCell():
             items = reader.state.heap[thing]
             if isinstance(items, v.Ref):
@@ -250,6 +258,8 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             items = [calls.lift(reader, k) for k in reader.state.heap[thing]]
         case v.Static(value=str() | list() | tuple() | range() | dict()):
             items = [calls.lift(reader, x) for x in thing.value]
+        case _ if (own := attributes.special(reader, thing, "__iter__")) is not None:
+            return sequence(reader, own)
         case _:
             what = f"a loop cannot run over a {v.kind_of(thing)}"
             if v.is_operand(thing) or v.is_point(thing) or v.is_none(thing):
@@ -340,6 +350,18 @@ def later(reader: Reader, make: v.Thing, *parts: v.Thing) -> Sequence:
     return sequence(reader, made)
 
 
+def iterable(make: Callable[..., Any], once: bool = True) -> Callable[..., Any]:
+    """Return what notes that a function is called whose result is looped over."""
+
+    @functools.wraps(make)
+    def noted(reader: Reader, *parts: v.Thing) -> v.Thing:
+        left = v.Cell("") if once else None
+        reader.state.heap.update({left: ()} if left else {})
+        return v.Iter(make, parts, left, seen(reader, make, parts))
+
+    return noted
+
+
 def seen(reader: Reader, make: Any, parts: tuple[v.Thing, ...]) -> tuple[Any, ...]:
     """Return what parts hold that decides the items made later: all, or how many."""
     if make not in (later, numbered):
@@ -351,7 +373,16 @@ def seen(reader: Reader, make: Any, parts: tuple[v.Thing, ...]) -> tuple[Any, ..
     refs = [x for _, x in v.leaves(data, heap) if isinstance(x, v.Ref)]
     grown = [x for x in refs if make is later or isinstance(x.type, ListOf)]
     items = [x for _, x in v.leaves(data, heap) if make is later]
+    items += [heap[box] for part in parts for box in _boxes(reader, part)]
     return (*counts, *((x, ver.get(x.root.memory)) for x in grown), *items)
+
+
+def _boxes(reader: Reader, part: v.Thing) -> list[v.Box]:
+    """Return what a function reads that others write."""
+    if not isinstance(part, v.Closure):
+        return []
+    names, read = calls.visible(reader, part.frame), loaded(part.node)
+    return [x for n, x in names.items() if n in read and isinstance(x, v.Box)]
 
 
 def backward(reader: Reader, items: v.Thing, /) -> Sequence:

@@ -24,11 +24,19 @@ import numpy as np
 
 from srcgrad.builder import const
 from srcgrad.errors import suggest
-from srcgrad.frontend import attributes, calls, expressions, indexing, iteration, lists
+from srcgrad.frontend import (
+    attributes,
+    calls,
+    expressions,
+    generators,
+    indexing,
+    iteration,
+    lists,
+)
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Permute, Reshape, Value
-from srcgrad.ops import ROWS, Row, draws, prelude, ufuncs
+from srcgrad.ops import ROWS, Row, draws, iterables, prelude, ufuncs
 from srcgrad.ops.operators import FOLDED, OF_OBJECTS, OF_TEXTS, OPERATORS
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, Dim, Scalar
@@ -134,6 +142,8 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
         name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
         meaning = meanings().get(name, function)
         name = name if meaning is not function else ""
+    if any(map(generators.is_generated, args)):
+        meaning = generators.taking(reader, name, meaning)
     if more := _said_more(reader, function, name, meaning, args, kwargs):
         return more
     if isinstance(meaning, Row):
@@ -165,7 +175,8 @@ def _apply(reader: Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thin
     """Apply a definition of the prelude, or what the frontend reads itself."""
     if meaning in prelude.FIXED:
         return _known_while_compiling(reader, meaning, args, kwargs)
-    args = [calls.taken(reader, a) for a in args]
+    lazy = meaning in (*iterables.LAZY.values(), generators.told)
+    args = args if lazy else [calls.taken(reader, a) for a in args]
     call = calls.bound(reader, signature_of(meaning), args, kwargs)
     if not _is_definition(meaning):
         return meaning(reader, *call.args, **call.kwargs)
@@ -457,18 +468,6 @@ def _asarray(reader: Reader, a: Thing, dtype: Any = None) -> Thing:
 # Python's own: numbers, iterables, types, operators
 
 
-def _iterable(make: Callable[..., Any], once: bool = True) -> Handler:
-    """Return what notes that a function is called whose result is looped over."""
-
-    @functools.wraps(make)
-    def noted(reader: Reader, *parts: Thing) -> Thing:
-        left = v.Cell("") if once else None
-        reader.state.heap.update({left: ()} if left else {})
-        return v.Iter(make, parts, left, iteration.seen(reader, make, parts))
-
-    return noted
-
-
 def _number(kind: type) -> Handler:
     """Return what makes a number of Python's own of a number or a text."""
 
@@ -495,14 +494,15 @@ def _bool(reader: Reader, x: Thing, python: bool) -> Thing:
 
 
 HANDLERS |= {
-    "builtins.range": _iterable(iteration.numbers, once=False),
-    "numba.misc.special.prange": _iterable(iteration.numbers, once=False),
-    "builtins.reversed": _iterable(iteration.backward),
-    "builtins.enumerate": _iterable(iteration.counted),
-    "srcgrad.ops.prelude.zipped": _iterable(iteration.side_by_side),
+    "srcgrad.ops.iterables.is_generated": generators.told,
+    "builtins.range": iteration.iterable(iteration.numbers, once=False),
+    "numba.misc.special.prange": iteration.iterable(iteration.numbers, once=False),
+    "builtins.reversed": iteration.iterable(iteration.backward),
+    "builtins.enumerate": iteration.iterable(iteration.counted),
+    "srcgrad.ops.prelude.zipped": iteration.iterable(iteration.side_by_side),
     f"{_PRELUDE}.parted": lambda reader, items: iteration.parted(reader, items),
-    f"{_PRELUDE}.numbered": _iterable(iteration.numbered),
-    f"{_PRELUDE}.later": _iterable(iteration.later),
+    f"{_PRELUDE}.numbered": iteration.iterable(iteration.numbered),
+    f"{_PRELUDE}.later": iteration.iterable(iteration.later),
     f"{_PRELUDE}.count_of": lambda reader, x: iteration.sequence(reader, x).count,
     f"{_PRELUDE}.nth": lambda reader, x, k: iteration.sequence(reader, x).item(
         reader.operand(k)

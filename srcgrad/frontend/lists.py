@@ -378,7 +378,10 @@ def delete(reader: Reader, target: ast.expr) -> None:
         case ast.Name(name):
             if not name.startswith("."):
                 reader.lookup(name)
-            reader.state.names.pop(name, None)
+            if reader.box(name) is not None:
+                reader.rename(name, v.Unbound())
+            else:
+                reader.state.names.pop(name, None)
         case ast.Subscript(value, index):
             owner = reader.expression(value)
             check_row(reader, owner)

@@ -136,7 +136,7 @@ class _Loop:
                 self.header.body()
             if self.reader.dead and cond != const(True):  # it may have no turn
                 self.reader.state, self.reader.dead = head, False
-            exit: Any = self.reader.state.names.get(self.header.exit_name)
+            exit: Any = self.reader.meaning(self.header.exit_name)
             exit = exit.thing if isinstance(exit, v.Maybe) else exit
             if not isinstance(exit, v.Poison | None):
                 exit = expressions.truth(self.reader, exit)
@@ -164,7 +164,9 @@ class _Loop:
                 self.reader.aliases[inn] = self.build.equal[inn] = dim
         state = self.reader.state
         lasting = self.header.live - self.header.carried
-        state.names = {n: t for n, t in state.names.items() if n in lasting}
+        state.names = {
+            n: t for n, t in state.names.items() if n in lasting or type(t) is v.Box
+        }
         for (owner, *_), end in ends.items():
             if isinstance(owner, str) or owner in state.heap:
                 state.of(owner).update({owner: end})
@@ -225,10 +227,8 @@ class _Loop:
         self.outside |= {cell: cell for cell in state.heap}
         self.handing = st.Handing(reader, self.still_reached())
         for name in sorted(self.header.carried):
-            thing = state.names.get(name, v.Unbound())
-            if isinstance(thing, v.Unbound) and ("blank", name) in self.plan:
-                thing = st.blank(reader, self.plan["blank", name], state.heap)
-            state.names[name] = thing = self.enter((name,), thing)
+            thing = self.enter((name,), state.names.get(name, v.Unbound()))
+            state.names[name] = thing
             if not isinstance(thing, v.Unbound):
                 heads[name,] = thing
         for (cell,) in self.facts("cell"):
@@ -289,6 +289,9 @@ class _Loop:
 
     def enter(self, key: st.Key, thing: Any) -> Any:
         """Return what something means inside the body."""
+        if isinstance(thing, v.Unbound) and ("blank", key) in self.plan:
+            end, known = self.plan["blank", key]
+            thing = st.blank(self.reader, end, self.reader.state.heap, known)
         if ("kinds", key) in self.plan and not isinstance(thing, v.Maybe):
             thing = choices.among(self.reader, thing, self.plan["kinds", key])
         whole = st.parts(self.enter, key, thing)
@@ -414,11 +417,7 @@ class _Loop:
         for name in sorted(self.header.carried):
             if (name,) in heads:
                 continue
-            end = state.names.get(name, v.Unbound())
-            if not isinstance(end, v.Poison | v.Unbound):
-                with contextlib.suppress(st.Unjoinable):  # it binds it for the next one
-                    st.blank(reader, end, self.heap_in)
-                    self.learn("blank", name, value=end)
+            self.close((name,), v.Unbound(), state.names.get(name, v.Unbound()))
             if reader.missed.pop(name, None) is not None:
                 reader.problem("SG401", f"`{name}` is not bound here")
         self.settle()
@@ -452,6 +451,13 @@ class _Loop:
 
     def close(self, key: st.Key, inside: Any, end: Any) -> Any:
         """Connect what something means at the end of a turn to its slots."""
+        if isinstance(inside, v.Unbound):
+            if not isinstance(end, v.Poison | v.Unbound):
+                with contextlib.suppress(st.Unjoinable):  # it binds it for the next one
+                    known = self.reader.state.heap.copy()
+                    st.blank(self.reader, end, self.heap_in, known)
+                    self.learn("blank", key, value=(end, known))
+            return inside
         try:
             if isinstance(inside, v.OneOf) and not isinstance(end, v.Poison):
                 whole = choices.kinds((self.heap_in, inside))

@@ -51,14 +51,19 @@ def loaded(node: ast.AST) -> Names:
 class Liveness:
     """Names alive after each statement of a function, and at the head of each loop.
 
-    `bound` are the names that it binds anywhere.
+    `bound` are the names that it binds anywhere, `outer` those that it binds for a
+    function around it, `boxed` what functions inside it bind so.
     """
 
     def __init__(self, body: list[ast.stmt]) -> None:
         nodes = [node for stmt in body for node in ast.walk(stmt)]
         scopes = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.Lambda)]
-        self.bound = assigned(body)
-        self.captured = Names().union(*map(loaded, scopes))
+        inner = {part for scope in scopes for part in ast.walk(scope)}
+        said = [n for n in nodes if isinstance(n, ast.Nonlocal)]
+        self.boxed = Names(x for n in said if n in inner for x in n.names)
+        self.outer = Names(x for n in said if n not in inner for x in n.names)
+        self.bound = assigned(body) - self.outer
+        self.captured = self.boxed.union(*map(loaded, scopes))
         self.after: dict[int, Names] = {}
         self.head: dict[int, Names] = {}
         self._block(body, self.captured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from srcgrad.ir import Operand
 
 _DEPTH, _CALLS = 16, 300
+_APART = ast.Nonlocal | ast.Yield | ast.YieldFrom  # not written as a loop
 
 
 class Unsettled(Exception):
@@ -108,7 +110,9 @@ def _parts(frames: tuple[Frame, ...]) -> list[Part]:
             node, own = called.node, True
             itself = called.frame.names.get(called.name, called) is called
             defaults = {n: getattr(x, "value", x) for n, x in called.defaults.items()}
-        if around is not others or not itself or not own or not hasattr(node, "name"):
+        binds = any(isinstance(n, _APART) for n in ast.walk(node))
+        named = itself and own and not binds and hasattr(node, "name")
+        if around is not others or not named:
             raise NotWritten
         parts.append(Part(node, defaults))
     return parts

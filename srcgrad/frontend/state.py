@@ -99,10 +99,12 @@ def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
     return made if isinstance(first, dict) else tuple(made.values())
 
 
-def blank(reader: Reader, thing: v.Thing, heap: dict[v.Cell, Any]) -> v.Thing:
+def blank(
+    reader: Reader, thing: v.Thing, heap: dict[v.Cell, Any], known: Any = None
+) -> v.Thing:
     """Return what stands for a thing that is not bound where these containers are."""
     inner = thing.thing if isinstance(thing, v.Maybe) else thing
-    return v.Maybe(stand_in(reader, inner, heap), const(False))
+    return v.Maybe(stand_in(reader, inner, heap, known), const(False))
 
 
 def stand_in(
@@ -389,7 +391,10 @@ class _Branch:
     def states(self, live: frozenset[str] | None, results: list[Any]) -> v.Thing | None:
         """Set the reader's state to the join of both ends; join the arms' results."""
         reader, (one, two) = self.reader, self.ends
-        names = [n for n in {**one.names, **two.names} if live is None or n in live]
+        names = [
+            n for n, x in {**one.names, **two.names}.items()
+            if live is None or n in live or type(x) is v.Box
+        ]  # fmt: skip
         first, second = (reached(reader, end, names) for end in self.ends)
         same = {k for k in first.keys() & second if first[k].root is second[k].root}
         self.kept = {first[k].root.memory for k in same}

@@ -125,6 +125,11 @@ class Record(Cell):
     """An object taken apart into its fields."""
 
 
+@dataclass(eq=False, slots=True)
+class Box(Cell):
+    """What a name means that other functions bind too: a dict of the name alone."""
+
+
 class Gone(Exception):
     """What a cell, its argument, holds may have been changed by another name."""
 
@@ -231,7 +236,7 @@ class Unbound:
 
 
 Thing = (
-    Unbound | Const | Value | Ref | Tuple | ListCell | DictCell | Record | Static
+    Unbound | Const | Value | Ref | Tuple | ListCell | DictCell | Record | Box | Static
     | Closure | Bound | SliceValue | Iter | Maybe | OneOf | Poison
 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,134 @@ from srcgrad.ops.prelude import (
 )
 from srcgrad.ops.python import missing
 from srcgrad.ops.table import Unsupported
+
+# What takes a generator and uses it up at once; and what does not: what that means.
+_EAGER = {
+    "builtins": "sum min max list tuple sorted set frozenset dict",
+    "itertools": "product combinations permutations combinations_with_replacement",
+    "math": "fsum prod", "functools": "reduce", "collections": "deque",
+}  # fmt: skip
+EAGER = {f"{home}.{n}" for home, names in _EAGER.items() for n in names.split()}
+LAZY: dict[str, Any] = {}
+
+
+def is_generated(x):
+    """Tell what a generator function returns."""
+
+
+def collected(items):
+    made = []
+    for x in items:
+        made.append(x)
+    return made
+
+
+def _lazily(name):
+    def enter(function):
+        LAZY[name] = function
+        return function
+
+    return enter
+
+
+@_lazily("builtins.enumerate")
+def each_counted(iterable, start=0):
+    for x in iterable:
+        yield start, x
+        start += 1
+
+
+@_lazily("builtins.zip")
+def each_beside(*iterables, strict=False):
+    place = [is_generated(x) for x in iterables].index(True)
+    before, after = iterables[:place], iterables[place + 1 :]
+    if strict or any([is_generated(x) for x in after]):
+        refused("one generator is known here, without `strict`", "use `list(...)`")
+    k = 0
+    for x in iterables[place]:
+        for other in (*before, *after):
+            if k == count_of(other):
+                return
+        yield (*[nth(p, k) for p in before], x, *[nth(p, k) for p in after])
+        k += 1
+
+
+@_lazily("builtins.any")
+def any_of(iterable):
+    for x in iterable:
+        if x:
+            return True
+    return False
+
+
+@_lazily("builtins.all")
+def all_of(iterable):
+    for x in iterable:
+        if not x:
+            return False
+    return True
+
+
+@means("builtins.iter")
+def iterator(iterable, /):
+    return numbered(count_of(iterable), lambda k: nth(iterable, k), iterable)
+
+
+@_lazily("builtins.map")
+def each_made(function, iterable):
+    for x in iterable:
+        yield function(x)
+
+
+@_lazily("builtins.filter")
+def each_fitting(function, iterable):
+    for x in iterable:
+        if x if function is None else function(x):
+            yield x
+
+
+@_lazily("itertools.takewhile")
+def each_before(predicate, iterable):
+    for x in iterable:
+        if not predicate(x):
+            return
+        yield x
+
+
+@_lazily("itertools.islice")
+def each_of_first(iterable, stop):
+    k = 0
+    for x in iterable if k < stop else ():
+        yield x
+        k += 1
+        if k >= stop:
+            return
+
+
+@_lazily("itertools.pairwise")
+def each_pair(iterable, /):
+    before = None
+    for x in iterable:
+        if before is not None:
+            yield before, x
+        before = x
+
+
+@_lazily("itertools.accumulate")
+def each_sum(iterable, func=None):
+    total = None
+    for x in iterable:
+        if total is None:
+            total = x
+        else:
+            total = total + x if func is None else func(total, x)
+        yield total
+
+
+@_lazily("itertools.chain")
+def each_in_turn(*iterables):
+    for iterable in iterables:
+        yield from iterable
 
 
 @means("builtins.map")

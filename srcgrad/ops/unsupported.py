@@ -57,7 +57,7 @@ REFUSED_SYNTAX: dict[str, Sequence[str]] = {
         "a gradient needs one result, not a sequence of them"),
     "decorator": ("SG101", "an inner function cannot be decorated",
         "define it outside, or take the decorator off", ""),
-    "outer": ("SG105", "the {} variable {} is written",
+    "outer": ("SG105", "the global variable {} is written",
         "pass it as an argument and return the new value",
         "a gradient must leave everything outside as it was"),
 }  # fmt: skip
@@ -66,3 +66,6 @@ REFUSED_SYNTAX |= dict.fromkeys(
     ("SG101", "`async` and `await` are outside the language",
      "await outside and pass the value as an argument", ""))  # fmt: skip
 REFUSED_SYNTAX["YieldFrom"] = REFUSED_SYNTAX["Yield"]
+REFUSED_SYNTAX["yielded"] = (
+    "SG101", "`yield` is known as a statement of its own, outside of `try`",
+    "collect the values in a list and return it", "")  # fmt: skip

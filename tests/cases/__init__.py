@@ -156,4 +156,5 @@ from tests.cases import (  # noqa: E402, F401
     storage,
     surface,
     ufuncs,
+    yielding,
 )

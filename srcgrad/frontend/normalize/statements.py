@@ -65,6 +65,13 @@ def _plainer(stmt: ast.stmt, numbers: Iterator[int]) -> list[ast.stmt]:
             return plainer([*stmt.body, *stmt.orelse, *stmt.finalbody], numbers)
         case ast.Try():
             made = [_attempt(stmt, numbers), *plainer(stmt.finalbody, numbers)]
+        case ast.Expr(ast.Yield() as item):  # the loop over it may be left there
+            made = [ast.Assign([ast.Name(".left", ast.Store())], item)]
+            made.append(ast.If(ast.Name(".left", ast.Load()), [ast.Return(None)], []))
+        case ast.Expr(ast.YieldFrom(items)):
+            each: ast.stmt = ast.Expr(ast.Yield(ast.Name(".item", ast.Load())))
+            inner = plainer([ast.copy_location(each, stmt)], numbers)
+            made = [ast.For(ast.Name(".item", ast.Store()), items, inner, [])]
         case ast.If() | ast.For() | ast.While():
             stmt = copy.copy(stmt)
             stmt.body = plainer(stmt.body, numbers)
