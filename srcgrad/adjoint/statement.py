@@ -153,9 +153,12 @@ class Statements(Storage):
         if version is not None:
             count = build.op("length", version)
         else:
-            # Made in a loop: the forward sweep notes how long it was in the end.
-            around = chain[buffer.first]
+            # Made in a loop: the forward sweep notes how long it was in the end, in
+            # an arm that lets go of it in the end of that.
             ends = [v for v, b in self.regions.buffer.items() if b is buffer]
+            levels = [chain[v] for v in ends[ends.index(base) :]]
+            whole = chain[buffer.first] in levels
+            around = chain[buffer.first] if whole else chain[base]
             last = [v for v in ends if chain[v] == around][-1]
             count = self.count("at", last, around)
         return build.op("zeros", count, *map(build.length, item.dims), dtype=item.dtype)

@@ -186,6 +186,8 @@ def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:
         case "mT" if rank > 1:
             turned = (*range(rank - 2), rank - 1, rank - 2)
             return transpose(reader, owner, turned)
+        case "flat" if array:
+            return calls.apply(reader, Bound(owner, name), [], {})
         case "real" | "imag":
             return calls.apply(reader, Static(getattr(np, name)), [owner], {})
     return Bound(owner, name)

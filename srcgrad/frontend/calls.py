@@ -252,7 +252,7 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
     """Call a thing."""
     if any(isinstance(thing, v.Poison) for thing in (callee, *args)):
         raise v.Refused
-    if reader.ways.choosing and not _takes_anything(callee):
+    if reader.forks.choosing and not _takes_anything(callee):
         args = [choices.settled(reader, thing) for thing in args]
         kwargs = {k: choices.settled(reader, thing) for k, thing in kwargs.items()}
     match callee:
@@ -340,15 +340,36 @@ def _folded(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> 
         x.type == INT or (isinstance(x, Const) and x.type.python) for _, x in leaves
     ]
     home = getattr(function, "__module__", None) or ""
-    if not all(fixed) or not home.startswith(OF_NUMBERS):
+    seeds = function is np.random.default_rng and fixed
+    if not all(fixed) or not (seeds or home.startswith(OF_NUMBERS)):
         return None
     given = [static(reader, a) for a in args]
     named = {k: static(reader, a) for k, a in kwargs.items()}
+    if seeds:
+        return _generator(reader, (*given, *named.values()))
     key = f"{home}.{function.__qualname__}, {given}, {named}"
     if key not in _RESULTS:
         _RESULTS[key] = function(*given, **named)
     made = captured(reader, Place(_RESULTS, key, False), function.__name__)
     return apply(reader, Static(copy.deepcopy), [made], {})
+
+
+class _Streams:
+    """What `default_rng` gives for a seed: each call of a function has its own."""
+
+    def get(self, seed: tuple[int], _: object) -> np.random.Generator:
+        return np.random.default_rng(*seed)
+
+
+def _generator(reader: build.Reader, seed: Any) -> Thing:
+    """Return a Generator that is made here, as a hidden argument."""
+    if len(reader.build.open) > 1:
+        what = "a Generator is made in a loop or a branch: each turn has its own"
+        raise reader.problem("SG507", what, "make it before, and draw from it here")
+    place = Place(_Streams(), seed, False)
+    made: Any = reader.capture(place, "rng", place.fetch())
+    made.root.captured = None  # nobody else draws from it
+    return made  # type: ignore[no-any-return]
 
 
 def _made(reader: build.Reader, door: Any, args: Args, kwargs: Kwargs) -> Thing:
@@ -408,6 +429,7 @@ def _apply_closure(
     frame, spec, same = callee.frame, callee.node.args, lambda f: f.called is callee
     names = bind_arguments(reader, spec, args, kwargs, callee.defaults, callee.name)
     outer = visible(reader, frame)
+    recursion.check(reader, same)
 
     def read(tree: Any) -> Thing:
         node = tree or callee.node

@@ -429,7 +429,7 @@ class _Loop:
                 slot.root = None  # nobody reads it again
             elif slot.yld is None:
                 what = f"`{name}`" if name else "a list"
-                reader.ways.blame(owner)
+                reader.forks.blame(owner)
                 reader.problem(
                     "SG403", f"{what} has a second name on some paths, and is changed "
                     "or handed on under it",
@@ -464,7 +464,7 @@ class _Loop:
                 end = choices.among(self.reader, end, whole)
             return self.closed(key, inside, end)
         except st.Unjoinable:
-            if not self.reader.ways.choosing:
+            if not self.reader.forks.choosing:
                 raise
         ends = ((self.heap_in, inside), (self.reader.state.heap, end))
         whole = choices.kinds(*ends)

@@ -73,7 +73,7 @@ def each_beside(*iterables, strict=False):
     place = [is_generated(x) for x in iterables].index(True)
     before, after = iterables[:place], iterables[place + 1 :]
     if strict or any([is_generated(x) for x in after]):
-        refused("one generator is known here, without `strict`", "use `list(...)`")
+        refused("`zip` takes one generator here", "make lists of others: `list(...)`")
     k = 0
     for x in iterables[place]:
         for other in (*before, *after):
@@ -230,6 +230,23 @@ def chain_all(iterables):
 def product(*iterables, repeat=1):
     parts = [part for _ in range(repeat) for part in iterables]
     return later(_multiplied, *parts)
+
+
+@means("numpy.ndindex")
+def each_index(*shape):
+    lists = len(shape) == 1 and isinstance(shape[0], (tuple, list))
+    return product(*[range(n) for n in (shape[0] if lists else shape)])
+
+
+@means("numpy.ndenumerate")
+def each_indexed(arr):
+    return zip(each_index(np.shape(arr)), each_element(np.asarray(arr)), strict=True)
+
+
+@means(".flat")
+def each_element(a):
+    ranges = [range(n) for n in np.shape(a)]
+    return numbered(np.size(a), lambda k: a[_picked(ranges, k)], a)
 
 
 def _kept(items):

@@ -431,3 +431,33 @@ def packed_while_it_grows(x):
         sums[-1] = z.sum()
         total += z @ z
     return total + sum(sums)
+
+
+@case(lambda rng: (rng.standard_normal(6),))
+def limited_in_arms(x):
+    last, rows, s = deque(maxlen=2), deque(maxlen=3), 0.0
+    for k in range(len(x)):
+        if last:
+            s += last[-1] * last[0] + rows[-1][0]
+        for i, (a, row) in enumerate(zip(reversed(last), rows)):
+            s += i * a * row[1]
+        if x[k] > -0.3:
+            last.append(x[k] * 2)
+            rows.append(x[:2] * x[k])
+    return s
+
+
+@case(lambda rng: (rng.standard_normal(6),))
+def a_list_where_none_was(x):
+    kept, other = None, None
+    for v in x:
+        if v > 0.0:
+            if kept is None:
+                kept = []
+            kept.append(v)
+        elif other is None:
+            other = [v]
+        else:
+            other.append(v * v)
+    s = 0.0 if other is None else sum(other)
+    return s if kept is None else s + sum(v * v for v in kept)

@@ -58,3 +58,19 @@ def parallel_rows(A, w):
             acc += A[i, j] * np.exp(-w[j] * A[i, j])
         total += math.sqrt(acc * acc + 1.0)
     return total
+
+
+@case(lambda rng: (rng.standard_normal((2, 3)),))
+def each_place(x):
+    y, s = np.zeros_like(x), 0.0
+    for index in np.ndindex(x.shape):
+        y[index] = x[index] * sum(index)
+    for i, j in np.ndindex(len(x), 2):
+        y[i, j] += x[i, j + 1] ** 2
+    for (i, j), v in np.ndenumerate(y):
+        s += (i + 2 * j) * v**2
+        if i + 1 < len(y):
+            y[i + 1, j] *= v
+    for k, v in enumerate(y.T.flat):
+        s += k * v
+    return s + sum(v * w for v, w in zip(x.flat, y.flat))

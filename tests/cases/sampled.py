@@ -108,3 +108,16 @@ def windowed_and_split(t, y, beta):
     turned = np.reshape(y, (2, 3), order="F") @ rest.reshape(3, 2).ravel("F")[:3]
     grid, step = np.linspace(0.0, beta, 4, retstep=True)
     return (head**2).sum() + tail @ grid * step + turned @ np.poly(t[:1])
+
+
+def _noise(count, seed=0):
+    return np.random.default_rng(seed).normal(size=count)
+
+
+@case(lambda rng: (rng.standard_normal(4), 0.3, 7))
+def draws_of_its_own(mu, sigma, seed):
+    rng, s = np.random.default_rng(seed), 0.0
+    for _ in range(len(mu)):
+        s += np.sum((mu + sigma * rng.standard_normal(4)) ** 2)
+    mu = mu[np.random.default_rng(seed=3).permutation(4)]
+    return s + mu @ _noise(4) + sigma * _noise(4) @ _noise(4, seed=seed)
