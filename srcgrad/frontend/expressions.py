@@ -23,7 +23,7 @@ from srcgrad.frontend import values as v
 from srcgrad.frontend.state import Unjoinable, branch, kinds
 from srcgrad.frontend.values import Ref, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.ops import iterables, python
+from srcgrad.ops import python
 from srcgrad.ops.operators import BRANCHED, OPERATORS, ROW_OF, TURNED
 from srcgrad.types import Array, ListOf, Scalar, is_complex
 
@@ -407,14 +407,9 @@ def _choice(
     """Evaluate what a condition chooses."""
     if isinstance(cond, Const):
         return (then if cond.value else orelse)()
-    back = reader.checkpoint()
     try:
         result = branch(reader, cond, then, orelse, None)
     except Unjoinable as clash:
-        if all(map(v.is_callable, clash.args)):
-            back()
-            way = Static(iterables.one_of)
-            return calls.apply(reader, way, [cond, *clash.args], {})
         return reader.clash(("the expression",), clash)
     return v.Poison() if result is None else result
 

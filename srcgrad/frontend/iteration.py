@@ -110,12 +110,6 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
                 reader.nonnegative.add(var)
         reader.assign(target, items.item(var) if number else var)
 
-    def turn(k: int) -> Header:
-        reader.assign(target, items.item(const(k)))
-        done = reader.build.op("mul", const(k + 1), bounds[2])
-        start = reader.build.op("add", bounds[0], done)
-        return replace(whole, bounds=(start, *bounds[1:]))
-
     back, found = reader.checkpoint(), len(reader.problems)
     most = _DEEP if items.fixed else _UNROLLED
     short = isinstance(items.count, Const) and items.count.value <= most
@@ -126,8 +120,7 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
         shown = "i" if number or not isinstance(target, ast.Name) else target.id
         whole = Header(carried, live, body, bounds, bind, None, left_early, shown)
         if not short and (left_early or not items.fixed):
-            more = lambda k: reader.build.op("gt", items.count, const(k))  # noqa: E731
-            _read_apart(reader, whole, more, turn)
+            read_loop(reader, whole)
             return
         with contextlib.suppress(v.Refused):
             read_loop(reader, whole)
@@ -137,46 +130,11 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
             turns(0)
 
 
-def _read_apart(
-    reader: Reader, whole: Header, more: Callable[[int], Operand],
-    turn: Callable[[int], Header], k: int = 0,
-) -> None:  # fmt: skip
-    """Read a loop, its first or two turns apart where what they find differs in kind.
-
-    `more` says if there is a `k`-th turn, `turn` goes to it and returns what is behind.
-    """
-    back, found = reader.checkpoint(), len(reader.problems)
-
-    def unlike() -> bool:
-        return {p.code for p in reader.problems[found:]} == {"SG402"}
-
-    try:
-        read_loop(reader, whole)
-    except v.Refused:
-        if not unlike():
-            raise
-    if unlike():
-        noted = reader.problems[found:]
-        back()
-        what = f"the loop in line {reader.build.loc.line} has"
-        few = ("no turn: give it one", "one turn: give it two")[k]
-        reader.require(more(k), "NotImplementedError", f"{what} {few}")
-        rest = turn(k)
-        whole.body()
-        again = (reader, rest, more, turn, 1)
-        then = lambda: read_loop(reader, rest) if k else _read_apart(*again)  # noqa: E731
-        _unless_left(reader, whole.exit_name, whole.live, then)
-        if len(reader.problems) > found:
-            reader.problems[found:] = noted
-
-
 def _unless_left(
     reader: Reader, exit: str, live: frozenset[str], then: Callable[[], None]
 ) -> None:
     """Read what is done after a turn that does not leave the loop."""
-    left: Operand = const(False)
-    if exit:
-        left = expressions.truth(reader, reader.lookup(exit))
+    left = expressions.truth(reader, reader.lookup(exit))
     if not isinstance(left, Const):
         branch(reader, left, lambda: None, then, live)
     elif not left.value:
@@ -197,8 +155,7 @@ def read_while(reader: Reader, stmt: ast.While) -> None:
 
     carried, live = crossing(reader, stmt, stmt.test)
     body = functools.partial(reader.run, stmt.body)
-    header = Header(carried, live, body, test=test, exit_name=exit_name(stmt))
-    _read_apart(reader, header, lambda _: test(), lambda _: header)
+    read_loop(reader, Header(carried, live, body, test=test, exit_name=exit_name(stmt)))
 
 
 def crossing(

@@ -289,6 +289,7 @@ class _Loop:
 
     def enter(self, key: st.Key, thing: Any) -> Any:
         """Return what something means inside the body."""
+        thing = choices.known(self.reader, thing)
         if isinstance(thing, v.Unbound) and ("blank", key) in self.plan:
             end, known = self.plan["blank", key]
             thing = st.blank(self.reader, end, self.reader.state.heap, known)

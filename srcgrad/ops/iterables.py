@@ -456,10 +456,6 @@ def partial(function, /, *args, **kwargs):
     return lambda *more, **others: function(*args, *more, **{**kwargs, **others})
 
 
-def one_of(test, function, other):
-    return lambda *args, **kw: function(*args, **kw) if test else other(*args, **kw)
-
-
 @means("operator.itemgetter")
 def item_getter(item, /, *items):
     if items:
