@@ -3,7 +3,9 @@
 The chain rule adds one term for each use of a variable, and every term has the
 cotangent of the turn before as a factor: the turns wait for each other through all of
 them. What is linear in the carried number is gathered into one factor that does not
-depend on it, so that only one multiplication stands between two turns.
+depend on it, so that only one multiplication stands between two turns. It is done to a
+number that no other carried one adds to: what several hand each other is as quick in
+the chain rule's own order, and shorter.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,11 +44,26 @@ def factor_carries(loop: For) -> For:
     """
     made = {s.outs[0]: s for s in loop.body.stmts if isinstance(s, Op)}
     build = Algebra()
-    carries = tuple(_shortened(c, made, build) for c in loop.carries)
+    inns = {c.inn for c in loop.carries}
+    carries = tuple(
+        _shortened(c, made, build) if _behind(c.yld, made) & inns == {c.inn} else c
+        for c in loop.carries
+    )
     added = build.close().stmts
     if not added:
         return loop
     return replace(loop, carries=carries, body=Block((*loop.body.stmts, *added)))
+
+
+def _behind(x: Operand, made: Mapping[Value, Op]) -> set[Operand]:
+    """Return all that a number is made of in a turn."""
+    found, todo = set[Operand](), [x]
+    while todo:
+        y = todo.pop()
+        if y not in found:
+            found.add(y)
+            todo += made[y].args if isinstance(y, Value) and y in made else ()
+    return found
 
 
 def _shortened(carry: Carry, made: Mapping[Value, Op], build: Algebra) -> Carry:
