@@ -81,13 +81,13 @@ def plain_runtime(name: str) -> Any:
 
 # In the package the name of a pass is that of its function.
 (
-    calls_first, clear_late, count_up, fuse, gather, hoist, narrow, recompute,
-    settle_lengths, sum_rows, tabulate, transpose,
+    calls_first, clear_late, fuse, gather, hoist, narrow, recompute, settle_lengths,
+    sum_rows, tabulate, transpose,
 ) = (
     importlib.import_module(f"srcgrad.passes.{name}")
     for name in (
-        "calls_first", "clear_late", "count_up", "fuse", "gather", "hoist", "narrow",
-        "recompute", "settle_lengths", "sum_rows", "tabulate", "transpose",
+        "calls_first", "clear_late", "fuse", "gather", "hoist", "narrow", "recompute",
+        "settle_lengths", "sum_rows", "tabulate", "transpose",
     )
 )  # fmt: skip
 
@@ -360,7 +360,6 @@ def first_axis(self: Any, op: Any, accesses: Any) -> set[int]:
             unguarded,
             "IndexError",
         ),
-        ("prefix_recurrence", count_up, "is_free", always, "not"),
         ("columns_carried_on", transpose._Transposing, "plain", untransposed, "shape"),
         ("taken_as_a_whole", transpose._Layout, "is_made", always, "shape"),
         ("overlapping_shift_add", fuse._Joining, "may_join", same_ranges, "not"),

@@ -15,7 +15,6 @@ from srcgrad.passes.batch_products import APART as APART
 from srcgrad.passes.batch_products import batch_products as batch_products
 from srcgrad.passes.calls_first import calls_first as calls_first
 from srcgrad.passes.clear_late import clear_late as clear_late
-from srcgrad.passes.count_up import count_up as count_up
 from srcgrad.passes.custom_rules import drop_rules as drop_rules
 from srcgrad.passes.dead_code import drop_needless_checks as drop_needless_checks
 from srcgrad.passes.dead_code import remove_dead_code as remove_dead_code
@@ -61,9 +60,8 @@ PRIMAL: list[Pass] = [drop_needless_checks, sum_turns, batch_products, *PIPELINE
 FINAL: list[Pass] = [drop_rules, remove_dead_code]
 # A kernel is made of loops over elements, and of calls.
 KERNEL: list[Pass] = [
-    drop_rules, expand, clear_late, recompute, lower, settle_lengths, count_up,
-    gather, tabulate, fuse, calls_first, remove_dead_code, narrow, transpose, sum_rows,
-    hoist,
+    drop_rules, expand, clear_late, recompute, lower, settle_lengths, gather, tabulate,
+    fuse, calls_first, remove_dead_code, narrow, transpose, sum_rows, hoist,
 ]  # fmt: skip
 # The same for threads.
 _NARROW = KERNEL.index(narrow)
