@@ -109,9 +109,14 @@ MUTATIONS = (
         ("delay_line",),
     ),
     Mutation(
-        "save", tapes.Recorder, "keep",
+        "save", tapes.Recorder, "store",
         "self.numbers, self.build", "dict.fromkeys(self.numbers, const(0)), self.build",
         ("logistic_map",),
+    ),
+    Mutation(
+        "one turn ahead", storage.Storage, "part_of_tape",
+        "turns[inner], const(1)", "turns[inner], const(0)",
+        ("two_states_that_change_places",),
     ),
     Mutation(
         "loops of a tape", tapes.Recorder, "lay_out",

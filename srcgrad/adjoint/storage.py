@@ -67,6 +67,7 @@ class Storage:
         self.new = False
         self.build = Algebra()
         self.build.fetch = lambda x: self.need(x) if x in regions.chain else x
+        self.build.known = regions.linear
         self.build.available = lambda atom: atom in regions.chain
 
     def find_lasting(self, chain: Chain) -> None:
@@ -129,6 +130,9 @@ class Storage:
     def part_of_tape(self, tape: Tape, value: Value) -> Value:
         """Read what a tape keeps of a value for the turns that are open."""
         build, turns = self.build, {r.stmt: r.number for r in self.open}
+        if value is tape.ahead:
+            inner = tape.loops[-1]
+            turns[inner] = build.op("add", turns[inner], const(1))
         if isinstance(tape.type, ListOf):
             index = turns[tape.loops[-1]]
             if len(tape.loops) > 1:
@@ -417,8 +421,6 @@ class Storage:
             return partial(self.part_of, stmt) if there and paved else None
         if not isinstance(stmt, Op) or not is_cheap(stmt):
             return self.stored(x) if isinstance(stmt, Op) else None
-        if x in self.taped.place:
-            return None
         return partial(self.redo, stmt) if all(map(self.way, stmt.args)) else None
 
     def part_of(self, stmt: View) -> Any:

@@ -17,7 +17,7 @@ from srcgrad.builder import INT, Builder, const
 from srcgrad.errors import make_error
 from srcgrad.ir import Const, Loop, Operand, Stmt, Update, Value, owned
 from srcgrad.types import Array, Dim, ListOf, Scalar, is_inexact
-from srcgrad.walk import blocks, inner_outs, operands, outs
+from srcgrad.walk import blocks, every, inner_outs, operands, outs
 
 
 def unkept(name: str) -> Exception:
@@ -46,7 +46,8 @@ class Tape:
 
     `loops` are those in whose turns the value may be another one, from the outside in.
     `most` tells how many turns of a loop there are at most, where that is all that is
-    known before them; `cut` is where what is kept ends, if the tape goes on.
+    known before them; `cut` is where what is kept ends, if the tape goes on. Where each
+    turn begins with what is kept, `ahead` is what it ends with: it is one turn ahead.
     """
 
     type: Array | ListOf
@@ -55,6 +56,7 @@ class Tape:
     loops: tuple[Loop, ...]
     most: dict[Loop, Dim] = field(default_factory=dict)
     cut: Dim | Operand | None = None
+    ahead: Value | None = None
 
     def rows(self, numbers: Mapping[Any, Operand], build: Builder) -> ir.Path:
         """Return where an array keeps what belongs to the turns of these numbers."""
@@ -64,6 +66,28 @@ class Tape:
             end = build.length(cut) if isinstance(cut, Dim) else build.fetch(cut)
             items.append(ir.Slice(None, end, None))
         return (ir.Index(tuple(items)),)
+
+    def goes_on(self, loop: Loop, other: "Tape") -> bool:
+        """Tell whether what another tape keeps of a loop's turns may be kept here."""
+        listed = isinstance(self.type, ListOf)
+        return (
+            self is not other
+            and other.ahead is None
+            and self.chain == other.chain
+            and self.loops == other.loops
+            and self.loops[-1] is loop
+            and (len(self.loops) == 1 if listed else loop.exit is None)
+            and (self.cut, other.cut) == (None, None)
+            and isinstance(other.type, ListOf) == listed
+            and self.item == other.item
+        )
+
+    @property
+    def item(self) -> tuple[Any, ...]:
+        """The kind of what it keeps of a turn."""
+        if isinstance(self.type, ListOf):
+            return (self.type.item,)
+        return self.type.dtype, self.type.dims[len(self.loops) :]
 
     def renew(self) -> Value:
         """Make a new version the present one."""
@@ -83,6 +107,8 @@ class Recorder:
         self.numbers: dict[Loop, Operand] = {}
         self.turns: dict[Loop, Loop] = {}  # the joined loops, in the forward sweep
         self.place = {value: self.house(value) for value in plan.saves}
+        self.ends: dict[Value, Tape] = {}
+        self.share()
         self.stmts = self.block(regions.function.body, regions.function.params)
 
     def house(self, value: Value) -> Value | Tape:
@@ -106,6 +132,23 @@ class Recorder:
             return home
         self.tapes[home] = tape = self.tape(value, home, chain)
         return tape
+
+    def share(self) -> None:
+        """Keep what a turn hands on to the next only once, if both need it.
+
+        It is on the tape of what turns begin with, one turn ahead. What the last turn
+        hands on is added behind the loop.
+        """
+        body = every(self.regions.function.body)
+        for loop in (s for s in body if isinstance(s, ir.For | ir.While)):
+            for c in loop.carries:
+                tape, last = self.tapes.get(c.inn), c.yld
+                other = self.tapes.get(last) if isinstance(last, Value) else None
+                if tape and other and tape.goes_on(loop, other):
+                    assert isinstance(last, Value)
+                    self.ends[c.out] = self.place[last] = tape
+                    tape.ahead = last
+                    del self.tapes[last]
 
     def tape(self, value: Value, home: Value, chain: Chain) -> Tape:
         """Return a tape for what stands for a value in a region."""
@@ -208,6 +251,8 @@ class Recorder:
         if isinstance(tape.type, ListOf):
             return build.op("new_list", item=tape.type.item, name=name)
         counts = [trip_count(build, s, made, tape.most.get(s)) for s in tape.loops]
+        if tape.ahead is not None:
+            counts[-1] = build.op("add", counts[-1], const(1))
         counts += [cut_off(build, d, made) for d in tape.type.dims[len(counts) :]]
         return build.op("empty", *counts, dtype=tape.type.dtype, name=name)
 
@@ -224,9 +269,17 @@ class Recorder:
             copy = self.copies[value]
             self.build.emit(ir.Op("copy", (value,), (copy,), loc=self.build.loc))
         self.measure("at", value, value)
-        tape = self.tapes.get(value)
-        if tape is None:
-            return
+        if value in self.tapes:
+            self.store(self.tapes[value], value)
+        if value in self.ends:
+            tape = self.ends[value]
+            if isinstance(loop := tape.loops[-1], ir.For) and not loop.exit:
+                known = self.regions.definition
+                self.numbers[loop] = trip_count(self.build, loop, known)
+            self.store(tape, value)
+
+    def store(self, tape: Tape, value: Value) -> None:
+        """Write a value to a tape."""
         if isinstance(tape.type, ListOf):
             made = owned(value.type) and value not in self.plan.restores.values()
             item = self.build.op("copy", value) if made else value

@@ -32,8 +32,8 @@ from srcgrad.builder import INT, const
 from srcgrad.frontend import choices, expressions, forms
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
-from srcgrad.types import Type, join
-from srcgrad.walk import substitute
+from srcgrad.types import Dim, Type, join
+from srcgrad.walk import every, outs, substitute
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -333,7 +333,13 @@ class _Loop:
         root = v.Root(st.label(key), thing.root.type, v.list_axes(thing))
         root.python = thing.root.python
         self.inner[key], init = root, self.handing.over(thing, root)
-        root.type = st.loosened(self.build, init.type, self.loose(key))
+        dims: list[Dim] = [*getattr(init.type, "dims", ())]
+        for known, k in self.facts("equal"):
+            if known == key:
+                two = self.plan["equal", key, k]
+                dims[k] = self.build.same(dims[k], two, self.supposed(key, k))
+        type = replace(init.type, dims=(*dims,)) if dims else init.type
+        root.type = st.loosened(self.build, type, self.loose(key))
         self.slot(key, init, root.type, root)
         return v.Ref(root, (), root.type)
 
@@ -509,7 +515,8 @@ class _Loop:
             if inside.root.python and not end.root.python:
                 self.learn("numpy", key)
             for apart in st.differing(self.build, inside, end):
-                self.learn("loose", key, apart)
+                if not self.suppose(key, apart, inside, end):
+                    self.learn("loose", key, apart)
             slot.yld = self.handing.over(end, key)
             return v.Ref(inside.root, (), slot.after().type)
         elif arrays and not point and st.alike(self.build, inside, end):
@@ -522,6 +529,27 @@ class _Loop:
                 raise st.Unjoinable(inside, end)
             self.learn("array", key)
         return inside
+
+    def suppose(self, key: st.Key, axis: Any, inside: v.Ref, end: v.Ref) -> bool:
+        """Learn to take a length for what the turn makes of it, if that may be so.
+
+        In `x = A @ x` it is, where the loop has a second turn; `enter_owner` checks it.
+        """
+        if axis == "turned" or axis in self.loose(key):
+            return False
+        one, two = (self.build.resolve(x.type.dims[axis]) for x in (inside, end))
+        new = {x for s in every(ir.Block(self.made().stmts)) for x in outs(s)}
+        if not new.isdisjoint(a for a, _ in two.terms) or 1 in (one.known, two.known):
+            return False
+        failed = self.supposed(key, axis) in self.build.ones
+        if failed or (one - two).known is not None:
+            return False
+        self.learn("equal", key, axis, value=two)
+        return True
+
+    def supposed(self, key: st.Key, axis: int) -> str:
+        """Return the name of the check that a carried length is always the same."""
+        return self.build.meeting(f"{st.label(key)}.{axis}")
 
     def of_one_form(self, key: st.Key, inside: Any, contents: Any) -> bool:
         """Tell whether a list has a form of run time; learn that it needs one."""

@@ -123,6 +123,7 @@ from tests.cases import (  # noqa: E402, F401
     found,
     functions,
     growing,
+    handed_on,
     indexing,
     joined,
     kept,
