@@ -56,6 +56,7 @@ class Builder:
         self.origin = "", 0  # the name and the first line of what is read
         self.met = 0
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
+        self.known: Callable[[Operand], Dim] = Dim.of
         self.available: Callable[[Any], bool] = lambda atom: atom not in self.unmeasured
         self.loc = ir.NOWHERE
 
@@ -101,7 +102,7 @@ class Builder:
         """Return the dim that an integer operand stands for."""
         if isinstance(operand, Const):
             return Dim(int(operand.value))
-        return self.linear.get(operand) or Dim.of(operand)
+        return self.linear.get(operand) or self.known(operand)
 
     def same(self, a: Dim, b: Dim, what: str, error: str = "ShapeError") -> Dim:
         """Require two dims to be equal; check it at run time if it is not certain."""
@@ -142,11 +143,15 @@ class Builder:
         self.same(one, Dim(1), what)
         return other
 
-    def meeting(self) -> str:
-        """Return a new name for a length at this place that may turn out to be 1."""
+    def meeting(self, of: str = "") -> str:
+        """Return a name for a length at this place that may turn out to be another.
+
+        It is that of what is carried, or a new one.
+        """
         name, first = self.origin
-        self.met += 1
-        return f"meeting {name} {self.loc.line - first}:{self.loc.column}:{self.met}"
+        self.met += not of
+        place = f"{self.loc.line - first}:{self.loc.column}"
+        return f"meeting {name} {place}:{of or self.met}"
 
     def is_one(self, dim: Dim) -> bool:
         """Tell whether a length is 1, as is checked where it is not known."""
@@ -273,7 +278,8 @@ class Builder:
         """Compute with numbers; write `(n - 1) + 1` as `n`, if that is one integer."""
         values = [a.value for a in args if isinstance(a, Const) and a.type.python]
         if row in _FOLDED and len(values) == len(args):
-            whole = row == "neg" or all(isinstance(v, int) for v in values)
+            exact = row in ("neg", "lt", "le", "gt", "ge", "eq", "ne")
+            whole = exact or all(isinstance(v, int) for v in values)
             by_zero = row in ("floordiv", "mod", "range_length") and values[-1] == 0
             if whole and not by_zero:
                 return const(_FOLDED[row](*values))

@@ -21,7 +21,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
 from srcgrad.types import ListOf, Scalar, Type
-from srcgrad.walk import blocks, free, handed, outs, substitute
+from srcgrad.walk import blocks, every, free, handed, outs, substitute
 
 _TABLES = ("plain", "buffers", "content", "current")
 Known = dict[str, dict[Any, Any]]
@@ -163,8 +163,10 @@ class Control(Statements):
         for arm in busy[:1]:
             self.recall(ends[arm])
             region, cache = self.open[-1], dict(self.open[-1].cache)
+            self.selected[stmt.cond] = arm == 0
             with self.build.block() as more:
                 self.block(Block(tuple(left)))
+            del self.selected[stmt.cond]
             # Behind the arm only that is at hand which is fetched at the head.
             cache |= {x: y for x, y in region.cache.items() if x in region.heads}
             region.cache = cache
@@ -177,11 +179,17 @@ class Control(Statements):
         self.build.emit(ir.If(cond, then, orelse, tuple(merges), stmt.loc))
 
     def is_still(self, left: Sequence[Stmt], known: Known) -> bool:
-        """Tell whether what is left has no cotangent, so that a loop is spared."""
+        """Tell whether what is left has no cotangent, so that work is spared.
+
+        Turns of an innermost loop may be vectorised: they had better have no arms.
+        """
         made = [(s, o) for s in left for o in outs(s) if o in self.active]
         within, restores = self.regions.within, self.plan.restores
         undone = (within(u, s) or u is s for u in restores for s in left)
-        if not any(isinstance(s, Loop) for s, _ in made) or any(undone):
+        around = next((r.stmt for r in self.open[::-1] if isinstance(r.stmt, Loop)), None)
+        outer = around and any(isinstance(s, Loop) for s in every(around.body))
+        spared = any(isinstance(s, Loop) or (outer and o in self.masks) for s, o in made)
+        if not spared or any(undone):
             return False
         whole = (o for _, o in made if not owned(o.type) or o in self.regions.buffer)
         owners = {*map(self.owner, whole)}

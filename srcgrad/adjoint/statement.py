@@ -44,6 +44,7 @@ class Statements(Storage):
     ) -> None:
         super().__init__(regions, plan)
         self.active, self.masks = active, masks
+        self.selected: dict[Any, bool] = {}  # conditions known in an arm
         self.plain: dict[Value | Buffer, Operand] = {}
         self.buffers: dict[Value | Buffer, Value] = {}
 
@@ -185,7 +186,6 @@ class Statements(Storage):
                 if isinstance(stmt.out.type, Scalar) or ir.gathers(stmt.path):
                     g = self.pop(stmt.out)
                     if g is not None:
-                        g = self.spread(g, stmt.out)
                         self.give_part(stmt.base, stmt.path, g)
             case ir.Write() | ir.Accumulate():
                 self.reverse_store(stmt)
@@ -211,14 +211,13 @@ class Statements(Storage):
         g = self.pop(out)
         if g is None:
             return
-        moving = [a for a in args if isinstance(a, Value) and a in self.active]
-        full = all(is_full(a.type, out.type) for a in moving)
-        if row.kind != "elementwise" or not full:
-            g = self.spread(g, out)
+        each = row.kind == "elementwise"
+        g = g if each else self.spread(g, out)
         if isinstance(g, Value) and not g.name and not isinstance(g.type, Scalar):
             g.name, g.hint = d_name(out), f"d_{out.hint or 'a'}"
         names = Names(self.build, stmt, g, self.need)
-        masked = row.kind == "elementwise" and out in self.masks
+        self.build.shared.clear()
+        masked = each and out in self.masks
         for k, arg in enumerate(args):
             if row.param(k) not in row.vjp or arg not in self.active:
                 continue
@@ -226,7 +225,9 @@ class Statements(Storage):
             if result is not None:
                 if masked and row.name not in _PLAIN:
                     result = self.select(self.masks[out], result)
-                self.give(arg, result.value if isinstance(result, Term) else result)
+                part = result.value if isinstance(result, Term) else result
+                full = not each or is_full(arg.type, out.type)
+                self.give(arg, part if full else self.spread(part, out))
 
     def select(self, mask: Mask, result: Any) -> Any:
         """Keep a contribution only where its value counts."""
@@ -236,7 +237,11 @@ class Statements(Storage):
             made = by if isinstance(by, Op) else self.regions.definition.get(by)
             return self.regions.site[made].order if made else -1, not first
 
-        each = [sorted(way, key=place) for way in mask]
+        known = self.selected
+        open = [[s for s in way if known.get(s[0]) != s[1]] for way in mask]
+        if [] in open:
+            return result
+        each = [sorted(way, key=place) for way in open]
         ways = sorted(each, key=lambda way: list(map(place, way)))
         conds = [reduce(and_, [self.selection(*s) for s in way]) for way in ways]
         return reduce(or_, conds).where(result, 0)

@@ -60,7 +60,7 @@ def name_values(
             if isinstance(source, Value) and owned(target.type):
                 if buffer[source].memory() is buffer[target].memory():
                     naming.join(source, target)
-    graph = _Interference(naming, nest)
+    graph = _Interference(naming, nest, anew=not typed)
     live = graph.block(function.body, graph.read(function.results))
     params = graph.storages(function.params)
     graph.define(function.params, live | params)
@@ -107,8 +107,8 @@ def in_order(
 class _Interference:
     """Which storages are alive at once: what is set while others are alive."""
 
-    def __init__(self, naming: Naming, nest: Nest) -> None:
-        self.naming, self.nest = naming, nest
+    def __init__(self, naming: Naming, nest: Nest, anew: bool) -> None:
+        self.naming, self.nest, self.anew = naming, nest, anew
         self.bit: dict[Value, int] = defaultdict(lambda: 1 << len(self.bit))
         self.edges: dict[Value, Storages] = defaultdict(int)
         self.order: list[Value] = []
@@ -141,7 +141,10 @@ class _Interference:
             elif not made or not all(v in self.nest.folded for v in made):
                 read = self.read(operands(stmt))
                 # A Take names its place twice: its value is none of the subscripts.
-                self.define(made, live | read if isinstance(stmt, ir.Take) else live)
+                # Nobody follows `t = f(t)`, where one `t` is another thing.
+                plain = self.anew and all(not (v.name or v.hint) for v in made)
+                apart = plain or isinstance(stmt, ir.Take)
+                self.define(made, live | read if apart else live)
                 rest = live & ~self.storages(made)
                 live = read if isinstance(stmt, ir.If) else rest | read
                 for arm, ends in zip(blocks(stmt), block_ends(stmt), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,8 @@ class _Readable(Writer):
     def __init__(self, nest: Nest, naming: Naming, alias: dict[str, str]) -> None:
         super().__init__(nest, naming)
         self.alias = alias
+        home = "math" if "math" in alias and "np" not in alias else "np"
+        self.pi = f"{alias.get(home, home)}.pi"
         # Folded values of the line being written, and those that make it too wide.
         self.parts: list[tuple[int, Value]] = []
         self.wide: set[Value] = set()
@@ -83,7 +86,7 @@ class _Readable(Writer):
 
     def show(self, x: Operand) -> Text:
         if isinstance(x, ir.Const):
-            return number(x.value)
+            return Text(self.pi) if x.value == math.pi else number(x.value)
         stmt = self.folded(x)
         if stmt is None:
             return Text(self.naming[x])
@@ -154,7 +157,8 @@ class _Readable(Writer):
             case ir.Take():
                 copied = ir.owned(s.value.type) and not ir.gathers(s.path)
                 place = self.place(s.base, s.path).text + ".copy()" * copied
-                self.line(f"{self.naming[s.value]} = {place}")
+                if s.value in self.nest.count:
+                    self.line(f"{self.naming[s.value]} = {place}")
                 self.line(f"{self.target(s.base, s.path)} = 0.0")
             case ir.Push():
                 made, item = self.folded(s.value), self.show(s.value)
@@ -169,9 +173,28 @@ class _Readable(Writer):
     def bind(self, name: str, x: Any, text: str) -> None:
         """Write `name = expression`, or `name += rest`."""
         made = x if isinstance(x, ir.Op) else self.folded(x)
-        scalar = isinstance(made, ir.Op) and isinstance(made.out.type, Scalar)
-        sign, text = (scalar and self.changed(made, name)) or ("", text)
+        sign, text = (self.is_free(made) and self.changed(made, name)) or ("", text)
         self.line(f"{name} {sign}= {text}")
+
+    def is_free(self, made: ir.Stmt | None) -> bool:
+        """Tell whether nobody sees it if a result takes the place of its operand.
+
+        That is so of a number, and of an array that is made in the same block for this.
+        """
+        if not isinstance(made, ir.Op) or made.row not in _SIGNS:
+            return False
+        x, regions = made.args[0], self.nest.regions
+        if isinstance(made.out.type, Scalar):
+            return True
+        first = regions.definition.get(x)
+        return (
+            isinstance(first, ir.Op)
+            and ROWS[first.row].kind in ("elementwise", "bilinear")
+            and not ROWS[first.row].alias
+            and x.type == made.out.type
+            and regions.site[first].chain == regions.site[made].chain
+            and self.nest.count[x] == 1
+        )
 
     def changed(self, made: ir.Stmt | None, place: str) -> tuple[str, str] | None:
         """Return the operator and the operand if a value is its own place and more."""

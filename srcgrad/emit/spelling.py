@@ -109,7 +109,11 @@ def number(value: Any) -> Text:
         parts = f"{number(value.real).text}, {number(value.imag).text}"
         return Text(repr(value) if repr(value)[0].isdigit() else f"complex({parts})")
     negative = isinstance(value, float | int) and math.copysign(1.0, value) < 0
-    return Text(repr(value), UNARY if negative else ATOM)
+    text = repr(value)
+    short = f"{value:g}" if text.endswith("000.0") else ""
+    if "e" in short and float(short) == value:
+        text = short.replace("e+0", "e").replace("e+", "e")
+    return Text(text, UNARY if negative else ATOM)
 
 
 Show = Callable[[Operand], Text]

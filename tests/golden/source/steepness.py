@@ -9,6 +9,6 @@ def steepness_grad(x, d_steepness=1.0):
     # backward
     d_d_x = d_steepness * (2 * d_x)  # 108: return np.sum(slope(x) ** 2)
     d_x_2 = d_d_x * t  # 104: return np.sum(x * np.sin(x))
-    d_x_2 = d_x_2 - d_d_x * x * np.sin(x)
-    d_x_2 = d_x_2 + d_d_x * np.cos(x)
+    d_x_2 -= d_d_x * x * np.sin(x)
+    d_x_2 += d_d_x * np.cos(x)
     return np.sum(d_x**2), (d_x_2,)
