@@ -56,7 +56,6 @@ class Builder:
         self.origin = "", 0  # the name and the first line of what is read
         self.met = 0
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
-        self.known: Callable[[Operand], Dim] = Dim.of
         self.available: Callable[[Any], bool] = lambda atom: atom not in self.unmeasured
         self.loc = ir.NOWHERE
 
@@ -102,7 +101,7 @@ class Builder:
         """Return the dim that an integer operand stands for."""
         if isinstance(operand, Const):
             return Dim(int(operand.value))
-        return self.linear.get(operand) or self.known(operand)
+        return self.linear.get(operand) or Dim.of(operand)
 
     def same(self, a: Dim, b: Dim, what: str, error: str = "ShapeError") -> Dim:
         """Require two dims to be equal; check it at run time if it is not certain."""

@@ -186,10 +186,11 @@ class Control(Statements):
         made = [(s, o) for s in left for o in outs(s) if o in self.active]
         within, restores = self.regions.within, self.plan.restores
         undone = (within(u, s) or u is s for u in restores for s in left)
-        around = next((r.stmt for r in self.open[::-1] if isinstance(r.stmt, Loop)), None)
-        outer = around and any(isinstance(s, Loop) for s in every(around.body))
-        spared = any(isinstance(s, Loop) or (outer and o in self.masks) for s, o in made)
-        if not spared or any(undone):
+        around = (r.stmt for r in self.open[::-1] if isinstance(r.stmt, Loop))
+        loop = next(around, None)
+        outer = loop and any(isinstance(s, Loop) for s in every(loop.body))
+        spared = (isinstance(s, Loop) or (outer and o in self.masks) for s, o in made)
+        if not any(spared) or any(undone):
             return False
         whole = (o for _, o in made if not owned(o.type) or o in self.regions.buffer)
         owners = {*map(self.owner, whole)}
@@ -374,6 +375,8 @@ class Control(Statements):
         if isinstance(stmt, For) and stmt.exit is None:
             bounds = (stmt.start, stmt.stop, stmt.step)
             start, stop, step = map(self.need, bounds)
+            for x, here in zip(bounds, (start, stop), strict=False):
+                build.linear.setdefault(here, self.regions.linear(x))
             first = build.op("sub", start, step)
             if step in (const(1), const(-1)):
                 last = build.op("sub", stop, step)

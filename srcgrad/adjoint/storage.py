@@ -67,7 +67,6 @@ class Storage:
         self.new = False
         self.build = Algebra()
         self.build.fetch = lambda x: self.need(x) if x in regions.chain else x
-        self.build.known = regions.linear
         self.build.available = lambda atom: atom in regions.chain
 
     def find_lasting(self, chain: Chain) -> None:
