@@ -166,8 +166,10 @@ class _Hoisting:
             used = {x for x in consumed(s) if x in home}
             pairs = [(a, b) for a, b in handed(s) if a in home and b in outs(s)]
             for source, target in pairs:
-                home[target] = home[source]
-                last[home[source]] = target
+                home[target] = first = home[source]
+                last[first] = target
+                if target.type.dims != first.type.dims:
+                    last.pop(first, None)  # the next turn needs as much room again
             for x in used - {a for a, _ in pairs}:
                 last.pop(home[x], None)  # it became something else
             if isinstance(s, ir.If):
