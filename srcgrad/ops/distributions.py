@@ -16,7 +16,7 @@ _PEAK = math.sqrt(2 * math.pi)
 _LOG_PEAK = math.log(_PEAK)
 
 
-def _number(x):
+def number(x):
     if np.ndim(x):
         return np.asarray(x)
     return typed(x, "float64") if is_python(x) else x
@@ -24,8 +24,8 @@ def _number(x):
 
 def _normal(of, x, loc, scale):
     """Return what a function makes of standard scores, and of the scale."""
-    width = _number(scale)
-    z = typed((_number(x) - _number(loc)) / width, "float64")
+    width = number(scale)
+    z = typed((number(x) - number(loc)) / width, "float64")
     return np.where(width > 0, of(z, width), np.nan)[()]
 
 
@@ -63,13 +63,13 @@ def logsf(x, loc=0, scale=1):
 
 @means("scipy.stats.norm.ppf")
 def ppf(q, loc=0, scale=1):
-    width = _number(scale)
-    found = rows.ndtri(_number(q), via="np") * width + _number(loc)
+    width = number(scale)
+    found = rows.ndtri(number(q), via="np") * width + number(loc)
     return np.where(width > 0, found, np.nan)[()]
 
 
 @means("scipy.stats.norm.isf")
 def isf(q, loc=0, scale=1):
-    width = _number(scale)
-    found = -rows.ndtri(_number(q), via="np") * width + _number(loc)
+    width = number(scale)
+    found = -rows.ndtri(number(q), via="np") * width + number(loc)
     return np.where(width > 0, found, np.nan)[()]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.special as sp
+from scipy import stats
 from scipy.integrate import cumulative_trapezoid, simpson, trapezoid
 from scipy.interpolate import RectBivariateSpline, bisplev, splev, splrep
 from scipy.special import lambertw
@@ -121,3 +122,26 @@ def lambert_currents(x, y):
     current = lambertw(x).real * np.real(lambertw(y, -1)) + lambertw(0.0 * x).real
     waves = np.abs(lambertw(x * 1j, 2)) + lambertw(-x - 0.5).imag
     return (current * waves).sum() + float(lambertw(x[0], k=0).real)
+
+
+@case(lambda rng: (positive(rng, 4), 1.7, 0.2, 1.4), argnums=(0, 1, 2, 3))
+def densities(x, shape, loc, scale):
+    total = stats.gamma.logpdf(x, shape, loc, scale) + stats.t.logpdf(x, shape, loc)
+    total = total * stats.lognorm.logpdf(x, shape, 0, scale) + stats.expon.pdf(-x)
+    return (total * stats.weibull_min.pdf(x, shape)).sum() + stats.chi2.logpdf(x[0], 2)
+
+
+@case(lambda rng: (positive(rng, 4), rng.uniform(0.2, 0.8, 4), 0.2, 1.4),
+      argnums=(0, 1, 2, 3))  # fmt: skip
+def shares_and_places(x, q, loc, scale):
+    left = stats.gamma.cdf(x, 2.5, loc, scale) * stats.t.sf(x, 3, loc)
+    back = stats.lognorm.ppf(q, scale) + stats.t.ppf(q, 4, loc, scale)
+    return (left * back * stats.beta.sf(q, 1, 2)).sum() + stats.t.ppf(0.7, 4)
+
+
+@case(lambda rng: (rng.uniform(0.2, 0.8, 4), np.array([0, 2, 7, -1]), 2.3),
+      argnums=(0, 2))  # fmt: skip
+def counts_of_events(p, k, mean):
+    log = stats.poisson.logpmf(k[:3], mean) * stats.binom.logpmf(k[:3], 7, p[:3])
+    once = stats.bernoulli.logpmf(k[0], p) + stats.bernoulli.logpmf([1, 0, 1, 1], p)
+    return log.sum() + (once * stats.poisson.pmf(k + 1, mean * p, loc=1)).sum()
