@@ -135,9 +135,8 @@ def known(reader: Reader, function: Any, args: Args, kwargs: Kwargs) -> Thing | 
             return own
     _, name, meaning = by_identity().get(id(function), (None, "", function))
     home: Any = getattr(function, "__self__", None)
-    if type(home).__module__.startswith("scipy.stats._"):
-        law = getattr(home, "name", type(home).__name__.removesuffix("_gen"))
-        whole = f"scipy.stats.{law}.{function.__name__}"
+    if type(home).__module__.endswith("_distns"):  # of SciPy's laws
+        whole = f"scipy.stats.{home.name}.{function.__name__}"
         meaning = meanings().get(whole, function)
     if isinstance(home, type) and not name:
         name = f"{home.__module__}.{function.__qualname__}"  # a method of a class
