@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg, special
-from scipy.interpolate import BSpline, splev
+from scipy.interpolate import BSpline, PPoly, splev
 
 from srcgrad.ir import (
     Accumulate,
@@ -628,6 +628,16 @@ def _spread_spline(args: Args, attrs: Attrs, type: Type) -> Any:
     return _splines(x, t, attrs["k"], attrs["der"], attrs["ext"]).T @ y
 
 
+def _pieces(args: Args, attrs: Attrs, type: Type) -> Any:
+    return PPoly(args[2] * 1.0, args[1], attrs["beyond"])(args[0], attrs["der"])
+
+
+def _read_points(args: Args, attrs: Attrs, type: Type) -> Any:
+    grid = _read_planes(False)
+    one = [[np.array([p]) for p in pair] for pair in zip(*args[:2], strict=True)]
+    return np.array([grid([*p, *args[2:]], attrs, type)[0, 0] for p in one])
+
+
 def _read_planes(spread: bool) -> Any:
     """Return what reads a spline of two variables, or gives to its coefficients."""
 
@@ -778,7 +788,8 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "erfcx_slope": _erfcx_slope,
     "exprel_slope": _exprel_slope,
     "spline": _read_spline, "spline_spread": _spread_spline,
-    "bispline": _read_planes(False), "bispline_spread": _read_planes(True),
+    "bispline": _read_planes(False), "bispline_at": _read_points, "pieces": _pieces,
+    "bispline_spread": _read_planes(True),
     "lambertw": lambda args, attrs, type: special.lambertw(args[0], attrs["k"]),
     "logsumexp_weighed": _weighed(None),
     "logsumexp_absolute": _weighed(0),

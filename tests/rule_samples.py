@@ -286,6 +286,21 @@ SAMPLES: dict[str, list[Sample]] = {
         given=(np.sort(_SPOTS[0]), _SPOTS[1], STEPS, ENDS, np.cos(np.arange(24.0))),
         **_SLOPES,
     ),
+    "bispline_at": _of(
+        "m m int64:10 int64:7 int64:24",
+        given=(_SPOTS[0], SPOTS[:3], STEPS, ENDS, np.arange(24) ** 2 % 7),
+        **_SLOPES,
+    ),
+    "pieces": _of(
+        "n int64:3 int64:4,2",
+        given=(
+            SPOTS[[0, 2, 1, 0]] * 0.9,
+            np.array([0, 1, 3]),
+            STEPS[1:9].reshape(4, 2),
+        ),
+        der=(0, 1, 4),
+        beyond=BOTH[1:],
+    ),
     "bispline_spread": _of(
         "m,n m n int64:10 int64:7 =24",
         given=(

@@ -151,7 +151,7 @@ def _static(reader: build.Reader, value: Any, name: str) -> Thing:
     lasting = isinstance(value, (*_NAMED, ModuleType)) or not hasattr(value, "__dict__")
     fixed = home in ("numpy", "scipy") or (lasting and home in sys.stdlib_module_names)
     member = getattr(value, name)
-    if fixed or reader.frames[-1].site:
+    if (lasting or home != "scipy") and (fixed or reader.frames[-1].site):
         return calls.lift(reader, member)
     return calls.captured(reader, Place(value, name, True), name)
 

@@ -30,7 +30,7 @@ from srcgrad.frontend import (
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import ListCell, Static, Thing, Tuple
 from srcgrad.ir import Const, Operand, Value
-from srcgrad.ops import iterables
+from srcgrad.ops import iterables, prelude
 from srcgrad.ops.unsupported import OF_NUMBERS, UNSUPPORTED
 from srcgrad.source import NOTHING, Place, read_source, repeated, unbound
 from srcgrad.trees import is_plain_class, opened, spec_of
@@ -318,6 +318,10 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     if name in DOORS.get(module, "").split():
         return _made(reader, function, args, kwargs)
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
+        if (found := prelude.of_object(function)) is not None:
+            return apply(
+                reader, Static(found[0]), [*map(Static, found[1]), *args], kwargs
+            )
         if (made := _folded(reader, function, args, kwargs)) is None:
             raise _unknown(reader, f"{module}.{name}".lstrip("."))
         return made  # type: ignore[no-any-return]

@@ -27,7 +27,8 @@ def _lengths(types: Types) -> list[Any]:
     return [t.dims[0] for t in types if isinstance(t, Array)]
 
 
-def _points(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+def of_points(shapes: Shapes, types: Types, attrs: Attrs) -> Type:
+    """Return the type of a number for each point."""
     return Array("float64", (_lengths(types)[0],))
 
 
@@ -55,7 +56,8 @@ def _knots(g: Term) -> Term:
     raise Unsupported(what, "keep the knots constant: `srcgrad.stop_gradient(t)`")
 
 
-def _enter(signature: str, infer: Infer, attrs: dict[str, int], **options: Any) -> None:
+def enter(signature: str, infer: Infer, attrs: dict[str, int], **options: Any) -> None:
+    """Enter a row that takes points, knots and what is there, as its kernel does."""
     name, _, operands = signature.partition("(")
     fixed = {t: _knots for t in ("t", "tx", "ty") if t in operands.split(", ")}
     whole = ", ".join([signature, *(f"{key}={value}" for key, value in attrs.items())])
@@ -74,12 +76,12 @@ def _slope(x: Term, t: Term, coef: Term, k: int, der: int, ext: int) -> Term:
     return x.spline(t, coef, k=k, der=der + 1, ext=outside)
 
 
-_enter("spline(x, t, coef", _points, {"k": 3, "der": 0, "ext": 0},
+enter("spline(x, t, coef", of_points, {"k": 3, "der": 0, "ext": 0},
        spell="interpolate.splev({x}, ({t}, {coef}, {k}), {der}, {ext})",
        x=lambda g, x, t, coef, k, der, ext: g * _slope(x, t, coef, k, der, ext),
        coef=lambda g, x, t, coef, k, der, ext: g.spline_spread(
            x, t, coef.shape[0], k=k, der=der, ext=ext))  # fmt: skip
-_enter("spline_spread(y, x, t, n", _coefficients, {"k": 3, "der": 0, "ext": 0},
+enter("spline_spread(y, x, t, n", _coefficients, {"k": 3, "der": 0, "ext": 0},
        y=lambda g, x, t, k, der, ext: x.spline(t, g, k=k, der=der, ext=ext),
        x=lambda g, y, x, t, k, der, ext: y * _slope(x, t, g, k, der, ext))  # fmt: skip
 
@@ -97,7 +99,8 @@ def splev(x, tck, der=0, ext=0):
 # of two variables on a grid of points; outside of the knots they stay level
 
 
-def _within(x: Term, t: Term, k: int) -> Term:
+def within(x: Term, t: Term, k: int) -> Term:
+    """Return 1 for points between knots, 0 for others."""
     return ((x >= t[k]) & (x <= t[-k - 1])).where(1.0, 0.0)
 
 
@@ -106,7 +109,7 @@ def _across(x: Term, y: Term, tx: Term, ty: Term, coef: Term, **attrs: int) -> T
     if attrs["dx"] == attrs["kx"]:
         return 0.0 * x.bispline(y, tx, ty, coef, **attrs)
     more = {**attrs, "dx": attrs["dx"] + 1}
-    inside = _within(x, tx, attrs["kx"])[:, None]
+    inside = within(x, tx, attrs["kx"])[:, None]
     return x.bispline(y, tx, ty, coef, **more) * inside
 
 
@@ -115,18 +118,18 @@ def _along(x: Term, y: Term, tx: Term, ty: Term, coef: Term, **attrs: int) -> Te
     if attrs["dy"] == attrs["ky"]:
         return 0.0 * x.bispline(y, tx, ty, coef, **attrs)
     more = {**attrs, "dy": attrs["dy"] + 1}
-    return x.bispline(y, tx, ty, coef, **more) * _within(y, ty, attrs["ky"])
+    return x.bispline(y, tx, ty, coef, **more) * within(y, ty, attrs["ky"])
 
 
-_ORDERS = {"kx": 3, "ky": 3, "dx": 0, "dy": 0}
-_enter("bispline(x, y, tx, ty, coef", _plane, _ORDERS,
+ORDERS = {"kx": 3, "ky": 3, "dx": 0, "dy": 0}
+enter("bispline(x, y, tx, ty, coef", _plane, ORDERS,
        x=lambda g, x, y, tx, ty, coef, kx, ky, dx, dy: (g * _across(
            x, y, tx, ty, coef, kx=kx, ky=ky, dx=dx, dy=dy)).sum(axis=1),
        y=lambda g, x, y, tx, ty, coef, kx, ky, dx, dy: (g * _along(
            x, y, tx, ty, coef, kx=kx, ky=ky, dx=dx, dy=dy)).sum(axis=0),
        coef=lambda g, x, y, tx, ty, coef, kx, ky, dx, dy: g.bispline_spread(
            x, y, tx, ty, coef.shape[0], kx=kx, ky=ky, dx=dx, dy=dy))  # fmt: skip
-_enter("bispline_spread(w, x, y, tx, ty, n", _coefficients, _ORDERS,
+enter("bispline_spread(w, x, y, tx, ty, n", _coefficients, ORDERS,
        w=lambda g, x, y, tx, ty, kx, ky, dx, dy: x.bispline(
            y, tx, ty, g, kx=kx, ky=ky, dx=dx, dy=dy),
        x=lambda g, w, x, y, tx, ty, kx, ky, dx, dy: (w * _across(

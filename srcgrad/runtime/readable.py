@@ -24,7 +24,8 @@ from srcgrad.runtime.windows import (
 )
 
 __all__ = [
-    "attended", "attention_slopes", "attention_weights", "bispline", "bispline_spread",
+    "attended", "attention_slopes", "attention_weights", "bispline", "bispline_at",
+    "bispline_spread",
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
     "diagonal_matrix", "eig_parts", "eigh_parts", "eigvals", "erfcx_slope",
     "exclusive_cumprod", "expm_slope", "exprel_slope", "keep_layout", "kept_mask",
@@ -278,6 +279,17 @@ def lstsq_residuals(a: Floats, b: Floats, rcond: Any) -> Floats:
     """Return the sums of squares that are left, 0 where NumPy gives none."""
     sums = np.linalg.lstsq(a, b, rcond)[1]
     return sums if sums.size else np.zeros(b.shape[1], sums.dtype)
+
+
+def bispline_at(x: Floats, y: Floats, tx: Floats, ty: Floats, coef: Floats,
+                kx: int = 3, ky: int = 3, dx: int = 0, dy: int = 0,
+                ) -> Floats:  # fmt: skip
+    """Return a derivative of a spline of two variables at points."""
+    plane: Any = splines.bispline_at
+    if dx < kx and dy < ky:  # SciPy has no others
+        made = importlib.import_module("scipy.interpolate").BivariateSpline
+        return made._from_tck((tx, ty, coef, kx, ky)).ev(x, y, dx, dy)
+    return plane(x, y, tx, ty, coef, kx, ky, dx, dy)
 
 
 def bispline(x: Floats, y: Floats, tx: Floats, ty: Floats, coef: Floats, kx: int = 3,

@@ -4,7 +4,9 @@
 
 import numpy as np
 
-__all__ = ["bispline", "bispline_spread", "spline", "spline_spread"]
+__all__ = [
+    "bispline", "bispline_at", "bispline_spread", "pieces", "spline", "spline_spread",
+]  # fmt: skip
 
 ZEROS, RAISES, BOUNDARY = 1, 2, 3  # what is done outside of the knots
 
@@ -107,6 +109,15 @@ def bispline(x, y, tx, ty, coef, kx, ky, dx, dy):
     return out
 
 
+def bispline_at(x, y, tx, ty, coef, kx, ky, dx, dy):
+    """Return a derivative of a spline of two variables at points."""
+    out = np.empty(x.shape[0])
+    for j in range(x.shape[0]):
+        one = slice(j, j + 1)
+        out[j] = bispline(x[one], y[one], tx, ty, coef, kx, ky, dx, dy)[0, 0]
+    return out
+
+
 def bispline_spread(w, x, y, tx, ty, count, kx=3, ky=3, dx=0, dy=0):
     """Return what numbers on a grid give to the coefficients of such a spline."""
     rows, columns = _grid(x, tx, kx, dx), _grid(y, ty, ky, dy)
@@ -118,4 +129,26 @@ def bispline_spread(w, x, y, tx, ty, count, kx=3, ky=3, dx=0, dy=0):
                 part = rows[1][i, a] * w[i, j]
                 for b in range(ky + 1):
                     out[first + b] += columns[1][j, b] * part
+    return out
+
+
+def pieces(x, t, coef, der, beyond):
+    """Return a derivative of polynomials between breakpoints, the highest power first.
+
+    Powers grow from term to term, as SciPy adds them up.
+    """
+    out, most = np.empty(x.shape[0]), coef.shape[0] - 1
+    for j in range(x.shape[0]):
+        out[j] = np.nan
+        if x[j] != x[j] or not (beyond or t[0] <= x[j] <= t[-1]):
+            continue
+        place = _place(t, 0, x[j])
+        total, power, away = 0.0, 1.0, x[j] - t[place]
+        for n in range(der, most + 1):
+            factor = 1.0
+            for k in range(n, n - der, -1):
+                factor *= k
+            total += coef[most - n, place] * power * factor
+            power *= away
+        out[j] = total
     return out

@@ -4,7 +4,16 @@ import numpy as np
 import scipy.special as sp
 from scipy import stats
 from scipy.integrate import cumulative_trapezoid, simpson, trapezoid
-from scipy.interpolate import RectBivariateSpline, bisplev, splev, splrep
+from scipy.interpolate import (
+    CubicSpline,
+    PchipInterpolator,
+    RectBivariateSpline,
+    UnivariateSpline,
+    bisplev,
+    interp1d,
+    splev,
+    splrep,
+)
 from scipy.special import lambertw
 
 from tests.cases import case
@@ -15,6 +24,14 @@ CURVE = splrep(_TIMES, np.sin(2.0 * _TIMES))
 _SIDES = np.linspace(0.0, 2.0, 6), np.linspace(0.0, 3.0, 7)
 SURFACE = [*RectBivariateSpline(*_SIDES, np.cos(np.outer(*_SIDES))).tck, 3, 3]
 PLANES = [*RectBivariateSpline(*_SIDES, np.outer(*_SIDES) ** 2, kx=1, ky=2).tck, 1, 2]
+
+DRAG = CubicSpline(_TIMES, np.sin(2.0 * _TIMES))
+STEADY = PchipInterpolator(_TIMES, _TIMES**2, extrapolate=False)
+TABLE = interp1d(_TIMES, np.cos(_TIMES), bounds_error=False, fill_value=(1.0, 2.0))
+BEYOND = interp1d(_TIMES, np.cos(_TIMES), fill_value="extrapolate")
+FITTED = UnivariateSpline(_TIMES, np.cos(_TIMES), k=4, s=0.01, ext="const")
+CHART = RectBivariateSpline(*_SIDES, np.cos(np.outer(*_SIDES)))
+ROUGH = RectBivariateSpline(*_SIDES, np.outer(*_SIDES) ** 2, kx=1, ky=2)
 
 
 @case(lambda rng: (positive(rng, 4),))
@@ -145,3 +162,12 @@ def counts_of_events(p, k, mean):
     log = stats.poisson.logpmf(k[:3], mean) * stats.binom.logpmf(k[:3], 7, p[:3])
     once = stats.bernoulli.logpmf(k[0], p) + stats.bernoulli.logpmf([1, 0, 1, 1], p)
     return log.sum() + (once * stats.poisson.pmf(k + 1, mean * p, loc=1)).sum()
+
+
+@case(lambda rng: (rng.uniform(0.2, 1.8, 4),))
+def curves_made_outside(x):
+    inside = DRAG(x) * STEADY(x, 1) + FITTED(2.0 * x) * FITTED(x, nu=1)
+    lines = TABLE(3.0 * x - 1.0) * BEYOND(x + 2.0) + DRAG(x[0] - 1.0)
+    chart = CHART.ev(x, 1.5 * x) * ROUGH(x, 2.5 * x - 0.6, grid=False)
+    grid = ROUGH(x[:1], x[0] + 1.0)
+    return (inside * lines + chart).sum() + grid[0, 0] * CHART(x[1], 0.4, dy=1)[0, 0]
