@@ -318,10 +318,8 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     if name in DOORS.get(module, "").split():
         return _made(reader, function, args, kwargs)
     if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
-        if (found := prelude.of_object(function)) is not None:
-            return apply(
-                reader, Static(found[0]), [*map(Static, found[1]), *args], kwargs
-            )
+        if known := [*map(Static, prelude.of_object(function))]:
+            return apply(reader, known[0], [*known[1:], *args], kwargs)
         if (made := _folded(reader, function, args, kwargs)) is None:
             raise _unknown(reader, f"{module}.{name}".lstrip("."))
         return made  # type: ignore[no-any-return]

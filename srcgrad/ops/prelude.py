@@ -50,14 +50,15 @@ def fixed(function: Any) -> Any:
     return function
 
 
-def of_object(function: Any) -> tuple[Any, tuple[Any, ...]] | None:
+def of_object(function: Any) -> list[Any]:
     """Return what a method of SciPy, or an object called, means, and that object."""
     if hasattr(function, "__qualname__"):
         name = f"{function.__module__}.{function.__qualname__}"
-        return (DEFINITIONS[name], ()) if name in DEFINITIONS else None
+        return [DEFINITIONS[name]] if name in DEFINITIONS else []
     kinds = [f"{c.__module__}.{c.__name__}.__call__" for c in type(function).__mro__]
-    found = [DEFINITIONS[kind] for kind in kinds if kind in DEFINITIONS]
-    return (found[0], (function,)) if found else None
+    return [x for k in kinds if k in DEFINITIONS for x in (DEFINITIONS[k], function)][
+        :2
+    ]
 
 
 def typed(x, dtype, python=False):
