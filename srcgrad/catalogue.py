@@ -3,8 +3,8 @@
 >>> from srcgrad import supported
 >>> print(supported("np.tanh"))
 np.tanh(x)
->>> print(supported("np.roots"))
-np.roots is not known: they are complex: find a real one by Newton's method
+>>> print(supported("np.half"))
+np.half is not known: there is no fast arithmetic for it: use float64 or float32
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def supported(
         by module and name, of all that are known and then of those known not to be.
 
     Example:
-        >>> bool(supported("np.sin")), bool(supported("np.roots"))
+        >>> bool(supported("np.sin")), bool(supported("np.half"))
         (True, False)
         >>> print(supported("np.tahn"))
         np.tahn is not known: did you mean `np.tan` or `np.tanh`?

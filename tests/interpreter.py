@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import linalg, special
+from scipy import linalg, signal, special
 from scipy.interpolate import BSpline, PPoly, splev
 
 from srcgrad.ir import (
@@ -413,6 +413,7 @@ _MODULES: dict[str, Any] = {
     "math": math,
     "builtins": builtins,
     "linalg": linalg,
+    "signal": signal,
     "special": special,
 }
 
@@ -628,6 +629,12 @@ def _spread_spline(args: Args, attrs: Attrs, type: Type) -> Any:
     return _splines(x, t, attrs["k"], attrs["der"], attrs["ext"]).T @ y
 
 
+def _lagged(args: Args, attrs: Attrs, type: Type) -> Any:
+    w, x, n = args
+    sums = [np.sum(w[:, k:] * x[:, : x.shape[1] - k]) for k in range(n)]
+    return np.array(sums, type.dtype)
+
+
 def _pieces(args: Args, attrs: Attrs, type: Type) -> Any:
     return PPoly(args[2] * 1.0, args[1], attrs["beyond"])(args[0], attrs["der"])
 
@@ -791,6 +798,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "bispline": _read_planes(False), "bispline_at": _read_points, "pieces": _pieces,
     "bispline_spread": _read_planes(True),
     "lambertw": lambda args, attrs, type: special.lambertw(args[0], attrs["k"]),
+    "lagged": _lagged,
     "logsumexp_weighed": _weighed(None),
     "logsumexp_absolute": _weighed(0),
     "logsumexp_sign": _weighed(1),

@@ -242,6 +242,7 @@ IMAGE = np.linspace(-1.0, 1.0, 40).reshape(1, 4, 5, 2) ** 3
 EQUAL = np.array([[1, 1, 2], [1, 2, 2]])
 # Knots of ints stay where they are; two of the points lie outside of them.
 STEPS, ENDS = np.array([0, 0, 0, 0, 1, 3, 4, 4, 4, 4]), np.array([0, 0, 0, 2, 3, 3, 3])
+SLANTED = np.linspace(-1.0, 2.0, 12).reshape(3, 4) ** 2
 SPOTS, HEIGHTS = np.array([0.4, -0.3, 3.2, 4.1]), np.linspace(-1.0, 1.0, 6) ** 3
 _READ: dict[str, Any] = {"der": (0, 1, 3), "ext": (0, 1, 3)}
 _SLOPES: dict[str, Any] = {"ky": [2], "dx": (0, 1, 3), "dy": (0, 1)}
@@ -301,6 +302,11 @@ SAMPLES: dict[str, list[Sample]] = {
         der=(0, 1, 4),
         beyond=BOTH[1:],
     ),
+    "lfilter": [
+        *_of("3 2 m,n", "1 3 m,n"),
+        *_of("5 int64:1 m,n", given=(SPOTS[[0, 1, 2, 0, 1]], np.array([2]), SLANTED)),
+    ],
+    "lagged": _of("m,n m,n =3", "m,n m,n =1", "m,n m,n int"),
     "bispline_spread": _of(
         "m,n m n int64:10 int64:7 =24",
         given=(

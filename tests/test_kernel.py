@@ -22,6 +22,7 @@ import pytest
 import scipy.fft
 import scipy.interpolate
 import scipy.linalg
+import scipy.signal
 import scipy.special
 
 import srcgrad
@@ -100,7 +101,7 @@ def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., An
     """Return a function of a text."""
     space = {"np": np, "math": math, "cmath": cmath, "fft": scipy.fft, **names}
     space |= {"linalg": scipy.linalg, "special": scipy.special}
-    space["interpolate"] = scipy.interpolate
+    space |= {"interpolate": scipy.interpolate, "signal": scipy.signal}
     exec(compile(text, f"<{name}>", "exec"), space)
     made: Callable[..., Any] = space[name]
     return made

@@ -79,7 +79,7 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     path = tmp_path_factory.mktemp("spellings") / "spelled.py"
     text = "import math\n\nimport numpy as np\nimport scipy\n"
     text += "import scipy.integrate\nimport scipy.interpolate\nimport scipy.special\n"
-    text += "from scipy import stats\n"
+    text += "import scipy.signal\nfrom scipy import stats\n"
     for kind, lines in (("right", RIGHT), ("refused", REFUSED)):
         for k, line in enumerate(lines):
             *before, last = line.split(";")

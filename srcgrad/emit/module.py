@@ -26,7 +26,7 @@ from srcgrad.source import FunctionSource, statement_text
 _MODULES = {
     "cmath": "cmath", "math": "math", "numpy": "np", "scipy.fft": "fft",
     "scipy.interpolate": "interpolate", "scipy.linalg": "linalg",
-    "scipy.special": "special",
+    "scipy.signal": "signal", "scipy.special": "special",
 }  # fmt: skip
 
 

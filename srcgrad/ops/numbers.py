@@ -360,6 +360,19 @@ def bessel(x):
 # polynomials
 
 
+@means("numpy.roots")
+def roots(p):
+    """NumPy puts zeros at the ends aside, of which it learns from the numbers."""
+    numbers = np.atleast_1d(p) * 1.0
+    if np.ndim(numbers) != 1:
+        raise ValueError
+    if len(numbers) < 2 or numbers[0] == 0.0 or numbers[-1] == 0.0:
+        raise NotImplementedError("`np.roots` takes two numbers, neither end 0")
+    companion = np.diag(np.ones(len(numbers) - 2, kind(numbers)), -1)
+    companion[0, :] = -numbers[1:] / numbers[0]
+    return np.linalg.eigvals(companion)
+
+
 @means("numpy.poly")
 def poly(seq_of_zeros):
     zeros = typed(np.atleast_1d(seq_of_zeros), "float64")

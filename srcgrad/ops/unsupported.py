@@ -21,7 +21,6 @@ UNSUPPORTED: dict[str, str] = {
     "numpy.half": _PRECISION,
     "numpy.histogramdd": "`np.histogram` and `np.histogram2d` are known",
     "numpy.longdouble": _PRECISION,
-    "numpy.roots": "they are complex: find a real one by Newton's method",
     "numpy.unique_values": _SET,
 }
 

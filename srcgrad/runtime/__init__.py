@@ -44,9 +44,9 @@ __all__ = [
 ]  # fmt: skip
 
 FILES = ("attention", "conv", "create", "decompositions", "draw", "extrema",
-         "fourier", "linalg", "magnitude", "move", "norm", "normal", "optimisers",
-         "order", "pool", "reduce", "sampled", "scalar", "scan", "special", "splines",
-         "views", "vmath", "vmath32")  # fmt: skip
+         "filters", "fourier", "linalg", "magnitude", "move", "norm", "normal",
+         "optimisers", "order", "pool", "reduce", "sampled", "scalar", "scan",
+         "special", "splines", "views", "vmath", "vmath32")  # fmt: skip
 INTRINSICS = (
     "add", "bits", "emptied", "empty", "exponential", "flat", "fma", "full", "index",
     "large_cos", "large_sin", "large_tan", "maximum", "minimum", "multiply", "number",

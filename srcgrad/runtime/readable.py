@@ -11,6 +11,7 @@ import numpy as np
 from srcgrad.runtime import decompositions, normal, scalar, special, splines
 from srcgrad.runtime.attended import attended, attention_slopes, attention_weights
 from srcgrad.runtime.draw import mixed
+from srcgrad.runtime.filters import lagged
 from srcgrad.runtime.splines import bispline_spread, spline_spread
 from srcgrad.runtime.windows import (
     conv_nhwc,
@@ -29,7 +30,7 @@ __all__ = [
     "cofactor", "cofactor_slope", "conv_nhwc", "conv_nhwc_input", "conv_nhwc_weights",
     "diagonal_matrix", "eig_parts", "eigh_parts", "eigvals", "erfcx_slope",
     "exclusive_cumprod", "expm_slope", "exprel_slope", "keep_layout", "kept_mask",
-    "linear_scan", "lstsq_residuals", "normed", "normed_slope",
+    "lagged", "linear_scan", "lstsq_residuals", "normed", "normed_slope",
     "qr_parts", "real_power", "resized", "sinc_slope", "spline_spread", "spread_along",
     "stop_gradient", "svd_parts", "take_last", "tie_means", "window_places",
     "window_share",

@@ -14,12 +14,14 @@ from scipy.interpolate import (
     splev,
     splrep,
 )
+from scipy.signal import butter, lfilter
 from scipy.special import lambertw
 
 from tests.cases import case
 from tests.cases.inputs import positive
 
 _TIMES = np.linspace(0.0, 3.0, 9)
+LOW_PASS = butter(2, 0.3)
 CURVE = splrep(_TIMES, np.sin(2.0 * _TIMES))
 _SIDES = np.linspace(0.0, 2.0, 6), np.linspace(0.0, 3.0, 7)
 SURFACE = [*RectBivariateSpline(*_SIDES, np.cos(np.outer(*_SIDES))).tck, 3, 3]
@@ -171,3 +173,20 @@ def curves_made_outside(x):
     chart = CHART.ev(x, 1.5 * x) * ROUGH(x, 2.5 * x - 0.6, grid=False)
     grid = ROUGH(x[:1], x[0] + 1.0)
     return (inside * lines + chart).sum() + grid[0, 0] * CHART(x[1], 0.4, dy=1)[0, 0]
+
+
+# A cubic equation of state below its critical point: the largest root is the vapour's.
+@case(lambda rng: (rng.uniform(0.107, 0.11), rng.uniform(0.014, 0.0145)), argnums=(0, 1))
+def vapour_of_peng_robinson(a, b):
+    cubic = [1.0, b - 1.0, a - 3.0 * b * b - 2.0 * b, b**3 + b * b - a * b]
+    found = np.roots(cubic)
+    real = found[np.abs(np.imag(found)) < 1e-9].real
+    return np.max(real) ** 2 + np.prod(np.roots([a, 3.0, b]).real)
+
+
+@case(lambda rng: (rng.normal(size=(5, 3)), rng.normal(size=2), np.array([1.5, 0.3, -0.2])),
+      argnums=(0, 1, 2))  # fmt: skip
+def filtered_rows(x, b, a):
+    smooth = lfilter(*LOW_PASS, x, axis=0)
+    echo = lfilter(b, a, x * smooth) + lfilter(b, 2.0, x)
+    return (echo * echo).sum() + lfilter([1.0, a[0]], [1.0, -0.5], x[:, 0])[-1]
