@@ -23,11 +23,8 @@ from srcgrad.ir import NOWHERE, Function
 from srcgrad.source import FunctionSource, statement_text
 
 # What rows are spelled by: the names of modules, and ours for them.
-_MODULES = {
-    "cmath": "cmath", "math": "math", "numpy": "np", "scipy.fft": "fft",
-    "scipy.interpolate": "interpolate", "scipy.linalg": "linalg",
-    "scipy.signal": "signal", "scipy.special": "special",
-}  # fmt: skip
+_MODULES = {"cmath": "cmath", "math": "math", "numpy": "np"}
+_MODULES |= {f"scipy.{n}": n for n in "fft interpolate linalg signal special".split()}
 
 
 @dataclass(frozen=True, slots=True)
