@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import linalg, signal, special
+from scipy import linalg, signal, special, stats
 from scipy.interpolate import BSpline, PPoly, splev
 
 from srcgrad.ir import (
@@ -799,6 +799,8 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "bispline_spread": _read_planes(True),
     "lambertw": lambda args, attrs, type: special.lambertw(args[0], attrs["k"]),
     "lagged": _lagged,
+    "beta_pdf": lambda args, attrs, type: stats.beta.pdf(*args),
+    "binom_pmf": lambda args, attrs, type: stats.binom.pmf(*args),
     "logsumexp_weighed": _weighed(None),
     "logsumexp_absolute": _weighed(0),
     "logsumexp_sign": _weighed(1),

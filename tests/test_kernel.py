@@ -24,6 +24,7 @@ import scipy.interpolate
 import scipy.linalg
 import scipy.signal
 import scipy.special
+import scipy.stats
 
 import srcgrad
 import srcgrad.runtime as runtime
@@ -102,6 +103,7 @@ def function_of(text: str, name: str, names: dict[str, Any]) -> Callable[..., An
     space = {"np": np, "math": math, "cmath": cmath, "fft": scipy.fft, **names}
     space |= {"linalg": scipy.linalg, "special": scipy.special}
     space |= {"interpolate": scipy.interpolate, "signal": scipy.signal}
+    space["stats"] = scipy.stats
     exec(compile(text, f"<{name}>", "exec"), space)
     made: Callable[..., Any] = space[name]
     return made

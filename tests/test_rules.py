@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import interpolate, linalg, signal, special
+from scipy import interpolate, linalg, signal, special, stats
 
 from srcgrad.adjoint.reverse import differentiate
 from srcgrad.adjoint.tangent import tangent
@@ -38,7 +38,7 @@ STILL = {"stop_gradient", "zeros_items", "emptied", *PARTS.values()}
 COMPLEX = {"complex_of", "fft", "ifft", "rfft", "wofz", "lambertw"}
 COMPLEX |= {"eig_values", "eig_vectors", "eigvals", "slogdet_phase"}
 SPACE = {"np": np, "math": math, "cmath": cmath, "linalg": linalg, "special": special}
-SPACE |= {"interpolate": interpolate, "signal": signal}
+SPACE |= {"interpolate": interpolate, "signal": signal, "stats": stats}
 SPACE |= {n: getattr(readable, n) for n in readable.__all__}
 
 

@@ -24,7 +24,8 @@ from srcgrad.source import FunctionSource, statement_text
 
 # What rows are spelled by: the names of modules, and ours for them.
 _MODULES = {"cmath": "cmath", "math": "math", "numpy": "np"}
-_MODULES |= {f"scipy.{n}": n for n in "fft interpolate linalg signal special".split()}
+_SCIPY = "fft interpolate linalg signal special stats".split()
+_MODULES |= {f"scipy.{name}": name for name in _SCIPY}
 
 
 @dataclass(frozen=True, slots=True)

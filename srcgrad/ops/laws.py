@@ -8,6 +8,7 @@ here as SciPy decides it.
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 
 import numpy as np
 
@@ -212,6 +213,14 @@ def beta_logpdf(x, a, b, loc=0, scale=1):
     return _logpdf(law, x, loc, scale, good, UNIT)
 
 
+@means("scipy.stats.beta.pdf")
+def beta_pdf(x, a, b, loc=0, scale=1):
+    first, second = number(a), number(b)
+    law = lambda z: rows.beta_pdf(z, first, second, via="np")  # noqa: E731
+    good = np.logical_and(first > 0, second > 0)
+    return _pdf(law, x, loc, scale, good, UNIT)
+
+
 @means("scipy.stats.beta.cdf")
 def beta_cdf(x, a, b, loc=0, scale=1):
     first, second = number(a), number(b)
@@ -357,8 +366,87 @@ def binom_logpmf(k, n, p, loc=0):
     return _counts(law, k, loc, good, (0, count), -math.inf)
 
 
+@means("scipy.stats.binom.pmf")
+def binom_pmf(k, n, p, loc=0):
+    count, share = number(n), number(p)
+    good = np.logical_and(_is_share(share), (count >= 0) & (np.floor(count) == count))
+    law = lambda i: np.clip(rows.binom_pmf(i, count, share, via="np"), 0, 1)  # noqa: E731
+    return _counts(law, k, loc, good, (0, count), 0.0)
+
+
 @means("scipy.stats.bernoulli.logpmf")
 def bernoulli_logpmf(k, p, loc=0):
     share = number(p)
     law = lambda i: _chosen(np.floor(i), 1, share)  # noqa: E731
     return _counts(law, k, loc, _is_share(share), (0, 1), -math.inf)
+
+
+# with parameters given beforehand
+
+
+Continuous = namedtuple("Continuous", "pdf logpdf cdf sf logcdf logsf ppf isf")
+Counted = namedtuple("Counted", "pmf logpmf cdf sf ppf")
+
+
+@means("scipy.stats._distn_infrastructure.rv_continuous.__call__")
+def with_parameters(self, *args, **kwds):
+    of = lambda method: lambda x: method(x, *args, **kwds)  # noqa: E731
+    every = self.pdf, self.logpdf, self.cdf, self.sf, self.logcdf, self.logsf
+    return Continuous(*[of(method) for method in (*every, self.ppf, self.isf)])
+
+
+@means("scipy.stats._distn_infrastructure.rv_discrete.__call__")
+def counted_with_parameters(self, *args, **kwds):
+    of = lambda method: lambda k: method(k, *args, **kwds)  # noqa: E731
+    every = self.pmf, self.logpmf, self.cdf, self.sf, self.ppf
+    return Counted(*[of(method) for method in every])
+
+
+@means("scipy.stats._distn_infrastructure.rv_continuous_frozen.pdf")
+def held_pdf(self, x):
+    return self.dist.pdf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_continuous_frozen.logpdf")
+def held_logpdf(self, x):
+    return self.dist.logpdf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_discrete_frozen.pmf")
+def held_pmf(self, x):
+    return self.dist.pmf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_discrete_frozen.logpmf")
+def held_logpmf(self, x):
+    return self.dist.logpmf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_frozen.cdf")
+def held_cdf(self, x):
+    return self.dist.cdf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_frozen.sf")
+def held_sf(self, x):
+    return self.dist.sf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_frozen.logcdf")
+def held_logcdf(self, x):
+    return self.dist.logcdf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_frozen.logsf")
+def held_logsf(self, x):
+    return self.dist.logsf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_frozen.ppf")
+def held_ppf(self, x):
+    return self.dist.ppf(x, *self.args, **self.kwds)
+
+
+@means("scipy.stats._distn_infrastructure.rv_frozen.isf")
+def held_isf(self, x):
+    return self.dist.isf(x, *self.args, **self.kwds)

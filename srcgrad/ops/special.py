@@ -78,6 +78,12 @@ def _factorial(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
     return Array("float64", dims) if dims else strong(shapes, types, attrs)
 
 
+def _wide(shapes: Shapes, types: Sequence[Type], attrs: Attrs) -> Type:
+    """Return the type of what is always float64."""
+    dims = shapes.broadcast(types)
+    return Array("float64", dims) if dims else Scalar("float64")
+
+
 def no_rule(name: str, operand: str) -> Any:
     """Return the rule of a parameter: its slope is no function of SciPy."""
 
@@ -177,6 +183,14 @@ _ufunc("gammaincc(a, x)", infer=strong, a=no_rule("gammaincc", "a"),
 _ufunc("betainc(a, b, x)", a=no_rule("betainc", "a"), b=no_rule("betainc", "b"),
        x="g * exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))",
        domain=(0.2, 0.8))  # fmt: skip
+_ufunc("beta_pdf(x, a, b)", spell="stats.beta.pdf({x}, {a}, {b})", callables=(),
+       infer=_wide, domain=(0.2, 0.8), x="g * z * ((a - 1) / x - (b - 1) / (1 - x))",
+       a="g * z * (log(x) - digamma(a) + digamma(a + b))",
+       b="g * z * (log1p(-x) - digamma(b) + digamma(a + b))")  # fmt: skip
+_ufunc("binom_pmf(k, n, p)", spell="stats.binom.pmf({k}, {n}, {p})", callables=(),
+       infer=_wide, domain=(0.2, 0.8), k=no_rule("binom.pmf", "k"),
+       n=no_rule("binom.pmf", "n"),
+       p="g * z * (k - n * p) / (p * (1 - p))")  # fmt: skip
 _CHOSEN = {
     "n": "g * z * (digamma(n + 1) - digamma(n - k + 1))",
     "k": "g * z * (digamma(n - k + 1) - digamma(k + 1))",

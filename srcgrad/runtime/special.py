@@ -8,10 +8,11 @@ import math
 import numpy as np
 
 __all__ = [
-    "beta", "betainc", "betaln", "binom", "boxcox", "comb", "cosm1", "digamma",
-    "entr", "exp10", "exprel", "exprel_slope", "factorial", "fsum", "gamma",
-    "gammainc", "gammaincc", "gammaln", "huber", "kl_div", "lambertw", "log_expit",
-    "loggamma", "logit", "pseudo_huber", "rel_entr", "xlog1py", "xlogy", "zeta",
+    "beta", "beta_pdf", "betainc", "betaln", "binom", "binom_pmf", "boxcox", "comb",
+    "cosm1", "digamma", "entr", "exp10", "exprel", "exprel_slope", "factorial",
+    "fsum", "gamma", "gammainc", "gammaincc", "gammaln", "huber", "kl_div",
+    "lambertw", "log_expit", "loggamma", "logit", "pseudo_huber", "rel_entr",
+    "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
 # On 1 <= x <= 2, digamma(x) is (x - its root) * (NEAR + P(x - 1) / Q(x - 1)); the root
@@ -530,6 +531,21 @@ def lambertw(z, k):
         if abs(step) <= 1e-8 * abs(w):
             break
     return w
+
+
+def beta_pdf(x, a, b):
+    """Return the density of the beta distribution."""
+    if not (0.0 <= x <= 1.0 and a > 0.0 and b > 0.0):
+        return math.nan
+    return math.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b))
+
+
+def binom_pmf(k, n, p):
+    """Return how likely k of n chances of a probability come true."""
+    if not (0.0 <= p <= 1.0 and 0.0 <= k <= n):
+        return math.nan
+    log = xlogy(k, p) + xlog1py(n - k, -p) - betaln(n - k + 1.0, k + 1.0)
+    return math.exp(log) / (n + 1.0)
 
 
 def fsum(x):

@@ -21,6 +21,7 @@ from tests.cases import case
 from tests.cases.inputs import positive
 
 _TIMES = np.linspace(0.0, 3.0, 9)
+PRIOR = stats.norm(0.3, scale=1.2)
 LOW_PASS = butter(2, 0.3)
 CURVE = splrep(_TIMES, np.sin(2.0 * _TIMES))
 _SIDES = np.linspace(0.0, 2.0, 6), np.linspace(0.0, 3.0, 7)
@@ -190,3 +191,10 @@ def filtered_rows(x, b, a):
     smooth = lfilter(*LOW_PASS, x, axis=0)
     echo = lfilter(b, a, x * smooth) + lfilter(b, 2.0, x)
     return (echo * echo).sum() + lfilter([1.0, a[0]], [1.0, -0.5], x[:, 0])[-1]
+
+
+@case(lambda rng: (positive(rng, 4), 0.7), argnums=(0, 1))
+def laws_with_parameters(x, scale):
+    noise = stats.norm(0.0, scale)
+    total = noise.logpdf(x) + stats.gamma(2.5, scale=scale).cdf(x) + PRIOR.logpdf(scale)
+    return (total * PRIOR.cdf(x)).sum() + stats.poisson(scale).logpmf([0, 2, 3]).sum()
