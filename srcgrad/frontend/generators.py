@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -83,11 +84,17 @@ def told(reader: Reader, thing: v.Thing) -> v.Thing:
     return const(is_generated(thing))
 
 
+def is_lazy(meaning: Any) -> bool:
+    """Tell what does not use a generator up at once."""
+    lazy = inspect.isgeneratorfunction(meaning)
+    return lazy or meaning in (*iterables.LAZY.values(), told)
+
+
 def taking(reader: Reader, name: str, meaning: Any) -> Any:
     """Return what a function means that is given what is yielded."""
-    home = name.partition(".")[0]
-    if name in iterables.LAZY or home in ("", "srcgrad") or name in iterables.EAGER:
-        return iterables.LAZY.get(name, meaning)
+    home, meaning = name.partition(".")[0], iterables.LAZY.get(name, meaning)
+    if is_lazy(meaning) or home in ("", "srcgrad") or name in iterables.EAGER:
+        return meaning
     what = f"`{name}` of what a function yields is not known"
     raise reader.problem("SG107", what, "make a list of it first: `list(...)`")
 

@@ -22,7 +22,7 @@ from srcgrad.frontend import (
 )
 from srcgrad.frontend import values as v
 from srcgrad.frontend.loops import Header, read_loop
-from srcgrad.frontend.names import assigned, loaded
+from srcgrad.frontend.names import assigned
 from srcgrad.frontend.normalize.jumps import exit_name
 from srcgrad.frontend.state import branch
 from srcgrad.ir import Const, Operand, Value
@@ -65,23 +65,6 @@ def read_for(reader: Reader, stmt: ast.For) -> None:
             generators.read_for(reader, stmt, over)
             return
         _read_turns(reader, stmt, over)
-        _unchanged(reader, stmt, over)
-
-
-def _unchanged(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
-    """Check that the turns leave alone what later items are made of."""
-    found: list[Any] = [over]
-    for thing in found:
-        found += thing.parts if isinstance(thing, v.Iter) else ()
-    early = [x for x in found if isinstance(x, v.Iter) and x.make is later]
-    functions = (p.node for x in early for p in x.parts if isinstance(p, v.Closure))
-    names = frozenset[str]().union(*map(loaded, functions))
-    written = any(x.seen != seen(reader, x.make, x.parts) for x in early)
-    if written or names & assigned(stmt.body):
-        what = "a turn changes what the items still to come are made of"
-        help = "make them before: `for x in list(...)`"
-        with reader.at(stmt.iter):
-            raise reader.problem("SG403", what, help)
 
 
 def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
@@ -295,18 +278,6 @@ def numbered(
     return Sequence(number, of_number, fixed=fixed)
 
 
-def later(reader: Reader, make: v.Thing, *parts: v.Thing) -> Sequence:
-    """Return what runs over the result of a function, which is called now."""
-    heap, ver = dict(reader.state.heap), dict(reader.state.ver)
-    made = calls.apply(reader, make, [*parts], {})
-    state: Any = reader.state
-    same = all(state.heap.get(cell, x) == x for cell, x in heap.items())
-    if not same or any(state.ver.get(root, x) is not x for root, x in ver.items()):
-        what = "what is called for each item changes something"
-        raise reader.problem("SG403", what, "write a loop: `for x in ...`")
-    return sequence(reader, made)
-
-
 def iterable(make: Callable[..., Any], once: bool = True) -> Callable[..., Any]:
     """Return what notes that a function is called whose result is looped over."""
 
@@ -320,26 +291,16 @@ def iterable(make: Callable[..., Any], once: bool = True) -> Callable[..., Any]:
 
 
 def seen(reader: Reader, make: Any, parts: tuple[v.Thing, ...]) -> tuple[Any, ...]:
-    """Return what parts hold that decides the items made later: all, or how many."""
-    if make not in (later, numbered):
+    """Return how many items parts hold, where that is asked when they are taken."""
+    if make is not numbered:
         return ()
     heap, ver = reader.state.heap, reader.state.ver
     data: Any = tuple(p for p in parts if not isinstance(p, v.Closure))
     held = [heap.get(p) for p in data if isinstance(p, v.Cell)]
     counts = (len(x) for x in held if isinstance(x, tuple | dict))
     refs = [x for _, x in v.leaves(data, heap) if isinstance(x, v.Ref)]
-    grown = [x for x in refs if make is later or isinstance(x.type, ListOf)]
-    items = [x for _, x in v.leaves(data, heap) if make is later]
-    items += [heap[box] for part in parts for box in _boxes(reader, part)]
-    return (*counts, *((x, ver.get(x.root.memory)) for x in grown), *items)
-
-
-def _boxes(reader: Reader, part: v.Thing) -> list[v.Box]:
-    """Return what a function reads that others write."""
-    if not isinstance(part, v.Closure):
-        return []
-    names, read = calls.visible(reader, part.frame), loaded(part.node)
-    return [x for n, x in names.items() if n in read and isinstance(x, v.Box)]
+    grown = [x for x in refs if isinstance(x.type, ListOf)]
+    return (*counts, *((x, ver.get(x.root.memory)) for x in grown))
 
 
 def backward(reader: Reader, items: v.Thing, /) -> Sequence:

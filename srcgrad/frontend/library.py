@@ -36,7 +36,7 @@ from srcgrad.frontend import (
 from srcgrad.frontend import values as v
 from srcgrad.frontend.values import Ref, Static, Thing
 from srcgrad.ir import Const, Index, Permute, Reshape, Value
-from srcgrad.ops import ROWS, Row, draws, iterables, prelude, ufuncs
+from srcgrad.ops import ROWS, Row, draws, prelude, ufuncs
 from srcgrad.ops.operators import FOLDED, OF_OBJECTS, OF_TEXTS, OPERATORS
 from srcgrad.source import FunctionSource
 from srcgrad.types import Array, Dim, Scalar
@@ -175,7 +175,7 @@ def _apply(reader: Reader, meaning: Handler, args: Args, kwargs: Kwargs) -> Thin
     """Apply a definition of the prelude, or what the frontend reads itself."""
     if meaning in prelude.FIXED:
         return _known_while_compiling(reader, meaning, args, kwargs)
-    lazy = meaning in (*iterables.LAZY.values(), generators.told)
+    lazy = generators.is_lazy(meaning)
     args = args if lazy else [calls.taken(reader, a) for a in args]
     call = calls.bound(reader, signature_of(meaning), args, kwargs)
     if not _is_definition(meaning):
@@ -502,7 +502,6 @@ HANDLERS |= {
     "srcgrad.ops.prelude.zipped": iteration.iterable(iteration.side_by_side),
     f"{_PRELUDE}.parted": lambda reader, items: iteration.parted(reader, items),
     f"{_PRELUDE}.numbered": iteration.iterable(iteration.numbered),
-    f"{_PRELUDE}.later": iteration.iterable(iteration.later),
     f"{_PRELUDE}.count_of": lambda reader, x: iteration.sequence(reader, x).count,
     f"{_PRELUDE}.nth": lambda reader, x, k: iteration.sequence(reader, x).item(
         reader.operand(k)

@@ -2,8 +2,7 @@
 """What `itertools`, `functools` and `operator` mean, in plain Python; see `prelude`.
 
 `numbered(count, item, *parts)` is looped over once and gives `item(0)`, `item(1)`, ...
-of `parts`; `later(make, *parts)` gives what `make(*parts)` gives, made when the loop
-begins. `nth(iterable, k)` is an item, `count_of(iterable)` how many there are.
+of `parts`. `nth(iterable, k)` is an item, `count_of(iterable)` how many there are.
 """
 
 from __future__ import annotations
@@ -18,12 +17,10 @@ from srcgrad.ops.prelude import (
     count_of,
     fixed,
     is_fixed,
-    later,
     means,
     nth,
     numbered,
     own,
-    parted,
     refused,
     same,
     typed,
@@ -110,55 +107,22 @@ def each_made(function, iterable):
         yield function(x)
 
 
-@_lazily("builtins.filter")
-def each_fitting(function, iterable):
+@_lazily("itertools.starmap")
+def each_spread(function, iterable):
     for x in iterable:
-        if x if function is None else function(x):
-            yield x
-
-
-@_lazily("itertools.takewhile")
-def each_before(predicate, iterable):
-    for x in iterable:
-        if not predicate(x):
-            return
-        yield x
+        yield function(*x)
 
 
 @_lazily("itertools.islice")
-def each_of_first(iterable, stop):
-    k = 0
-    for x in iterable if k < stop else ():
-        yield x
+def each_of_part(iterable, start, stop=missing, step=1):
+    first, last = (0, start) if stop is missing else (start or 0, stop)
+    k, by = 0, step or 1
+    for x in iterable if last is None or first < last else ():
+        if k >= first and (k - first) % by == 0:
+            yield x
         k += 1
-        if k >= stop:
+        if last is not None and k >= last:
             return
-
-
-@_lazily("itertools.pairwise")
-def each_pair(iterable, /):
-    before = None
-    for x in iterable:
-        if before is not None:
-            yield before, x
-        before = x
-
-
-@_lazily("itertools.accumulate")
-def each_sum(iterable, func=None):
-    total = None
-    for x in iterable:
-        if total is None:
-            total = x
-        else:
-            total = total + x if func is None else func(total, x)
-        yield total
-
-
-@_lazily("itertools.chain")
-def each_in_turn(*iterables):
-    for iterable in iterables:
-        yield from iterable
 
 
 @means("builtins.map")
@@ -178,58 +142,52 @@ def map_tuples(function, iterable):
 
 @means("builtins.filter")
 def fitting(function, iterable):
-    test = bool if function is None else function
-    return later(lambda test, items: [x for x in items if test(x)], test, iterable)
+    for x in iterable:
+        if x if function is None else function(x):
+            yield x
 
 
 @means("itertools.filterfalse")
 def not_fitting(predicate, iterable):
-    kept = lambda test, items: [x for x in items if not test(x)]  # noqa: E731
-    return later(kept, predicate, iterable)
+    for x in iterable:
+        if not (x if predicate is None else predicate(x)):
+            yield x
 
 
 @means("itertools.takewhile")
 def first_fitting(predicate, iterable):
-    return later(_taken, predicate, iterable)
-
-
-def _taken(predicate, items):
-    out = []
-    for x in items:
+    for x in iterable:
         if not predicate(x):
-            break
-        out.append(x)
-    return out
+            return
+        yield x
 
 
 @means("itertools.dropwhile")
 def without_fitting(predicate, iterable):
-    return later(_dropped, predicate, iterable)
-
-
-def _dropped(predicate, items):
-    out, begun = [], False
-    for x in items:
-        if begun or not predicate(x):
-            begun = True
-            out.append(x)
-    return out
+    begun = False
+    for x in iterable:
+        begun = begun or not predicate(x)
+        if begun:
+            yield x
 
 
 @means("itertools.chain")
 def chain(*iterables):
-    return later(lambda *parts: [x for part in parts for x in part], *iterables)
+    for iterable in iterables:
+        yield from iterable
 
 
 @means("itertools.chain.from_iterable")
 def chain_all(iterables):
-    return later(lambda parts: [x for part in parts for x in part], iterables)
+    for iterable in iterables:
+        yield from iterable
 
 
 @means("itertools.product")
 def product(*iterables, repeat=1):
-    parts = [part for _ in range(repeat) for part in iterables]
-    return later(_multiplied, *parts)
+    parts = [_kept(part) for _ in range(repeat) for part in iterables]
+    count = _product_of([count_of(part) for part in parts])
+    return numbered(count, lambda k: _picked(parts, k), *parts)
 
 
 @means("numpy.ndindex")
@@ -254,12 +212,6 @@ def _kept(items):
     return [*items] if isinstance(items, list) else items
 
 
-def _multiplied(*given):
-    parts = [_kept(part) for part in given]
-    count = _product_of([count_of(part) for part in parts])
-    return numbered(count, lambda k: _picked(parts, k), *parts)
-
-
 def _product_of(counts):
     total = 1
     for count in counts:
@@ -278,46 +230,38 @@ def _picked(parts, k):
 
 @means("itertools.pairwise")
 def pairwise(iterable, /):
-    return later(_neighbours, iterable)
-
-
-def _neighbours(given):
-    iterable = _kept(given)
-    count = max(count_of(iterable) - 1, 0)
-    pair = lambda k: (nth(iterable, k), nth(iterable, k + 1))  # noqa: E731
-    return numbered(count, pair, iterable)
+    before = None
+    for x in iterable:
+        if before is not None:
+            yield before, x
+        before = x
 
 
 @means("itertools.combinations")
 def combinations(iterable, r):
-    return later(_combined, iterable, r)
-
-
-def _combined(given, r):
-    iterable = _kept(given)
-    n = count_of(iterable)
+    items = _kept(iterable)
+    n = count_of(items)
     if is_fixed(n):
-        return _chosen(iterable, chosen_of(n, r))
+        return _chosen(items, chosen_of(n, r))
     if r != 2:
         return refused("how many items there are must be known while compiling")
     one = [i for i in range(n) for j in range(i + 1, n)]
     other = [j for i in range(n) for j in range(i + 1, n)]
-    pair = lambda k: (nth(iterable, one[k]), nth(iterable, other[k]))  # noqa: E731
-    return numbered(len(one), pair, iterable)
+    pair = lambda k: (nth(items, one[k]), nth(items, other[k]))  # noqa: E731
+    return numbered(len(one), pair, items)
 
 
 @means("itertools.permutations")
 def permutations(iterable, r=None):
-    return later(_chosen, iterable, orders_of(count_of(iterable), r))
+    return _chosen(_kept(iterable), orders_of(count_of(iterable), r))
 
 
 @means("itertools.combinations_with_replacement")
 def with_replacement(iterable, r):
-    return later(_chosen, iterable, repeated_of(count_of(iterable), r))
+    return _chosen(_kept(iterable), repeated_of(count_of(iterable), r))
 
 
-def _chosen(given, places):
-    iterable = _kept(given)
+def _chosen(iterable, places):
     pick = lambda k: tuple([nth(iterable, i) for i in places[k]])  # noqa: E731
     return numbered(len(places), pick, iterable, places)
 
@@ -339,16 +283,15 @@ def repeated_of(n, r):
 
 @means("itertools.accumulate")
 def accumulate(iterable, func=None, *, initial=None):
-    return later(_accumulated, iterable, func, initial)
-
-
-def _accumulated(iterable, function, initial):
-    total, rest = parted(iterable) if initial is None else (initial, iterable)
-    out = [total]
-    for x in rest:
-        total = total + x if function is None else function(total, x)
-        out.append(total)
-    return out
+    total = initial
+    if initial is not None:
+        yield total
+    for x in iterable:
+        if total is None:
+            total = x
+        else:
+            total = total + x if func is None else func(total, x)
+        yield total
 
 
 @means("itertools.islice")
@@ -372,13 +315,9 @@ def count(start=0, step=1):
 
 @means("itertools.cycle")
 def cycle(iterable):
-    return later(_again, iterable)
-
-
-def _again(given):
-    iterable = _kept(given)
-    n = count_of(iterable)
-    return numbered(2**31, lambda k: nth(iterable, k % n), iterable)
+    items = _kept(iterable)
+    n = count_of(items)
+    return numbered(2**31, lambda k: nth(items, k % n), items)
 
 
 @means("itertools.zip_longest")

@@ -125,10 +125,6 @@ def numbered(count, item, *parts):
     """Return what gives so many items of some parts, once, `item(k)` for each."""
 
 
-def later(make, *parts):
-    """Return what gives what `make(*parts)` has, once; it is made when that begins."""
-
-
 def count_of(iterable):
     """Return how many items there are."""
 

@@ -214,3 +214,25 @@ def counters_of_functions(x):
 
     one, other = counter(0.5), counter(0.9)
     return sum(one(v) * other(v * v) for v in x)
+
+
+@case(lambda rng: (rng.standard_normal(6),))
+def asked_one_by_one(x):
+    s, y, seen = 0.0, x * 1.0, []
+    for v in filter(lambda v: v > s, x):
+        s += v
+    for p, q in itertools.pairwise(y):
+        s = s + p * q
+        y[1] = y[2] = s
+
+    def test(u):
+        seen.append(u)
+        return u > 0
+
+    for u in filter(test, x):
+        s = s + u * len(seen)
+    for k, u in enumerate(itertools.chain(y, [s], seen)):
+        y[-1] = s = s + u * k
+    for u in itertools.accumulate(itertools.dropwhile(lambda v: v < s, y)):
+        s += u
+    return s + sum(itertools.starmap(max, zip(x, y)))
