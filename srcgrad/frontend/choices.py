@@ -207,14 +207,16 @@ def _apart(
 ) -> Any:
     """Read something where a thing is the first that it may be, and where it is not.
 
-    Where it is a text or None, what is refused is refused at run time: Python raises.
+    Where it is a text, None or a number (`sum` gives 0 where there are no arrays), what
+    is refused is refused at run time: Python raises.
     """
     first = frozenset([min(possible(reader, one))])
     cond, refused, found = test(reader, one, first), list[Any](), dict[bool, Any]()
 
     def arm(holds: bool) -> Any:
         count = len(reader.problems)
-        fixed = all(isinstance(one.things[k], v.Static) for k in possible(reader, one))
+        here = [one.things[k] for k in possible(reader, one)]
+        fixed = all(isinstance(thing, v.Static | Const | Value) for thing in here)
         try:
             found[holds] = read()
         except v.Refused:

@@ -393,3 +393,13 @@ def words_in_lists(x, k):
         node = node + 2 if node < 3 else None
     cut = 3 if seen[1] == "up" else None
     return total + (x[:cut] ** 2).sum() * seen.count("down")
+
+
+@case(lambda rng: (rng.standard_normal((4, 2, 2)),))
+def sum_of_arrays_found(x):
+    found = []
+    for a in x:
+        if a[0, 0] > -9.0:
+            found.append(a @ a.T)
+    mean = sum(found) / len(found)
+    return np.linalg.eigvalsh(mean)[0] + mean[0] @ x[0, 0]
