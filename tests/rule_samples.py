@@ -320,6 +320,7 @@ SAMPLES: dict[str, list[Sample]] = {
         ),
         **_SLOPES,
     ),
+    "voigt_profile": _of("float float64 float", "m,n 1,n =0.3", "n float n"),
     "wofz": _of("float", "m,n"),
     "lambertw": _of("float", "m,n", k=(0, 2)),
     "inv_boxcox": _of("float =0.3", "m,n =0.0"),

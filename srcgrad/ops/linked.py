@@ -116,6 +116,15 @@ _enter("erfi(x)", x="g * 1.1283791670955126 * exp(x * x)")
 _enter("wofz(t)", infer=_complex, of_complex=True,
        t="g * (1.1283791670955126j - 2 * t * z)")  # fmt: skip
 
+# Voigt's profile is the real part of `wofz`; it is homogeneous, of degree -1
+_AT = "((x + 1j * gamma) / (sigma * 1.4142135623730951))"
+_BENT = f"(1.1283791670955126j - 2 * {_AT} * wofz({_AT}))"
+_HEIGHT = "(sigma * sigma * 3.5449077018110318)"  # 2 * sqrt(pi)
+_enter("voigt_profile(x, sigma, gamma)", infer=strong,
+       x=f"g * real({_BENT}) / {_HEIGHT}", gamma=f"-g * imag({_BENT}) / {_HEIGHT}",
+       sigma=f"-g * (z + (x * real({_BENT}) - gamma * imag({_BENT})) / {_HEIGHT}) / "
+       "sigma")  # fmt: skip
+
 # elliptic integrals of m = k**2: 19.5.1 and 19.5.2 with 15.5.1 and 15.8.1, 19.2.4
 
 _EIGHTH = 0.39269908169872414  # of pi

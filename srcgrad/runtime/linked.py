@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
@@ -20,9 +21,11 @@ NAMES = """
     eval_hermite eval_hermitenorm eval_jacobi eval_laguerre eval_legendre exp1 expi expn
     fdtr fdtrc fdtri gammainccinv gammaincinv gdtr gdtrc hyp0f1 hyp1f1 hyp2f1 hyperu i0
     i0e i1 i1e inv_boxcox iv ive j0 j1 jv k0 k0e k1 k1e kn kv kve pdtr pdtrc poch radian
-    rgamma sindg stdtr stdtrit struve tandg wofz y0 y1 yn yv
+    rgamma sindg stdtr stdtrit struve tandg voigt_profile wofz y0 y1 yn yv
 """.split()  # fmt: skip
-_KINDS = {"double": "d", "long": "l", "Py_ssize_t": "l", "__pyx_t_double_complex": "c"}
+_KINDS = {"double": "d", "long": "l", "Py_ssize_t": "l"}
+if sys.platform != "win32":  # there complex numbers do not go by value
+    _KINDS["__pyx_t_double_complex"] = "c"
 
 
 def variants(name: str) -> Iterator[tuple[str, Any]]:

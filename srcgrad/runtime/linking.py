@@ -29,6 +29,9 @@ def linked(name: str) -> Any:
         symbol = f"scipy.special.{name} {kinds}"
         llvmlite.binding.add_symbol(symbol, _address(capsule))
         signatures[tuple(_KINDS[k] for k in kinds[:-3])] = symbol, _KINDS[kinds[-1]]
+    if not signatures:
+        what = f"this SciPy has no machine code of `{name}` for compiled code"
+        raise NotImplementedError(f"{what}: use backend='python'")
     params = ", ".join(f"x{k}" for k in range(len(next(iter(signatures)))))
 
     def typed(*given: Any) -> Any:

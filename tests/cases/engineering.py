@@ -75,7 +75,8 @@ def well_function(u):
 @case(lambda rng: (rng.normal(size=3), 0.4, 0.7), argnums=(0, 1, 2))
 def voigt(x, width, sigma):
     z = (x + 1j * width) / (sigma * np.sqrt(2.0))
-    return (np.real(sp.wofz(z)) / (sigma * np.sqrt(2.0 * np.pi)) * x**2).sum()
+    profile = np.real(sp.wofz(z)) / (sigma * np.sqrt(2.0 * np.pi))
+    return (profile * sp.voigt_profile(2.0 * x, sigma, width) * x**2).sum()
 
 
 @case(lambda rng: (rng.uniform(0.2, 0.8, 3),))
