@@ -240,8 +240,8 @@ def thing_like(reader: Any, form: Tree, thing: Thing) -> Thing:
     return of_lists
 
 
-class Checkpointed:
-    """A function of which a gradient keeps the arguments alone; calling it runs it.
+class Wrapped:
+    """A function that is written in a way of its own; calling it runs it as it is.
 
     Attributes:
         primal: The plain function.
@@ -256,6 +256,10 @@ class Checkpointed:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the plain function."""
         return self.primal(*args, **kwargs)
+
+
+class Checkpointed(Wrapped):
+    """A function of which a gradient keeps the arguments alone."""
 
     def __srcgrad__(
         self, reader: Any, args: list[Thing], kwargs: dict[str, Thing]

@@ -21,7 +21,7 @@ from srcgrad.frontend import calls
 from srcgrad.frontend.library import known_names
 from srcgrad.frontend.values import Thing
 from srcgrad.ir import Function
-from srcgrad.nested import Call, thing_like
+from srcgrad.nested import Call, Wrapped, thing_like
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.ops.terms import Term
 from srcgrad.options import Options
@@ -34,23 +34,10 @@ _COUNT = itertools.count()
 _RULES: dict[int, CustomVjp] = {}
 
 
-class CustomVjp:
-    """A function with a derivative rule of its own; calling it runs the function.
+class CustomVjp(Wrapped):
+    """A function with a derivative rule of its own, which `defvjp` sets."""
 
-    Attributes:
-        primal: The plain function.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        """Wrap a function; `defvjp` gives it its rule."""
-        functools.update_wrapper(self, function, updated=())
-        self.primal = function
-        self._value = Differentiated(function, "value", Options())
-        self._rule: Differentiated | None = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the plain function."""
-        return self.primal(*args, **kwargs)
+    _rule: Differentiated | None = None
 
     def defvjp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Set the rule and return it, so that this is a decorator.

@@ -30,13 +30,13 @@ from srcgrad.frontend import (
 from srcgrad.frontend import recursion as inside
 from srcgrad.frontend import values as v
 from srcgrad.frontend.accepted import outside
-from srcgrad.frontend.forks import Forks
 from srcgrad.frontend.names import Liveness, assigned, prepared
 from srcgrad.frontend.normalize.jumps import RETURNING
 from srcgrad.frontend.normalize.recursion import RESULT
 from srcgrad.frontend.normalize.statements import Attempt, Handler
 from srcgrad.frontend.pools import pooled
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
+from srcgrad.frontend.ways import Ways
 from srcgrad.ops import python
 from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.source import FunctionSource, Place, location
@@ -80,7 +80,7 @@ class Reader:
 
     def __init__(
         self, source: FunctionSource, ones: dict[str, int] | None = None,
-        writing: Collection[object] = (), apart: Collection[Any] = (),
+        writing: Collection[object] = (), taken: Collection[str] = (),
     ) -> None:  # fmt: skip
         self.build = Builder()
         self.build.ones, self.build.origin = ones or {}, (source.name, source.line)
@@ -110,7 +110,7 @@ class Reader:
         self.node: ast.AST | None = None  # what is being read
         self.reshaped: set[v.Root] = set()  # what also has views that are no part of it
         self.repeated = 0  # calls of functions inside themselves
-        self.forks = Forks(apart)
+        self.ways = Ways(taken)
         self.cases = choices.Notes()
         self.tries = handlers.Tries()
 
@@ -167,7 +167,7 @@ class Reader:
             what = f"`{shown}` is a {one} on one path and a {other} on another"
             help = "give it one kind on every path, or use two names"
         self.problem("SG402", what, help, labels=sorted(bound))
-        self.forks.blame()
+        self.ways.unlike = True
         return v.Poison() if isinstance(key[0], str) else known
 
     def raises(self, exception: str, known: type | None = None) -> v.Thing:
@@ -272,7 +272,7 @@ class Reader:
             if root.name.startswith(RETURNING) and RETURNING not in self.writing:
                 raise iteration.ReadAgain(RETURNING)
             what = f"`{root.name}`" if root.name else "a list"
-            self.forks.blame(root)
+            self.ways.blame(root)
             help = f"copy it where {what} is bound: `.copy()`"
             what += " may share its memory with an array that was written or handed on"
             raise self.problem("SG403", f"{what} since", help)
@@ -299,7 +299,7 @@ class Reader:
             case v.Poison():
                 raise v.Refused
             case v.Static():
-                self.forks.unlike = True
+                self.ways.unlike = True
         what = f"a number or an array is needed here, not a {v.kind_of(thing)}"
         raise self.problem("SG402", what)
 
@@ -383,7 +383,7 @@ class Reader:
         shown = "" if name.startswith(".") or self.frames[-1].site else name
         if f"{self.frames[-1].source.name}.{shown}" in self.writing:
             thing = calls.apply(self, v.Static(python.widened), [thing], {})
-        if self.forks.pooled(name):
+        if self.ways.pooled(name):
             thing = pooled(self, thing)
         if isinstance(thing, ir.Value | v.ListCell) and not thing.name:
             thing.name = shown
@@ -404,10 +404,10 @@ class Reader:
 
     def run(self, stmts: Sequence[ast.stmt]) -> v.Thing | None:
         """Read a block of statements; return what the function returns, if it does."""
-        for k, each in enumerate(stmts):
+        for stmt in stmts:
             if self.dead:
                 return None
-            stmt = self.forks.whole(each, stmts[k + 1 :], self.frames[-1].live)
+            self.ways.step()
             around, self.node = self.node, stmt
             outer, met = self.build.loc, self.build.met
             if self.frames[-1].site is None:
@@ -415,7 +415,7 @@ class Reader:
                 self.build.met = 0
             try:
                 written = len(self.build.open[-1])
-                with self.stopping(), self.forks.inside(each):
+                with self.stopping():
                     live = self.frames[-1].live.after.get(id(stmt))
                     choices.decided(self, partial(self.statement, stmt), live)
                     handlers.keep_unused(self, stmt, written)
@@ -431,8 +431,6 @@ class Reader:
             self.node = around
             if self.frames[-1].site is None:
                 self.build.loc, self.build.met = outer, met
-            if stmt is not each:
-                break
         return self.frames[-1].result
 
     def statement(self, stmt: ast.stmt) -> None:
@@ -531,7 +529,6 @@ class Reader:
             inner = frame.called is not None or frame.site is not None
             return frame.source.function is source.function and not inner
 
-        inside.check(self, same)
         read = lambda tree: self.function(source, names, node=tree)  # noqa: E731
         return inside.read(self, read, same)
 
@@ -578,8 +575,7 @@ class Reader:
             generators.boxed(self, name)
         place, dead = self.build.loc, self.dead
         found = len(self.problems)
-        with self.forks.inside(None):
-            self.run(body)
+        self.run(body)
         self.build.loc, frame.names = place, self.state.names  # for closures
         self.frames.pop()
         self.state.names = self.frames[-1].names if self.frames else self.state.names

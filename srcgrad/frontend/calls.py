@@ -252,7 +252,7 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
     """Call a thing."""
     if any(isinstance(thing, v.Poison) for thing in (callee, *args)):
         raise v.Refused
-    if reader.forks.choosing and not _takes_anything(callee):
+    if reader.ways.choosing and not _takes_anything(callee):
         args = [choices.settled(reader, thing) for thing in args]
         kwargs = {k: choices.settled(reader, thing) for k, thing in kwargs.items()}
     match callee:
@@ -431,7 +431,6 @@ def _apply_closure(
     frame, spec, same = callee.frame, callee.node.args, lambda f: f.called is callee
     names = bind_arguments(reader, spec, args, kwargs, callee.defaults, callee.name)
     outer = visible(reader, frame)
-    recursion.check(reader, same)
 
     def read(tree: Any) -> Thing:
         node = tree or callee.node

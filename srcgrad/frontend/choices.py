@@ -7,7 +7,7 @@ with a text or None asks for the case; what needs the thing itself is read once 
 that it may be, in the arms of an `if` on the case. In such an arm, and in those of the
 user's own tests, it is known which of them it is, or is not.
 
-Names are kept so only in a function that was refused otherwise (see `forks`).
+Names are kept so only in a function that was refused otherwise (see `ways`).
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def learn(reader: Reader, cond: Operand, holds: bool) -> None:
 
 def facts(reader: Reader) -> dict[Any, Any]:
     """Return what is known here of cases."""
-    memo = reader.build.memo if reader.forks.choosing else {}
+    memo = reader.build.memo if reader.ways.choosing else {}
     return {k: x for k, x in memo.items() if isinstance(k, tuple) and k[0] == "case"}
 
 
@@ -153,7 +153,7 @@ def combined(
     reader: Reader, both: bool, out: v.Thing, first: Operand, second: v.Thing
 ) -> None:
     """Note what `first and second` tells, or `first or second`."""
-    if isinstance(out, Value) and reader.forks.choosing:
+    if isinstance(out, Value) and reader.ways.choosing:
         facts: Cases = {}
         for part in filter(v.is_operand, (first, second)):
             told = reader.cases.tells.get(part, ({}, {}))
@@ -174,7 +174,7 @@ def decided(
     reader: Reader, read: Callable[[], Any], live: frozenset[str] | None = None
 ) -> Any:
     """Read something, for each thing in turn where it needs to know which it is."""
-    if not reader.forks.choosing:
+    if not reader.ways.choosing:
         return read()
     held, node, outer = len(reader.held), reader.node, reader.cases.scope
     scope = reader.cases.scope = Scope(place(reader))

@@ -71,7 +71,7 @@ def form_of(
     if known and all(columns.cls == SLOTS for columns in known):
         return known[0]
     items = list(items)
-    if reader.forks.choosing and (cases := _of_cases(reader, heap, name, items, known)):
+    if reader.ways.choosing and (cases := _of_cases(reader, heap, name, items, known)):
         return cases
     found = [taken_apart(heap, x) for x in items]
     shapes = {f and f[0] for f in found} | {columns.cls for columns in known}

@@ -20,10 +20,10 @@ from srcgrad.frontend import choices, columns, handlers, lists
 from srcgrad.frontend import values as v
 from srcgrad.frontend.build import Reader
 from srcgrad.frontend.calls import lift, watch_function
-from srcgrad.frontend.forks import CHOOSING, Endless, Fork
 from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.frontend.pools import pooled
 from srcgrad.frontend.recursion import ask
+from srcgrad.frontend.ways import CHOOSING, Again, Endless
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import POINT, SHAPE, Known, Node, Tree, is_of, spec_of, table_of
 from srcgrad.types import Array, Dim, Scalar, is_generator, put_lengths
@@ -110,10 +110,10 @@ def read_by(
     names: tuple[str, ...], fixed: dict[str, Any] | None, ones: dict[str, int] | None,
 ) -> tuple[Reading, E]:  # fmt: skip
     """Read a function, again while something is found too late; return the reader."""
-    writing, apart, refusal, most = set[object](), set[Any](), None, math.inf
+    writing, taken, refusal, most = set[object](), set[str](), None, math.inf
     while True:
-        entry = kind(source, names, ones, writing, fixed or {}, apart)
-        entry.refusal, entry.forks.most = refusal, most if refusal else math.inf
+        entry = kind(source, names, ones, writing, fixed or {}, taken)
+        entry.refusal, entry.ways.most = refusal, most if refusal else math.inf
         try:
             return entry.read(specs), entry
         except Endless:
@@ -122,13 +122,13 @@ def read_by(
         except ReadAgain as found:
             writing.update(found.args)
             refusal = refusal or found.__cause__
-        except Fork as found:
-            if CHOOSING in found.args[0]:
-                apart.clear()
+        except Again as found:
+            if CHOOSING in found.args:
+                taken.clear()
                 writing.discard(v.WHOLE)
-            apart.update(*found.args)
+            taken.update(found.args)
             refusal = refusal or found.__cause__
-        most = min(most, _LONGER * (entry.forks.count + 100))
+        most = min(most, _LONGER * (entry.ways.count + 100))
 
 
 class Entry(Reader):
@@ -137,9 +137,9 @@ class Entry(Reader):
     def __init__(
         self, source: FunctionSource, names: tuple[str, ...],
         ones: dict[str, int] | None, writing: set[object], fixed: dict[str, Any],
-        apart: set[Any],
+        taken: set[str],
     ) -> None:  # fmt: skip
-        super().__init__(source, ones, writing, apart)
+        super().__init__(source, ones, writing, taken)
         self.source, self.names, self.fixed = source, names, fixed
         self.refusal: Any = None  # of the reading before
         self.arguments: dict[v.Root, ir.Value] = {}
@@ -149,7 +149,7 @@ class Entry(Reader):
     def read(self, specs: dict[str, Tree]) -> Reading:
         self.specs = specs
         things = {n: thing_of(self, spec, self.leaf, n) for n, spec in specs.items()}
-        for name in filter(self.forks.pooled, things):
+        for name in filter(self.ways.pooled, things):
             things[name] = pooled(self, things[name])
         containers = dict(self.state.heap)
         self.given = [*self.arguments, *containers]
@@ -214,7 +214,7 @@ class Entry(Reader):
             )
             if self.split and v.WHOLE not in self.writing:
                 raise ReadAgain(v.WHOLE) from error  # it may be right turn by turn
-            self.forks.check(error)
+            self.ways.check(error)
             ask(self, because=error)
             raise error
 

@@ -76,7 +76,7 @@ def _read(reader: Reader, stmt: ast.If, attempt: Attempt) -> None:
     trying = Trying(attempt, caught, len(reader.build.open))
     tries, frames = reader.tries, len(reader.frames)
     outer, before = tries.open, tries.raised
-    open, place = reader.forks.open, (reader.build.loc, reader.build.met)
+    place = reader.build.loc, reader.build.met
     held, running = list(reader.held), list(reader.running)
     tries.open = [*outer, trying]
     where = location(reader.frames[-1].source, stmt)
@@ -89,7 +89,7 @@ def _read(reader: Reader, stmt: ast.If, attempt: Attempt) -> None:
         if len(reader.frames) > frames:
             del reader.frames[frames:]
             reader.state.names = reader.frames[-1].names
-        reader.node, reader.forks.open = stmt, open
+        reader.node = stmt
         reader.build.loc, reader.build.met = place
         reader.held, reader.running = held, running
         tries.open, (_, number, cls) = outer, found.args

@@ -436,7 +436,7 @@ class _Loop:
                 slot.root = None  # nobody reads it again
             elif slot.yld is None:
                 what = f"`{name}`" if name else "a list"
-                reader.forks.blame(owner)
+                reader.ways.blame(owner)
                 reader.problem(
                     "SG403", f"{what} has a second name on some paths, and is changed "
                     "or handed on under it",
@@ -471,7 +471,7 @@ class _Loop:
                 end = choices.among(self.reader, end, whole)
             return self.closed(key, inside, end)
         except st.Unjoinable:
-            if not self.reader.forks.choosing:
+            if not self.reader.ways.choosing:
                 raise
         ends = ((self.heap_in, inside), (self.reader.state.heap, end))
         whole = choices.kinds(*ends)

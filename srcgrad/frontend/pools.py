@@ -19,6 +19,7 @@ from srcgrad import ir
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
 from srcgrad.types import Array, ListOf, is_generator
+from srcgrad.walk import every, outs
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -40,7 +41,7 @@ def pooled(reader: Reader, thing: v.Thing) -> v.Thing:
         return thing
     if root.captured is not None:
         return thing
-    pool, item = _pool(reader, thing.type), build.op("copy", reader.operand(thing))
+    pool, item = of(reader, thing.type), build.op("copy", reader.operand(thing))
     place = ir.Index((build.op("length", state.ver[pool]),), sure=True)
     state.ver[pool] = build.push(state.ver[pool], item)
     del state.ver[root]
@@ -60,7 +61,7 @@ def pooled(reader: Reader, thing: v.Thing) -> v.Thing:
     return v.Ref(pool, (place,), thing.type)
 
 
-def _pool(reader: Reader, type: Array) -> v.Root:
+def of(reader: Reader, type: Array) -> v.Root:
     """Return the list for arrays of a type."""
     dims = tuple(map(reader.build.resolve, type.dims))
     kind = ListOf(replace(type, dims=dims))
@@ -71,3 +72,15 @@ def _pool(reader: Reader, type: Array) -> v.Root:
     root = reader.allocate(made, "arrays").root
     root.pool = root.joined = True
     return root
+
+
+def made_inside(
+    reader: Reader, ends: list[st.State], stmts: list[ir.Stmt]
+) -> list[Array]:
+    """Return for which arrays arms made a list that there can be before them."""
+    inside = {x for stmt in every(ir.Block((*stmts,))) for x in outs(stmt)}
+    found = dict.fromkeys(root for end in ends for root in end.ver if root.pool)
+    types: list[Any] = [r.type for r in found if r not in reader.state.ver]
+    atoms = [{a for d in type.item.dims for a, _ in d.terms} for type in types]
+    pairs = zip(types, atoms, strict=True)
+    return [type.item for type, own in pairs if inside.isdisjoint(own)]

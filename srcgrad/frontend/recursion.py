@@ -23,7 +23,7 @@ class Unsettled(Exception):
     """Calls inside each other do not end; the arguments are the frames of one round."""
 
 
-def check(reader: Reader, same: Callable[[Frame], bool]) -> None:
+def _check(reader: Reader, same: Callable[[Frame], bool]) -> None:
     """Raise Unsettled where a function has been called inside itself too often."""
     mine = [k for k, frame in enumerate(reader.frames) if same(frame)]
     reader.repeated += bool(mine)
@@ -33,6 +33,7 @@ def check(reader: Reader, same: Callable[[Frame], bool]) -> None:
 
 def read(reader: Reader, read: Callable[[Any], v.Thing], same: Any) -> v.Thing:
     """Read a function by `read(None)`, or by `read(tree)` as another tree says."""
+    _check(reader, same)
     if any(map(same, reader.frames)):
         return read(None)
     back, depths = reader.checkpoint(), (len(reader.frames), len(reader.held))

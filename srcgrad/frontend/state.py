@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from srcgrad import ir
 from srcgrad.builder import Builder, const
-from srcgrad.frontend import calls, choices, forms
+from srcgrad.frontend import calls, choices, forms, pools
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.types import Array, ListOf, join
@@ -297,7 +297,7 @@ class _Branch:
             try:
                 return self.joined(key, a, b)
             except Unjoinable:
-                if not self.reader.forks.choosing:
+                if not self.reader.ways.choosing:
                     raise
         return self.one_of(key, a, b)
 
@@ -423,7 +423,6 @@ class _Branch:
         for handing in self.handings:
             for pair in handing.shared():
                 reader.share(*pair)
-                reader.forks.share(*pair)
         return result
 
 
@@ -472,6 +471,11 @@ def branch(
         reader.dead = all(dead)
         choices.learn(reader, cond, dead[1])
         return None if all(dead) else (orelse if dead[0] else then)()
+    if pooled := pools.made_inside(reader, ends, arms[0] + arms[1]):
+        back()
+        for type in pooled:
+            pools.of(reader, type)
+        return branch(reader, cond, then, orelse, live)
     wanted: dict[Any, forms.Form] = {}
     joiner = _Branch(reader, ends, arms, facts)
     for cell, before in reader.state.heap.items():
