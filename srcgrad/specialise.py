@@ -23,7 +23,7 @@ from srcgrad.arguments import Signature, Specs, Values
 from srcgrad.compile import numba, plain
 from srcgrad.emit.module import ModuleText, python_module
 from srcgrad.errors import SrcgradError, internal_error, make_error
-from srcgrad.frontend.entry import Capture, Reading, read
+from srcgrad.frontend.entry import Capture, Entry, Reading, read
 from srcgrad.frontend.values import NeedStatic
 from srcgrad.garbage import undisturbed
 from srcgrad.ir import Function
@@ -451,7 +451,7 @@ def specialise(
     source, arguments = signature.source, signature.spread(specs)
     for _ in range(20):
         try:
-            reading = read(source, specs, tuple(names), fixed, ones)
+            reading, _ = read(Entry, source, specs, tuple(names), fixed, ones)
         except NeedStatic as need:
             fixed |= {n: _value(need.captures, leaf, n) for n in need.leaves}
             refusal = refusal or need.__cause__

@@ -106,7 +106,7 @@ class Reader:
         self.nonnegative: set[ir.Operand] = set()
         self.given: list[Any] = []  # the arrays and containers among the arguments
         self.kinds: dict[Any, frozenset[Any]] = {}  # of numbers that have several types
-        self.missed: dict[str, Any] = {}
+        self.missed = set[str]()  # names that only the turn before may have bound
         self.node: ast.AST | None = None  # what is being read
         self.reshaped: set[v.Root] = set()  # what also has views that are no part of it
         self.repeated = 0  # calls of functions inside themselves
@@ -359,7 +359,7 @@ class Reader:
             case v.Unbound() if self.box(name) is not None:
                 raise self.problem("SG401", f"`{name}` is not bound here")
             case v.Unbound():
-                self.missed[name] = self.node
+                self.missed.add(name)
                 if name == RESULT:  # no call is done yet: nobody goes on behind one
                     self.raises("RecursionError")
                 raise Missed

@@ -317,7 +317,7 @@ def inline(reader: build.Reader, function: Any, args: Args, kwargs: Kwargs) -> T
     plain = isinstance(function, pytypes.FunctionType) or hasattr(function, "py_func")
     if name in DOORS.get(module, "").split():
         return _made(reader, function, args, kwargs)
-    if not plain or module.split(".")[0] in ("numpy", "scipy", "math", "srcgrad"):
+    if not plain or module.split(".")[0] in _LIBRARIES:
         if known := [*map(Static, prelude.of_object(function))]:
             return apply(reader, known[0], [*known[1:], *args], kwargs)
         if (made := _folded(reader, function, args, kwargs)) is None:
@@ -523,11 +523,10 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
         what = f"`{cls.__name__}` cannot be called here"
         helps = [f"it has its own `{n}`: make it outside, and pass it" for n in own]
         raise reader.problem("SG201", what, *helps)
-    if attributes.defined(reader, cls, "__init__") or not (
-        made or hasattr(cls, "_fields")
-    ):
+    init = attributes.defined(reader, cls, "__init__")
+    if init or not (made or hasattr(cls, "_fields")):
         cell = reader.container(v.Record("", cls), {})
-        if attributes.defined(reader, cls, "__init__"):
+        if init:
             inline(reader, cls.__init__, [cell, *args], kwargs)
         return cell
     signature = with_defaults(inspect.signature(cls))

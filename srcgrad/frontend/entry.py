@@ -90,26 +90,19 @@ _LONGER = 50
 
 
 def read(
-    source: FunctionSource, specs: dict[str, Tree], names: tuple[str, ...] = (),
-    fixed: dict[str, Any] | None = None, ones: dict[str, int] | None = None,
-) -> Reading:  # fmt: skip
-    """Read a function for these kinds of arguments, by name.
+    kind: Callable[..., E], source: FunctionSource, specs: dict[str, Tree],
+    names: tuple[str, ...], fixed: dict[str, Any] | None, ones: dict[str, int] | None,
+) -> tuple[Reading, E]:  # fmt: skip
+    """Read a function, again while something is found too late; return the reader.
 
     Args:
+        kind: What reads it, such as `Entry`.
         source: The function's source.
         specs: The kind of every argument, by name.
         names: The arguments differentiated with respect to, for messages.
         fixed: Leaves whose value is compiled in, by leaf name.
         ones: Where lengths meet in a broadcast, which of the two is one.
     """
-    return read_by(Entry, source, specs, names, fixed, ones)[0]
-
-
-def read_by(
-    kind: Callable[..., E], source: FunctionSource, specs: dict[str, Tree],
-    names: tuple[str, ...], fixed: dict[str, Any] | None, ones: dict[str, int] | None,
-) -> tuple[Reading, E]:  # fmt: skip
-    """Read a function, again while something is found too late; return the reader."""
     writing, taken, refusal, most = set[object](), set[str](), None, math.inf
     while True:
         entry = kind(source, names, ones, writing, fixed or {}, taken)

@@ -425,7 +425,8 @@ class _Loop:
             if (name,) in heads:
                 continue
             self.close((name,), v.Unbound(), state.names.get(name, v.Unbound()))
-            if reader.missed.pop(name, None) is not None:
+            if name in reader.missed:
+                reader.missed.discard(name)
                 reader.problem("SG401", f"`{name}` is not bound here")
         self.settle()
         for (owner, *_), slot in self.slots.items():

@@ -24,7 +24,7 @@ from srcgrad.adjoint.reverse import Sweep, settle
 from srcgrad.differentiated import Differentiated, PlainRun
 from srcgrad.emit.nest import block_ends
 from srcgrad.errors import internal_error
-from srcgrad.frontend.entry import Entry, Reading, read_by
+from srcgrad.frontend.entry import Entry, Reading, read
 from srcgrad.ir import Block, Function, Operand, Stmt, Value, owned
 from srcgrad.passes import run_passes
 from srcgrad.specialise import Call, Specialisation
@@ -82,7 +82,7 @@ class HelperReader(Entry):
 def read_helpers(made: Specialisation) -> tuple[Reading, dict[Value, Chain]]:
     """Read a function once more; return in which helpers its values are made."""
     given = made.source, made.specs, (), made.fixed, made.ones
-    reading, reader = read_by(HelperReader, *given)
+    reading, reader = read(HelperReader, *given)
     return reading, reader.homes
 
 

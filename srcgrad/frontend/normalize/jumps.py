@@ -109,7 +109,7 @@ class _Rewriter:
         ways = _ways(body)
         self.has_value = VALUE in ways
         if self.has_value and END in ways:
-            body.append(_at(ast.Return(ast.Constant(None)), function))
+            body.append(at(ast.Return(ast.Constant(None)), function))
         # A return at the end, if it is the only one, is no jump.
         early = not isinstance(body[-1], ast.Return) or RETURN in _ways(body[:-1])
         number = next(self.numbers) if early and RETURN in ways else 0
@@ -117,15 +117,15 @@ class _Rewriter:
         self.returned = f".returned{number}" if number else ""
         body = self.block(body, self.returned, self.returned)
         if number:
-            body.insert(0, _assign(self.returned, False, function))
+            body.insert(0, assign(self.returned, False, function))
         if self.has_value:
             match body[-1]:
                 case ast.Assign(targets=[ast.Name(id=self.value)], value=value):
-                    body[-1] = _at(ast.Return(value), body[-1])
+                    body[-1] = at(ast.Return(value), body[-1])
                 case _:
                     result = ast.Name(self.value, ast.Load())
-                    body.append(_at(ast.Return(result), self.last_return))
-        return _like(function, body=body or [_at(ast.Pass(), function)])
+                    body.append(at(ast.Return(result), self.last_return))
+        return _like(function, body=body or [at(ast.Pass(), function)])
 
     def block(self, stmts: list[ast.stmt], exit: str, skip: str) -> list[ast.stmt]:
         """Return a block in which control only goes forward."""
@@ -149,7 +149,7 @@ class _Rewriter:
                     self.trying += tries
                     body, orelse = (self.block(arm, exit, skip) for arm in arms)
                     self.trying -= tries
-                    body = body or [_at(ast.Pass(), stmt)]
+                    body = body or [at(ast.Pass(), stmt)]
                     return [*done, _like(stmt, body=body, orelse=orelse), *after]
                 case ast.For() | ast.While():
                     if rest and isinstance(rest[0], ast.Return):
@@ -173,11 +173,11 @@ class _Rewriter:
             self.last_return = stmt
             flags.append(self.returned)
             if self.has_value:
-                value = stmt.value or _at(ast.Constant(None), stmt)
-                made = [_assign(self.value, value, stmt)]
+                value = stmt.value or at(ast.Constant(None), stmt)
+                made = [assign(self.value, value, stmt)]
         else:  # what left a loop by a return has set `returned`
             flags = [flag for flag in flags if flag != self.returned]
-        left = [_assign(f, True, stmt) for f in dict.fromkeys(flags) if f]
+        left = [assign(f, True, stmt) for f in dict.fromkeys(flags) if f]
         return made + left if self.trying else left + made  # the value may raise
 
     def loop(self, stmt: Loop) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -194,37 +194,37 @@ class _Rewriter:
             # `while True: if not test: break; ...`
             asked = f".ended{number}"
             ran_out: ast.expr = ast.Name(asked, ast.Load())
-            leave = [_assign(asked, True, stmt), _at(ast.Break(), stmt)]
-            first = _at(ast.If(_not(stmt.test), leave, []), stmt.test)
-            always = _at(ast.Constant(True), stmt.test)
+            leave = [assign(asked, True, stmt), at(ast.Break(), stmt)]
+            first = at(ast.If(_not(stmt.test), leave, []), stmt.test)
+            always = at(ast.Constant(True), stmt.test)
             stmt = _like(stmt, test=always, body=[first, *stmt.body], orelse=[])
             kinds.add(BREAK)
         exit = self.returned if RETURN in kinds else ""
         exit = f".exit{number}" if BREAK in kinds else exit
         skip = f".skip{number}" if CONTINUE in kinds else exit
         if not effect:
-            asked, ran_out = exit, _not(_at(ast.Name(exit, ast.Load()), stmt))
+            asked, ran_out = exit, _not(at(ast.Name(exit, ast.Load()), stmt))
         none_yet: list[ast.stmt] = []
         if RETURN in kinds and RETURNING in self.writing:
-            none_yet.append(_at(ast.Delete([ast.Name(self.value, ast.Del())]), stmt))
+            none_yet.append(at(ast.Delete([ast.Name(self.value, ast.Del())]), stmt))
         body, returned = none_yet + self.block(stmt.body, exit, skip), self.returned
         for flag in dict.fromkeys([returned if RETURN in kinds else "", exit, skip]):
             # False is what it is; said again, nothing has to know it.
             body = _with_flag(flag, body, stmt) if flag else body
-        loop = _like(stmt, body=body or [_at(ast.Pass(), stmt)], orelse=[])
+        loop = _like(stmt, body=body or [at(ast.Pass(), stmt)], orelse=[])
         # The builder looks for the flag here; a loop seen a second time keeps its own.
         loop.exit_name = exit or exit_name(stmt)  # type: ignore[union-attr]
         after: list[ast.stmt] = []
         if RETURN in kinds:
             # Where a `return` left the loop, the loop around is left too.
-            gone = _at(ast.Break(), stmt)
+            gone = at(ast.Break(), stmt)
             left = ast.Name(self.returned, ast.Load())
             only = endless and BREAK not in kinds
-            after = [gone if only else _at(ast.If(left, [gone], none_yet), stmt)]
+            after = [gone if only else at(ast.If(left, [gone], none_yet), stmt)]
         if not orelse or not exit:
             return [loop], after + orelse
-        after.append(_at(ast.If(ran_out, orelse, []), stmt))
-        return [_assign(asked, False, stmt), loop], after
+        after.append(at(ast.If(ran_out, orelse, []), stmt))
+        return [assign(asked, False, stmt), loop], after
 
 
 def _left(stmts: list[ast.stmt], result: str) -> list[ast.stmt]:
@@ -235,7 +235,7 @@ def _left(stmts: list[ast.stmt], result: str) -> list[ast.stmt]:
             body, orelse = (_left(arm, result) for arm in (stmt.body, stmt.orelse))
             stmt = _like(stmt, body=body, orelse=orelse)
         left = isinstance(stmt, ast.Return) and ast.dump(stmt) == result
-        made.append(_at(ast.Break(), stmt) if left else stmt)
+        made.append(at(ast.Break(), stmt) if left else stmt)
     return made
 
 
@@ -251,8 +251,8 @@ def _with_flag(flag: str, body: list[ast.stmt], loop: Loop) -> list[ast.stmt]:
                 return body
             case ast.If(test, [ast.Assign(targets=[ast.Name(id=name)])], []):
                 if name == flag and _is_truth_value(test):
-                    return [*body[:-1], _assign(flag, test, body[-1])]
-    return [_assign(flag, False, loop), *body]
+                    return [*body[:-1], assign(flag, test, body[-1])]
+    return [assign(flag, False, loop), *body]
 
 
 def _is_truth_value(test: ast.expr) -> bool:
@@ -268,7 +268,7 @@ def _is_truth_value(test: ast.expr) -> bool:
 # Small parts of trees.
 
 
-def _at(node: Node, place: ast.AST) -> Node:
+def at(node: Node, place: ast.AST) -> Node:
     """Return a new node, placed where the statement it came from stands."""
     return ast.fix_missing_locations(ast.copy_location(node, place))
 
@@ -281,16 +281,16 @@ def _like(stmt: Node, **changes: object) -> Node:
 
 
 def _not(test: ast.expr) -> ast.expr:
-    return _at(ast.UnaryOp(ast.Not(), test), test)
+    return at(ast.UnaryOp(ast.Not(), test), test)
 
 
-def _assign(name: str, value: ast.expr | bool, place: ast.AST) -> ast.stmt:
+def assign(name: str, value: ast.expr | bool, place: ast.AST) -> ast.stmt:
     """Return the statement that binds a made variable."""
     made = ast.Constant(value) if isinstance(value, bool) else value
-    return _at(ast.Assign([ast.Name(name, ast.Store())], made), place)
+    return at(ast.Assign([ast.Name(name, ast.Store())], made), place)
 
 
 def _unless(flag: str, body: list[ast.stmt], place: ast.AST) -> ast.If:
     """Return `if not flag: body`."""
     test = ast.UnaryOp(ast.Not(), ast.Name(flag, ast.Load()))
-    return _at(ast.If(test, body, []), place)
+    return at(ast.If(test, body, []), place)

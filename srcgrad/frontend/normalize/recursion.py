@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from srcgrad.frontend.names import assigned, loaded
-from srcgrad.frontend.normalize.jumps import normalize_jumps
+from srcgrad.frontend.normalize.jumps import assign, at, normalize_jumps
 from srcgrad.frontend.normalize.statements import plainer
 
 Stmts = list[ast.stmt]
@@ -96,9 +96,9 @@ class _Machine:
             popped = [_pop(p, f".{name}.{p}", part.node) for p in mine]
             self.places[self.entry[name]] = popped + code
             self.lists |= {f".{name}.{p}" for p in mine}
-        head = [_let(n, "[]", first.node) for n in sorted(self.lists)]
-        given = [_load(p) for p in first.params if p not in self.same]
-        head += [_let(".todo", "[]", first.node), *self.push(first.node, given)]
+        lists = [*sorted(self.lists), ".todo"]
+        head = [assign(n, ast.List([], ast.Load()), first.node) for n in lists]
+        head += self.push(first.node, first.node.name, [*map(_load, first.params)])
         todo: Stmts = self.places[-1]
         for k, code in reversed([*enumerate(self.places[:-1])]):
             test = ast.Compare(_load(".place"), [ast.Eq()], [ast.Constant(k)])
@@ -151,7 +151,7 @@ class _Machine:
         done: Stmts = []
         for stmt in stmts:
             for new in self.apart(stmt) if self.calls(stmt) else [stmt]:
-                done.append(_at(new, stmt))
+                done.append(at(new, stmt))
         return done
 
     def apart(self, stmt: ast.stmt) -> Stmts:
@@ -227,13 +227,13 @@ class _Machine:
             match stmt:
                 case ast.Return(value):
                     end = value or ast.Constant(None)
-                    return [*done, _at(_set(RESULT, end), stmt)]
+                    return [*done, assign(RESULT, end, stmt)]
                 case ast.If() if self.calls(stmt):
                     body, orelse = (
                         self.block([*arm, *rest], set(bound))
                         for arm in (stmt.body, stmt.orelse)
                     )
-                    return [*done, _at(ast.If(stmt.test, body, orelse), stmt)]
+                    return [*done, at(ast.If(stmt.test, body, orelse), stmt)]
                 case ast.Assign([ast.Name(name)], ast.Call() as call) if self.calls(
                     call
                 ):
@@ -241,7 +241,7 @@ class _Machine:
             done.append(stmt)
             bound |= assigned([stmt])
         (first, *_) = self.parts.values()
-        return [*done, _let(RESULT, "None", first.node)]
+        return [*done, assign(RESULT, ast.Constant(None), first.node)]
 
     def call(self, call: ast.Call, name: str, rest: Stmts, bound: set[str]) -> Stmts:
         """Return what puts a call on the lists, and note what is done behind it."""
@@ -254,60 +254,40 @@ class _Machine:
                 raise NotWritten
             self.places.append([])
             popped = [_pop(n, f".{place}.{n}", call) for n in kept]
-            back = _at(_set(name, _load(RESULT)), call)
+            back = assign(name, _load(RESULT), call)
             self.lists |= {f".{place}.{n}" for n in kept}
             after = self.block(rest, {*kept, *self.same, name})
             self.places[place] = [*popped, back, *after]
         place = self.known[key]
         pushed = [_append(f".{place}.{n}", _load(n), call) for n in kept]
         number = _append(".todo", ast.Constant(place), call)
-        return [*pushed, number, *self.push(call, self.given(call), call.func.id)]  # type: ignore[attr-defined]
+        called = self.push(call, _called(call, self.parts), self.given(call))
+        return [*pushed, number, *called]
 
-    def push(self, at: Any, given: list[ast.expr], name: str = "") -> Stmts:
+    def push(self, place: Any, name: str, given: list[ast.expr]) -> Stmts:
         """Return what puts a function's arguments, and its place, on the lists."""
-        name = name or next(iter(self.parts))
-        if given and len(given) == len(self.parts[name].params):
-            pairs = zip(self.parts[name].params, given, strict=True)
-            mine = [(p, x) for p, x in pairs if p not in self.same]
-        else:
-            kept = [p for p in self.parts[name].params if p not in self.same]
-            mine = [*zip(kept, given, strict=True)]
-        pushed = [_append(f".{name}.{p}", x, at) for p, x in mine]
-        return [*pushed, _append(".todo", ast.Constant(self.entry[name]), at)]
+        pairs = zip(self.parts[name].params, given, strict=True)
+        kept = [(p, x) for p, x in pairs if p not in self.same]
+        pushed = [_append(f".{name}.{p}", x, place) for p, x in kept]
+        return [*pushed, _append(".todo", ast.Constant(self.entry[name]), place)]
 
 
 # small parts of trees
-
-
-def _at(node: Any, place: ast.AST) -> Any:
-    return ast.fix_missing_locations(ast.copy_location(node, place))
 
 
 def _load(name: str) -> ast.expr:
     return ast.Name(name, ast.Load())
 
 
-def _set(name: str, value: ast.expr) -> ast.stmt:
-    return ast.Assign([ast.Name(name, ast.Store())], value)
-
-
-def _let(name: str, text: str, place: ast.AST) -> ast.stmt:
-    made: ast.stmt = _at(_set(name, ast.parse(text, mode="eval").body), place)
-    return made
-
-
 def _pop(name: str, of: str, place: ast.AST) -> ast.stmt:
     call = ast.Call(ast.Attribute(_load(of), "pop", ast.Load()), [], [])
-    made: ast.stmt = _at(_set(name, call), place)
-    return made
+    return assign(name, call, place)
 
 
 def _append(to: str, value: ast.expr, place: ast.AST) -> ast.stmt:
     call = ast.Call(ast.Attribute(_load(to), "append", ast.Load()), [value], [])
-    made: ast.stmt = _at(ast.Expr(call), place)
-    return made
+    return at(ast.Expr(call), place)
 
 
 def _if(test: ast.expr, body: ast.stmt, orelse: ast.stmt) -> ast.stmt:
-    made: ast.stmt = _at(ast.If(test, [body], [orelse]), test)
-    return made
+    return at(ast.If(test, [body], [orelse]), test)
