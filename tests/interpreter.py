@@ -639,6 +639,11 @@ def _pieces(args: Args, attrs: Attrs, type: Type) -> Any:
     return PPoly(args[2] * 1.0, args[1], attrs["beyond"])(args[0], attrs["der"])
 
 
+def _b_spline(args: Args, attrs: Attrs, type: Type) -> Any:
+    curve = BSpline(args[1], args[2] * 1.0, attrs["k"], attrs["beyond"])
+    return curve(args[0], attrs["der"])
+
+
 def _read_points(args: Args, attrs: Attrs, type: Type) -> Any:
     grid = _read_planes(False)
     one = [[np.array([p]) for p in pair] for pair in zip(*args[:2], strict=True)]
@@ -798,7 +803,7 @@ _BY_HAND: dict[str, Callable[[Args, Attrs, Type], Any]] = {
     "bispline": _read_planes(False), "bispline_at": _read_points, "pieces": _pieces,
     "bispline_spread": _read_planes(True),
     "lambertw": lambda args, attrs, type: special.lambertw(args[0], attrs["k"]),
-    "lagged": _lagged,
+    "b_spline": _b_spline, "lagged": _lagged,
     "beta_pdf": lambda args, attrs, type: stats.beta.pdf(*args),
     "binom_pmf": lambda args, attrs, type: stats.binom.pmf(*args),
     "logsumexp_weighed": _weighed(None),

@@ -307,6 +307,12 @@ SAMPLES: dict[str, list[Sample]] = {
         *_of("5 int64:1 m,n", given=(SPOTS[[0, 1, 2, 0, 1]], np.array([2]), SLANTED)),
     ],
     "lagged": _of("m,n m,n =3", "m,n m,n =1", "m,n m,n int"),
+    "b_spline": _of(
+        "n int64:10 int64:6",
+        given=(SPOTS, STEPS, np.arange(6) ** 2 % 5),
+        der=(0, 1, 3),
+        beyond=BOTH[1:],
+    ),
     "beta_pdf": _of("float =1.5 float", "m,1 =0.7 n"),
     "binom_pmf": _of("=2 =5 float", "=0 =3 n"),
     "bispline_spread": _of(

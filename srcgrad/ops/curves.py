@@ -56,6 +56,29 @@ enter("bispline_at(x, y, tx, ty, coef", of_points, ORDERS, x=_across, y=_along,
       coef=_held)  # fmt: skip
 
 
+def _rise(
+    g: Term, x: Term, t: Term, coef: Term, k: int, der: int, beyond: bool
+) -> Term:
+    """Return what points get; the last derivative is level between knots."""
+    slope = x.b_spline(t, coef, k=k, der=min(der + 1, k), beyond=beyond)
+    return g * slope if der < k else 0.0 * g * slope
+
+
+enter("b_spline(x, t, coef", of_points, {"k": 3, "der": 0, "beyond": True},
+      x=_rise, coef=_held,
+      spell="interpolate.BSpline({t}, {coef}, {k}, {beyond})({x}, {der})")  # fmt: skip
+
+
+@means("scipy.interpolate._bsplines.BSpline.__call__")
+def b_spline(self, x, nu=0, extrapolate=None):
+    beyond = self.extrapolate if extrapolate is None else extrapolate
+    if np.ndim(self.c) != 1 or nu > self.k or beyond == "periodic":
+        return refused("a `BSpline` is known of one curve that does not repeat")
+    at = typed(np.atleast_1d(x), "float64").ravel()
+    given = {"k": self.k, "der": nu, "beyond": bool(beyond)}
+    return rows.b_spline(at, self.t, self.c, **given).reshape(np.shape(x))
+
+
 @means("scipy.interpolate._interpolate.PPoly.__call__")
 def piecewise(self, x, nu=0, extrapolate=None):
     t, coef = self.x, self.c
@@ -107,19 +130,35 @@ def at_points(self, xi, yi, dx=0, dy=0):
 @means("scipy.interpolate._polyint._Interpolator1D.__call__")
 def interpolator(self, x):
     places, heights = self.x, self.y
-    if self._kind != "linear" or np.ndim(heights) != 1:
+    if np.ndim(heights) != 1 or self._kind not in ("linear", "spline"):
         advice = "use `CubicSpline`, or `make_interp_spline`"
-        return refused("`interp1d` is known of straight lines of numbers", advice)
+        return refused("`interp1d` is known of lines and splines of numbers", advice)
     at = typed(np.atleast_1d(x), "float64").ravel()
+    if self._kind != "linear":
+        return _framed(self, x, at, _smooth(self._spline, heights, at))
     if self._extrapolate:
         high = np.clip(np.searchsorted(places, at), 1, len(places) - 1)
         start, low = places[high - 1], heights[high - 1]
         slope = (heights[high] - low) / (places[high] - start)
         return (slope * (at - start) + low).reshape(np.shape(x))
-    below, above = at < places[0], at > places[-1]
+    return _framed(self, x, at, np.interp(at, places, heights))
+
+
+def _smooth(spline, heights, at):
+    if np.any(np.isnan(heights)):
+        raise NotImplementedError("`interp1d` is known of finite numbers")
+    return rows.b_spline(at, spline.t, np.ravel(spline.c), k=spline.k)
+
+
+def _framed(self, x, at, inside):
+    """Return what was read, or what stands for places outside of all samples."""
+    if self._extrapolate:
+        return inside.reshape(np.shape(x))
+    below, above = at < self.x[0], at > self.x[-1]
     if self.bounds_error:
         if np.any(below) or np.any(above):
             raise ValueError
     ends = [np.ravel(e)[0] for e in (self._fill_value_below, self._fill_value_above)]
-    inside = np.where(above, ends[1], np.interp(at, places, heights))
-    return np.where(below, ends[0], inside).reshape(np.shape(x))
+    return np.where(below, ends[0], np.where(above, ends[1], inside)).reshape(
+        np.shape(x)
+    )

@@ -5,7 +5,8 @@
 import numpy as np
 
 __all__ = [
-    "bispline", "bispline_at", "bispline_spread", "pieces", "spline", "spline_spread",
+    "b_spline", "bispline", "bispline_at", "bispline_spread", "pieces", "spline",
+    "spline_spread",
 ]  # fmt: skip
 
 ZEROS, RAISES, BOUNDARY = 1, 2, 3  # what is done outside of the knots
@@ -58,6 +59,8 @@ def _moved(t, k, x, ext, der):
 
 def spline(x, t, coef, k, der, ext):
     """Return a derivative of a spline at points."""
+    if x.shape[0] == 0:
+        raise ValueError("Invalid input data")
     out, h = np.zeros(x.shape[0]), np.empty(k + 1)
     for j in range(x.shape[0]):
         at, inside = _moved(t, k, x[j], ext, der)
@@ -66,6 +69,21 @@ def spline(x, t, coef, k, der, ext):
             _basis(t, k, der, at, place, h)
             for i in range(k + 1):
                 out[j] += h[i] * coef[place - k + i]
+    return out
+
+
+def b_spline(x, t, coef, k, der, beyond):
+    """Return a derivative of a spline at points; it may end at the outer knots."""
+    out, h = np.zeros(x.shape[0]), np.empty(k + 1)
+    first, last = t[k], t[t.shape[0] - k - 1]
+    for j in range(x.shape[0]):
+        if x[j] != x[j] or not (beyond or first <= x[j] <= last):
+            out[j] = np.nan
+            continue
+        place = _place(t, k, x[j])
+        _basis(t, k, der, x[j], place, h)
+        for i in range(k + 1):
+            out[j] += h[i] * coef[place - k + i]
     return out
 
 

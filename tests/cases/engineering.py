@@ -11,6 +11,7 @@ from scipy.interpolate import (
     UnivariateSpline,
     bisplev,
     interp1d,
+    make_interp_spline,
     splev,
     splrep,
 )
@@ -32,6 +33,8 @@ DRAG = CubicSpline(_TIMES, np.sin(2.0 * _TIMES))
 STEADY = PchipInterpolator(_TIMES, _TIMES**2, extrapolate=False)
 TABLE = interp1d(_TIMES, np.cos(_TIMES), bounds_error=False, fill_value=(1.0, 2.0))
 BEYOND = interp1d(_TIMES, np.cos(_TIMES), fill_value="extrapolate")
+SMOOTH = interp1d(_TIMES, np.cos(_TIMES), kind="cubic")
+WAVE = make_interp_spline(_TIMES, np.sin(_TIMES), k=2)
 FITTED = UnivariateSpline(_TIMES, np.cos(_TIMES), k=4, s=0.01, ext="const")
 CHART = RectBivariateSpline(*_SIDES, np.cos(np.outer(*_SIDES)))
 ROUGH = RectBivariateSpline(*_SIDES, np.outer(*_SIDES) ** 2, kx=1, ky=2)
@@ -172,6 +175,7 @@ def counts_of_events(p, k, mean):
 def curves_made_outside(x):
     inside = DRAG(x) * STEADY(x, 1) + FITTED(2.0 * x) * FITTED(x, nu=1)
     lines = TABLE(3.0 * x - 1.0) * BEYOND(x + 2.0) + DRAG(x[0] - 1.0)
+    lines = lines + SMOOTH(x) * WAVE(x + 2.0, 1)
     chart = CHART.ev(x, 1.5 * x) * ROUGH(x, 2.5 * x - 0.6, grid=False)
     grid = ROUGH(x[:1], x[0] + 1.0)
     return (inside * lines + chart).sum() + grid[0, 0] * CHART(x[1], 0.4, dy=1)[0, 0]
