@@ -72,6 +72,8 @@ def common(
         found := columns.form_of(reader, made().heap, cell.name, known, *apart)
     ) or apart:
         return Form("columns", found) if found else None
+    rows = [made().heap.get(x, x) if isinstance(x, v.ListCell) else x for x in known]
+    known = [x if isinstance(x, v.Ref) else y for x, y in zip(rows, known, strict=True)]
     sizes = {end.type.dims[0].known for end in kept if not grown}
     counts = lengths | {len(before) if isinstance(before, tuple) else None}
     if kept and not grown and (lengths == {None} or sizes & counts):
@@ -154,6 +156,7 @@ def reform(reader: Reader, cell: Any, form: Form) -> None:
             empty = reader.build.op("new_list", item=type, name=cell.name)
             kept = reader.allocate(empty)
             kept.root.listlike = form.axes and form.axes + 1
+            kept.root.python = form.axes > 0  # until a row holds other numbers
             for thing in items:
                 lists.push(reader, kept, thing, cell)
             heap.update({cell: kept})

@@ -299,6 +299,7 @@ def push(reader: Reader, ref: v.Ref, value: v.Thing, cell: v.Cell) -> None:
     else:
         row = row_of(reader, ref, value)
         operand = reader.build.op("copy", reader.operand(row))
+        root.python &= row.root.python
         keep(reader, root, row.root)  # Python's list sees a later write to the array
     reader.state.ver[root] = reader.build.push(reader.version(root), operand)
 
@@ -307,7 +308,9 @@ def row_of(reader: Reader, ref: v.Ref, value: v.Thing) -> v.Ref:
     """Return what goes into a list of arrays, or of lists of numbers, of one shape."""
     item: Any = ref.type.item  # type: ignore[union-attr]
     if isinstance(value, v.ListCell) and ref.root.listlike:
-        value = make_array(reader, value)
+        kept = reader.state.heap[value]
+        whole = isinstance(getattr(kept, "type", None), Array)
+        value = kept if whole else make_array(reader, value)
     mine = item.dtype, item.rank, max(0, ref.root.listlike - 1)
     if not isinstance(value, v.Ref) or mine != (
         value.type.dtype, value.type.rank, v.list_axes(value)

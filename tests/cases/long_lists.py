@@ -176,3 +176,31 @@ def long_list_divides_by_zero(x, y):
 @case(lambda rng: (_list(rng),), raises=IndexError)
 def long_list_is_too_short(x):
     return x[40]
+
+
+@case(lambda rng: (rng.standard_normal(5), rng.standard_normal(7)))
+def rows_as_long_as_data(a, b):
+    n, m = len(a), len(b)
+    best = [[math.inf] * (m + 1) for _ in range(n + 1)]
+    own = [[0.5] * n for _ in range(n)]
+    best[0][0] = 0.0
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            less = min(best[i - 1][j], best[i][j - 1], best[i - 1][j - 1])
+            best[i][j] = abs(a[i - 1] - b[j - 1]) + less
+    for i in range(n):
+        for j in range(n):
+            own[i][j] = math.sin(a[i]) * own[i - 1][j]
+    row = best[n]
+    row[m] = row[m] ** 2
+    return best[-1][-1] + sum(best[2][1:]) * own[1][2]
+
+
+@case(lambda rng: (rng.standard_normal(6),))
+def rows_of_pythons_numbers(x):
+    n = len(x)
+    own = [[0.5] * n for _ in range(n)]
+    for i in range(n):
+        for j in range(n):
+            own[i][j] += math.sin(x[j]) * own[i - 1][j]
+    return own[2][1] + own[-1][-1]
