@@ -7,7 +7,7 @@ import inspect
 import math
 import sys
 from collections import OrderedDict
-from types import FunctionType, MemberDescriptorType, ModuleType
+from types import FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -157,10 +157,12 @@ def _static(reader: build.Reader, value: Any, name: str) -> Thing:
 
 
 def has(reader: build.Reader, owner: Thing, name: str) -> bool:
-    """Tell whether a thing has an attribute."""
+    """Tell whether a thing has an attribute; what its class alone has is none."""
+    if isinstance(owner, Static):
+        return hasattr(owner.value, name)
     cls = calls.apply(reader, Static(type), [owner], {}).value  # type: ignore[union-attr]
     fields = reader.state.heap[owner] if isinstance(owner, v.Record) else ()
-    return name in fields or hasattr(getattr(owner, "value", cls), name)
+    return name in fields or any(name in vars(c) for c in cls.__mro__)
 
 
 def measured(reader: build.Reader, owner: Thing, name: str) -> Thing:
@@ -248,4 +250,8 @@ def classes(reader: build.Reader, obj: Thing) -> set[Any]:
             return {obj.cls or tuple}
         case Static():
             return {type(obj.value)}
+        case v.Closure():
+            return {FunctionType}
+        case Bound():
+            return {MethodType}
     return {slice if isinstance(obj, v.SliceValue) else object}

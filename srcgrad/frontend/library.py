@@ -514,7 +514,7 @@ HANDLERS |= {
     ),
     "operator.getitem": indexing.get,
     "builtins.callable": lambda reader, x, /: const(
-        v.is_callable(x) or attributes.has(reader, x, "__call__")
+        attributes.has(reader, x, "__call__")
     ),
     "builtins.hasattr": lambda reader, x, name, /: const(
         attributes.has(reader, x, calls.static(reader, name))

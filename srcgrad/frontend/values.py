@@ -251,12 +251,6 @@ def is_point(thing: object) -> TypeGuard[Ref]:
     return isinstance(thing, Ref) and isinstance(thing.type, Scalar)
 
 
-def is_callable(thing: object) -> bool:
-    """Tell a function that is known while compiling."""
-    known = isinstance(thing, Static) and callable(thing.value)
-    return known or isinstance(thing, Closure | Bound)
-
-
 def list_axes(thing: Any) -> int:
     """Return how many leading axes of an array are lists in plain Python."""
     if not isinstance(thing, Ref) or not thing.root.listlike:

@@ -121,3 +121,17 @@ def determinants_of_complex_stacks(A):
 def diagonal_of_a_part(A):
     d, e = np.diag(A[:2, 1:]), np.diag(A[1:, 1:], 1)
     return (d * d * d).sum() + np.sin(e).sum() + np.linalg.svd(A[1:, 1:])[1].sum()
+
+
+# What a class has its objects need not have: arrays and numbers are not called.
+@case(lambda rng: (rng.normal(size=3),))
+def what_can_be_called(x):
+    def double(v):
+        return 2.0 * v
+
+    s = double(x[0] * x[1]) if callable(double) else 3.0
+    if callable(x) or callable(s) or hasattr(x, "__call__"):  # noqa: B004
+        s = 5.0 * s
+    if hasattr([s], "__name__") or not hasattr(double, "__name__"):
+        s = 7.0 * s
+    return s * x.sum() * (11.0 if isinstance(double, type(len)) else 13.0)
