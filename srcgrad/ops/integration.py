@@ -70,6 +70,24 @@ def _pairs(y, stop, h, dx, axes):
     return np.sum(both / 6.0 * (begun + between + last * (2.0 - ratio)), axis=axes)
 
 
+def _with_last(y, count, h, dx, axes):
+    """Return Simpson's rule of an odd number of parts: the last one has its own."""
+    ends = [y[subscript(np.ndim(y), axes, -k)] for k in (1, 2)]
+    before, width = np.float64(dx), np.float64(dx)
+    if h is not None:
+        width = h[subscript(np.ndim(h), axes, -1)]
+    if count == 2:
+        return 0.5 * (dx if h is None else width) * (ends[0] + ends[1])
+    if h is not None:
+        before = h[subscript(np.ndim(h), axes, -2)]
+    third = y[subscript(np.ndim(y), axes, -3)]
+    alpha = _quotient(2 * width**2 + 3 * before * width, 6 * (width + before))
+    beta = _quotient(width**2 + 3.0 * before * width, 6 * before)
+    eta = _quotient(1 * width**3, 6 * before * (before + width))
+    rest = alpha * ends[0] + beta * ends[1] - eta * third
+    return _pairs(y, count - 3, h, dx, axes) + rest
+
+
 @means("scipy.integrate.simpson")
 def simpson(y, x=None, *, dx=1.0, axis=-1):
     heights, rank = np.asarray(y) * 1.0, np.ndim(y)
@@ -80,16 +98,4 @@ def simpson(y, x=None, *, dx=1.0, axis=-1):
         same(h.shape[axes[0]], count - 1, "`x` and `y` differ in length")
     if count % 2 == 1:
         return _pairs(heights, count - 2, h, dx, axes)
-    ends = [heights[subscript(rank, axes, -k)] for k in (1, 2)]
-    if count == 2:
-        width = dx if h is None else h[subscript(rank, axes, -1)]
-        return 0.5 * width * (ends[0] + ends[1])
-    before, width = np.float64(dx), np.float64(dx)
-    if h is not None:
-        before, width = [h[subscript(rank, axes, -k)] for k in (2, 1)]
-    third = heights[subscript(rank, axes, -3)]
-    alpha = _quotient(2 * width**2 + 3 * before * width, 6 * (width + before))
-    beta = _quotient(width**2 + 3.0 * before * width, 6 * before)
-    eta = _quotient(1 * width**3, 6 * before * (before + width))
-    rest = alpha * ends[0] + beta * ends[1] - eta * third
-    return _pairs(heights, count - 3, h, dx, axes) + rest
+    return _with_last(heights, count, h, dx, axes)
