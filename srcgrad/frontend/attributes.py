@@ -69,6 +69,8 @@ def get(reader: build.Reader, owner: Thing, name: str) -> Thing:
             raise reader.problem("SG203", what)
         case v.Poison():
             return owner
+        case v.ListCell() if name == "maxlen":
+            return calls.lift(reader, owner.limit)
         case v.Cell() | v.Tuple():
             return Bound(owner, name)
         case v.SliceValue() if name in ("start", "stop", "step"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import functools
 import math
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from functools import reduce
 from types import FunctionType
 
@@ -117,6 +118,19 @@ def to_ordered_dict(*start, **items):
     for key, value in {**dict(*start), **items}.items():
         made[key] = value
     return made
+
+
+@means("collections.namedtuple")
+@fixed
+def named_tuple(typename, field_names, *, rename=False, defaults=None, module=None):
+    fields = field_names if isinstance(field_names, str) else tuple(field_names)
+    return _named(typename, fields, rename, defaults and tuple(defaults))
+
+
+@functools.cache
+def _named(typename, fields, rename, defaults):
+    """Return one class for all that is read of a function."""
+    return namedtuple(typename, fields, rename=rename, defaults=defaults)
 
 
 @means("copy.copy")

@@ -1,6 +1,7 @@
 """dicts, lists, tuples, namedtuples and dataclasses: as arguments and as locals."""
 
-from collections import namedtuple
+import functools
+from collections import deque, namedtuple
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -718,3 +719,20 @@ def list_grows_before_it_is_read_by_place(x):
         if i > 1:
             total += values[i // 2]
     return total * values[2]
+
+
+@case(lambda rng: (rng.standard_normal(6),))
+def named_tuples_made_inside(x):
+    stats = namedtuple("stats", ["n", "mean", "m2"], defaults=[0.0])
+
+    def update(s, v):
+        d = v - s.mean
+        mean = s.mean + d / (s.n + 1)
+        return stats(s.n + 1, mean, s.m2 + d * (v - mean))
+
+    s, last = functools.reduce(update, x, stats(0, 0.0)), deque(maxlen=3)
+    for v in x:
+        last.append(v)
+        if len(last) == last.maxlen:
+            s = s._replace(m2=s.m2 + sum(last))
+    return s.m2 / (s.n - 1) + s._replace(mean=x[0]).mean
