@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.cases import Case
-from tests.harness import check_function
+from tests.harness import check_function, sensitivity
 from tests.programs import load
 from tests.test_kernel import problems
 
@@ -45,6 +45,7 @@ SUMMED = [
     ("s = 0.5 * s + 0.2 * a[-1] * b[0]", ""),
     ("s += 0.05 * (a @ b)", "len(a) == len(b)"),
 ]  # fmt: skip
+CHAOTIC = 1e-13  # of errors of some 1e-16 in the arguments
 TURNS = ["k", "len(a)", "2", "3", "k - 1"]
 TESTS = ["s > 0.1", "a[0] > 0.2", "len(a) > 4", "k > 2", "np.sum(a) < 1.0"]
 HEAD = """import numpy as np
@@ -142,7 +143,7 @@ def arguments(seed: int) -> tuple[Any, ...]:
 
 
 def generate(seed: int) -> str:
-    """Return a program whose plain run raises nothing and stays small."""
+    """Return a program whose plain run raises nothing, is tame and stays small."""
     for attempt in range(100):
         text, space = Writer(f"{seed}/{attempt}").program(), dict[str, Any]()
         exec(text, space)
@@ -151,7 +152,9 @@ def generate(seed: int) -> str:
                 value = space["program"](*arguments(seed))
         except (IndexError, ValueError):
             continue
-        if isinstance(value, float) and abs(value) < 1e4:
+        # Where roundings grow, kernels may end up anywhere.
+        small = isinstance(value, float) and abs(value) < 1e4
+        if small and sensitivity(space["program"], arguments(seed)) < CHAOTIC:
             return text
     raise RuntimeError(f"no program for seed {seed}")
 
