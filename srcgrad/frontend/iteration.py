@@ -93,6 +93,11 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
                 reader.nonnegative.add(var)
         reader.assign(target, items.item(var) if number else var)
 
+    def first() -> Header:
+        reader.assign(target, items.item(const(0)))
+        start = reader.build.op("add", bounds[0], bounds[2])
+        return replace(whole, bounds=(start, *bounds[1:]))
+
     back, found = reader.checkpoint(), len(reader.problems)
     most = _DEEP if items.fixed else _UNROLLED
     short = isinstance(items.count, Const) and items.count.value <= most
@@ -103,7 +108,8 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
         shown = "i" if number or not isinstance(target, ast.Name) else target.id
         whole = Header(carried, live, body, bounds, bind, None, left_early, shown)
         if not short and (left_early or not items.fixed):
-            read_loop(reader, whole)
+            any_turn = lambda: reader.build.op("gt", items.count, const(0))  # noqa: E731
+            _read_loop(reader, whole, any_turn, first)
             return
         with contextlib.suppress(v.Refused):
             read_loop(reader, whole)
@@ -111,6 +117,39 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
             # What no carried value can express may still be right turn by turn.
             back()
             turns(0)
+
+
+def _read_loop(
+    reader: Reader, whole: Header, any_turn: Callable[[], Operand],
+    first: Callable[[], Header],
+) -> None:  # fmt: skip
+    """Read a loop, its first turn apart if that leaves another kind of thing.
+
+    `any_turn` says if there is one, `first` goes to it and returns what is behind.
+    """
+    back, found, ways = reader.checkpoint(), len(reader.problems), reader.ways
+
+    def unlike() -> bool:
+        return {p.code for p in reader.problems[found:]} == {"SG402"}
+
+    try:
+        read_loop(reader, whole)
+    except v.Refused:
+        if not (ways.apart and unlike()):
+            ways.clashed |= unlike()
+            raise
+    ways.clashed |= unlike()
+    if ways.apart and unlike():
+        back()
+        what = f"the loop in line {reader.build.loc.line} has no turn: give it one"
+        reader.require(any_turn(), "NotImplementedError", what)
+        rest = first()
+        whole.body()
+        then = functools.partial(read_loop, reader, rest)
+        if whole.exit_name:
+            _unless_left(reader, whole.exit_name, whole.live, then)
+        else:
+            then()
 
 
 def _unless_left(
@@ -138,7 +177,8 @@ def read_while(reader: Reader, stmt: ast.While) -> None:
 
     carried, live = crossing(reader, stmt, stmt.test)
     body = functools.partial(reader.run, stmt.body)
-    read_loop(reader, Header(carried, live, body, test=test, exit_name=exit_name(stmt)))
+    whole = Header(carried, live, body, test=test, exit_name=exit_name(stmt))
+    _read_loop(reader, whole, test, lambda: whole)
 
 
 def crossing(

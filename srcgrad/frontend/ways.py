@@ -1,8 +1,8 @@
 """The ways in which a function is read again that has been refused.
 
 Names may be kept that are one of several things (see `choices`), and arrays that change
-their names in one list (see `pools`). Both cost something when the function runs, so
-none is read so at once.
+their names in one list (see `pools`); the first turn of a loop may be read apart. All
+cost something when the function runs, or take more lines, so none is read so at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Collection
 
 from srcgrad.frontend.values import Owner
 
-CHOOSING = ".choosing"  # among the ways: names may be one of several things
+# Among the ways: names may be one of several things, first turns are read apart.
+CHOOSING, APART = ".choosing", ".apart"
 
 
 class Again(Exception):
@@ -24,12 +25,14 @@ class Endless(Exception):
 
 
 class Ways:
-    """The ways that are `taken`: CHOOSING, and names whose arrays are in one list."""
+    """The ways that are `taken`: names stand for arrays that are in one list."""
 
     def __init__(self, taken: Collection[str]) -> None:
         self.taken, self.choosing = taken, CHOOSING in taken
+        self.apart = APART in taken
         self.count, self.most = 0, math.inf  # statements read, and how many may be
         self.unlike = False  # something was met that has several kinds
+        self.clashed = False  # a turn of a loop left what the next cannot begin with
         self.exchanged: set[str] = set()
 
     def step(self) -> None:
@@ -56,3 +59,5 @@ class Ways:
             raise Again(CHOOSING) from error
         if new := self.exchanged.difference(self.taken):
             raise Again(*new) from error
+        if self.clashed and not self.apart:
+            raise Again(APART) from error

@@ -403,3 +403,18 @@ def sum_of_arrays_found(x):
             found.append(a @ a.T)
     mean = sum(found) / len(found)
     return np.linalg.eigvalsh(mean)[0] + mean[0] @ x[0, 0]
+
+
+# What the first turn makes is there in the others: it is read apart.
+@case(lambda rng: (rng.normal(), 4))
+def entries_that_the_first_turn_makes(x, n):
+    found = {}
+    for k in range(n):
+        x = math.sin(x) + 0.1 * k
+        found["x"] = x * 2
+        if x > 5:
+            break
+    while found["x"] < 3.0:
+        found["y"] = found.get("y", 1.0) * found["x"]
+        found["x"] = found["x"] + 1.0
+    return found["x"] * found["y"] + x
