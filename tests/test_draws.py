@@ -205,8 +205,10 @@ def from_outside(x: Any) -> Any:
     return x * RNG.normal()
 
 
-def made_inside(x: Any) -> Any:
-    return x * np.random.default_rng(0).normal()
+def made_in_turns(x: Any) -> Any:
+    while x < 5.0:
+        x *= 1.1 + np.random.default_rng(0).random()
+    return x
 
 
 def without_repeats(x: Any, rng: Any) -> Any:
@@ -244,7 +246,7 @@ def listed(x: Any, rng: Any) -> Any:
 REFUSED = [
     (legacy, (), "pass a Generator"),
     (from_outside, (), "make it an argument: `def f(..., RNG)`"),
-    (made_inside, (), "pass a Generator"),
+    (made_in_turns, (), "make it before"),
     (without_repeats, (fresh(),), "rng.permutation(n)[:size]"),
     (single, (fresh(),), "drawn in float64"),
     (unknown, (fresh(),), "method `.standard_cauchy()` of a Generator is not known"),
