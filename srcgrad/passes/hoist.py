@@ -156,6 +156,12 @@ class _Hoisting:
             numbers = numbers and isinstance(step, Const) and step.value != 0
         return numbers and op.row in _NUMBERS and not self.bounds.overflows(op)
 
+    def is_as_long(self, one: Value, two: Value) -> bool:
+        """Tell whether two versions are one array, or arrays of the same lengths."""
+        found = [self.bounds.regions.buffer.get(x) for x in (one, two)]
+        homes = {buffer.memory() if buffer else None for buffer in found}
+        return one.type.dims == two.type.dims or (len(homes) == 1 and None not in homes)
+
     def last_versions(
         self, body: list[Stmt], made: list[Op], ends: Sequence[Operand]
     ) -> dict[Value, Value]:
@@ -168,7 +174,7 @@ class _Hoisting:
             for source, target in pairs:
                 home[target] = first = home[source]
                 last[first] = target
-                if target.type.dims != first.type.dims:
+                if not self.is_as_long(target, first):
                     last.pop(first, None)  # the next turn needs as much room again
             for x in used - {a for a, _ in pairs}:
                 last.pop(home[x], None)  # it became something else
