@@ -250,11 +250,18 @@ class Recorder:
         build, name, made = self.build, tape.version.name, self.regions.definition
         if isinstance(tape.type, ListOf):
             return build.op("new_list", item=tape.type.item, name=name)
-        counts = [trip_count(build, s, made, tape.most.get(s)) for s in tape.loops]
+        counts = [self.trips(s, tape.most.get(s)) for s in tape.loops]
         if tape.ahead is not None:
             counts[-1] = build.op("add", counts[-1], const(1))
         counts += [cut_off(build, d, made) for d in tape.type.dims[len(counts) :]]
         return build.op("empty", *counts, dtype=tape.type.dtype, name=name)
+
+    def trips(self, loop: Loop, most: Dim | None = None) -> Any:
+        """Return how often a loop runs, or at most, by what its bounds are made of."""
+        assert isinstance(loop, ir.For)
+        for x in (loop.start, loop.stop):
+            self.build.linear.setdefault(x, self.regions.linear(x))
+        return trip_count(self.build, loop, self.regions.definition, most)
 
     def measure(self, what: str, key: Stmt | Value, version: Value) -> None:
         """Note the length of a list, if it was asked for."""
@@ -274,8 +281,7 @@ class Recorder:
         if value in self.ends:
             tape = self.ends[value]
             if isinstance(loop := tape.loops[-1], ir.For) and not loop.exit:
-                known = self.regions.definition
-                self.numbers[loop] = trip_count(self.build, loop, known)
+                self.numbers[loop] = self.trips(loop)
             self.store(tape, value)
 
     def store(self, tape: Tape, value: Value) -> None:

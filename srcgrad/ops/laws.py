@@ -72,8 +72,7 @@ def expon_logpdf(x, loc=0, scale=1):
 
 @means("scipy.stats.expon.cdf")
 def expon_cdf(x, loc=0, scale=1):
-    law = lambda z: -rows.expm1(-z, via="scipy")  # noqa: E731
-    return _share(law, x, loc, scale, True, RIGHT)
+    return _share(lambda z: -rows.expm1(-z, via="scipy"), x, loc, scale, True, RIGHT)
 
 
 @means("scipy.stats.expon.sf")
@@ -83,8 +82,7 @@ def expon_sf(x, loc=0, scale=1):
 
 @means("scipy.stats.expon.ppf")
 def expon_ppf(q, loc=0, scale=1):
-    law = lambda p: -rows.log1p(-p, via="scipy")  # noqa: E731
-    return _place(law, q, loc, scale, True, RIGHT)
+    return _place(lambda p: -rows.log1p(-p, via="scipy"), q, loc, scale, True, RIGHT)
 
 
 def _gamma(z, a):
@@ -94,8 +92,7 @@ def _gamma(z, a):
 @means("scipy.stats.gamma.pdf")
 def gamma_pdf(x, a, loc=0, scale=1):
     shape = number(a)
-    law = lambda z: np.exp(_gamma(z, shape))  # noqa: E731
-    return _pdf(law, x, loc, scale, shape > 0, RIGHT)
+    return _pdf(lambda z: np.exp(_gamma(z, shape)), x, loc, scale, shape > 0, RIGHT)
 
 
 @means("scipy.stats.gamma.logpdf")
@@ -107,8 +104,9 @@ def gamma_logpdf(x, a, loc=0, scale=1):
 @means("scipy.stats.gamma.cdf")
 def gamma_cdf(x, a, loc=0, scale=1):
     shape = number(a)
-    law = lambda z: rows.gammainc(shape, z, via="np")  # noqa: E731
-    return _share(law, x, loc, scale, shape > 0, RIGHT)
+    return _share(
+        lambda z: rows.gammainc(shape, z, via="np"), x, loc, scale, shape > 0, RIGHT
+    )
 
 
 @means("scipy.stats.gamma.sf")
@@ -121,8 +119,9 @@ def gamma_sf(x, a, loc=0, scale=1):
 @means("scipy.stats.gamma.ppf")
 def gamma_ppf(q, a, loc=0, scale=1):
     shape = number(a)
-    law = lambda p: rows.gammaincinv(shape, p, via="np")  # noqa: E731
-    return _place(law, q, loc, scale, shape > 0, RIGHT)
+    return _place(
+        lambda p: rows.gammaincinv(shape, p, via="np"), q, loc, scale, shape > 0, RIGHT
+    )
 
 
 def _chi2(z, df):
@@ -133,8 +132,7 @@ def _chi2(z, df):
 @means("scipy.stats.chi2.pdf")
 def chi2_pdf(x, df, loc=0, scale=1):
     free = number(df)
-    law = lambda z: np.exp(_chi2(z, free))  # noqa: E731
-    return _pdf(law, x, loc, scale, free > 0, RIGHT)
+    return _pdf(lambda z: np.exp(_chi2(z, free)), x, loc, scale, free > 0, RIGHT)
 
 
 @means("scipy.stats.chi2.logpdf")
@@ -146,15 +144,17 @@ def chi2_logpdf(x, df, loc=0, scale=1):
 @means("scipy.stats.chi2.cdf")
 def chi2_cdf(x, df, loc=0, scale=1):
     free = number(df)
-    law = lambda z: rows.chdtr(free, z, via="np")  # noqa: E731
-    return _share(law, x, loc, scale, free > 0, RIGHT)
+    return _share(
+        lambda z: rows.chdtr(free, z, via="np"), x, loc, scale, free > 0, RIGHT
+    )
 
 
 @means("scipy.stats.chi2.sf")
 def chi2_sf(x, df, loc=0, scale=1):
     free = number(df)
-    law = lambda z: rows.chdtrc(free, z, via="np")  # noqa: E731
-    return _share(law, x, loc, scale, free > 0, RIGHT, ABOVE)
+    return _share(
+        lambda z: rows.chdtrc(free, z, via="np"), x, loc, scale, free > 0, RIGHT, ABOVE
+    )
 
 
 @means("scipy.stats.chi2.ppf")
@@ -288,8 +288,7 @@ def _lognorm(z, s):
 @means("scipy.stats.lognorm.pdf")
 def lognorm_pdf(x, s, loc=0, scale=1):
     shape = number(s)
-    law = lambda z: np.exp(_lognorm(z, shape))  # noqa: E731
-    return _pdf(law, x, loc, scale, shape > 0, RIGHT)
+    return _pdf(lambda z: np.exp(_lognorm(z, shape)), x, loc, scale, shape > 0, RIGHT)
 
 
 @means("scipy.stats.lognorm.logpdf")

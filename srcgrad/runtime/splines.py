@@ -57,6 +57,15 @@ def _moved(t, k, x, ext, der):
     return x, ext != ZEROS or first <= x <= last
 
 
+def _value(t, coef, k, der, x, h):
+    """Return a derivative of a spline at one point; h is room for its B-splines."""
+    place, total = _place(t, k, x), 0.0
+    _basis(t, k, der, x, place, h)
+    for i in range(k + 1):
+        total += h[i] * coef[place - k + i]
+    return total
+
+
 def spline(x, t, coef, k, der, ext):
     """Return a derivative of a spline at points."""
     if x.shape[0] == 0:
@@ -65,10 +74,7 @@ def spline(x, t, coef, k, der, ext):
     for j in range(x.shape[0]):
         at, inside = _moved(t, k, x[j], ext, der)
         if inside:
-            place = _place(t, k, at)
-            _basis(t, k, der, at, place, h)
-            for i in range(k + 1):
-                out[j] += h[i] * coef[place - k + i]
+            out[j] = _value(t, coef, k, der, at, h)
     return out
 
 
@@ -79,11 +85,8 @@ def b_spline(x, t, coef, k, der, beyond):
     for j in range(x.shape[0]):
         if x[j] != x[j] or not (beyond or first <= x[j] <= last):
             out[j] = np.nan
-            continue
-        place = _place(t, k, x[j])
-        _basis(t, k, der, x[j], place, h)
-        for i in range(k + 1):
-            out[j] += h[i] * coef[place - k + i]
+        else:
+            out[j] = _value(t, coef, k, der, x[j], h)
     return out
 
 
