@@ -5,9 +5,10 @@ know the grammar.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from itertools import product
 from operator import is_
 from typing import Any, TypeVar, get_args
@@ -203,9 +204,20 @@ def mapped(part: Any, other: Callable[[Operand], Any]) -> Any:
     return replace(part, **new) if new else part
 
 
-def substitute(node: Node, names: Names) -> Node:
-    """Replace operands everywhere in a node, inner blocks included."""
-    return rewrite(node, names) if names else node
+def instead(block: Block, new: Mapping[Any, Iterable[Stmt]]) -> Block:
+    """Return a block, with inner ones, where other statements stand for some."""
+    stmts: list[Stmt] = []
+    for s in block.stmts:
+        inner = partial(instead, new=new)
+        stmts += new[s] if s in new else [rewrite(s, block=inner)]
+    return Block((*stmts,))
+
+
+def last(x: Any, names: Mapping[Any, Any]) -> Any:
+    """Return what stands for a value in the end."""
+    while x in names:
+        x = names[x]
+    return x
 
 
 def reads(stmts: Iterable[Stmt]) -> list[Operand]:
@@ -233,6 +245,22 @@ def free(node: Stmt | Function) -> dict[Value, None]:
                 found.pop(v, None)
         node.__dict__["_free"] = found
     return found
+
+
+def users(
+    function: Function,
+) -> tuple[dict[Any, list[Stmt]], dict[Any, list[Stmt | Function]]]:
+    """Return who reads each value, and at the end of whose blocks it is read."""
+    inside: dict[Any, list[Stmt]] = defaultdict(list)
+    ends: dict[Any, list[Stmt | Function]] = defaultdict(list)
+    for x in function.results:
+        ends[x].append(function)
+    for stmt in every(function.body):
+        for x in operands(stmt):
+            inside[x].append(stmt)
+        for x in inner_operands(stmt):
+            ends[x].append(stmt)
+    return inside, ends
 
 
 def uses(function: Function) -> Counter[Any]:

@@ -21,7 +21,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Const, For, Loop, Operand, Stmt, Value, owned
 from srcgrad.types import ListOf, Scalar, Type
-from srcgrad.walk import blocks, every, free, handed, outs, substitute
+from srcgrad.walk import blocks, every, free, handed, outs, rewrite
 
 _TABLES = ("plain", "buffers", "content", "current")
 Known = dict[str, dict[Any, Any]]
@@ -292,7 +292,7 @@ class Control(Statements):
             self.even.add(stmt)
         self.recall(before)
         reverse = For(*turns, tuple(kept), Block(tuple(stmts)), loc=stmt.loc)
-        self.build.emit(substitute(factor_carries(reverse), gone))
+        self.build.emit(rewrite(factor_carries(reverse), gone))
         for slot, result in zip(slots, results, strict=True):
             slot.leave(result)
 
@@ -353,7 +353,7 @@ class Control(Statements):
         for x, g in (*((c.init, g) for c, g in given), *later):
             self.hand(x, g)
         body = Block(self.arranged(stmts))
-        loop = substitute(replace(forward, carries=(*carries,), body=body), gone)
+        loop = rewrite(replace(forward, carries=(*carries,), body=body), gone)
         self.fused.add(self.build.emit(loop))
 
     def arranged(self, stmts: Sequence[Stmt]) -> tuple[Stmt, ...]:

@@ -10,7 +10,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.builder import Builder
 from srcgrad.ir import Block, Function, Op, Stmt, Value, View, gathers, owned
 from srcgrad.types import ListOf
-from srcgrad.walk import consumed, every, free, outs, substitute
+from srcgrad.walk import consumed, every, free, outs, rewrite
 
 
 def split(
@@ -42,7 +42,7 @@ def split(
         parts = [views[v] for v in kept if v in views]
         if not parts and not stale:
             break
-        tail = (*parts, *substitute(Block(tail), stale).stmts)
+        tail = (*parts, *rewrite(Block(tail), stale).stmts)
         if gone.intersection(stale.values()):
             return None
     lists = [v for v in kept if isinstance(v.type, ListOf)]
@@ -63,7 +63,7 @@ def split(
     changed = _changed(tail)
     given = {v: Value(v.name, v.type) for v in kept if v in changed}
     copies = [Op("copy", (new,), (v,)) for v, new in given.items()]
-    body = substitute(Block((*copies, *tail)), packed)
+    body = rewrite(Block((*copies, *tail)), packed)
     takes = (*(packed.get(v) or given.get(v, v) for v in kept), *seeds)
     name, loc = f"{adjoint.name}_pullback", adjoint.loc
     return forward, Function(name, takes, body, gradients, loc, slopes=adjoint.slopes)

@@ -18,7 +18,7 @@ from srcgrad.ir import Block, Const, Function, Op, Operand, Stmt, Value, View, o
 from srcgrad.ops import ROWS, Row
 from srcgrad.ops.terms import Names, Term, apply_rule
 from srcgrad.types import Array, ListOf, Scalar, Type, is_float, is_full, promote
-from srcgrad.walk import operands, outs, rewrite, substitute
+from srcgrad.walk import operands, outs, rewrite
 
 
 def tangent(function: Function, wrt: Sequence[int], name: str = "") -> Function:
@@ -223,7 +223,7 @@ class _Tangent:
             if needed.intersection(outs(s)) and s is not alone:
                 if isinstance(s, Op):
                     unread = {*s.args} - _read(s)
-                    s = substitute(s, {x: shapes.get(x.type, x) for x in unread})
+                    s = rewrite(s, {x: shapes.get(x.type, x) for x in unread})
                 kept.insert(0, s)
                 needed.update(operands(s))
         # Only the shape of `g` is left, and `z` has the same.
@@ -234,7 +234,7 @@ class _Tangent:
                 tainted.update(outs(s))
             for value in outs(s):
                 value.name = ""
-            s = substitute(s, names)
+            s = rewrite(s, names)
             if isinstance(s, View | ir.Read):
                 names[s.out] = self.place(s)
             else:

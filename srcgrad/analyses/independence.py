@@ -8,7 +8,6 @@ another one makes the loop depend on the order of its turns.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +20,16 @@ from srcgrad.builder import const
 from srcgrad.ir import Carry, For, Function, Op, Operand, Stmt, Value, owned
 from srcgrad.ops import ROWS
 from srcgrad.types import Dim, ListOf
-from srcgrad.walk import blocks, every, free, handed, inner_operands, operands
+from srcgrad.walk import (
+    blocks,
+    every,
+    free,
+    handed,
+    inner_operands,
+    last,
+    operands,
+    users,
+)
 
 UNIT: dict[Operand, int] = {const(1): 1, const(-1): -1}
 
@@ -43,14 +51,9 @@ class Independence:
     def __init__(self, function: Function) -> None:
         self.regions = Regions(function)
         self.accesses, self.bounds = Accesses(self.regions), Bounds(self.regions)
-        self.users: dict[Any, list[Stmt]] = defaultdict(list)
-        self.ends: dict[Any, list[Stmt]] = defaultdict(list)
+        self.users, self.ends = users(function)
         self.joined: dict[Buffer, Buffer] = {}
         for stmt in every(function.body):
-            for x in operands(stmt):
-                self.users[x].append(stmt)
-            for x in inner_operands(stmt):
-                self.ends[x].append(stmt)
             if (
                 isinstance(stmt, Op)
                 and ROWS[stmt.row].alias
@@ -72,9 +75,8 @@ class Independence:
 
     def shared(self, memory: Buffer) -> Buffer:
         """Return the memory that others are views of."""
-        while memory in self.joined:
-            memory = self.joined[memory]
-        return memory
+        found: Buffer = last(memory, self.joined)
+        return found
 
     def sums(self, loop: For) -> Sums | None:
         """Return what the turns of a loop add up; None if they are not independent."""
@@ -173,7 +175,7 @@ class Independence:
         """
         total: set[Any] = set()
         todo: list[Any] = [start]
-        users: set[Stmt] = set()
+        users: set[Any] = set()
         while todo:
             x = todo.pop()
             if x in total:

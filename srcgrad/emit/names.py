@@ -18,7 +18,7 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.emit.nest import Nest, block_ends
 from srcgrad.ir import Function, Operand, Value, owned
-from srcgrad.walk import blocks, every, handed, operands, outs, uses
+from srcgrad.walk import blocks, every, handed, last, operands, outs, uses
 
 Storages = int  # a set, with a bit for each
 
@@ -32,9 +32,8 @@ class Naming:
 
     def find(self, x: Value) -> Value:
         """Return the value that stands for a storage."""
-        while x in self.leader:
-            x = self.leader[x]
-        return x
+        found: Value = last(x, self.leader)
+        return found
 
     def join(self, a: Value, b: Value) -> None:
         """Let two values be one variable."""

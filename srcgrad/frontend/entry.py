@@ -27,7 +27,7 @@ from srcgrad.frontend.ways import CHOOSING, Again, Endless
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import POINT, SHAPE, Known, Node, Tree, is_of, spec_of, table_of
 from srcgrad.types import Array, Dim, Scalar, is_generator, put_lengths
-from srcgrad.walk import consumed, every, inner_outs, outs, substitute
+from srcgrad.walk import consumed, every, inner_outs, outs, rewrite
 
 E = TypeVar("E", bound="Entry")
 
@@ -288,7 +288,7 @@ class Entry(Reader):
                 attrs: dict[str, object] = {} if plain else {"via": "layout"}
                 loc = location(self.source, self.source.node)
                 self.head.append(ir.Op("copy", (param,), (own,), attrs, loc))
-        stmts = substitute(rest, names).stmts
+        stmts = rewrite(rest, names).stmts
         return ir.Block((*self.head, *stmts)), tuple(names.get(r, r) for r in results)
 
 

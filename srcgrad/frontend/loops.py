@@ -33,7 +33,7 @@ from srcgrad.frontend import choices, expressions, forms
 from srcgrad.frontend import state as st
 from srcgrad.frontend import values as v
 from srcgrad.types import Dim, Type, join
-from srcgrad.walk import every, outs, substitute
+from srcgrad.walk import every, outs, rewrite
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -155,7 +155,7 @@ class _Loop:
         loop: ir.Stmt = ir.While(ir.Block(tuple(test)), cond, *rest)
         if self.header.bounds is not None:
             loop = ir.For(var, *self.header.bounds, *rest)
-        self.build.emit(substitute(loop, names))
+        self.build.emit(rewrite(loop, names))
         for carry in carries:
             self.build.measure(carry.out)
         for inn, init in names.items():

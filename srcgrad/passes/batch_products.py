@@ -39,9 +39,9 @@ from srcgrad.walk import (
     consumed,
     every,
     inner_operands,
+    instead,
     operands,
     outs,
-    rewrite,
 )
 
 FLOATS = {"float32", "float64"}
@@ -111,12 +111,7 @@ def rewrite_loops(
                 break
         else:
             break
-
-        def put(block: ir.Block, old: Stmt = old, new: Any = new) -> ir.Block:
-            stmts = (new if s is old else [rewrite(s, block=put)] for s in block.stmts)
-            return ir.Block(tuple(s for part in stmts for s in part))
-
-        function = replace(function, body=put(function.body))
+        function = replace(function, body=instead(function.body, {old: new}))
     return function
 
 
@@ -410,7 +405,7 @@ class _Product(Turns):
     def placed(self, products: Value, path: Index) -> ir.Block:
         """Return the body with a row of the products in the place of the product."""
         out, scalar = self.op.out, not self.op.out.type.rank
-        new, copied = dict[Stmt, Stmt](), out in [c.yld for c in self.loop.carries]
+        new, copied = dict[Stmt, Any](), out in [c.yld for c in self.loop.carries]
         for s in every(self.loop.body):
             copied |= out in (*consumed(s), *inner_operands(s))
             if out not in operands(s):
@@ -420,7 +415,7 @@ class _Product(Turns):
                 # A view of a view is one view.
                 assert isinstance(s, ir.View | ir.Read)
                 at = (Index((*path.items, *step.items)), *s.path[1:])
-                new[s] = replace(s, base=products, path=at)
+                new[s] = (replace(s, base=products, path=at),)
                 copied |= ir.gathers(s.path)
             else:
                 alias = isinstance(s, Op) and ROWS[s.row].alias
@@ -431,15 +426,9 @@ class _Product(Turns):
         if copied:
             self.inside.emit(Op("copy", (shown,), (out,), loc=self.op.loc))
             new = {}
-
-        def put(block: ir.Block) -> ir.Block:
-            made: list[Stmt] = []
-            for s in block.stmts:
-                same = [rewrite(new.get(s, s), block=put)] * (not self.is_check(s))
-                made += self.inside.close().stmts if s is self.op else same
-            return ir.Block((*made,))
-
-        return put(self.loop.body)
+        new[self.op] = self.inside.close().stmts
+        new |= {s: () for s in every(self.loop.body) if self.is_check(s)}
+        return instead(self.loop.body, new)
 
     def is_check(self, s: Stmt) -> bool:
         """Tell whether a statement checks what is checked before the loop now."""

@@ -20,7 +20,7 @@ from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Const, For, Function, Op, Operand, Stmt, Take, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, Scalar
-from srcgrad.walk import blocks, every, operands, reads, rewrite, uses
+from srcgrad.walk import blocks, every, last, operands, reads, rewrite, uses
 
 
 def clear_late(function: Function) -> Function:
@@ -193,15 +193,9 @@ class _Plan:
             new = self.new.get(stmt) or rewrite(stmt, block=inside)
             return [*self.before.get(stmt, ()), new, *self.after.get(stmt, ())]
 
-        given = {x: self.last(x) for x in self.names} | self.bases
+        given = {x: last(x, self.names) for x in self.names} | self.bases
         body = inside(self.function.body)
         return rewrite(replace(self.function, body=body, cut=None), given)
-
-    def last(self, x: Operand) -> Operand:
-        """Return what stands for a value in the end."""
-        while x in self.names:
-            x = self.names[x]
-        return x
 
 
 def _is_part(take: Take) -> bool:

@@ -69,11 +69,6 @@ def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
     names: dict[Any, Operand] = {}
     gone: set[Any] = set()
 
-    def given(x: Operand) -> Operand:
-        while x in names:
-            x = names[x]
-        return x
-
     def stands(x: Operand, y: Operand, place: Value) -> bool:
         """Tell whether x is y and may be put for a value: 0.0 and -0.0 are two."""
         weak = not owned(place.type) and x.type != place.type
@@ -81,19 +76,19 @@ def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
 
     for stmt in reversed([*walk.every(function.body)]):  # inner ones before outer ones
         for c in getattr(stmt, "carries", ()):
-            init, yld = given(c.init), given(c.yld)
+            init, yld = walk.last(c.init, names), walk.last(c.yld, names)
             if stands(init, init if yld is c.inn else yld, c.inn):
                 names[c.inn] = names[c.out] = init
                 gone.add(c)
         for m in getattr(stmt, "merges", ()):
-            then, orelse = given(m.then), given(m.orelse)
+            then, orelse = walk.last(m.then, names), walk.last(m.orelse, names)
             if stands(then, orelse, m.out):
                 names[m.out] = then
                 gone.add(m)
             elif (repr(then), repr(orelse)) == ("True", "False"):
                 names[m.out] = stmt.cond  # type: ignore[union-attr]
                 gone.add(m)
-    return {value: given(value) for value in names}, gone
+    return {value: walk.last(value, names) for value in names}, gone
 
 
 def _live(function: Function, lengths: bool) -> set[Any]:

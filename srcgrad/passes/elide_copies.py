@@ -6,14 +6,13 @@ operations that come before any change of the memory it was copied from.
 """
 
 import math
-from collections import defaultdict
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Array
-from srcgrad.walk import every, inner_operands, operands, rewrite
+from srcgrad.walk import every, rewrite, users
 
 
 def elide_copies(function: Function) -> Function:
@@ -42,13 +41,9 @@ class _Plan:
 
     def __init__(self, function: Function) -> None:
         self.regions = Regions(function)
-        self.users: dict[Operand, list[Stmt]] = defaultdict(list)
-        self.ends: set[Operand] = {*function.results}
+        self.users, self.ends = users(function)
         copies: list[tuple[Op, Value]] = []
         for stmt in every(function.body):
-            for x in operands(stmt):
-                self.users[x].append(stmt)
-            self.ends.update(inner_operands(stmt))
             if isinstance(stmt, Op) and stmt.row == "copy":
                 (given,) = stmt.args
                 if isinstance(given, Value) and isinstance(given.type, Array):

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from srcgrad.builder import Builder
-from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value
+from srcgrad.ir import Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.ops.terms import Names, evaluate
-from srcgrad.walk import every, rewrite
+from srcgrad.walk import every, instead, rewrite
 
 
 def expand(function: Function) -> Function:
@@ -27,22 +27,16 @@ def expand(function: Function) -> Function:
       return t.4
     """
     names: dict[Value, Operand] = {}
-
-    def block(body: Block) -> Block:
-        new: list[Stmt] = []
-        for stmt in body.stmts:
-            if not isinstance(stmt, Op) or ROWS[stmt.row].meaning is None:
-                new.append(rewrite(stmt, block=block))
-                continue
+    new: dict[Stmt, tuple[Stmt, ...]] = {}
+    for stmt in every(function.body):
+        if isinstance(stmt, Op) and ROWS[stmt.row].meaning is not None:
             build = Builder(trusting=True)
             build.loc = stmt.loc
             found = evaluate(ROWS[stmt.row].meaning, Names(build, stmt)).value
             # A loop that carries the result on owns it.
             names[stmt.out] = build.op("copy", found) if found in build.views else found
-            new += build.close().stmts
-        return Block(tuple(new))
-
-    if not any(isinstance(s, Op) and ROWS[s.row].meaning for s in every(function.body)):
+            new[stmt] = build.close().stmts
+    if not new:
         return function
-    function = rewrite(function, block=block)
-    return replace(rewrite(function, names), cut=None)
+    function = replace(function, body=instead(function.body, new), cut=None)
+    return rewrite(function, names)

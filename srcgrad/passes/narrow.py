@@ -16,7 +16,7 @@ from srcgrad import ir
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, For, Function, Index, Op, Stmt, Value
 from srcgrad.types import Array, Dim
-from srcgrad.walk import every, inner_operands, operands, rewrite
+from srcgrad.walk import every, rewrite, users
 
 Access = ir.Read | ir.Write | ir.Accumulate
 
@@ -70,13 +70,7 @@ class _Narrowing:
         self.within: dict[Stmt, list[Op]] = defaultdict(list)  # made in a loop's turns
         self.first: dict[Op, Value] = {}  # what such an array was when a turn began
         self.carried: list[ir.Carry] = []  # what hands it on no more
-        self.users: dict[Any, list[Stmt]] = defaultdict(list)
-        self.ends: dict[Any, list[Stmt]] = defaultdict(list)
-        for stmt in every(function.body):
-            for x in operands(stmt):
-                self.users[x].append(stmt)
-            for x in inner_operands(stmt):
-                self.ends[x].append(stmt)
+        self.users, self.ends = users(function)
         self.gone: dict[Any, set[int]] = {}  # the axes that go, by version
 
     def run(self) -> Function:
@@ -85,7 +79,7 @@ class _Narrowing:
             if isinstance(stmt, Op) and stmt.row == "empty":
                 versions, accesses = self.follow(stmt.out)
                 gone = self.needless(stmt, accesses)
-                if gone and not versions & {*self.function.results}:
+                if gone:
                     self.gone |= dict.fromkeys(versions, gone)
                     if self.apart:
                         site, many = self.regions.site, len(gone)
@@ -120,7 +114,7 @@ class _Narrowing:
         Where anything else is done with it there are no accesses.
         """
         versions, accesses, todo = set[Any](), list[Access](), [start]
-        handed: set[Stmt] = set()
+        handed: set[Stmt | Function] = set()
         while todo:
             x = todo.pop()
             if x in versions:

@@ -17,7 +17,7 @@ from srcgrad.analyses.regions import Buffer, Regions
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Const, Function, Index, Op, Operand, Slice, Stmt, Value
 from srcgrad.types import Dim, ListOf
-from srcgrad.walk import mapped
+from srcgrad.walk import last, mapped
 
 _ALL, ZERO, ONE = Slice(None, None, None), Dim(0), Dim(1)
 # What stands for the index of a part in the subscripts of its array.
@@ -87,9 +87,7 @@ class Parts:
 
     def now(self, x: Any) -> Any:
         """Return what stands for an operand."""
-        while x in self.names:
-            x = self.names[x]
-        return x
+        return last(x, self.names)
 
     def is_there(self, atom: Any) -> bool:
         """Tell whether an integer is known here."""
@@ -132,9 +130,7 @@ class Parts:
 
     def family(self, x: Value) -> Buffer | None:
         """Return what memory an array may lie in."""
-        while x in self.origin:
-            x = self.origin[x]
-        return self.regions.family(x)
+        return self.regions.family(last(x, self.origin))
 
     def stand(self, x: Value, new: Value) -> None:
         """Let an array stand for another one."""

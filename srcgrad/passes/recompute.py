@@ -12,7 +12,7 @@ from srcgrad import ir
 from srcgrad.analyses.regions import Regions
 from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value, View
 from srcgrad.ops import ROWS
-from srcgrad.walk import every, inner_operands, operands, rewrite
+from srcgrad.walk import every, rewrite, users
 
 _CHEAP = {"add", "mul", "neg", "sub"}
 
@@ -39,12 +39,7 @@ class _Plan:
 
     def __init__(self, function: Function) -> None:
         self.regions = Regions(function)
-        self.users: dict[Operand, list[Stmt]] = defaultdict(list)
-        self.ends: set[Operand] = {*function.results}
-        for stmt in every(function.body):
-            for x in operands(stmt):
-                self.users[x].append(stmt)
-            self.ends.update(inner_operands(stmt))
+        self.users, self.ends = users(function)
         self.order = {stmt: site.order for stmt, site in self.regions.site.items()}
         # What stands before a statement, and the names that the statement then reads.
         self.again: dict[Stmt, list[Stmt]] = defaultdict(list)

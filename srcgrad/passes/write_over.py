@@ -14,8 +14,8 @@ from dataclasses import replace
 from srcgrad import ir
 from srcgrad.analyses.finality import are_apart
 from srcgrad.analyses.regions import Regions
-from srcgrad.ir import Block, Function, Op, Operand, Stmt, Take, Value, View
-from srcgrad.walk import blocks, every, operands, reads, rewrite
+from srcgrad.ir import Function, Op, Operand, Stmt, Take, Value, View
+from srcgrad.walk import blocks, every, instead, last, operands, reads, rewrite
 
 
 def write_over(function: Function) -> Function:
@@ -55,23 +55,11 @@ def write_over(function: Function) -> Function:
     if not new:
         return function
 
-    def inside(block: Block) -> Block:
-        return Block(tuple(s for stmt in block.stmts for s in changed(stmt)))
-
-    def changed(stmt: Stmt) -> list[Stmt]:
-        return new[stmt] if stmt in new else [rewrite(stmt, block=inside)]
-
-    cut, body = function.cut, inside(function.body)
+    cut, body = function.cut, instead(function.body, new)
     if cut is not None:
-        cut = sum(len(changed(s)) for s in function.body.stmts[:cut])
-    given = {value: _first(value, names) for value in names}
+        cut = sum(len(new.get(s, [s])) for s in function.body.stmts[:cut])
+    given = {value: last(value, names) for value in names}
     return rewrite(replace(function, body=body, cut=cut), given)
-
-
-def _first(x: Operand, names: dict[Value, Operand]) -> Operand:
-    while isinstance(x, Value) and x in names:
-        x = names[x]
-    return x
 
 
 def _read(take: Take) -> list[Stmt]:
