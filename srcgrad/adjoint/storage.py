@@ -433,8 +433,7 @@ class Storage:
         """Return the updates to undo for a value; None if that is not enough."""
         if self.way(x):
             return []
-        if not isinstance(x, Value):
-            return None
+        assert isinstance(x, Value)
         stmt = self.regions.definition.get(x)
         if x in self.regions.buffer:
             found = self.later(x, (), stmt)

@@ -126,9 +126,6 @@ class _Tangent:
         # Zeros take their shape from the version that the statement consumes.
         t = self.of(base)
         self.build.emit(stmt)
-        if isinstance(stmt, ir.Accumulate) and not moves:
-            self.t[stmt.out] = t
-            return
         made = {x: twin(x) for x in makes}
         self.t.update(made)
         new = rewrite(stmt, {base: t}, made)

@@ -250,8 +250,6 @@ class Turns:
     def fit(self, item: Operand, moved: Operand, size: Dim) -> None:
         """Check that a subscript is inside, which no turn might have asked."""
         place, build = self.regions.linear(item), self.build
-        if self.holds(self.stop - self.start - Dim(1), self.loop):
-            return
         length = build.length(size)
         if not self.holds(size - place - Dim(1), self.loop):
             test = build.op("lt", moved, length)

@@ -216,9 +216,8 @@ class _Splitting:
         with build.block() as made:
             for carry, write in pairs:
                 for stmt in self.work(loop, write.value):
-                    if outs(stmt)[0] not in names:
-                        build.loc = stmt.loc
-                        count = self.again(build, stmt, names, count)
+                    build.loc = stmt.loc
+                    count = self.again(build, stmt, names, count)
                 new = {
                     x: Value(x.name, x.type, x.hint) for x in _versions(carry, write)
                 }

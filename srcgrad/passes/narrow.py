@@ -117,8 +117,6 @@ class _Narrowing:
         handed: set[Stmt | Function] = set()
         while todo:
             x = todo.pop()
-            if x in versions:
-                continue
             versions.add(x)
             handed.update(self.ends[x])
             for stmt in self.users[x]:

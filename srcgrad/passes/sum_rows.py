@@ -153,13 +153,11 @@ def _zero(x: Operand) -> Const:
     return Const(0.0, Scalar(x.type.dtype))
 
 
-def _sums(stmt: Stmt) -> list[Carry]:
+def _sums(loop: For) -> list[Carry]:
     """Return what a loop adds up, by itself or by a loop inside it."""
-    if not isinstance(stmt, For):
-        return []
-    made = {v: s for s in stmt.body.stmts for v in outs(s)}
+    made = {v: s for s in loop.body.stmts for v in outs(s)}
     found = []
-    for c in stmt.carries:
+    for c in loop.carries:
         match made.get(c.yld):  # type: ignore[arg-type]
             case Op(row="plus", args=(first, _)) if first is c.inn:
                 found.append(c)

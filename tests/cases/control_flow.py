@@ -515,3 +515,18 @@ def a_turn_that_surely_raises(x, n):
         x[0] = 9.0
         raise ValueError("none is wanted")
     return x[0]
+
+
+# The backward sweep of a loop that is left early counts by the loop's own step.
+@case(lambda rng: (rng.uniform(0.5, 1.5, 9), 6.0))
+def left_early_by_steps_of_two(x, limit):
+    s = 1.0
+    for i in range(1, len(x), 2):
+        s = s * (1.0 + x[i] * i)
+        if s > limit * limit:
+            break
+    for i in range(8, 0, -3):
+        s = np.sin(s) * x[i] + i
+        if s < limit / 6.0:
+            break
+    return s
