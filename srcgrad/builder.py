@@ -30,10 +30,13 @@ _FOLDED: dict[str, Any] = {name: getattr(operator, name) for name in _FOLDS}
 _FOLDED |= {"max2": max, "range_length": lambda *ends: len(range(*ends))}
 
 
+_DTYPES = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
+_PYTHON = {kind: Scalar(dtype, python=True) for kind, dtype in _DTYPES.items()}
+
+
 def const(value: complex) -> Const:
     """Return a Python number as an operand."""
-    kinds = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
-    return Const(value, Scalar(kinds[type(value)], python=True))
+    return Const(value, _PYTHON[type(value)])
 
 
 class Builder:
@@ -50,13 +53,13 @@ class Builder:
         self.equal: dict[Any, Dim] = {}
         self.linear: dict[Operand, Dim] = {}
         self.cut: set[Operand] = set()  # lengths that are zero where theirs are below
-        self.unmeasured: set[Value] = set()
+        unmeasured = self.unmeasured = set[Value]()
         self.views: dict[Value, View] = {}
         self.ones: dict[str, int] = {}
         self.origin = "", 0  # the name and the first line of what is read
         self.met = 0
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
-        self.available: Callable[[Any], bool] = lambda atom: atom not in self.unmeasured
+        self.available: Callable[[Any], bool] = lambda atom: atom not in unmeasured
         self.loc = ir.NOWHERE
 
     # blocks

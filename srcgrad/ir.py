@@ -42,12 +42,15 @@ NOWHERE = Loc("", 0, 0, 0, 0)
 
 @dataclass_transform(eq_default=False, frozen_default=True, field_specifiers=(field,))
 class Node:
-    """What IR is made of: nothing of it changes, and statements are one of a kind."""
+    """What IR is made of: nothing of it changes, and statements are one of a kind.
+
+    A type checker sees to the first: at run time it would double the cost of a node.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __init_subclass__(cls, eq: bool = False) -> None:
-        dataclass(frozen=True, eq=eq)(cls)
+        dataclass(eq=eq, unsafe_hash=eq and "__hash__" not in vars(cls))(cls)
 
 
 @dataclass(eq=False, slots=True)

@@ -61,7 +61,10 @@ class Dim(NamedTuple):
 
     def factor(self, atom: Atom) -> int:
         """Return what an integer value is multiplied by."""
-        return dict(self.terms).get(atom, 0)
+        for own, coefficient in self.terms:
+            if own is atom:
+                return coefficient
+        return 0
 
     def put(self, given: Mapping[Any, Dim]) -> Dim:
         """Put expressions in the place of integer values."""

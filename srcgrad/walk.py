@@ -37,8 +37,11 @@ _FIELDS: dict[Any, dict[str, str]] = {
 
 # Where to look for what a node holds in a role: there, and in its parts.
 _NAMES = {
-    (kind, role): [name for name, own in held.items() if own in (role, "parts")]
-    for kind, held in _FIELDS.items()
+    role: {
+        kind: names
+        for kind, held in _FIELDS.items()
+        if (names := [name for name, own in held.items() if own in (role, "parts")])
+    }
     for role in ("reads", "makes", "inner", "ends", "blocks")
 }
 _WHOLE = {Value, Const, Block}
@@ -47,16 +50,16 @@ _PLAIN = {Op, ir.View, ir.Read, *get_args(ir.Update), ir.Call, ir.Assert}
 _SMALL = {*_PLAIN, ir.Carry, ir.Merge}
 
 
-def _gather(x: Any, role: str, found: list[Any]) -> list[Any]:
+def _gather(x: Any, names: Mapping[Any, list[str]], found: list[Any]) -> list[Any]:
     """Add all that a node or a field holds in one role."""
     if x.__class__ in _WHOLE:
         found.append(x)
     elif x.__class__ is tuple:
         for item in x:
-            _gather(item, role, found)
-    else:
-        for name in _NAMES.get((x.__class__, role), ()):
-            _gather(getattr(x, name), role, found)
+            _gather(item, names, found)
+    elif x.__class__ in names:
+        for name in names[x.__class__]:
+            _gather(getattr(x, name), names, found)
     return found
 
 
@@ -64,7 +67,7 @@ def _held(node: Any, role: str) -> tuple[Any, ...]:
     """Return all that a node holds in one role: it never changes, and remembers it."""
     found: tuple[Any, ...] | None = node.__dict__.get(role)
     if found is None:
-        found = node.__dict__[role] = tuple(_gather(node, role[1:], []))
+        found = node.__dict__[role] = tuple(_gather(node, _NAMES[role[1:]], []))
     return found
 
 
@@ -72,9 +75,8 @@ def _values(node: Any) -> tuple[Value, ...]:
     """Return the values that a node without blocks names."""
     found: tuple[Value, ...] | None = node.__dict__.get("_values")
     if found is None:
-        held = (x for role in ("_reads", "_makes", "_inner", "_ends")
-                for x in _held(node, role))  # fmt: skip
-        found = node.__dict__["_values"] = tuple(x for x in held if type(x) is Value)
+        held = [*operands(node), *outs(node), *inner_outs(node), *inner_operands(node)]
+        found = node.__dict__["_values"] = tuple([x for x in held if type(x) is Value])
     return found
 
 
@@ -87,7 +89,7 @@ def operands(node: Stmt | Function | Path) -> tuple[Operand, ...]:
     if isinstance(node, Op):  # most are: no need to look around
         return node.args
     path = isinstance(node, tuple)
-    return (*_gather(node, "reads", []),) if path else _held(node, "_reads")
+    return (*_gather(node, _NAMES["reads"], []),) if path else _held(node, "_reads")
 
 
 def inner_operands(stmt: Stmt | Function) -> tuple[Operand, ...]:
@@ -161,37 +163,55 @@ def rewrite(
         new = {n: b for n, old in inner.items() if (b := block(old)) is not old}
         same: Any = node
         return replace(same, **new) if new else node
-    used: Any = reads or {}
-    known: dict[str, Any] = {"makes": makes or {}, "inner": makes or {}}
-    names = {*used, *known["makes"]}
+    done: Node = _Rewriting(reads or {}, makes or {}, gone, block, lengths).whole(node)
+    return done
 
-    def field(x: Any, role: str) -> Any:
-        if isinstance(x, Value):
-            return known.get(role, used).get(x, x)
-        if isinstance(x, tuple):
-            kept = [y for y in x if y not in gone] if role == "parts" else x
-            new = tuple([field(y, role) for y in kept])
+
+class _Rewriting:
+    """What stands for what; functions inside each other would be garbage in circles."""
+
+    def __init__(
+        self,
+        reads: Names,
+        makes: Mapping[Value, Value | None],
+        gone: Container[Any],
+        block: Callable[[Block], Block] | None,
+        lengths: Mapping[Any, Dim] | None,
+    ) -> None:
+        self.reads, self.known = reads, {"makes": makes, "inner": makes}
+        self.names = {*reads, *makes}
+        self.gone, self.block, self.lengths = gone, block, lengths
+
+    def field(self, x: Any, role: str) -> Any:
+        """Return what stands for the contents of a field."""
+        if x.__class__ is Value:
+            return self.known.get(role, self.reads).get(x, x)
+        if x.__class__ is tuple:
+            kept: Iterable[Any] = x
+            if role == "parts" and self.gone:
+                kept = [y for y in x if y not in self.gone]
+            new = tuple([self.field(y, role) for y in kept])
             return x if len(new) == len(x) and all(map(is_, new, x)) else new
-        return block(x) if block and role == "blocks" else whole(x)
+        if x is None or x.__class__ is Const:
+            return x
+        return self.block(x) if self.block and role == "blocks" else self.whole(x)
 
-    def whole(x: Any) -> Any:
-        if x.__class__ in _SMALL and lengths is None:
-            if names.isdisjoint(_values(x)):
-                return x
+    def whole(self, x: Any) -> Any:
+        """Return what stands for a node or a part of one."""
+        kind, lengths = x.__class__, self.lengths
+        if kind in _SMALL and lengths is None and self.names.isdisjoint(_values(x)):
+            return x
         changed = {}
-        for name, role in _FIELDS.get(x.__class__, {}).items():
-            new = field(old := getattr(x, name), role)
+        for name, role in _FIELDS.get(kind, {}).items():
+            new = self.field(old := getattr(x, name), role)
             if new is not old:
                 changed[name] = new
-        if isinstance(x, ir.Function) and x.cut is not None and "body" in changed:
-            changed["cut"] = sum(s not in gone for s in x.body.stmts[: x.cut])
-        again = lengths is not None and isinstance(x, Stmt)
-        if lengths and isinstance(x, ir.Op):
+        if kind is Function and x.cut is not None and "body" in changed:
+            changed["cut"] = sum(s not in self.gone for s in x.body.stmts[: x.cut])
+        if lengths and kind is Op:
             changed["attrs"] = {k: put_lengths(v, lengths) for k, v in x.attrs.items()}
+        again = lengths is not None and isinstance(x, Stmt)
         return replace(x, **changed) if changed or again else x
-
-    done: Node = whole(node)
-    return done
 
 
 def mapped(part: Any, other: Callable[[Operand], Any]) -> Any:

@@ -8,6 +8,7 @@ the plan, and the backward sweep is built again.
 """
 
 import math
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -66,7 +67,8 @@ class Storage:
         self.passed: set[Stmt] = set()  # statements whose adjoints are complete
         self.new = False
         self.build = Algebra()
-        self.build.fetch = lambda x: self.need(x) if x in regions.chain else x
+        own = weakref.proxy(self)  # a circle would keep all this until it is searched
+        self.build.fetch = lambda x: own.need(x) if x in regions.chain else x
         self.build.available = lambda atom: atom in regions.chain
 
     def find_lasting(self, chain: Chain) -> None:

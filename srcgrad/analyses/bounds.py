@@ -12,11 +12,12 @@ anything.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import Regions, Site
 from srcgrad.ir import (
     Assert,
     Const,
@@ -33,7 +34,7 @@ from srcgrad.ir import (
 )  # fmt: skip
 from srcgrad.ops.table import ANY_BITS, LENGTH_BITS, ROWS, length_bits
 from srcgrad.types import Dim
-from srcgrad.walk import every, handed
+from srcgrad.walk import handed
 
 _ONE = Dim(1)
 _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
@@ -45,11 +46,10 @@ class Bounds:
 
     def __init__(self, regions: Regions) -> None:
         self.regions, self.linear = regions, regions.linear
-        self._facts: dict[Stmt, list[Dim]] = {}
-        body = every(regions.function.body)
-        self._asserts = [s for s in body if isinstance(s, Assert)]
         self._bits: dict[Value, float] = {}
         self._known: dict[Any, list[Dim]] = {}
+        self._inside: dict[tuple[Stmt, int], list[Dim]] = {}
+        self._there: dict[tuple[Stmt, Any], list[Dim]] = {}
 
     def made(self, x: Any) -> Any:
         """Return the statement that an integer comes from."""
@@ -62,33 +62,52 @@ class Bounds:
 
         Without a statement: wherever its integers are known.
         """
-        if not dim.terms:
-            return dim.const >= 0
-        if at is not None and at not in self._facts:
-            self._facts[at] = self.facts(at)
-        facts = self._facts[at] if at is not None else []
-        return self._prove(dim, [*facts, *also], _DEPTH, set())
+        return self._prove(dim, at, also, _DEPTH, set())
 
-    def facts(self, at: Stmt) -> list[Dim]:
-        """Return expressions that are never negative where a statement runs."""
-        site = self.regions.site[at]
-        facts: list[Dim] = []
-        for stmt, arm in site.chain:
+    def _facts(self, at: Stmt, atom: Any) -> list[Dim]:
+        """Return expressions with an integer that a statement never finds negative."""
+        if (at, atom) not in self._there:
+            site = self.regions.site[at]
+            regions = [f for region in site.chain for f in self._region(*region)]
+            self._there[at, atom] = [
+                *(fact for fact in regions if fact.factor(atom)),
+                *(fact for fact, there in self._checked.get(atom, ())
+                  if there.order < site.order
+                  and there.chain == site.chain[: len(there.chain)]),
+            ]  # fmt: skip
+        return self._there[at, atom]
+
+    def _region(self, stmt: Stmt, arm: int) -> list[Dim]:
+        """Return what is never negative inside of a loop or an arm."""
+        if (stmt, arm) not in self._inside:
+            facts: list[Dim] = []
             if isinstance(stmt, For):
-                facts += self._turns(stmt)
+                facts = self._turns(stmt)
             elif isinstance(stmt, If):
-                facts += self._truth(stmt.cond, arm == 0)
+                facts = self._truth(stmt.cond, arm == 0)
             elif isinstance(stmt, While) and arm == 1:
-                facts += self._truth(stmt.cond, True)
-        for check in self._asserts:
-            there = self.regions.site[check]
-            inside = site.chain[: len(there.chain)] == there.chain
-            if inside and there.order < site.order:
-                facts += self._truth(check.cond, True)
-        return facts
+                facts = self._truth(stmt.cond, True)
+            self._inside[stmt, arm] = facts
+        return self._inside[stmt, arm]
+
+    @functools.cached_property
+    def _checked(self) -> dict[Any, list[tuple[Dim, Site]]]:
+        """What checks tell of each integer, and where."""
+        told: dict[Any, list[tuple[Dim, Site]]] = {}
+        for check, site in self.regions.site.items():
+            if isinstance(check, Assert):
+                for fact in self._truth(check.cond, True):
+                    for atom, _ in fact.terms:
+                        told.setdefault(atom, []).append((fact, site))
+        return told
 
     def _prove(
-        self, dim: Dim, facts: list[Dim], depth: int, failed: set[tuple[Dim, int]]
+        self,
+        dim: Dim,
+        at: Stmt | None,
+        more: Sequence[Dim],
+        depth: int,
+        failed: set[tuple[Dim, int]],
     ) -> bool:
         """Write an expression as a sum of facts; the search is small and goes deep.
 
@@ -101,12 +120,12 @@ class Bounds:
         # Of what is subtracted, least is known.
         atom, factor = min(dim.terms, key=lambda term: term[1] > 0)
         known = [f for own, _ in dim.terms for f in self.known(own)]
-        facts = [*dict.fromkeys([*facts, *known])]
-        for fact in facts:
+        more = [*dict.fromkeys([*more, *known])] if known else more
+        for fact in (*(self._facts(at, atom) if at is not None else ()), *more):
             own = fact.factor(atom)
             if own * factor > 0 and factor % own == 0:
-                rest = dim - fact.scaled(factor // own)
-                if self._prove(rest, facts, depth - 1, failed):
+                rest = dim.plus(fact, -(factor // own))
+                if self._prove(rest, at, more, depth - 1, failed):
                     return True
         failed.add((dim, depth))
         return False
@@ -146,13 +165,17 @@ class Bounds:
             rest = own if made.row == "mod" else x - own.scaled(by.known)
             return [rest, by - _ONE - rest]
         # Python's own has raised for a zero.
-        if made.row == "mod" and made.out.type.python and self._prove(by, [], 3, set()):
+        if made.row == "mod" and made.out.type.python and self._is_certain(by):
             return [own, by - own - _ONE]
         return []
 
     def _is_natural(self, x: Operand) -> bool:
         """Tell whether a number is certainly an integer that is not negative."""
-        return x.type.dtype == "int64" and self._prove(self.linear(x), [], 3, set())
+        return x.type.dtype == "int64" and self._is_certain(self.linear(x))
+
+    def _is_certain(self, dim: Dim) -> bool:
+        """Tell whether an expression is never negative, from how it was made alone."""
+        return self._prove(dim, None, (), 3, set())
 
     def _rises(self, x: Operand, start: Value) -> bool:
         """Tell whether a value is another one to which nothing negative was added."""

@@ -7,6 +7,7 @@ what may be one piece of memory after loops and merges have handed buffers on.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,6 +43,12 @@ class Site(NamedTuple):
 
     chain: Chain
     order: int
+
+
+@functools.lru_cache(1)
+def regions_of(function: Function) -> Regions:
+    """Return what there is in a function; one pass after another asks for the same."""
+    return Regions(function)
 
 
 class Regions:
@@ -101,7 +108,7 @@ class Regions:
         for c in getattr(stmt, "carries", ()):
             if c.out in buffer:
                 made, inn, init = buffer[c.out], buffer[c.inn], buffer[c.init]
-                self._join(made, init, inn, buffer[c.yld])
+                self._join(init, inn, buffer[c.yld], made)
                 if buffer[c.yld].memory() is inn:
                     inn.outer = made.outer = init
         for m in getattr(stmt, "merges", ()):
@@ -110,15 +117,15 @@ class Regions:
                 if a is b:
                     buffer[m.out] = a
                     continue
-                self._join(made, a, b)
+                self._join(a, b, made)
                 if a.memory() is b.memory():
                     made.outer = a.memory()
 
-    def _join(self, made: Buffer, *others: Buffer) -> None:
-        """Note that buffers may be the same memory."""
+    def _join(self, first: Buffer, *others: Buffer) -> None:
+        """Note that buffers may be the same memory; the outermost one leads."""
         for other in others:
-            if other.family() is not made.family():
-                other.family().leader = made.family()
+            if other.family() is not first.family():
+                other.family().leader = first.family()
 
     def within(self, stmt: Stmt, region: Stmt) -> bool:
         """Tell whether a statement stands inside a loop or an `if`."""

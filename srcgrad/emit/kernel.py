@@ -18,7 +18,7 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.builder import const
 from srcgrad.emit.kernel_scalars import Frame, Name, Scalars, is_sum, total
 from srcgrad.emit.names import Naming, name_values
@@ -37,7 +37,7 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     The kernel takes the parameters in order and returns its results as a tuple. It uses
     the names `np`, `math` and the runtime kernels that `used_runtime` finds.
     """
-    bounds = Bounds(Regions(function))
+    bounds = Bounds(regions_of(function))
     # What loops run between has a name, so that checks before them may use it.
     loops = [s for s in every(function.body) if isinstance(s, ir.For)]
     named = {p for s in loops for x in (s.start, s.stop) for p in _terms(bounds, x)}

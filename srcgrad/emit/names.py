@@ -70,7 +70,8 @@ def name_values(
     wish = _wishes(naming, graph.order, function)
     first = map(naming.find, function.params)
     for storage in dict.fromkeys([*first, *graph.order[::-1]]):
-        mine, edges, type = graph.bit[storage], graph.edges[storage], storage.type
+        mine, edges = graph.storages([storage]), graph.edges[storage]
+        type = storage.type
         straight = getattr(type, "contiguous", True)
         kind = type.__class__, type.dtype, type.rank, straight
         for name in _candidates(nest, storage, wish):
@@ -108,14 +109,14 @@ class _Interference:
 
     def __init__(self, naming: Naming, nest: Nest, anew: bool) -> None:
         self.naming, self.nest, self.anew = naming, nest, anew
-        self.bit: dict[Value, int] = defaultdict(lambda: 1 << len(self.bit))
+        self.bit: dict[Value, int] = {}
         self.edges: dict[Value, Storages] = defaultdict(int)
         self.order: list[Value] = []
 
     def storages(self, xs: Iterable[Value]) -> Storages:
         found = 0
         for x in xs:
-            found |= self.bit[self.naming.find(x)]
+            found |= self.bit.setdefault(self.naming.find(x), 1 << len(self.bit))
         return found
 
     def read(self, xs: Iterable[Operand | None]) -> Storages:

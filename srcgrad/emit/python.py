@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.builder import INT
 from srcgrad.emit.names import Naming, name_values
 from srcgrad.emit.nest import Nest
@@ -33,7 +33,7 @@ def emit_python(
     `alias` has the user's names of modules, `result` builds what is returned, on lines
     of its own if told so.
     """
-    regions, alias, given = Regions(function), alias or {}, defaults or {}
+    regions, alias, given = regions_of(function), alias or {}, defaults or {}
     wide: set[Value] = set()
     while True:
         nest = Nest(function, regions, wide)

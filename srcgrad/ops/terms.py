@@ -193,10 +193,11 @@ class Names(dict[str, Any]):
 
     def function(self, row: str) -> Callable[..., Term]:
         """Return a row as a function of terms and numbers."""
+        build = self.build
 
         def apply(*args: Any, **attrs: Any) -> Term:
             given = [a.value if isinstance(a, Term) else a for a in args]
-            return Term(self.build.op(row, *given, **attrs), self.build)
+            return Term(build.op(row, *given, **attrs), build)
 
         return apply
 

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import Regions, regions_of
 from srcgrad.builder import Builder, const
 from srcgrad.ir import Const, For, Function, Index, Op, Operand, Slice, Stmt, Value
 from srcgrad.ops import ROWS
@@ -103,7 +103,7 @@ def rewrite_loops(
     looked at again.
     """
     while any(isinstance(s, For) for s in function.body.stmts):
-        regions, new = Regions(function), None
+        regions, new = regions_of(function), None
         for old in reversed(every(function.body)):
             with suppress(Stays):
                 new = rule(regions, old) if isinstance(old, For) else None

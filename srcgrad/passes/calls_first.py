@@ -18,7 +18,7 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Block, Carry, For, Function, Op, Operand, Stmt, Value, Write
 from srcgrad.ops import ROWS
@@ -93,7 +93,7 @@ class _Splitting:
 
     def __init__(self, function: Function) -> None:
         self.function, self.count = function, uses(function)
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.memory, self.bounds = Accesses(self.regions), Bounds(self.regions)
         self.names: dict[Any, Operand] = {}
 

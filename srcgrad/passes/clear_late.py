@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.ir import Block, Const, For, Function, Op, Operand, Stmt, Take, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Array, Scalar
@@ -59,7 +59,7 @@ class _Plan:
 
     def __init__(self, function: Function) -> None:
         self.function, self.count = function, uses(function)
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.new: dict[Stmt, ir.View] = {}
         self.before: dict[Stmt, list[Stmt]] = {}
         self.after: dict[Stmt, list[Stmt]] = {}

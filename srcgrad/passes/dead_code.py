@@ -91,45 +91,60 @@ def _needless(function: Function) -> tuple[dict[Value, Operand], set[Any]]:
     return {value: walk.last(value, names) for value in names}, gone
 
 
-def _live(function: Function, lengths: bool) -> set[Any]:
-    """Return the values, statements, carries and merges that are needed."""
-    needs: dict[Any, list[Any]] = defaultdict(list)
-    # How deep the outermost region lies that a version's memory comes from, and the
-    # versions of outer buffers that a region has made.
-    home: dict[Operand, int] = dict.fromkeys(function.params, 0)
-    changed: set[Operand] = set()
+class _Needs:
+    """What every value, statement, carry and merge needs."""
 
-    def index(block: Block, around: tuple[Stmt, ...]) -> None:
-        depth = len(around)
+    def __init__(self, function: Function) -> None:
+        self.of: dict[Any, list[Any]] = defaultdict(list)
+        # How deep the outermost region lies that a version's memory comes from, and
+        # the versions of outer buffers that a region has made.
+        self.home: dict[Operand, int] = dict.fromkeys(function.params, 0)
+        self.changed: set[Operand] = set()
+        self.index(function.body, ())
+
+    def index(self, block: Block, around: tuple[Stmt, ...]) -> None:
+        """Note what the statements of a block need."""
+        needs, home, depth = self.of, self.home, len(around)
         for stmt in block.stmts:
             # What carries and merges read is needed only if they are.
             own = (getattr(stmt, f, None) for f in _OWN)
             reads = own if walk.blocks(stmt) else walk.operands(stmt)
             needs[stmt] += (*around[-1:], *reads)
-            if isinstance(stmt, ir.Update):
-                needs[stmt].append(stmt.out)
-            arrays = [c for c in getattr(stmt, "carries", ()) if owned(c.inn.type)]
-            start = min([depth, *(home[c.init] for c in arrays)])
-            home.update((c.inn, start) for c in arrays)
-            for inner in walk.blocks(stmt):
-                index(inner, (*around, stmt))
             for value in (*walk.outs(stmt), *walk.inner_outs(stmt)):
                 needs[value].append(stmt)
-            for source, target in walk.handed(stmt):
-                needs[target].append(source)
-                if owned(target.type):
-                    home[target] = min(home.get(target, depth), start, home[source])
-                if source in changed:
-                    needs[source].append(target)
-            for c in getattr(stmt, "carries", ()):
-                needs[c.inn] += [c, c.out]
-                needs[c.out] += [c, c.inn]
-            for m in getattr(stmt, "merges", ()):
-                needs[m.out].append(m)
-            made = walk.outs(stmt)
-            changed.update(v for v in made if home.setdefault(v, depth) < depth)
+            if not isinstance(stmt, ir.Op):
+                self.hand_on(stmt, around)
+            for value in walk.outs(stmt):
+                if home.setdefault(value, depth) < depth:
+                    self.changed.add(value)
 
-    index(function.body, ())
+    def hand_on(self, stmt: Stmt, around: tuple[Stmt, ...]) -> None:
+        """Note what carries, merges and updates need, and what is inside."""
+        needs, home, depth = self.of, self.home, len(around)
+        if isinstance(stmt, ir.Update):
+            needs[stmt].append(stmt.out)
+        carries = getattr(stmt, "carries", ())
+        arrays = [c for c in carries if owned(c.inn.type)]
+        start = min([depth, *(home[c.init] for c in arrays)])
+        home.update((c.inn, start) for c in arrays)
+        for inner in walk.blocks(stmt):
+            self.index(inner, (*around, stmt))
+        for source, target in walk.handed(stmt):
+            needs[target].append(source)
+            if owned(target.type):
+                home[target] = min(home.get(target, depth), start, home[source])
+            if source in self.changed:
+                needs[source].append(target)
+        for c in carries:
+            needs[c.inn] += [c, c.out]
+            needs[c.out] += [c, c.inn]
+        for m in getattr(stmt, "merges", ()):
+            needs[m.out].append(m)
+
+
+def _live(function: Function, lengths: bool) -> set[Any]:
+    """Return the values, statements, carries and merges that are needed."""
+    needs = _Needs(function).of
     if lengths:
         for value in {*function.params, *(v for v in needs if isinstance(v, Value))}:
             dims = value.type.dims

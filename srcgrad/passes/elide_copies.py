@@ -8,7 +8,7 @@ operations that come before any change of the memory it was copied from.
 import math
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.ir import Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Array
@@ -29,18 +29,19 @@ def elide_copies(function: Function) -> Function:
       c.0: float64[3] = mul(x.0, 2.0)
       return c.0
     """
-    while True:
+    while any(isinstance(s, Op) and s.row == "copy" for s in every(function.body)):
         plan = _Plan(function)
         if not plan.gone:
-            return function
+            break
         function = rewrite(function, plan.names, plan.renamed, plan.gone)
+    return function
 
 
 class _Plan:
     """The copies that go in one round: no two of them share a value."""
 
     def __init__(self, function: Function) -> None:
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.users, self.ends = users(function)
         copies: list[tuple[Op, Value]] = []
         for stmt in every(function.body):

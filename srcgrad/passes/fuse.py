@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeGuard
 from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses, Place
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.analyses.regions import Buffer, regions_of
 from srcgrad.ir import Block, Carry, Const, For, Function, Operand, Stmt, Value, owned
 from srcgrad.types import Dim, Scalar
 from srcgrad.walk import blocks, every, free, operands, outs, reads, rewrite, uses
@@ -76,7 +76,7 @@ class _Joining:
     """The loops of a function, and the memory they touch."""
 
     def __init__(self, function: Function) -> None:
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.bounds = Bounds(self.regions)
         self.memory, self.count = Accesses(self.regions), uses(function)
         self.same: dict[Value, Value] = {}  # the variable that a loop has now

@@ -16,7 +16,7 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.accesses import Accesses
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import Regions, regions_of
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Accumulate, Block, Carry, For, Function, Operand, Stmt, Value
 from srcgrad.ops import ROWS
@@ -83,7 +83,7 @@ class _Gathering:
     """The nests of a function that add to arrays."""
 
     def __init__(self, function: Function) -> None:
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.memory = Accesses(self.regions)
 
     def block(self, block: Block) -> Block:

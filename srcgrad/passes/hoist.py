@@ -14,7 +14,7 @@ from typing import Any
 
 from srcgrad import ir, walk
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import Regions, regions_of
 from srcgrad.builder import INT, const
 from srcgrad.ir import Block, Carry, Const, Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
@@ -46,7 +46,7 @@ def hoist(function: Function) -> Function:
         yield z.1 = z.2 -> z.3
       return n.0
     """
-    regions = Regions(function)
+    regions = regions_of(function)
     return replace(function, body=_Hoisting(regions).block(function.body))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from srcgrad import ir
 from srcgrad.builder import INT, const
@@ -49,6 +49,18 @@ def lower(function: Function) -> Function:
       return y.3
     """
     return _Lowering(function).run()
+
+
+class _Nest(NamedTuple):
+    """What is written as loops: a part of some arrays, and what is done in a turn."""
+
+    bases: Sequence[Any]
+    part: Part
+    body: Body
+    backward: bool
+    first: int  # in how many loops they stand
+    like: Sequence[Value]  # what the loops carry is called and typed as these
+    sizes: Sequence[Operand]
 
 
 class _Lowering(Parts):
@@ -502,35 +514,38 @@ class _Lowering(Parts):
         A number among what the loops change is called by `name`; they stand in as
         many loops as `first` says.
         """
-        loc, stop = self.build.loc, part.first + part.count
+        like = [v if isinstance(v, Value) else name or v for v in bases]
         sizes = [self.build.length(extent) for extent in part.extents]
-
-        def level(axis: int, now: list[Value], index: list[Dim]) -> list[Value]:
-            if axis == stop:
-                self.bind(part, index)
-            if axis == len(part.extents):
-                self.current.update(zip(bases, now, strict=True))
-                return body(now, index)
-            if part.extents[axis] == ONE:
-                return level(axis + 1, now, [*index, ZERO])
-            var = Value(_NAMES[(first + axis) % len(_NAMES)], INT)
-            like = [v if isinstance(v, Value) else name or v for v in bases]
-            inns = [Value(v.name, v.type, v.hint) for v in like]
-            last = [Value(v.name, v.type, v.hint) for v in like]
-            ends = const(0), sizes[axis], const(1)
-            if backward and part.first <= axis < stop:
-                ends = self.build.op("sub", sizes[axis], 1), const(-1), const(-1)
-            with self.scope() as made:
-                self.there.add(var)
-                ylds = level(axis + 1, inns, [*index, Dim.of(var)])
-            carries = map(ir.Carry, now, inns, ylds, last)
-            self.build.emit(For(var, *ends, (*carries,), ir.Block((*made,)), loc=loc))
-            return last
-
-        out = level(0, [*bases], [])
+        nest = _Nest(bases, part, body, backward, first, like, sizes)
+        out = self.level(nest, [*bases], [])
         for base in bases:
             del self.current[base]
         return out
+
+    def level(self, nest: _Nest, now: list[Value], index: list[Dim]) -> list[Value]:
+        """Write the loops of a nest that are inside of those with an index."""
+        axis, part = len(index), nest.part
+        own = part.first <= axis < part.first + part.count
+        if axis == part.first + part.count:
+            self.bind(part, index)
+        if axis == len(part.extents):
+            self.current.update(zip(nest.bases, now, strict=True))
+            return nest.body(now, index)
+        if part.extents[axis] == ONE:
+            return self.level(nest, now, [*index, ZERO])
+        var = Value(_NAMES[(nest.first + axis) % len(_NAMES)], INT)
+        inns = [Value(v.name, v.type, v.hint) for v in nest.like]
+        last = [Value(v.name, v.type, v.hint) for v in nest.like]
+        size, loc = nest.sizes[axis], self.build.loc
+        ends = const(0), size, const(1)
+        if nest.backward and own:
+            ends = self.build.op("sub", size, 1), const(-1), const(-1)
+        with self.scope() as made:
+            self.there.add(var)
+            ylds = self.level(nest, inns, [*index, Dim.of(var)])
+        carries = map(ir.Carry, now, inns, ylds, last)
+        self.build.emit(For(var, *ends, (*carries,), ir.Block((*made,)), loc=loc))
+        return last
 
     def bind(self, part: Part, index: list[Dim]) -> None:
         """Read the subscripts of a part that stand in arrays."""

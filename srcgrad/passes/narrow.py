@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.ir import Block, For, Function, Index, Op, Stmt, Value
 from srcgrad.types import Array, Dim
 from srcgrad.walk import every, rewrite, users
@@ -65,7 +65,7 @@ class _Narrowing:
     """The arrays of a function, and who looks at each version."""
 
     def __init__(self, function: Function, apart: bool = False) -> None:
-        self.function, self.regions = function, Regions(function)
+        self.function, self.regions = function, regions_of(function)
         self.apart = apart
         self.within: dict[Stmt, list[Op]] = defaultdict(list)  # made in a loop's turns
         self.first: dict[Op, Value] = {}  # what such an array was when a turn began

@@ -7,13 +7,14 @@ the user's are checked here, by the row `subscript`, where the view is made.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.analyses.regions import Buffer, regions_of
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Const, Function, Index, Op, Operand, Slice, Stmt, Value
 from srcgrad.types import Dim, ListOf
@@ -63,10 +64,11 @@ class Parts:
     """What stands for the arrays of a function, their lengths, and their parts."""
 
     def __init__(self, function: Function) -> None:
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.bounds = Bounds(self.regions)
         self.build = Builder()
-        self.build.available = self.is_there
+        own = weakref.proxy(self)
+        self.build.available = lambda atom: own.is_there(atom)
         # What stands for a value, the parts that views are, the lengths that are known.
         self.names: dict[Any, Operand] = {}
         self.parts: dict[Value, Part] = {}

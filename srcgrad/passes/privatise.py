@@ -15,7 +15,7 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import Regions, regions_of
 from srcgrad.builder import Builder
 from srcgrad.ir import Block, Carry, Function, Index, Loop, Op, Slice, Stmt, Value
 from srcgrad.ops import ROWS
@@ -64,7 +64,7 @@ def _candidates(function: Function) -> Iterator[tuple[Loop, Carry]]:
             if isinstance(c.inn.type, Array) and not used[c.out]]  # fmt: skip
     if not idle:
         return
-    regions = Regions(function)
+    regions = regions_of(function)
     bounds = Bounds(regions)
     for loop, carry in idle:
         if _Coverage(regions, bounds, carry.inn).holds_in(loop, carry):

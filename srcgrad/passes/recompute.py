@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.ir import Block, Function, Op, Operand, Stmt, Value, View
 from srcgrad.ops import ROWS
 from srcgrad.walk import every, rewrite, users
@@ -38,7 +38,7 @@ class _Plan:
     """Which statements get a copy of which array."""
 
     def __init__(self, function: Function) -> None:
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.users, self.ends = users(function)
         self.order = {stmt: site.order for stmt, site in self.regions.site.items()}
         # What stands before a statement, and the names that the statement then reads.

@@ -12,14 +12,14 @@ same numbers, as the backward sweep has for each one of the forward sweep.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Block, Const, For, Function, Op, Operand, Stmt, Value
 from srcgrad.types import Dim, combine
@@ -84,7 +84,7 @@ class _Settling:
     """What is known about the integers of a function, block by block."""
 
     def __init__(self, function: Function) -> None:
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.bounds = Bounds(self.regions)
         self.build = Builder()
         self.names: dict[Any, Operand] = {}  # what stands for an integer
@@ -309,30 +309,29 @@ def _checks_first(stmts: Sequence[Stmt]) -> list[Stmt]:
     """Return statements with checks of integers, and what those read, at the front."""
     made = {v: s for s in stmts for v in outs(s)}
     early: dict[Stmt, None] = {}
-
-    def needs(s: Stmt) -> list[Stmt] | None:
-        """Return what has to stand before a check, if nothing stands against it."""
-        found: list[Stmt] = []
-        for x in operands(s):
-            if (before := made.get(x)) is None:  # type: ignore[arg-type]
-                continue
-            pure = isinstance(before, Op) and before.row in _PURE
-            below = needs(before) if pure else None
-            if below is None:
-                return None
-            found += [*below, before]
-        return found
-
     # Which lengths are one is learned from the first check of lengths that meet.
     stuck = False
     for s in stmts:
-        meets = _meets(s)
-        below = needs(s) if isinstance(s, ir.Assert) else None
-        if below is not None and not (stuck and meets):
+        below = _needs(s, made) if isinstance(s, ir.Assert) else None
+        if below is not None and not (stuck and _meets(s)):
             early |= dict.fromkeys([*below, s])
         else:
-            stuck = stuck or meets
+            stuck = stuck or _meets(s)
     return [*early, *(s for s in stmts if s not in early)]
+
+
+def _needs(check: Stmt, made: Mapping[Any, Stmt]) -> list[Stmt] | None:
+    """Return what has to stand before a check, if nothing stands against it."""
+    found: list[Stmt] = []
+    for x in operands(check):
+        if (before := made.get(x)) is None:
+            continue
+        pure = isinstance(before, Op) and before.row in _PURE
+        below = _needs(before, made) if pure else None
+        if below is None:
+            return None
+        found += [*below, before]
+    return found
 
 
 def _meets(stmt: Stmt) -> bool:

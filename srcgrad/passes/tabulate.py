@@ -8,12 +8,13 @@ changes, nor does memory grow beyond that of an array which is read for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from functools import partial, reduce
+from typing import Any
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import regions_of
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import (
     Block,
@@ -81,7 +82,7 @@ class _Tabulating:
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.build = Builder(trusting=True)
         # What is read from a table in the place of a statement.
         self.reads: dict[Stmt, Read] = {}
@@ -133,19 +134,23 @@ class _Tabulating:
     def tree(self, op: Op, loop: For, inner: Sequence[For]) -> list[Stmt] | None:
         """Return what computes a number from what a loop leaves as it is."""
         found: dict[Stmt, None] = {}
+        given = {s.var for s in inner}
+        return [*found] if self.visit(op.out, loop, given, found) else None
 
-        def visit(x: Operand) -> bool:
-            if self.are_there([x], loop) or any(x is s.var for s in inner):
-                return True
-            made = self.regions.definition.get(x)
-            if not (isinstance(made, Op | Read) and is_plain(made)):
-                return False
-            if made not in found and not all(map(visit, operands(made))):
-                return False
-            found[made] = None
+    def visit(
+        self, x: Operand, loop: For, given: Container[Any], found: dict[Stmt, None]
+    ) -> bool:
+        """Find what computes a number from what is given, if nothing else does."""
+        if self.are_there([x], loop) or x in given:
             return True
-
-        return [*found] if visit(op.out) else None
+        made = self.regions.definition.get(x)
+        if not (isinstance(made, Op | Read) and is_plain(made)):
+            return False
+        below = operands(made) if made not in found else ()
+        if not all(self.visit(y, loop, given, found) for y in below):
+            return False
+        found[made] = None
+        return True
 
     def are_there(self, values: Sequence[Operand], loop: For) -> bool:
         """Tell whether all values are known before a loop."""

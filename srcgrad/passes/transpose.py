@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, TypeGuard
 
 from srcgrad import ir
-from srcgrad.analyses.regions import Buffer, Regions
+from srcgrad.analyses.regions import Buffer, regions_of
 from srcgrad.builder import INT, Builder, const
 from srcgrad.ir import Block, Carry, For, Function, Index, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
@@ -73,7 +73,7 @@ class _Layout:
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.regions = Regions(function)
+        self.regions = regions_of(function)
         self.versions: dict[Buffer, list[Value]] = defaultdict(list)
         for value, buffer in self.regions.buffer.items():
             self.versions[buffer.family()].append(value)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from srcgrad import ir
 from srcgrad.analyses.finality import are_apart
-from srcgrad.analyses.regions import Regions
+from srcgrad.analyses.regions import Regions, regions_of
 from srcgrad.ir import Function, Op, Operand, Stmt, Take, Value, View
 from srcgrad.walk import blocks, every, instead, last, operands, reads, rewrite
 
@@ -35,7 +35,9 @@ def write_over(function: Function) -> Function:
       a.1 = write a.0[0], t.1
       return a.1
     """
-    regions = Regions(function)
+    if not any(isinstance(s, Take) for s in every(function.body)):
+        return function
+    regions = regions_of(function)
     new: dict[Stmt, list[Stmt]] = {}
     names: dict[Value, Operand] = {}
     for block in (function.body, *(b for s in every(function.body) for b in blocks(s))):
