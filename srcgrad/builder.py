@@ -56,6 +56,7 @@ class Builder:
         unmeasured = self.unmeasured = set[Value]()
         self.views: dict[Value, View] = {}
         self.ones: dict[str, int] = {}
+        self.thin: set[Dim] = set()  # lengths of `x[k : k + 1]`
         self.origin = "", 0  # the name and the first line of what is read
         self.met = 0
         self.fetch: Callable[[Value], Operand] = lambda atom: atom
@@ -138,10 +139,15 @@ class Builder:
         if a == b or self.trusting or (a.known is not None and b.known is not None):
             return self.same(a, b, "operands could not be broadcast together")
         what = self.meeting()
-        if what not in self.ones:
+        # What is tried first, second and third, when the one before was wrong.
+        tried: tuple[Dim | None, ...] = (None, a, b)
+        if thin := [d for d in (a, b) if d in self.thin]:
+            tried = (thin[0], None, b if thin[0] is a else a)
+        one = tried[self.ones.get(what, -1) + 1]
+        if one is None:
             return self.same(a, b, what)
         # One that is known is another number: 1 has been left out.
-        one, other = (b, a) if self.ones[what] or a.known is not None else (a, b)
+        one, other = (b, a) if one is b or a.known is not None else (a, b)
         self.same(one, Dim(1), what)
         return other
 
@@ -168,12 +174,13 @@ class Builder:
 
     def narrow(self, x: Any) -> Any:
         """Return an operand whose type says where its length was found to be 1."""
-        dims = x.type.dims if self.ones else ()
+        dims = x.type.dims if self.ones or self.thin else ()
         axes = [d.known is None and self.resolve(d).known == 1 for d in dims]
         if not any(axes):
             return x
         one = Slice(None, const(1), None)
-        return self.view(x, (ir.Index(tuple(one if k else _ALL for k in axes)),))
+        items = tuple(one if k else _ALL for k in axes)
+        return self.view(x, (ir.Index(items, sure=True),))
 
     def broadcast(self, types: Sequence[Type]) -> tuple[Dim, ...]:
         """Return the dims of operands broadcast together, as NumPy does."""
@@ -432,7 +439,10 @@ class Builder:
         if key not in self.memo:
             n = self.length(dim)
             self.memo[key] = self.op("slice_length", n, *given, given=there)
-        return self.dim(self.memo[key])
+        length = self.dim(self.memo[key])
+        if start and stop and stop - start == Dim(1) and step in (None, Dim(1)):
+            self.thin.add(length)
+        return length
 
     def view(
         self, base: Value, path: Path, name: str = "", type: Type | None = None

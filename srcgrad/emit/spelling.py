@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from srcgrad.ir import Index, Item, Operand, Path, Permute, Slice, Through
+from srcgrad.ir import Const, Index, Item, Operand, Path, Permute, Slice, Through
 from srcgrad.ops.table import Row, dtype_text
 from srcgrad.types import Type
 
@@ -122,7 +122,9 @@ Show = Callable[[Operand], Text]
 def path_text(text: str, path: Path, show: Show) -> Text:
     """Return a part of an array as text."""
     for step in path:
-        if isinstance(step, Index):
+        if isinstance(step, Index) and step.sure and all(map(_is_all, step.items)):
+            pass  # it only says what is one long
+        elif isinstance(step, Index):
             text += f"[{', '.join(_item(i, show) for i in step.items)}]"
         elif isinstance(step, Through):
             text = show(step.view).text
@@ -133,6 +135,14 @@ def path_text(text: str, path: Path, show: Show) -> Text:
         else:
             text += f".transpose({', '.join(map(str, step.axes))})"
     return Text(text)
+
+
+def _is_all(item: Item) -> bool:
+    """Tell a slice of all that there is in an axis where nothing is cut off."""
+    match item:
+        case Slice(None, None | Const(), None):
+            return True
+    return False
 
 
 def _item(item: Item, show: Show) -> str:

@@ -2,7 +2,8 @@
 
 A copy goes if (a) its original is a new array that nothing else uses: the copy's name
 then stands for the original itself; or (b) it is only read, in its own block, by
-operations that come before any change of the memory it was copied from.
+operations that come before any change of the memory it was copied from; or (c) a turn
+of a loop hands it on in place of what it began with: then the loop hands on nothing.
 """
 
 import math
@@ -11,6 +12,7 @@ from srcgrad import ir
 from srcgrad.analyses.regions import regions_of
 from srcgrad.ir import Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
+from srcgrad.passes.dead_code import remove_dead_code
 from srcgrad.types import Array
 from srcgrad.walk import every, rewrite, users
 
@@ -34,6 +36,8 @@ def elide_copies(function: Function) -> Function:
         if not plan.gone:
             break
         function = rewrite(function, plan.names, plan.renamed, plan.gone)
+        if plan.constant:
+            function = remove_dead_code(function, lengths=True)
     return function
 
 
@@ -55,7 +59,8 @@ class _Plan:
         backward = () if cut is None else function.body.stmts[cut:]
         self.cut = self.order[backward[0]] if backward else math.inf
         self.gone: set[Stmt] = set()
-        # An original -> the copy's name, (a); a copy -> its original, (b).
+        self.constant = False  # whether a loop no longer changes what it carries, (c)
+        # An original -> the copy's name, (a); a copy -> its original, (b) and (c).
         self.renamed: dict[Value, Value | None] = {}
         self.names: dict[Value, Operand] = {}
         touched: set[Value] = set()
@@ -71,10 +76,21 @@ class _Plan:
                 self.renamed[original] = copy.out
             elif reading:
                 self.names[copy.out] = original
+            elif self.is_handed_on(copy, original):
+                self.names[copy.out], self.constant = original, True
             else:
                 continue
             touched |= {original, copy.out}
             self.gone.add(copy)
+
+    def is_handed_on(self, copy: Op, original: Value) -> bool:
+        """Tell a copy that a turn hands on of what it began with, and never changes."""
+        loop = self.regions.definition.get(original)
+        if not isinstance(loop, ir.For | ir.While) or self.users[copy.out]:
+            return False
+        changed = self.regions.changed(loop.body.stmts)
+        same = [c for c in loop.carries if (c.inn, c.yld) == (original, copy.out)]
+        return bool(same) and self.regions.family(original) not in changed
 
     def together(self, one: Stmt, other: Stmt) -> bool:
         """Tell whether two statements stand in one block."""

@@ -107,9 +107,14 @@ class _Joining:
         """Return statements with one more, a loop joined to an earlier one if legal."""
         if not _is_plain(loop):
             return [*stmts, loop]
+        read, turns = free(loop).keys(), self.range([loop])
         for k in range(len(stmts) - 1, -1, -1):
             first = stmts[k]
-            if not _is_plain(first) or (feeding and not self.feeds(first, loop)):
+            if not _is_plain(first) or (feeding and read.isdisjoint(outs(first))):
+                continue
+            if self.range([first]) != turns or (
+                feeding and not self.feeds(first, loop)
+            ):
                 continue
             if self.may_join(first, loop):
                 # What has become one may be joined to yet an earlier one.
@@ -128,11 +133,9 @@ class _Joining:
 
     def feeds(self, first: For, loop: For) -> bool:
         """Tell whether a nest alone reads what another one makes."""
-        read = free(loop).keys()
-        if read.isdisjoint(outs(first)):
-            return False
         count = Counter(reads([loop]))
-        return all(self.count[out] == count[out] for out in read & outs(first))
+        made = free(loop).keys() & outs(first)
+        return all(self.count[out] == count[out] for out in made)
 
     def range(self, nest: Sequence[For]) -> list[list[Dim]]:
         """Return what the loops of a nest run over."""
