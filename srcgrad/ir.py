@@ -71,6 +71,11 @@ class Value:
         return f"%{self.name}"
 
 
+def twin(x: Value) -> Value:
+    """Return another value of the same name and type."""
+    return Value(x.name, x.type, x.hint)
+
+
 class Const(Node, eq=True):
     """A literal number."""
 

@@ -58,6 +58,21 @@ def summed(x: Any) -> Any:
     return np.sum(np.sin(x) * np.exp(x)) * np.pi
 
 
+def mixed(a: Any, b: Any) -> Any:
+    s = np.zeros_like(b)
+    for k in range(a.shape[1]):
+        s += a[:, k : k + 1] * b
+    return np.sum(s * s)
+
+
+def shifted(a: Any) -> Any:
+    trace = 0.0
+    for i in range(len(a)):
+        trace += np.sin(a[i, i])
+    b = a + trace
+    return np.sum(b * b)
+
+
 PLACES = np.array([0, 2, 2])
 
 
@@ -80,6 +95,11 @@ PLACES = np.array([0, 2, 2])
         (picked, (VECTOR, PLACES), r"zeros_like", 1),
         (summed, (VECTOR,), r"d_x \+= ", 1),
         (summed, (VECTOR,), r"np\.pi", 2),
+        # What a loop only adds to has one cotangent for all turns.
+        (mixed, (MATRIX, MATRIX), r"copy", 0),
+        (mixed, (MATRIX, MATRIX), r"\[:, :1\]", 0),
+        # The last who needs a cotangent may have it.
+        (shifted, (MATRIX,), r"copy", 0),
     ],
 )
 def test_no_line_is_too_many(

@@ -218,9 +218,7 @@ class _Splitting:
                 for stmt in self.work(loop, write.value):
                     build.loc = stmt.loc
                     count = self.again(build, stmt, names, count)
-                new = {
-                    x: Value(x.name, x.type, x.hint) for x in _versions(carry, write)
-                }
+                new = {x: ir.twin(x) for x in _versions(carry, write)}
                 path = self.path(build, write, {loop.var: var})
                 build.emit(rewrite(replace(write, path=path), {**names, **new}, new))
                 carries.append(

@@ -1,6 +1,6 @@
 """Leave out copies of arrays that nobody could tell from their originals.
 
-A copy goes if (a) its original is a new array that nothing else uses: the copy's name
+A copy goes if (a) its original is a new array that nothing uses later: the copy's name
 then stands for the original itself; or (b) it is only read, in its own block, by
 operations that come before any change of the memory it was copied from; or (c) a turn
 of a loop hands it on in place of what it began with: then the loop hands on nothing.
@@ -67,13 +67,15 @@ class _Plan:
         for copy, original in copies:
             if touched & {original, copy.out}:
                 continue
-            alone = self.users[original] == [copy] and original not in self.ends
-            alone = alone and original.type == copy.out.type
+            last = self.is_last_use(copy, original)
+            alone = last and self.users[original] == [copy]
             maker = self.regions.definition.get(original)
             gathered = isinstance(maker, ir.View) and ir.gathers(maker.path)
             reading = self.is_only_read(copy, original, alone and gathered)
-            if alone and (self.is_new(original, copy) or (gathered and reading)):
-                self.renamed[original] = copy.out
+            if (last and self.is_new(original, copy)) or (
+                alone and gathered and reading
+            ):
+                self.renamed[original] = self.names[original] = copy.out
             elif reading:
                 self.names[copy.out] = original
             elif self.is_handed_on(copy, original):
@@ -82,6 +84,22 @@ class _Plan:
                 continue
             touched |= {original, copy.out}
             self.gone.add(copy)
+
+    def is_last_use(self, copy: Op, original: Value) -> bool:
+        """Tell whether nothing needs an original once it is copied."""
+        if original in self.ends or original.type != copy.out.type:
+            return False
+        return all(
+            user is copy
+            or (self.order[user] < self.order[copy] and self.is_reading(user, original))
+            for user in self.users[original]
+        )
+
+    def is_reading(self, user: Stmt, x: Value) -> bool:
+        """Tell whether all that a statement does to an array is to read it."""
+        if isinstance(user, Op):
+            return not ROWS[user.row].alias
+        return isinstance(user, ir.Write | ir.Accumulate) and user.base is not x
 
     def is_handed_on(self, copy: Op, original: Value) -> bool:
         """Tell a copy that a turn hands on of what it began with, and never changes."""

@@ -346,7 +346,7 @@ class _Lowering(Parts):
         """Write the view that a value is; loops do without it."""
         if x not in self.parts or x not in self.build.views:
             return x
-        out = Value(x.name, x.type, x.hint)
+        out = ir.twin(x)
         self.origin[out] = self.origin.get(x, x)
         return self.build.emit(replace(self.build.views[x], out=out)).out
 
@@ -525,8 +525,7 @@ class _Lowering(Parts):
     def level(self, nest: _Nest, now: list[Value], index: list[Dim]) -> list[Value]:
         """Write the loops of a nest that are inside of those with an index."""
         axis, part = len(index), nest.part
-        own = part.first <= axis < part.first + part.count
-        if axis == part.first + part.count:
+        if axis == (stop := part.first + part.count):
             self.bind(part, index)
         if axis == len(part.extents):
             self.current.update(zip(nest.bases, now, strict=True))
@@ -534,12 +533,10 @@ class _Lowering(Parts):
         if part.extents[axis] == ONE:
             return self.level(nest, now, [*index, ZERO])
         var = Value(_NAMES[(nest.first + axis) % len(_NAMES)], INT)
-        inns = [Value(v.name, v.type, v.hint) for v in nest.like]
-        last = [Value(v.name, v.type, v.hint) for v in nest.like]
-        size, loc = nest.sizes[axis], self.build.loc
-        ends = const(0), size, const(1)
-        if nest.backward and own:
-            ends = self.build.op("sub", size, 1), const(-1), const(-1)
+        inns, last = [*map(ir.twin, nest.like)], [*map(ir.twin, nest.like)]
+        ends, loc = (const(0), nest.sizes[axis], const(1)), self.build.loc
+        if nest.backward and part.first <= axis < stop:
+            ends = self.build.op("sub", ends[1], 1), const(-1), const(-1)
         with self.scope() as made:
             self.there.add(var)
             ylds = self.level(nest, inns, [*index, Dim.of(var)])

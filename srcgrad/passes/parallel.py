@@ -180,14 +180,14 @@ class _Parts:
         size: Operand = build.op("range_length", 0, turns, parts, name="size")
         added = [*sums.numbers, *sums.arrays]
         held = {c: self.zeros(parts, c) for c in added}
-        inns = {c: _twin(held.get(c, c.inn)) for c in loop.carries}
+        inns = {c: ir.twin(held.get(c, c.inn)) for c in loop.carries}
         with build.block() as made:
             before = self.threads.apply("mul", size, part)
             first = build.op("limit", before, turns, name="first")
             left = self.threads.apply("sub", turns, first)
             count = build.op("min2", size, left, name="count")
             last = self.turns(first, count, inns)
-        outs = {c: _twin(held[c]) if c in held else c.out for c in loop.carries}
+        outs = {c: ir.twin(held[c]) if c in held else c.out for c in loop.carries}
         carries = tuple(
             Carry(held.get(c, c.init), inns[c], last[c], outs[c]) for c in loop.carries
         )
@@ -238,8 +238,8 @@ class _Parts:
         names: dict[Any, Value] = {}
         for c in sums.arrays:
             names |= {x: Value(x.name, inns[c].type) for x in self.versions(c)}
-        last = {c: _twin(inns[c]) for c in loop.carries}
-        totals = {c: _twin(c.inn) for c in sums.numbers}
+        last = {c: ir.twin(inns[c]) for c in loop.carries}
+        totals = {c: ir.twin(c.inn) for c in sums.numbers}
         carries = []
         for c in loop.carries:
             new = Carry(inns[c], c.inn, c.yld, last[c])
@@ -297,7 +297,7 @@ class _Parts:
         build, part, carries = self.build, Value("part", INT), list[Carry]()
         with build.block() as made:
             for c, sums in held.items():
-                inn, last = _twin(c.inn), _twin(c.inn)
+                inn, last = ir.twin(c.inn), ir.twin(c.inn)
                 if owned(c.inn.type):
                     last = self.add(inn, sums, self.shape[c], (part,))
                 else:
@@ -319,14 +319,9 @@ class _Parts:
         if not shape:
             x = build.read(sums, (Index(at, sure=True),))
             return build.accumulate(base, (Index(at[1:], sure=True),), x)
-        k, inn, out = Value("k", INT), _twin(base), _twin(base)
+        k, inn, out = Value("k", INT), ir.twin(base), ir.twin(base)
         with build.block() as made:
             last = self.add(inn, sums, shape[1:], (*at, k))
         head = k, const(0), shape[0], const(1), (Carry(base, inn, last, out),)
         build.emit(For(*head, Block((*made,)), loc=self.loop.loc))
         return out
-
-
-def _twin(x: Value) -> Value:
-    """Return another value of the same name and type."""
-    return Value(x.name, x.type, x.hint)

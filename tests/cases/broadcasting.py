@@ -134,6 +134,19 @@ def either_slice_is_of_length_one(x, y, k, m):
     return (z * z).sum() + (w * x[:4]).sum()
 
 
+# x[k : k + 1] is taken to be one long; beyond the end it is empty.
+@case(
+    lambda rng: (rng.normal(size=(4, 3)), rng.normal(size=(4, 3)), 4), argnums=(0, 1)
+)
+def slices_of_one_or_none(x, y, k):
+    total = 0.0
+    for j in range(x.shape[1]):
+        total += ((x[:, j : j + 1] * y) ** 2).sum() + (y[j : j + 1] * x).sum()
+    gone = x[k : k + 1] * y[:1] + x[1:2] * y[k : k + 1]
+    none = x[k : k + 1] * y[k + 1 : k + 2]
+    return total + gone.sum() + none.sum() * 2.0
+
+
 # A slice of length one at run time broadcasts.
 @case(lambda rng: (rng.normal(size=6), rng.normal(size=3), 1), argnums=(0, 1))
 def slice_of_one_broadcasts(x, y, k):
