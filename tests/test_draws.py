@@ -211,8 +211,8 @@ def made_in_turns(x: Any) -> Any:
     return x
 
 
-def without_repeats(x: Any, rng: Any) -> Any:
-    return x * rng.choice(5, 2, replace=False).sum()
+def unequal_without_repeats(x: Any, rng: Any) -> Any:
+    return x * rng.choice(3, 2, replace=False, p=[0.5, 0.3, 0.2]).sum()
 
 
 def single(x: Any, rng: Any) -> Any:
@@ -247,7 +247,7 @@ REFUSED = [
     (legacy, (), "pass a Generator"),
     (from_outside, (), "make it an argument: `def f(..., RNG)`"),
     (made_in_turns, (), "make it before"),
-    (without_repeats, (fresh(),), "rng.permutation(n)[:size]"),
+    (unequal_without_repeats, (fresh(),), "rng.permutation(n)[:size]"),
     (single, (fresh(),), "drawn in float64"),
     (unknown, (fresh(),), "method `.standard_cauchy()` of a Generator is not known"),
     (checkpointed, (fresh(),), "draw before the call"),

@@ -184,22 +184,24 @@ def call(reader: build.Reader, node: ast.Call) -> Thing:
     match node.args:
         case [ast.GeneratorExp()] if callee in (Static(any), Static(all)):
             return iteration.comprehension(reader, node.args[0], callee == Static(any))
-        case given if any(isinstance(arg, ast.GeneratorExp) for arg in given):
+        case [ast.GeneratorExp() as one, *rest] if callee == Static(next):
+            given = [generators.expression(reader, one), *map(reader.anything, rest)]
+            return apply(reader, callee, given, {})
+        case parts if any(isinstance(arg, ast.GeneratorExp) for arg in parts):
             own = getattr(getattr(callee, "value", None), "__module__", "")
             if own not in ("builtins", "math", "collections", "_functools"):
                 what = "a generator is taken by functions of Python's own only"
                 raise reader.problem("SG107", what, "write a list: [... for ...]")
-    depth, given = len(reader.held), node.args
-    if _speaks(callee):  # plain Python makes the texts
-        given = [_shown(arg) for arg in given]
-    starred = [arg.value for arg in given if isinstance(arg, ast.Starred)]
-    if len(given) == len(starred) == 1 and callee == Static(zip):
+    depth, speaks = len(reader.held), _speaks(callee)  # plain Python makes the texts
+    parts = [_shown(arg) if speaks else arg for arg in node.args]
+    starred = [arg.value for arg in parts if isinstance(arg, ast.Starred)]
+    if len(parts) == len(starred) == 1 and callee == Static(zip):
         rows = reader.expression(starred[0])
         if (turned := columns.turned(reader, rows)) is not None:
             return turned
         args = items_of(reader, rows)
     else:
-        args = expressions.elements(reader, given)
+        args = expressions.elements(reader, parts)
     reader.held += args
     kwargs: Kwargs = {}
     for keyword in node.keywords:
@@ -567,12 +569,13 @@ def taken(reader: build.Reader, thing: Thing, whole: bool = True) -> Any:
     """
     if not isinstance(thing, v.Iter) or thing.left is None:
         return thing
-    reader.state.heap[thing.left]  # raises Gone
+    (begun,) = reader.state.heap[thing.left]  # raises Gone
     del reader.state.heap[thing.left]
     if thing.seen != iteration.seen(reader, thing.make, thing.parts):
         what = "what this runs over has changed since it was made"
         raise reader.problem("SG403", what, "make it where it is used")
     thing = dataclasses.replace(thing, left=None)
+    thing = thing if begun == const(0) else v.Iter(iteration.later, (thing, begun))
     of_all = whole and generators.is_generated(thing)
     return apply(reader, Static(iterables.collected), [thing], {}) if of_all else thing
 

@@ -21,7 +21,7 @@ from srcgrad.builder import const
 from srcgrad.frontend import calls, choices, forms, indexing, lists, state
 from srcgrad.frontend import values as v
 from srcgrad.ir import Operand
-from srcgrad.ops import python
+from srcgrad.ops import iterables, python
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -278,6 +278,8 @@ def first(columns: v.Tuple) -> v.ListCell:
 def turned(reader: Reader, rows: Any) -> v.Thing | None:
     """Return what `zip(*rows)` gives, if rows are kept as a list for each field."""
     held = reader.state.heap[rows] if isinstance(rows, v.ListCell) else None
+    if v.list_axes(held) > 1:
+        return calls.apply(reader, v.Static(iterables.turned), [rows], {})
     fields = held.items[1:] if are(held) and held.cls != SLOTS else ()
     if are(held) and held.cls.kind is v.OneOf:
         return None

@@ -124,9 +124,13 @@ def _list(reader: Reader, parts: list[ast.expr]) -> Thing:
         for part in parts:
             if isinstance(part, ast.Starred):
                 with reader.at(part):
-                    lists.extend(reader, made, reader.expression(part.value))
+                    whole = calls.taken(reader, reader.expression(part.value))
+                    count = lists.count_of(reader, whole)
+                    lists.extend(reader, made, whole)
             else:
                 lists.append(reader, made, reader.expression(part))
+    if len(parts) == 1:
+        made.count = count
     return made
 
 

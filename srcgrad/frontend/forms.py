@@ -72,8 +72,7 @@ def common(
         found := columns.form_of(reader, made().heap, cell.name, known, *apart)
     ) or apart:
         return Form("columns", found) if found else None
-    rows = [made().heap.get(x, x) if isinstance(x, v.ListCell) else x for x in known]
-    known = [x if isinstance(x, v.Ref) else y for x, y in zip(rows, known, strict=True)]
+    known = [_row(made().heap, x) for x in known]
     sizes = {end.type.dims[0].known for end in kept if not grown}
     counts = lengths | {len(before) if isinstance(before, tuple) else None}
     if kept and not grown and (lengths == {None} or sizes & counts):
@@ -91,6 +90,19 @@ def common(
     atoms = [atom for d in dims for atom, _ in d.terms]
     type = Array(arrays[0].dtype, dims)
     return Form(kind, type, _lengths(reader, made(), atoms), *axes)
+
+
+def _row(heap: v.Heap, item: Any) -> Any:
+    """Return the array that an item is kept as; what is made of items has a length."""
+    kept = heap.get(item, item) if isinstance(item, v.ListCell) else item
+    if not isinstance(kept, v.Ref):
+        return item
+    count = getattr(item, "count", None)
+    if not isinstance(kept.type, ListOf) or count is None:
+        return kept
+    of, axes = kept.type.item, max(1, v.list_axes(kept))
+    type = Array(of.dtype, (count, *getattr(of, "dims", ())))
+    return v.Ref(v.Root("", type, axes), (), type)
 
 
 def of(contents: Any) -> Form:

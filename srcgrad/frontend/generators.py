@@ -74,6 +74,26 @@ def _yields(tree: ast.FunctionDef) -> bool:
     return any(isinstance(part, ast.Yield | ast.YieldFrom) for part in parts)
 
 
+def expression(reader: Reader, node: ast.GeneratorExp) -> v.Thing:
+    """Return what `(f(x) for x in y)` is: a function that yields, called at once."""
+    over = reader.expression(node.generators[0].iter)
+    return calls.apply(reader, calls.closure(reader, _written_out(node)), [over], {})
+
+
+@functools.lru_cache
+def _written_out(node: ast.GeneratorExp) -> ast.FunctionDef:
+    body: ast.stmt = ast.Expr(ast.Yield(node.elt))  # `inspect` names `.0` so, too
+    for part in reversed(node.generators):
+        for test in reversed(part.ifs):
+            body = ast.If(test, [body], [])
+        first = part is node.generators[0]
+        over = ast.Name("implicit0", ast.Load()) if first else part.iter
+        body = ast.For(part.target, over, [body], [])
+    given = ast.arguments([], [ast.arg("implicit0")], None, [], [], None, [])
+    made = ast.FunctionDef("<genexpr>", given, [body], [])
+    return ast.fix_missing_locations(ast.copy_location(made, node))
+
+
 def is_generated(thing: object) -> bool:
     """Tell what a generator function returns."""
     return isinstance(thing, v.Iter) and isinstance(thing.make, Generated)
@@ -87,7 +107,7 @@ def told(reader: Reader, thing: v.Thing) -> v.Thing:
 def is_lazy(meaning: Any) -> bool:
     """Tell what does not use a generator up at once."""
     lazy = inspect.isgeneratorfunction(meaning)
-    return lazy or meaning in (*iterables.LAZY.values(), told)
+    return lazy or meaning in (*iterables.LAZY.values(), told, iteration.next_of)
 
 
 def taking(reader: Reader, name: str, meaning: Any) -> Any:

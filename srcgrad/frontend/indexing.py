@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,8 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if isinstance(owner, Static) and isinstance(owner.value, type(np.s_)):
         whole = owner.value.maketuple and not isinstance(index, Tuple)
         return Tuple((index,)) if whole else index
+    if not isinstance(index, Const | SliceValue) and (rows := _unlike(reader, owner)):
+        return _one_of(reader, rows, index)
     held = _held(reader, owner, index)
     stack = isinstance(owner, v.ListCell) and isinstance(held, dict)
     if stack and not isinstance(index, SliceValue):
@@ -131,11 +134,9 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
                 put(reader, owner, index, found)
                 return found
             return reader.raises(type(error).__name__)
-        if not isinstance(index, SliceValue):
-            return found  # type: ignore[no-any-return]
-        if isinstance(owner, v.ListCell):
+        if isinstance(index, SliceValue) and isinstance(owner, v.ListCell):
             return reader.container(v.ListCell(""), found)
-        return Tuple(found)
+        return Tuple(found) if isinstance(index, SliceValue) else found
     if axes := _new_axes(held, index):
         ones = Tuple((const(1),) * axes)
         return calls.apply(reader, Static(np.reshape), [owner, ones], {})
@@ -158,6 +159,33 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if isinstance(owner, Static) and type(owner.value).__module__[:6] == "numpy.":
         return calls.apply(reader, owner, [index], {})  # such as np.mgrid
     raise _not_subscripted(reader, owner, held)
+
+
+def _unlike(reader: build.Reader, owner: Any) -> list[tuple[Thing, Any]]:
+    """Return lists and tuples of unlike lengths with their items, or nothing."""
+    heap: Any = reader.state.heap
+    held = heap[owner] if isinstance(owner, v.ListCell) else owner
+    rows: Any = held.items if isinstance(owner, Tuple) else held
+    if not isinstance(rows, tuple):
+        return []
+    found: list[Any] = [
+        (x, heap[x] if isinstance(x, v.ListCell) else getattr(x, "items", None))
+        for x in rows
+    ]
+    known = all(isinstance(items, tuple) for _, items in found)
+    return found if known and len({len(items) for _, items in found}) > 1 else []
+
+
+def _one_of(reader: build.Reader, rows: list[tuple[Thing, Any]], k: Thing) -> Thing:
+    """Return a copy of one of several lists: a part of all their items."""
+    ends = accumulate((len(items) for _, items in rows), initial=0)
+    parts: Any = chain(*(items for _, items in rows)), map(const, ends)
+    given = [reader.container(v.ListCell(""), [*part]) for part in parts]
+    made: Any = calls.apply(reader, Static(python.row_between), [*given, k], {})
+    for row, _ in rows:
+        if isinstance(row, v.ListCell):  # what changes one is not seen in the other
+            reader.share(made, row)
+    return made  # type: ignore[no-any-return]
 
 
 def _not_subscripted(reader: build.Reader, owner: Thing, held: Any) -> Exception:

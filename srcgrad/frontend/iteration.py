@@ -71,6 +71,7 @@ def _read_turns(reader: Reader, stmt: ast.For, over: v.Thing) -> None:
     target = stmt.target
     with reader.at(stmt.iter):
         items = sequence(reader, over)
+    getattr(stmt, "counts", []).append(items.count)
     carried, live = crossing(reader, stmt, target)
     left_early, body = exit_name(stmt), functools.partial(reader.run, stmt.body)
     number = items.bounds is None
@@ -199,7 +200,7 @@ def sequence(reader: Reader, thing: Any) -> Sequence:
             taken = calls.taken(reader, thing)
             if not isinstance(taken, v.Iter):
                 return sequence(reader, taken)
-            return thing.make(reader, *taken.parts)  # type: ignore[no-any-return]
+            return taken.make(reader, *taken.parts)  # type: ignore[no-any-return]
         case v.ListCell():
             items = reader.state.heap[thing]
             if isinstance(items, v.Ref):
@@ -324,7 +325,7 @@ def iterable(make: Callable[..., Any], once: bool = True) -> Callable[..., Any]:
     @functools.wraps(make)
     def noted(reader: Reader, *parts: v.Thing) -> v.Thing:
         left = v.Cell("") if once else None
-        reader.state.heap.update({left: ()} if left else {})
+        reader.state.heap.update({left: (const(0),)} if left else {})
         return v.Iter(make, parts, left, seen(reader, make, parts))
 
     return noted
@@ -337,7 +338,10 @@ def seen(reader: Reader, make: Any, parts: tuple[v.Thing, ...]) -> tuple[Any, ..
     heap, ver = reader.state.heap, reader.state.ver
     data: Any = tuple(p for p in parts if not isinstance(p, v.Closure))
     held = [heap.get(p) for p in data if isinstance(p, v.Cell)]
-    counts = (len(x) for x in held if isinstance(x, tuple | dict))
+    counts = [len(x) for x in held if isinstance(x, tuple | dict)]
+    for x in held:  # a list that is kept as an array since is as long as it was
+        if isinstance(x, v.Ref) and isinstance(x.type, Array):
+            counts.append(x.type.dims[0].known or 0)
     refs = [x for _, x in v.leaves(data, heap) if isinstance(x, v.Ref)]
     grown = [x for x in refs if isinstance(x.type, ListOf)]
     return (*counts, *((x, ver.get(x.root.memory)) for x in grown))
@@ -356,13 +360,33 @@ def backward(reader: Reader, items: v.Thing, /) -> Sequence:
     return replace(inner, item=turned, bounds=bounds)
 
 
+def later(reader: Reader, items: v.Thing, begun: Operand) -> Sequence:
+    """Return what a loop runs over without its first items."""
+    build, inner = reader.build, sequence(reader, items)
+    item = lambda k: inner.item(build.op("add", k, begun))  # noqa: E731
+    count = build.op("sub", inner.count, begun)
+    return replace(inner, count=count, item=item, bounds=None)
+
+
 def parted(reader: Reader, items: v.Thing) -> v.Thing:
     """Return the first item, and what a loop runs over without it."""
-    build, inner = reader.build, sequence(reader, items)
-    later = lambda k: inner.item(build.op("add", k, const(1)))  # noqa: E731
-    count = build.op("sub", inner.count, const(1))
-    rest = replace(inner, count=count, item=later, bounds=None)
-    return v.Tuple((inner.item(const(0)), v.Iter(lambda _, items: rest, (items,))))
+    first = sequence(reader, items).item(const(0))
+    return v.Tuple((first, v.Iter(later, (items, const(1)))))
+
+
+def next_of(reader: Reader, iterator: Any) -> v.Thing:
+    """Return which item comes next, and what it is one of; that goes on by one."""
+    if getattr(iterator, "left", None) is None:
+        what = f"a {v.kind_of(iterator)} is no iterator"
+        raise handlers.fails(reader, "TypeError", "SG201", what)
+    whole = calls.taken(reader, iterator)
+    begun: Any = const(0)
+    if whole.make is later:
+        whole, begun = whole.parts
+    build, count = reader.build, sequence(reader, whole).count
+    after = build.op("min2", count, build.op("add", begun, const(1)))
+    reader.state.heap[iterator.left] = (after,)
+    return v.Tuple((begun, whole))
 
 
 def entries(reader: Reader, owner: v.DictCell, of: v.Thing) -> Sequence:
@@ -403,9 +427,14 @@ def comprehension(reader: Reader, node: Any, until: bool | None = None) -> v.Thi
             over = at(ast.Tuple([ast.Starred(over, ast.Load())], ast.Load()), over)
         body = at(ast.For(part.target, over, [body], []), part.iter)
         vars(body)["exit_name"] = "" if until is None else ".made"
+    vars(body)["counts"] = counts = list[Operand]()
     stmts = [ast.Assign([store], empty), body, ast.Return(result)]
     for stmt in stmts:
         ast.fix_missing_locations(at(stmt, node))
     frame = reader.frames[-1]
     outer = {**frame.outer, **reader.state.names}
-    return reader.function(frame.source, {}, outer, stmts, frame.site)
+    items = reader.function(frame.source, {}, outer, stmts, frame.site)
+    alone = len(node.generators) == 1 and not node.generators[0].ifs
+    if isinstance(items, v.ListCell) and alone and counts:
+        items.count = reader.build.resolve(reader.build.dim(counts[-1]))
+    return items

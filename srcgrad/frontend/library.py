@@ -15,7 +15,6 @@ import inspect
 import linecache
 import pkgutil
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
@@ -495,6 +494,7 @@ def _bool(reader: Reader, x: Thing, python: bool) -> Thing:
 
 HANDLERS |= {
     "srcgrad.ops.iterables.is_generated": generators.told,
+    "srcgrad.ops.iterables.next_of": iteration.next_of,
     "builtins.range": iteration.iterable(iteration.numbers, once=False),
     "numba.misc.special.prange": iteration.iterable(iteration.numbers, once=False),
     "builtins.reversed": iteration.iterable(iteration.backward),
@@ -506,9 +506,7 @@ HANDLERS |= {
     f"{_PRELUDE}.nth": lambda reader, x, k: iteration.sequence(reader, x).item(
         reader.operand(k)
     ),
-    f"{_PRELUDE}.new_deque": lambda reader, maxlen: reader.container(
-        v.ListCell("", deque, calls.static(reader, maxlen)), []
-    ),
+    f"{_PRELUDE}.new_deque": lists.new_deque,
     f"{_PRELUDE}.new_dict": lambda reader, cls, factory: reader.container(
         v.DictCell("", cls.value, factory), {}
     ),

@@ -30,12 +30,13 @@ from srcgrad.frontend import (
     handlers,
     indexing,
     iteration,
+    recursion,
     state,
 )
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
 from srcgrad.trees import Lists
-from srcgrad.types import Array, ListOf, Scalar, Type, join, promote
+from srcgrad.types import Array, Dim, ListOf, Scalar, Type, join, promote
 
 if TYPE_CHECKING:
     from srcgrad.frontend.build import Reader
@@ -45,6 +46,13 @@ def of_array(reader: Reader, ref: v.Ref, axes: int, python: bool) -> v.ListCell:
     """Return the list that a new array holds the items of."""
     ref.root.listlike, ref.root.python = axes, python
     return reader.container(v.ListCell(ref.root.name), ref)
+
+
+def new_deque(reader: Reader, maxlen: v.Thing) -> v.ListCell:
+    """Return an empty deque; its limit is compiled in."""
+    if isinstance(maxlen, ir.Value):
+        recursion.ask(reader, maxlen)
+    return reader.container(v.ListCell("", deque, calls.static(reader, maxlen)), [])
 
 
 def check_row(reader: Reader, thing: v.Thing) -> None:
@@ -83,7 +91,7 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
     def tie(thing: Any, place: tuple[ir.Operand, ...]) -> None:
         if (type := getattr(thing, "type", None)) is not None:
             hold(reader, root, type)
-            root.python &= type.python
+            root.python &= v.is_python(thing, heap)
         if isinstance(thing, v.Ref) and not v.is_point(thing):
             keep(reader, root, thing.root)
         elif isinstance(thing, v.Tuple | v.ListCell):
@@ -91,7 +99,8 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
             if columns.are(items):
                 what = "lists of tuples are not chosen by an index here"
                 raise reader.problem("SG203", what, "choose by `if`, or a dict's key")
-            root.listlike = max(root.listlike, len(place) + 1)
+            axes = len(place) + max(1, v.list_axes(items))
+            root.listlike = max(root.listlike, axes)
             for k, item in enumerate((items,) if isinstance(items, v.Ref) else items):
                 tie(item, (*place, const(k)))
             if isinstance(thing, v.ListCell):
@@ -178,6 +187,8 @@ def changed(reader: Reader, cell: v.Cell, resized: bool = False) -> None:
             what = f"the captured {kind} `{same.name}` cannot be changed"
             help = "pass it as an argument, or change a copy"
             raise reader.problem("SG408", what, help)
+    if resized and isinstance(cell, v.ListCell):
+        cell.count = None
     if resized and cell in reader.running:
         what = f"a {kind} changes its length while a loop runs over it"
         raise reader.problem("SG403", what, "run over a copy: `for ... in list(...)`")
@@ -247,6 +258,12 @@ def extend(reader: Reader, cell: v.ListCell, items: v.Thing) -> None:
         calls.apply(reader, v.Static(python.extended), [cell, items], {})
 
 
+def count_of(reader: Reader, items: v.Thing) -> Dim:
+    """Return how many items there are; of what a turn makes it may be known before."""
+    known: Dim | None = getattr(items, "count", None)
+    return known or reader.build.dim(iteration.sequence(reader, items).count)
+
+
 def is_own(reader: Reader, name: str) -> bool:
     """Tell a list that nothing but a name of the function reaches."""
     cell = reader.state.names.get(name)
@@ -309,8 +326,10 @@ def row_of(reader: Reader, ref: v.Ref, value: v.Thing) -> v.Ref:
     item: Any = ref.type.item  # type: ignore[union-attr]
     if isinstance(value, v.ListCell) and ref.root.listlike:
         kept = reader.state.heap[value]
-        whole = isinstance(getattr(kept, "type", None), Array)
-        value = kept if whole else make_array(reader, value)
+        if isinstance(getattr(kept, "type", None), Array):
+            value = kept
+        elif isinstance(kept, v.Ref | tuple):
+            value = make_array(reader, value)
     mine = item.dtype, item.rank, max(0, ref.root.listlike - 1)
     if not isinstance(value, v.Ref) or mine != (
         value.type.dtype, value.type.rank, v.list_axes(value)
@@ -401,6 +420,7 @@ _GROWN: dict[str, Any] = {  # of a list of unknown length: what makes another of
     "insert": python.inserted, "pop": python.taken_out, "reverse": python.turned,
     "__delitem__": python.taken_out, "index": python.place_in, "copy": python.to_list,
     "remove": python.removed, "clear": python.cleared, "count": python.count_in,
+    "appendleft": python.first_of,
 }  # fmt: skip
 
 
@@ -422,7 +442,9 @@ def method(
             items = dict(zip(cls._fields, owner.items, strict=True)) | kwargs
             return v.Tuple(tuple(items.values()), cls)
         return calls.inline(reader, getattr(cls, name), [owner, *args], kwargs)
-    if name in python.ENDS and cls is deque and owner.limit is None:
+    if name in python.ENDS and cls is deque:
+        if name == "appendleft" and owner.limit is not None:
+            return _made_anew(reader, owner, name, [*args, const(owner.limit)])
         name, place = python.ENDS[name]
         args = [const(place), *args]
     if isinstance(owner, v.ListCell):
@@ -470,7 +492,8 @@ def _entries(
     if name == "update":
         args = [calls.apply(reader, v.Static(dict), args, kwargs)]
         kwargs = {}
-    if name not in known or kwargs or getattr(owner, "limit", None) is not None:
+    limited = name == "insert" and owner.limit is not None
+    if name not in known or kwargs or limited:
         what = f"method `.{name}()` of a {v.kind_of(owner)} is not known"
         raise reader.problem("SG203", what)
     held = list(contents) if listed else dict(contents)

@@ -105,11 +105,12 @@ class ListCell(Cell):
     """A list: a tuple of its items, a Ref if it grows, a dict if it is a stack.
 
     One of containers that grows is a Tuple of lists, see `columns`. A deque holds
-    `limit` items at most.
+    `limit` items at most, what a comprehension made `count` items.
     """
 
     cls: type = list
     limit: int | None = None
+    count: Any = None
 
 
 @dataclass(eq=False, slots=True)
@@ -263,10 +264,12 @@ def list_axes(thing: Any) -> int:
 def is_python(thing: Any, heap: dict[Cell, Any]) -> bool:
     """Tell whether all numbers in a thing are Python's own."""
     found: list[Any] = [x for _, x in leaves(thing, heap)]
-    grown = [x.type.item for x in found if isinstance(x.type, ListOf)]
-    found = [x for x in found if not isinstance(x.type, ListOf)]
-    kept = [x.root if isinstance(x, Ref) else x.type for x in found]
-    return all(x.python for x in (*grown, *kept))
+    types = [getattr(x.type, "item", x.type) for x in found]  # of what grows: its items
+    kept = [
+        x.root if isinstance(x, Ref) and not isinstance(type, Scalar) else type
+        for x, type in zip(found, types, strict=True)
+    ]
+    return all(x.python for x in kept)
 
 
 def leaves(

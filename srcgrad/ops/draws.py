@@ -9,6 +9,7 @@ What NumPy computes of standard draws is computed of them here: its slopes follo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -211,11 +212,15 @@ def shuffle(rng, x, axis=0):
 
 @means(".choice")
 def choice(rng, a, size=None, replace=True, p=None, axis=0, shuffle=True):
-    if not replace or axis != 0:
+    if axis != 0 or not (replace or p is None):
         advice = "`rng.permutation(n)[:size]` draws others, without repeats too"
-        return refused("`choice` is known with replacement, along axis 0", advice)
+        return refused("`choice` is known along axis 0, with equal shares if without "
+                       "replacement", advice)  # fmt: skip
     count = len(a) if np.ndim(a) else a
-    if p is None:
+    if not (replace or size is None):
+        size = lengths(size)
+        places = _unlike(rng, count, math.prod(size), shuffle).reshape(size)
+    elif p is None:
         places = integers(rng, 0, count, size)
     else:
         sums = np.cumsum(np.asarray(p))
@@ -227,6 +232,30 @@ def _one(*numbers):
     for x in numbers:
         if np.ndim(x):
             return refused("parameters of this distribution are numbers here")
+
+
+def _unlike(rng, count, size, shuffle):
+    """Return places that are all different, by the two ways of NumPy."""
+    if size > count:
+        raise ValueError
+    if count > 10000 and size > count // (50 if shuffle else 20):
+        return _exchanged(rng, np.arange(count), max(count - size, 1))[count - size :]
+    found, taken = np.empty(size, dtype=int), np.zeros(count, dtype=bool)
+    for k in range(size):
+        last = count - size + k
+        drawn = integers(rng, 0, last + 1)
+        found[k] = last if taken[drawn] else drawn
+        taken[found[k]] = True
+    return _exchanged(rng, found, 1) if shuffle else found
+
+
+def _exchanged(rng, places, first):
+    for k in range(len(places) - 1, first - 1, -1):
+        other = integers(rng, 0, k + 1)
+        held = places[other]
+        places[other] = places[k]
+        places[k] = held
+    return places
 
 
 @means(".standard_gamma")

@@ -50,6 +50,12 @@ def collected(items):
     return made
 
 
+def turned(rows):
+    """Return what `zip(*rows)` gives of rows of one length."""
+    n, count = len(rows), len(rows[0]) if len(rows) > 0 else 0
+    return numbered(count, lambda k: [rows[i][k] for i in range(n)], rows)
+
+
 def _lazily(name):
     def enter(function):
         LAZY[name] = function
@@ -94,6 +100,28 @@ def all_of(iterable):
         if not x:
             return False
     return True
+
+
+def next_of(iterator):
+    """Return which item comes next, and what it is one of; that goes on by one."""
+
+
+@_lazily("builtins.next")
+@means("builtins.next")
+def following(iterator, default=missing, /):
+    if is_generated(iterator):  # that uses it up, so no other call will find more
+        for x in iterator:
+            return x
+    else:
+        k, items = next_of(iterator)
+        if default is not missing:
+            return nth(items, k) if k < count_of(items) else default
+        if k >= count_of(items):
+            raise StopIteration
+        return nth(items, k)
+    if default is missing:
+        raise StopIteration
+    return default
 
 
 @means("builtins.iter")
@@ -283,14 +311,15 @@ def repeated_of(n, r):
 
 @means("itertools.accumulate")
 def accumulate(iterable, func=None, *, initial=None):
-    total = initial
-    if initial is not None:
+    begun = initial is not None
+    if begun:
+        total = initial
         yield total
     for x in iterable:
-        if total is None:
-            total = x
-        else:
+        if begun:
             total = total + x if func is None else func(total, x)
+        else:
+            total, begun = x, True
         yield total
 
 
@@ -381,6 +410,29 @@ def places_of(firsts, are_parts, reverse):
 def ordered(items, reverse):
     """Return what a set holds in order: no two are equal."""
     return tuple(sorted(items, reverse=reverse))
+
+
+@means("bisect.bisect_left")
+def bisect_left(a, x, lo=0, hi=None, *, key=None):
+    return _bisected(a, lo, hi, lambda y: (y if key is None else key(y)) < x)
+
+
+@means("bisect.bisect_right", "bisect.bisect")
+def bisect_right(a, x, lo=0, hi=None, *, key=None):
+    return _bisected(a, lo, hi, lambda y: not x < (y if key is None else key(y)))
+
+
+def _bisected(a, lo, hi, is_before):
+    if lo < 0:
+        raise ValueError
+    first, last = lo, len(a) if hi is None else hi
+    while first < last:
+        middle = (first + last) // 2
+        if is_before(a[middle]):
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
 
 @means(".tolist")

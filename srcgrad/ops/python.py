@@ -445,6 +445,23 @@ def last_of(items, limit):
     return [items[k] for k in range(max(len(items) - limit, 0), len(items))]
 
 
+def row_between(items, ends, k):
+    """Return the row of a number, of all of which the items stand side by side."""
+    n = len(ends) - 1
+    place = k + n if k < 0 else k
+    if place < 0 or place >= n:
+        raise IndexError
+    return [items[i] for i in range(ends[place], ends[place + 1])]
+
+
+def first_of(items, x, limit):
+    """Return what a deque holds that something is put in front of."""
+    made = [x]
+    for k in range(builtins.min(len(items), limit - 1)):
+        made.append(items[k])
+    return made[:limit]
+
+
 def stack_place(below, top, count, index):
     if index < 0:
         if count < -index:

@@ -25,8 +25,8 @@ UNSUPPORTED: dict[str, str] = {
 }
 
 # What takes a generator, and what prints a text.
-TAKES_GENERATOR = {*"""OrderedDict all any deque dict frozenset fsum list max min prod
-                     reduce set sorted sum tuple""".split()}  # fmt: skip
+TAKES_GENERATOR = {*"""OrderedDict all any deque dict frozenset fsum list max min
+                     next prod reduce set sorted sum tuple""".split()}  # fmt: skip
 # What is computed while compiling, if its arguments are known: nodes, windows, filters.
 OF_NUMBERS = "numpy.polynomial", "scipy.special", "scipy.signal", "scipy.linalg"
 LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}
@@ -38,7 +38,7 @@ REFUSED_SYNTAX: dict[str, Sequence[str]] = {
         _OUTSIDE, ""),
     "GeneratorExp": ("SG107",
         "a generator is accepted only as the argument of sum, min, max, any, all, "
-        "list or tuple", "write a list: [... for ...]", ""),
+        "next, list or tuple", "write a list: [... for ...]", ""),
     "NamedExpr": ("SG107", "`:=` is not accepted here",
         "assign the name in a statement of its own", "it may run any number of times"),
     "Raise": ("SG106", "a bare `raise` is outside the language",

@@ -142,6 +142,7 @@ from tests.cases import (  # noqa: E402, F401
     products,
     ranks,
     reductions,
+    rows,
     sampled,
     scalars,
     science,
