@@ -10,7 +10,6 @@ to one of them nothing is read out of the list any more. The reader notes that i
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable
@@ -18,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from srcgrad.builder import const
-from srcgrad.frontend import calls, choices, forms, indexing, lists, state
+from srcgrad.frontend import calls, choices, indexing, lists, state
 from srcgrad.frontend import values as v
 from srcgrad.ir import Operand
 from srcgrad.ops import iterables, python
@@ -215,11 +214,6 @@ def _filled(reader: Reader, values: v.ListCell, place: Any) -> v.Thing:
     if held == ():
         what = "no item of this list is set where it is read"
         raise reader.problem("SG402", what, "set the first one before the loop")
-    if isinstance(held, tuple):  # it will be a list that grows
-        made = functools.partial(forms.Made, reader.state.heap, ())
-        form = forms.common(reader, made, values, (), held, ())
-        if form is not None:
-            forms.reform(reader, values, form)
     what = "an item is None here: ask before, `x[k] is None`"
     some = reader.build.op("ge", place, const(0))
     reader.require(some, "NotImplementedError", what)

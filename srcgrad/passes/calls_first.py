@@ -258,9 +258,6 @@ class _Splitting:
         if isinstance(stmt, ir.Read):
             build.emit(replace(stmt, path=self.path(build, stmt, names), out=out))
             return count
-        if stmt.row not in (*_CALLS, *_TESTS):
-            build.emit(rewrite(stmt, names, {stmt.out: out}))
-            return count
         args = tuple(names.get(x, x) for x in stmt.args)
         out = names[stmt.out] = replace(out, type=Scalar("float64"))
         attrs = {**stmt.attrs, "via": "np"}

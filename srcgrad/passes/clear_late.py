@@ -92,7 +92,7 @@ class _Plan:
             and self.count[take.out] == 1
             and memory(take.base) is memory(carry.inn)
             and self.is_sure(take.path)
-            and self.is_zero(carry.out, take.path)
+            and self.is_zero(carry.out, take.path, frozenset())
             and self.reads_alone(take, body[body.index(take) + 1 :])
         ):
             for at, x, where in ((first, carry.inn, self.before),
@@ -153,20 +153,26 @@ class _Plan:
         known = all(getattr(i.step, "value", i.step is None) for i in slices)
         return len(path) == 1 and known and 0 < len(slices) == len(items)
 
-    def is_zero(self, x: Operand, path: ir.Path) -> bool:
+    def is_zero(self, x: Operand, path: ir.Path, assumed: frozenset[Operand]) -> bool:
         """Tell whether a part of a version is certainly zero.
 
-        What a loop carries is zero if it was before, and if a turn leaves it so: the
-        part must be one and the same in all turns.
+        What a loop carries is zero if it was before, and if a turn that finds it so
+        leaves it so: the part must be one and the same in all turns.
         """
+        if x in assumed:
+            return True
         match made := self.regions.definition.get(x):
             case Op():
                 return made.row in ("zeros", "zeros_like")
             case Take():
                 return x is made.out and made.path == path
-            case For() if self.is_one(path, made):
-                ends = [y for c in made.carries if c.out is x for y in (c.init, c.yld)]
-                return bool(ends) and all(self.is_zero(y, path) for y in ends)
+            case For():
+                (carry,) = (c for c in made.carries if x in (c.inn, c.out))
+                return (
+                    self.is_one(path, made)
+                    and self.is_zero(carry.init, path, assumed)
+                    and self.is_zero(carry.yld, path, assumed | {carry.inn})
+                )
         return False
 
     def is_one(self, path: ir.Path, loop: For) -> bool:
