@@ -1,5 +1,6 @@
 """Calls that a loop stores are made before it, and what they raise is raised."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,23 @@ def test_exponentials_are_stored_before_the_product() -> None:
     assert "raise" not in loop
     assert "value" not in loop
     assert "exp(" not in rest
+
+
+def waves(x):  # type: ignore[no-untyped-def]
+    a, b, s = np.zeros(len(x)), np.zeros(len(x)), 0.3
+    for i in range(len(x)):
+        w = x[i] * x[i]
+        e = math.exp(w)
+        a[i] = e
+        b[i] = math.sin(e + w)
+        s = s * 0.5 + a[i] * b[i] * s * s
+    return s + np.sum(a * b)
+
+
+def test_what_two_calls_need_is_made_once() -> None:
+    text = kernel_of(Case("waves", waves, lambda rng: (rng.uniform(0.1, 1.0, 6),)))
+    loops = text.split("raise ArithmeticError")[0]
+    assert [loops.count(call) for call in ("rt_exp(", "rt_sin(")] == [1, 1]
 
 
 def test_what_runs_downward_is_stored_before_the_product() -> None:

@@ -216,8 +216,9 @@ class _Splitting:
         with build.block() as made:
             for carry, write in pairs:
                 for stmt in self.work(loop, write.value):
-                    build.loc = stmt.loc
-                    count = self.again(build, stmt, names, count)
+                    if outs(stmt)[0] not in names:  # another call may have needed it
+                        build.loc = stmt.loc
+                        count = self.again(build, stmt, names, count)
                 new = {x: ir.twin(x) for x in _versions(carry, write)}
                 path = self.path(build, write, {loop.var: var})
                 build.emit(rewrite(replace(write, path=path), {**names, **new}, new))
