@@ -128,10 +128,8 @@ class _Settling:
             self.integer(stmt)
         elif blocks(stmt):
             self.build.emit(rewrite(stmt, block=self.inner))
-        else:
+        elif not isinstance(stmt, ir.Assert) or self.learn(stmt):
             self.build.emit(stmt)
-        if isinstance(stmt, ir.Assert):
-            self.learn(stmt)
 
     # sums
 
@@ -235,17 +233,20 @@ class _Settling:
 
     # what checks and loops tell
 
-    def learn(self, check: ir.Assert) -> None:
-        """Note two integers that are equal from here on."""
+    def learn(self, check: ir.Assert) -> bool:
+        """Note two integers that are equal from here on, if that is not known yet."""
         match self.regions.definition.get(check.cond):
             case Op(row="eq", args=(a, b)) if a.type == b.type == INT:
                 left = self.form(a) - self.form(b)
+                if left == Dim(0):
+                    return False
                 around = {t.var for t in self.around}
                 for atom, factor in reversed(left.terms):
                     if abs(factor) == 1 and atom not in around:
                         rest = left.put({atom: Dim(0)}).scaled(-factor)
                         self.equal[atom] = rest
-                        return
+                        break
+        return True
 
     def loop(self, loop: For) -> None:
         """Write a loop; what was checked in each turn may be of use later."""
