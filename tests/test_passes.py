@@ -656,3 +656,19 @@ def test_a_copy_that_decides_how_a_product_rounds_stays() -> None:
         np.ones((4, 6)), stage="forward"
     )
     assert "3::-1].copy()" in text
+
+
+def every_third(x, m):  # type: ignore[no-untyped-def]
+    s = 0.5
+    for k in range(m):
+        z = np.zeros(len(range(1, len(x), 3)))
+        for j in range(1, len(x), 3):
+            z[(j - 1) // 3] = np.sin(s * x[j]) * k
+        s = s + np.sum(z * z)
+    return s
+
+
+def test_an_array_as_long_as_a_range_is_made_before_the_loop() -> None:
+    f = srcgrad.differentiable(every_third)
+    text = f.source(np.ones(7), 3, stage="kernel")
+    assert text.index("rt_range_length(1, n, 3)") < text.index("for k in range(m)")

@@ -166,6 +166,8 @@ class _Plan:
                 return made.row in ("zeros", "zeros_like")
             case Take():
                 return x is made.out and made.path == path
+            case ir.Write(value=Const(value=0)):
+                return made.path == path
             case For():
                 (carry,) = (c for c in made.carries if x in (c.inn, c.out))
                 return (

@@ -22,7 +22,7 @@ from srcgrad.types import Scalar
 from srcgrad.walk import consumed, handed, inner_outs, operands, outs, rewrite
 
 # Rows of integers that cost little and raise nothing.
-_NUMBERS = set("add sub mul neg max2 min2 slice_length trips".split())
+_NUMBERS = set("add sub mul neg max2 min2 slice_length range_length trips".split())
 
 
 def hoist(function: Function) -> Function:
@@ -151,6 +151,9 @@ class _Hoisting:
     def is_number(self, op: Op) -> bool:
         """Tell whether an operation makes an integer and cannot raise."""
         numbers = all(x.type.rank == 0 for x in op.args)
+        if op.row == "range_length":
+            step = op.args[2]
+            numbers = numbers and isinstance(step, Const) and step.value != 0
         return numbers and op.row in _NUMBERS and not self.bounds.overflows(op)
 
     def is_as_long(self, one: Value, two: Value) -> bool:

@@ -101,7 +101,7 @@ class _Layout:
             used = []
         elif isinstance(stmt, Op):
             may = not self.regions.site[stmt].chain and not ROWS[stmt.row].alias
-            used = [] if may else used
+            used = [] if may or stmt.row == "dim" else used
         self.odd |= {self.family(x) for x in used}  # type: ignore[misc]
 
     def walk(self, stmt: Element) -> None:
@@ -209,7 +209,12 @@ class _Transposing:
 
     def operation(self, op: Op) -> None:
         """Write an operation; what is made there is made transposed."""
-        if op.outs and op.outs[0] in self.made:
+        if op.row == "dim" and op.args[0] in self.made:
+            axis: Any = op.attrs.get("axis", 0)
+            x = self.made[op.args[0]]
+            axis = self.order[op.args[0]].index(axis)
+            op = replace(op, args=(x,), attrs={"axis": axis})
+        elif op.outs and op.outs[0] in self.made:
             args = _ordered(op.args, self.order[op.outs[0]])
             op = replace(op, args=args, outs=(self.made[op.outs[0]],))
         else:
