@@ -26,7 +26,7 @@ Argnums = int | tuple[int, ...]
 STEPS = tuple(10.0 ** (-0.5 * k) for k in range(3, 17))
 FINE_STEPS = tuple(10.0 ** (-0.5 * k) for k in range(10, 20))
 _EPS = float(np.finfo(np.float64).eps)
-_BROKEN = (ArithmeticError, ValueError, IndexError)
+_BROKEN = (ArithmeticError, ValueError, IndexError, UnboundLocalError)
 
 
 # Trees

@@ -57,6 +57,11 @@ def test_programs_on_python(start: int) -> None:
     judge(range(start, start + BLOCK), "python", second=start == 0)
 
 
+def test_list_of_arrays_made_in_an_arm_is_read_once() -> None:
+    # What the arm knew of lengths made it another list than the one before it.
+    judge(range(7772, 7773), "python", second=False)
+
+
 @pytest.mark.parametrize("seed", [170, 220, 350, 630, 690])
 def test_program_on_numba(seed: int) -> None:
     """Value and gradient of those whose kernels have the fewest lines, 150 to 260."""

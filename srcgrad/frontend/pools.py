@@ -63,8 +63,7 @@ def pooled(reader: Reader, thing: v.Thing) -> v.Thing:
 
 def of(reader: Reader, type: Array) -> v.Root:
     """Return the list for arrays of a type."""
-    dims = tuple(map(reader.build.resolve, type.dims))
-    kind = ListOf(replace(type, dims=dims))
+    kind = _kind(reader, type)
     for root in reader.state.ver:
         if root.pool and root.type == kind:
             return root
@@ -72,6 +71,11 @@ def of(reader: Reader, type: Array) -> v.Root:
     root = reader.allocate(made, "arrays").root
     root.pool = root.joined = True
     return root
+
+
+def _kind(reader: Reader, type: Array) -> ListOf:
+    dims = tuple(map(reader.build.resolve, type.dims))
+    return ListOf(replace(type, dims=dims))
 
 
 def made_inside(
@@ -83,4 +87,7 @@ def made_inside(
     types: list[Any] = [r.type for r in found if r not in reader.state.ver]
     atoms = [{a for d in type.item.dims for a, _ in d.terms} for type in types]
     pairs = zip(types, atoms, strict=True)
-    return [type.item for type, own in pairs if inside.isdisjoint(own)]
+    new = [type.item for type, own in pairs if inside.isdisjoint(own)]
+    # What an arm knows of lengths may be why it did not take a list that is there.
+    there = {root.type for root in reader.state.ver if root.pool}
+    return [type for type in new if _kind(reader, type) not in there]
