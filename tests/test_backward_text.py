@@ -73,6 +73,15 @@ def shifted(a: Any) -> Any:
     return np.sum(b * b)
 
 
+def diffused(u: Any, k: float, steps: int) -> Any:
+    total = 0.0
+    for _ in range(steps):
+        lap = u[:-2] - 2.0 * u[1:-1] + u[2:]
+        u[1:-1] += k * lap
+        total += np.sum(lap * lap)
+    return total
+
+
 PLACES = np.array([0, 2, 2])
 
 
@@ -98,6 +107,9 @@ PLACES = np.array([0, 2, 2])
         # What a loop only adds to has one cotangent for all turns.
         (mixed, (MATRIX, MATRIX), r"copy", 0),
         (mixed, (MATRIX, MATRIX), r"\[:, :1\]", 0),
+        # What is read behind a write is kept as it is, not as all it was made from.
+        (diffused, (VECTOR, 0.1, 3), r"_saved = np\.empty", 1),
+        (diffused, (VECTOR, 0.1, 3), r"_saved_2", 0),
         # The last who needs a cotangent may have it.
         (shifted, (MATRIX,), r"copy", 0),
     ],

@@ -200,8 +200,10 @@ class Storage:
         """Return what it costs at least to have a value."""
         if not isinstance(x, Value) or self.way(x):
             return 0
-        stmt, changes = self.regions.definition.get(x), self.changes(x)
-        ways = [self.cost(x), self.undoing(changes) if changes else math.inf]
+        stmt, changes = self.regions.definition.get(x), self.changes(x) or ()
+        # What is undone, and has not been by now, is undone too late.
+        late = all(u in self.plan.restores for u in changes)
+        ways = [self.cost(x), math.inf if late else self.undoing(changes)]
         return min(*ways, self.again(stmt, depth) if isinstance(stmt, Op) else math.inf)
 
     def need_path(self, path: Path) -> Path:

@@ -555,7 +555,7 @@ class Reader:
         local, outer = live.bound, outer or {}
         around: Frame | None = called.frame if called else None
         if called is not None:
-            outer = {name: outer[name] for name in outer.keys() - local}
+            outer = {name: outer[name] for name in outer if name not in local}
             local |= called.frame.local
         elif isinstance(node, list):  # a comprehension
             around = self.frames[-1]
@@ -571,7 +571,7 @@ class Reader:
         for name, thing in names.items():
             if isinstance(thing, ir.Value) and not (thing.name or thing.hint or site):
                 thing.hint = name
-        for name in live.boxed & (live.bound | names.keys()):
+        for name in sorted(live.boxed & (live.bound | names.keys())):
             generators.boxed(self, name)
         place, dead = self.build.loc, self.dead
         found = len(self.problems)
