@@ -126,3 +126,15 @@ def stored_below_zero(x):
     for i in range(len(x)):
         y[i - 1] = x[i] * 6
     return np.sum(y * y * x)
+
+
+# A sum of slices that is read again behind the write to what it was made from.
+@case(lambda rng: (rng.normal(size=6), rng.normal(), 3), argnums=(0, 1))
+def laplacian_read_behind_the_write(u, k, steps):
+    total = 0.0
+    for _ in range(steps):
+        lap = u[:-2] - 2.0 * u[1:-1] + u[2:]
+        u[1:-1] += k * lap
+        total += np.sum(lap * lap)
+        u[0] = total * lap[0]
+    return total + u[0]
