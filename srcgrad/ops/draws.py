@@ -217,14 +217,11 @@ def choice(rng, a, size=None, replace=True, p=None, axis=0, shuffle=True):
         return refused("`choice` is known along axis 0, with equal shares if without "
                        "replacement", advice)  # fmt: skip
     count = len(a) if np.ndim(a) else a
-    if not (replace or size is None):
+    if replace or size is None:
+        places = _likely(rng, count, size, p)
+    else:
         size = lengths(size)
         places = _unlike(rng, count, math.prod(size), shuffle).reshape(size)
-    elif p is None:
-        places = integers(rng, 0, count, size)
-    else:
-        sums = np.cumsum(np.asarray(p))
-        places = np.searchsorted(sums / sums[-1], random(rng, size), side="right")
     return np.asarray(a)[places] if np.ndim(a) else _number(places)
 
 
@@ -232,6 +229,13 @@ def _one(*numbers):
     for x in numbers:
         if np.ndim(x):
             return refused("parameters of this distribution are numbers here")
+
+
+def _likely(rng, count, size, p):
+    if p is None:
+        return integers(rng, 0, count, size)
+    sums = np.cumsum(np.asarray(p))
+    return np.searchsorted(sums / sums[-1], random(rng, size), side="right")
 
 
 def _unlike(rng, count, size, shuffle):
