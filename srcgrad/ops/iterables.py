@@ -113,15 +113,18 @@ def following(iterator, default=missing, /):
         for x in iterator:
             return x
     else:
-        k, items = next_of(iterator)
-        if default is not missing:
-            return nth(items, k) if k < count_of(items) else default
-        if k >= count_of(items):
-            raise StopIteration
-        return nth(items, k)
+        return _next_item(*next_of(iterator), default)
     if default is missing:
         raise StopIteration
     return default
+
+
+def _next_item(k, items, default):
+    if default is not missing:
+        return nth(items, k) if k < count_of(items) else default
+    if k >= count_of(items):
+        raise StopIteration
+    return nth(items, k)
 
 
 @means("builtins.iter")
