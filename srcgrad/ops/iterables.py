@@ -113,7 +113,8 @@ def following(iterator, default=missing, /):
         for x in iterator:
             return x
     else:
-        return _next_item(*next_of(iterator), default)
+        k, items = next_of(iterator)
+        return _next_item(k, items, default)
     if default is missing:
         raise StopIteration
     return default
