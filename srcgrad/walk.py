@@ -226,9 +226,8 @@ def mapped(part: Any, other: Callable[[Operand], Any]) -> Any:
 
 def instead(block: Block, new: Mapping[Any, Iterable[Stmt]]) -> Block:
     """Return a block, with inner ones, where other statements stand for some."""
-    stmts: list[Stmt] = []
+    stmts, inner = list[Stmt](), partial(instead, new=new)
     for s in block.stmts:
-        inner = partial(instead, new=new)
         stmts += new[s] if s in new else [rewrite(s, block=inner)]
     return Block((*stmts,))
 

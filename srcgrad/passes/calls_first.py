@@ -255,7 +255,7 @@ class _Splitting:
         self, build: Builder, stmt: Any, names: dict[Any, Operand], count: Operand
     ) -> Operand:
         """Write what a turn does once more; return the count of what is wrong."""
-        out = names[stmt.out] = Value(stmt.out.name, stmt.out.type, stmt.out.hint)
+        out = names[stmt.out] = ir.twin(stmt.out)
         if isinstance(stmt, ir.Read):
             build.emit(replace(stmt, path=self.path(build, stmt, names), out=out))
             return count

@@ -108,7 +108,7 @@ class _Plan:
     def cleared(self, base: Value, take: Take) -> ir.Write:
         """Return what clears a part."""
         zero = Const(0.0, Scalar(base.type.dtype))
-        out = Value(take.out.name, take.out.type, take.out.hint)
+        out = ir.twin(take.out)
         return ir.Write(base, take.path, zero, out, take.loc)
 
     def read_in_place(self, take: Take) -> None:

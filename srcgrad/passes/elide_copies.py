@@ -14,7 +14,7 @@ from srcgrad.ir import Function, Op, Operand, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.passes.dead_code import remove_dead_code
 from srcgrad.types import Array
-from srcgrad.walk import every, rewrite, users
+from srcgrad.walk import blocks, every, rewrite, users
 
 
 def elide_copies(function: Function) -> Function:
@@ -106,7 +106,7 @@ class _Plan:
         loop = self.regions.definition.get(original)
         if not isinstance(loop, ir.For | ir.While) or self.users[copy.out]:
             return False
-        changed = self.regions.changed(loop.body.stmts)
+        changed = self.regions.changed(s for b in blocks(loop) for s in b.stmts)
         same = [c for c in loop.carries if (c.inn, c.yld) == (original, copy.out)]
         return bool(same) and self.regions.family(original) not in changed
 

@@ -248,7 +248,7 @@ class _Writer:
 
     def version(self, like: Value) -> Value:
         """Return a new value in the place of another, in the same memory."""
-        new = Value(like.name, like.type, like.hint)
+        new = ir.twin(like)
         if like in self.regions.buffer:
             self.regions.buffer[new] = self.regions.buffer[like]
         return new

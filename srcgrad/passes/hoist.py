@@ -93,7 +93,7 @@ class _Hoisting:
             for op in made:
                 if (own := op.out) not in last:
                     continue
-                first, out = (Value(own.name, own.type, own.hint) for _ in range(2))
+                first, out = (ir.twin(own) for _ in range(2))
                 before.append(replace(op, outs=(first,)))
                 body.remove(op)
                 names[own] = first
@@ -130,7 +130,7 @@ class _Hoisting:
             if op.out not in last:
                 continue
             own = op.out
-            first, inn, end = (Value(own.name, own.type, own.hint) for _ in range(3))
+            first, inn, end = (ir.twin(own) for _ in range(3))
             if own in self.lent:
                 self.lent |= {first, inn}
             row = "empty" if op.row == "zeros" else op.row

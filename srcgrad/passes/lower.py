@@ -484,7 +484,7 @@ class _Lowering(Parts):
     def store(self, z: Value, index: list[Dim], x: Operand) -> Value:
         """Write an element of a whole array."""
         items = tuple(map(self.build.subscript, index))
-        out = Value(z.name, z.type, z.hint)
+        out = ir.twin(z)
         path = (Index(items, sure=True),)
         return self.build.emit(ir.Write(z, path, x, out, self.build.loc)).out
 

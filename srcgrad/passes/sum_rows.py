@@ -129,7 +129,7 @@ class _Rows:
         """Return a loop over rows, and inside it one over the elements of a row."""
         carries, within, build = list[Carry](), list[Carry](), self.build
         for c in loop.carries:
-            inn, end = (Value(c.inn.name, c.inn.type, c.inn.hint) for _ in range(2))
+            inn, end = (ir.twin(c.inn) for _ in range(2))
             carries.append(Carry(c.init, inn, end, c.out))
             within.append(Carry(inn, c.inn, c.yld, end))
         row, var = Value("row", INT), Value(loop.var.name, INT)
