@@ -141,7 +141,9 @@ def closed(node: Node, like: Any = None) -> Any:
     {'a': 1.0, 'b': 2.0}
     """
     if node.kind == "dict":
-        return node.cls(zip(node.keys, node.items, strict=True))  # type: ignore[misc]
+        made: Any = node.cls()  # type: ignore[misc]
+        made.update(dict(zip(node.keys, node.items, strict=True)))
+        return made
     if node.kind == "list":
         return list(node.items)
     if node.kind == "choice":  # by the number that comes first

@@ -127,7 +127,7 @@ REFUSED: dict[str, Refused] = {
         body("try:", "    y = x.real", "except 'AttributeError':", "    y = x",
              "return y")
     ),
-    "SG107_set": Refused(
+    "SG205_set": Refused(
         body("s = 0.0", "for k in {'a', 'b'}:", "    s += x * len(k)", "return s")
     ),
     "SG107_f_string": Refused(body("d = {f'{x:.1f}': x}", "return d['2.0']")),
@@ -417,6 +417,11 @@ def sum(items):
              "return s[0]"), (X,),
     ),
     # SG5: nothing to differentiate
+    "SG201_nditer": Refused(body("return sum(np.nditer(x))"), (X,)),
+    "SG205_set_that_changes": Refused(
+        body("seen = set()", "for t in x:", "    seen.add(int(t))",
+             "return sum(x[k] for k in seen)"), (X,),
+    ),
     "SG502_cut": Refused(body("k = int(x)", "return k * 2.0"), (2.5,)),
     "SG502_argmax": Refused(body("return float(np.argmax(x))"), (X,)),
     "SG507_random": Refused(body("return x * np.random.normal()")),

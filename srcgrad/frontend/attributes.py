@@ -114,7 +114,7 @@ def put(reader: build.Reader, owner: Thing, name: str, value: Thing) -> None:
 
 def _plain(reader: build.Reader, owner: v.Record, way: str) -> None:
     """Refuse a class that says itself how fields are read or written."""
-    if calls.watched(reader, Place(owner.cls, way, True)) is not getattr(object, way):
+    if isinstance(calls.watched(reader, Place(owner.cls, way, True)), FunctionType):
         what = f"`{owner.cls.__name__}` has a `{way}` of its own"
         raise reader.problem("SG101", what)
 
@@ -135,7 +135,7 @@ def special(
     cls = getattr(owner, "cls", None)
     if not (method := defined(reader, cls, name)):
         return None
-    return calls.inline(reader, method, [owner, *args], {})
+    return calls.apply(reader, Static(method), [owner, *args], {})
 
 
 def _static(reader: build.Reader, value: Any, name: str) -> Thing:

@@ -262,7 +262,7 @@ def apply(reader: build.Reader, callee: Thing, args: Args, kwargs: Kwargs) -> Th
             return _apply_closure(reader, callee, args, kwargs)
         case v.Bound(owner=v.Record() as owner):
             function = watched(reader, Place(owner.cls, callee.name, True))
-            return inline(reader, function, [owner, *args], kwargs)
+            return apply(reader, Static(function), [owner, *args], kwargs)
         case v.Record() if attributes.defined(reader, callee.cls, "__call__"):
             return apply(reader, v.Bound(callee, "__call__"), args, kwargs)
         case v.Bound():
@@ -524,7 +524,8 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
     if own or not (made or plain or hasattr(cls, "_fields")):
         what = f"`{cls.__name__}` cannot be called here"
         helps = [f"it has its own `{n}`: make it outside, and pass it" for n in own]
-        raise reader.problem("SG201", what, *helps)
+        note = UNSUPPORTED.get(f"{cls.__module__}.{cls.__name__}", "")
+        raise reader.problem("SG201", what, *helps, note=note)
     init = attributes.defined(reader, cls, "__init__")
     if init or not (made or hasattr(cls, "_fields")):
         cell = reader.container(v.Record("", cls), {})
@@ -545,9 +546,6 @@ def _construct(reader: build.Reader, cls: Any, args: Args, kwargs: Kwargs) -> Th
     if watched(reader, Place(cls, "__post_init__", True)) is not NOTHING:
         inline(reader, cls.__post_init__, [cell], {})
     return cell
-
-
-# containers
 
 
 def length(reader: build.Reader, thing: Thing) -> Operand:

@@ -23,7 +23,7 @@ from srcgrad.frontend.calls import lift, watch_function
 from srcgrad.frontend.iteration import ReadAgain
 from srcgrad.frontend.pools import pooled
 from srcgrad.frontend.recursion import ask
-from srcgrad.frontend.ways import CHOOSING, Again, Endless
+from srcgrad.frontend.ways import CHANGING, CHOOSING, Again, Endless
 from srcgrad.source import FunctionSource, Place, location
 from srcgrad.trees import POINT, SHAPE, Known, Node, Tree, is_of, spec_of, table_of
 from srcgrad.types import Array, Dim, Scalar, is_generator, put_lengths
@@ -118,9 +118,11 @@ def read(
         except Again as found:
             if CHOOSING in found.args:
                 taken.clear()
+            if not {CHOOSING, CHANGING}.isdisjoint(found.args):
                 writing.discard(v.WHOLE)
             taken.update(found.args)
-            refusal = refusal or found.__cause__
+            told = CHANGING not in found.args  # what sets cannot do then tells more
+            refusal = (refusal or found.__cause__) if told else None
         most = min(most, _LONGER * (entry.ways.count + 100))
 
 
@@ -155,8 +157,11 @@ class Entry(Reader):
             form = flatten(self, result, operands, self.own)
         except v.Gone as gone:
             handlers.gone(self, *gone.args)
-        self.give_up_if_refused()
         held = [*v.cells(result, self.state.heap)]
+        if any(issubclass(cell.cls, set) for cell in held):
+            what = "a set that changes cannot be returned"
+            self.problem("SG205", what, "return `sorted(...)` of it")
+        self.give_up_if_refused()
         entwined = len({*held}) < len(held) or not containers.keys().isdisjoint(held)
         params, count = list(self.leaves), len(operands)
         shared = self.sharing([*params, *operands], len(params))

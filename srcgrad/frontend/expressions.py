@@ -83,11 +83,8 @@ def evaluate(reader: Reader, node: ast.expr) -> Thing:
         case ast.JoinedStr(parts):
             return Static("".join(_text(reader, part) for part in parts))
         case ast.Set() | ast.SetComp():
-            made = (
-                ast.List(node.elts, ast.Load())
-                if isinstance(node, ast.Set)
-                else (ast.ListComp(node.elt, node.generators))
-            )
+            kind: Any = ast.List if isinstance(node, ast.Set) else ast.ListComp
+            made = kind(*[part for _, part in ast.iter_fields(node)])
             items = reader.expression(ast.copy_location(made, node))
             return calls.apply(reader, Static(set), [items], {})
     raise reader.problem("SG107", "this expression is outside the language")
@@ -241,6 +238,9 @@ def _overloaded(
     reader: Reader, op: ast.AST, left: Thing, right: Thing, *first: str
 ) -> Thing | None:
     """Apply an operator as the class of an operand defines it."""
+    if isinstance(op, ast.In):
+        own = attributes.special(reader, right, "__contains__", left)
+        return None if own is None else truth(reader, own)
     name = OPERATORS.get(type(op), "")
     ways = [(left, way + name, right) for way in (*first, "")]
     for one, way, other in (*ways, (right, TURNED.get(name, f"r{name}"), left)):
@@ -252,10 +252,11 @@ def _overloaded(
 
 def _of_sequences(reader: Reader, row: str, left: Thing, right: Thing) -> Thing | None:
     """Apply `+` and `*` of lists, tuples and texts: Python's own, on their items."""
-    both = (left, right)
+    both: Any = (left, right)
     if row == "bitor" and all(isinstance(x, v.DictCell) for x in both):
-        one, other = (reader.state.heap[x] for x in both)  # type: ignore[index]
-        return reader.container(v.DictCell("", getattr(left, "cls", dict)), one | other)
+        one, other = (reader.state.heap[x] for x in both)
+        made = v.DictCell("", both[0].cls, both[0].factory)
+        return reader.container(made, one | other)
     held: list[Any] = []
     for x in both if row in ("add", "mul") else ():
         match x:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import accumulate, chain
 from typing import Any
 
@@ -107,6 +108,8 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if isinstance(owner, Static) and isinstance(owner.value, type(np.s_)):
         whole = owner.value.maketuple and not isinstance(index, Tuple)
         return Tuple((index,)) if whole else index
+    if isinstance(owner, v.Iter) and owner.make is iteration.numbers:
+        return calls.apply(reader, Static(python.range_part), [index, *owner.parts], {})
     if not isinstance(index, Const | SliceValue) and (rows := _unlike(reader, owner)):
         return _one_of(reader, rows, index)
     held = _held(reader, owner, index)
@@ -120,7 +123,7 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if columns.are(held):
         return columns.each(reader, held, lambda x: get(reader, x, index))
     known = held.value if isinstance(held, Static) else None
-    if isinstance(known, str | list):  # such as what `.split()` gives
+    if isinstance(known, str | list | range):  # such as what `.split()` gives
         try:
             return calls.lift(reader, known[calls.static(reader, index)])
         except IndexError:
@@ -130,9 +133,7 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
             found = held[calls.static(reader, index)]
         except (KeyError, IndexError) as error:
             if isinstance(owner, v.DictCell) and owner.factory not in (None, v.NONE):
-                found = calls.apply(reader, owner.factory, [], {})
-                put(reader, owner, index, found)
-                return found
+                return _made(reader, owner, index)
             return reader.raises(type(error).__name__)
         if isinstance(index, SliceValue) and isinstance(owner, v.ListCell):
             return reader.container(v.ListCell(""), found)
@@ -159,6 +160,14 @@ def get(reader: build.Reader, owner: Thing, index: Thing) -> Thing:
     if isinstance(owner, Static) and type(owner.value).__module__[:6] == "numpy.":
         return calls.apply(reader, owner, [index], {})  # such as np.mgrid
     raise _not_subscripted(reader, owner, held)
+
+
+def _made(reader: build.Reader, owner: v.DictCell, index: Thing) -> Thing:
+    """Return what a dict makes of what is not there; a Counter does not put it in."""
+    found = calls.apply(reader, owner.factory, [], {})
+    if owner.cls is not Counter:
+        put(reader, owner, index, found)
+    return found
 
 
 def _unlike(reader: build.Reader, owner: Any) -> list[tuple[Thing, Any]]:

@@ -370,7 +370,10 @@ def later(reader: Reader, items: v.Thing, begun: Operand) -> Sequence:
 
 def parted(reader: Reader, items: v.Thing) -> v.Thing:
     """Return the first item, and what a loop runs over without it."""
-    first = sequence(reader, items).item(const(0))
+    inner = sequence(reader, items)
+    if inner.count == const(0):
+        return reader.raises("ValueError")
+    first = inner.item(const(0))
     return v.Tuple((first, v.Iter(later, (items, const(1)))))
 
 

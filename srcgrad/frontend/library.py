@@ -15,6 +15,7 @@ import inspect
 import linecache
 import pkgutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
@@ -208,7 +209,7 @@ def _source(definition: Any) -> FunctionSource:
     """Return a definition of the prelude with its tree; only what is used is parsed."""
     code = definition.__code__
     lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
-    (node,) = ast.parse("".join(lines).partition("\n\n\n")[0]).body
+    (node,) = ast.parse(textwrap.dedent("".join(inspect.getblock(lines)))).body
     assert isinstance(node, ast.FunctionDef)
     return FunctionSource(code.co_filename, node.name, 1, "", node, (), definition)
 
@@ -510,6 +511,8 @@ HANDLERS |= {
     f"{_PRELUDE}.new_dict": lambda reader, cls, factory: reader.container(
         v.DictCell("", cls.value, factory), {}
     ),
+    f"{_PRELUDE}.made_of": lists.made_of,
+    f"{_PRELUDE}.sets_change": lambda reader: const(reader.ways.sets_change()),
     "operator.getitem": indexing.get,
     "builtins.callable": lambda reader, x, /: const(
         attributes.has(reader, x, "__call__")

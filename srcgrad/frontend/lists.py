@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,7 @@ from srcgrad.frontend import (
     state,
 )
 from srcgrad.frontend import values as v
-from srcgrad.ops import python
+from srcgrad.ops import python, sets
 from srcgrad.trees import Lists
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, join, promote
 
@@ -53,6 +53,11 @@ def new_deque(reader: Reader, maxlen: v.Thing) -> v.ListCell:
     if isinstance(maxlen, ir.Value):
         recursion.ask(reader, maxlen)
     return reader.container(v.ListCell("", deque, calls.static(reader, maxlen)), [])
+
+
+def made_of(reader: Reader, cls: v.Static, **fields: v.Thing) -> v.Record:
+    """Return an object of a class that has these fields."""
+    return reader.container(v.Record("", cls.value), fields)
 
 
 def check_row(reader: Reader, thing: v.Thing) -> None:
@@ -447,6 +452,8 @@ def method(
             return _made_anew(reader, owner, name, [*args, const(owner.limit)])
         name, place = python.ENDS[name]
         args = [const(place), *args]
+    if name in sets.COUNTS and cls is Counter:
+        return calls.apply(reader, v.Static(sets.COUNTS[name]), [owner, *args], kwargs)
     if isinstance(owner, v.ListCell):
         if name in ("append", "extend"):
             (append if name == "append" else extend)(reader, owner, args[0])
@@ -513,7 +520,7 @@ def _entries(
         heap[owner] = tuple(held) if listed else held
     match name:
         case "copy":
-            owner = type(owner)("", cls)
+            owner = type(owner)("", cls, owner.limit if listed else owner.factory)
             return reader.container(owner, result)  # type: ignore[no-any-return]
         case "values" | "items":  # they show what the dict holds later
             return v.Iter(iteration.entries, (owner, v.Static(name)))

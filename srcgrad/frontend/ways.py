@@ -12,8 +12,9 @@ from collections.abc import Collection
 
 from srcgrad.frontend.values import Owner
 
-# Among the ways: names may be one of several things, first turns are read apart.
-CHOOSING, APART = ".choosing", ".apart"
+# Among the ways: names may be one of several things, first turns are read apart, sets
+# are lists.
+CHOOSING, APART, CHANGING = ".choosing", ".apart", ".changing"
 
 
 class Again(Exception):
@@ -34,6 +35,12 @@ class Ways:
         self.unlike = False  # something was met that has several kinds
         self.clashed = False  # a turn of a loop left what the next cannot begin with
         self.exchanged: set[str] = set()
+        self.made_set = False
+
+    def sets_change(self) -> bool:
+        """Tell whether sets are lists, and note that one is made."""
+        self.made_set = True
+        return CHANGING in self.taken
 
     def step(self) -> None:
         """Count a statement."""
@@ -55,6 +62,8 @@ class Ways:
 
     def check(self, error: Exception) -> None:
         """Have a function that is refused read again, if that may help."""
+        if self.made_set and CHANGING not in self.taken:
+            raise Again(CHANGING) from error
         if self.unlike and not self.choosing:
             raise Again(CHOOSING) from error
         if new := self.exchanged.difference(self.taken):

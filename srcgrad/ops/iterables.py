@@ -27,13 +27,14 @@ from srcgrad.ops.prelude import (
     zipped,
 )
 from srcgrad.ops.python import missing
+from srcgrad.ops.sets import Changing
 from srcgrad.ops.table import Unsupported
 
 # What takes a generator and uses it up at once; and what does not: what that means.
 _EAGER = {
     "builtins": "sum min max list tuple sorted set frozenset dict",
     "itertools": "product combinations permutations combinations_with_replacement",
-    "math": "fsum prod", "functools": "reduce", "collections": "deque",
+    "math": "fsum prod", "functools": "reduce", "collections": "deque Counter",
 }  # fmt: skip
 EAGER = {f"{home}.{n}" for home, names in _EAGER.items() for n in names.split()}
 LAZY: dict[str, Any] = {}
@@ -366,6 +367,8 @@ def zip_longest(*iterables, fillvalue=None):
 
 @means("builtins.sorted")
 def sort_items(iterable, /, *, key=None, reverse=False):
+    if key is None and isinstance(iterable, Changing):
+        return sort_items(iterable.items, reverse=reverse)
     if key is None and isinstance(iterable, (set, frozenset)):
         return [*ordered(iterable, reverse)]
     items = [*iterable]

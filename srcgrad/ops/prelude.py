@@ -101,6 +101,14 @@ def new_dict(cls, factory):
     """Return an empty dict of a class; a factory makes what is not there."""
 
 
+def made_of(cls, **fields):
+    """Return an object of a class that has these fields."""
+
+
+def sets_change():
+    """Tell whether sets are lists, for what is refused otherwise."""
+
+
 def same(n, m, what):
     """Raise ValueError unless two lengths are the same."""
 

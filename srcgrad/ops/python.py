@@ -86,16 +86,6 @@ def array_of_none(object):
     return np.array(object)
 
 
-@means("builtins.set", "builtins.frozenset")
-def to_set(items=(), /):
-    return set_of([*items])
-
-
-@fixed
-def set_of(items):
-    return set(items)
-
-
 @means("collections.deque")
 def to_deque(iterable=(), maxlen=None):
     made = new_deque(maxlen)
@@ -378,8 +368,27 @@ def _both(x, y):
 
 
 def list_part(items, start, stop, step):
+    return [items[k] for k in range(*_ends(len(items), start, stop, step))]
+
+
+def range_part(index, *parts):
+    """Return `range(*parts)[index]`."""
+    numbers = range(*parts)
+    n = len(numbers)
+    start = parts[0] if len(parts) > 1 else 0
+    step = parts[2] if len(parts) > 2 else 1
+    if isinstance(index, slice):
+        first, last, by = _ends(n, index.start, index.stop, index.step)
+        return range(start + first * step, start + last * step, by * step)
+    place = index + n if index < 0 else index
+    if place < 0 or place >= n:
+        raise IndexError
+    return start + place * step
+
+
+def _ends(n, start, stop, step):
+    """Return the range of places that a slice of so many items stands for."""
     by = 1 if step is None else step
-    n = len(items)
     if by > 0:
         low, first, last = 0, 0, n
     else:
@@ -388,7 +397,7 @@ def list_part(items, start, stop, step):
         first = max(start + n, low) if start < 0 else min(start, n + low)
     if stop is not None:
         last = max(stop + n, low) if stop < 0 else min(stop, n + low)
-    return [items[k] for k in range(first, last, by)]
+    return first, last, by
 
 
 def joined(items, more):

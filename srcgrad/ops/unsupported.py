@@ -21,12 +21,13 @@ UNSUPPORTED: dict[str, str] = {
     "numpy.half": _PRECISION,
     "numpy.histogramdd": "`np.histogram` and `np.histogram2d` are known",
     "numpy.longdouble": _PRECISION,
+    "numpy.nditer": "it goes the way memory lies: use `a.flat` or `np.ndenumerate(a)`",
     "numpy.unique_values": _SET,
 }
 
 # What takes a generator, and what prints a text.
-TAKES_GENERATOR = {*"""OrderedDict all any deque dict frozenset fsum list max min
-                     next prod reduce set sorted sum tuple""".split()}  # fmt: skip
+TAKES_GENERATOR = {*"""Counter OrderedDict all any deque dict frozenset fsum list max
+                     min next prod reduce set sorted sum tuple""".split()}  # fmt: skip
 # What is computed while compiling, if its arguments are known: nodes, windows, filters.
 OF_NUMBERS = "numpy.polynomial", "scipy.special", "scipy.signal", "scipy.linalg"
 LOGS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log"}

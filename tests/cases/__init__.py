@@ -157,6 +157,7 @@ from tests.cases import (  # noqa: E402, F401
     stencils,
     storage,
     surface,
+    tallies,
     ufuncs,
     yielding,
 )
