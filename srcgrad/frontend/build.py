@@ -34,7 +34,7 @@ from srcgrad.frontend.names import Liveness, assigned, prepared
 from srcgrad.frontend.normalize.jumps import RETURNING
 from srcgrad.frontend.normalize.recursion import RESULT
 from srcgrad.frontend.normalize.statements import Attempt, Handler
-from srcgrad.frontend.pools import pooled
+from srcgrad.frontend.pools import exchanged, pooled
 from srcgrad.frontend.state import Key, Plan, State, Unjoinable, branch, label
 from srcgrad.frontend.ways import Ways
 from srcgrad.ops import python
@@ -441,7 +441,7 @@ class Reader:
             ) if x == y and lists.is_own(self, x):
                 lists.grow(self, x, self.expression(more))
             case ast.Assign():
-                value = self.anything(stmt.value)
+                value = exchanged(self, stmt, self.anything(stmt.value))
                 for target in stmt.targets:
                     self.assign(target, value)
             case ast.AnnAssign(value=ast.expr() as given):

@@ -12,6 +12,7 @@ the list of all arrays of its type, and its number there is carried.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -91,3 +92,30 @@ def made_inside(
     # What an arm knows of lengths may be why it did not take a list that is there.
     there = {root.type for root in reader.state.ver if root.pool}
     return [type for type in new if _kind(reader, type) not in there]
+
+
+def exchanged(reader: Reader, stmt: ast.Assign, value: Any) -> v.Thing:
+    """Return what is assigned; rows of a list that change places are copied before."""
+    match stmt:
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(sources)) if all(
+            isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name)
+            for t in targets
+        ) and sorted(map(ast.unparse, targets)) == sorted(map(ast.unparse, sources)):
+            owners = [reader.expression(t.value) for t in targets]  # type: ignore[attr-defined]
+            return v.Tuple(tuple(_apart(reader, x, owners) for x in value.items))
+    return value  # type: ignore[no-any-return]
+
+
+def _apart(reader: Reader, x: v.Thing, owners: list[v.Thing]) -> v.Thing:
+    """Return a copy of what is a row of a list that is kept as an array."""
+    heap: Any = reader.state.heap
+    held = [heap[x] if isinstance(x, v.ListCell) else x for x in (x, *owners)]
+    row, *others = (one if isinstance(one, v.Ref) else None for one in held)
+    if row is None or v.is_point(row) or not row.path:
+        return x
+    whole = [one for one in others if one is not None and one.root is row.root]
+    if not any(v.list_axes(one) or isinstance(one.type, ListOf) for one in whole):
+        return x
+    made = reader.allocate(reader.build.op("copy", reader.operand(row)))
+    made.root.listlike, made.root.python = v.list_axes(row), row.root.python
+    return made

@@ -398,10 +398,16 @@ def _known_order(keys, reverse):
     """Return the places of keys in order, None if it is known at run time only."""
     if not is_fixed(len(keys)):
         return None
+    if all([_is_known(x) for x in keys]):
+        return places_of(keys, False, reverse)
     firsts = [x[0] if isinstance(x, tuple) and len(x) > 0 else x for x in keys]
     if not all([is_fixed(x) for x in firsts]):
         return None
     return places_of(firsts, any([isinstance(x, tuple) for x in keys]), reverse)
+
+
+def _is_known(x):
+    return all([is_fixed(part) for part in x]) if type(x) is tuple else is_fixed(x)
 
 
 @fixed

@@ -141,3 +141,72 @@ def items_of_a_growing_list_shifted(x, n):
         rows[0][:3] = rows[-1][2:]
         rows[-1][:] = rows[0][::-1]
     return np.sum(rows[1] ** 2) + rows[n - 1] @ rows[0]
+
+
+# Rows of lists that change places: nobody else has a name for them.
+@case(lambda rng: (rng.random((3, 3)) + 0.1, rng.random(3)), argnums=(0, 1))
+def elimination_in_lists(a, b):
+    n = len(b)
+    m = [[*a[i], b[i]] for i in range(n)]
+    for c in range(n):
+        p = max(range(c, n), key=lambda r: abs(m[r][c]))
+        m[c], m[p] = m[p], m[c]
+        for r in range(c + 1, n):
+            f = m[r][c] / m[c][c]
+            for k in range(c, n + 1):
+                m[r][k] -= f * m[c][k]
+    x = [0.0] * n
+    for i in range(n - 1, -1, -1):
+        x[i] = (m[i][n] - sum(m[i][k] * x[k] for k in range(i + 1, n))) / m[i][i]
+    return sum(t * t for t in x)
+
+
+@case(lambda rng: (rng.random((4, 3)),))
+def rows_put_in_order(x):
+    points, arrays, k = [], [row * 2.0 for row in x], int(np.argmin(x[:, 1]))
+    for a, b, c in x:
+        points.append([a, b * c])
+    for i in range(len(points)):
+        for j in range(len(points) - 1 - i):
+            if points[j][0] > points[j + 1][0]:
+                points[j], points[j + 1] = points[j + 1], points[j]
+    points[0], points[1], points[2] = points[1], points[2], points[0]
+    arrays[0], arrays[k] = arrays[k], arrays[0]
+    total = 0.0
+    for k, (point, row) in enumerate(zip(points, arrays, strict=True)):
+        row *= 2.0
+        total += (k + 1) * (point[0] * point[1] + row @ row * row[0])
+    return total
+
+
+# What has a name besides stays what it was.
+@case(lambda rng: ([[1.0, 2.0], [3.0, 4.5], [0.3, 0.2]],))
+def rows_with_other_names(given):
+    k, rows, own = 0, [given[0], given[1]], [[], []]
+    for i in range(len(given)):
+        if given[i][0] < given[k][0]:
+            k = i
+    rows[0], rows[1] = rows[1], rows[0]
+    given[0][0] = given[k][1] * 5
+    first = own[0]
+    for t in given[1]:
+        own[0].append(t)
+        own[1].append(t * t)
+    own[0], own[1] = own[1], own[0]
+    for t in given[2]:
+        first.append(t**3)
+    total = rows[1][0] * rows[0][1] + given[1][0]
+    return total + sum(own[1]) * own[0][0] + len(own[1])
+
+
+# The first items of the keys are the same: the others decide.
+@case(lambda rng: (rng.random((5, 2)),))
+def texts_in_order(x):
+    found = {}
+    for name, column in zip(("len", "wid"), x.T, strict=True):
+        found.setdefault(f"{name}_mean", column.mean())
+        found[f"{name}_std"] = column.std(ddof=1)
+    total = 0.0
+    for k, name in enumerate(sorted(found, key=lambda s: (len(s), s)), start=1):
+        total += found.pop(name) / k
+    return total + len(found)
