@@ -115,8 +115,9 @@ REFUSED: dict[str, Refused] = {
         (2.0,),
     ),
     "SG106_finally": Refused(
-        body("try:", "    if x > 1.0:", "        return x", "    y = x * x", "finally:",
-             "    print('done')", "return y")
+        body("try:", "    if x > 1.0:", "        return x", "    y = x * x",
+             "except ValueError:", "    y = x", "finally:", "    print('done')",
+             "return y")
     ),
     "SG106_warning": Refused(
         body("try:", "    y = x.sum() / x[0]", "except FloatingPointError:",
@@ -444,6 +445,8 @@ def sum(items):
         body(
             "try:",
             "    return x * 2",
+            "except ValueError:",
+            "    y = 1.0",
             "finally:",
             "    y = x",
             "with open('log') as f:",

@@ -83,9 +83,10 @@ def _check(node: ast.AST, places: Places, owner: ast.AST) -> Iterator[Found]:
             bad = not all(map(about_warnings, node.items))
         case ast.Try():
             nested: list[ast.AST] = [*node.body, *node.handlers, *node.orelse]
-            bad = bool(node.finalbody) and any(map(_leaves, nested))
+            plain = all(map(raises_again, node.handlers))
+            bad = bool(node.finalbody) and not plain and any(map(_leaves, nested))
             inside |= {"tried"}
-            if all(map(raises_again, node.handlers)):
+            if plain:
                 more = node.orelse + node.finalbody
                 node = ast.copy_location(ast.Try(node.body, [], more, []), node)
     if bad:

@@ -44,7 +44,7 @@ REFUSED_SYNTAX: dict[str, Sequence[str]] = {
         "assign the name in a statement of its own", "it may run any number of times"),
     "Raise": ("SG106", "a bare `raise` is outside the language",
         "name the exception: raise ValueError(...)", "no exception is being handled"),
-    "Try": ("SG106", "a `try` with `finally` is left by a jump here",
+    "Try": ("SG106", "a `try` with `except` and `finally` is left by a jump",
         "leave it after the `finally`: keep the result in a name",
         "what `finally` does would run between the jump and where it goes"),
     "TryStar": ("SG106", "`except*` is outside the language",

@@ -240,3 +240,57 @@ def handlers_by_kind(x, pair, name):
     except LookupError:
         s += c
     return s * a + b
+
+
+# `finally` runs before each jump, what is returned is computed before it.
+@case(lambda rng: (rng.normal(size=8),))
+def left_through_finally(x):
+    log, total, weight = [], 1.0, [1.0]
+
+    def part(t):
+        out = [t]
+        try:
+            if t > 0.3:
+                return weight[0] * t * t, out
+            try:
+                if t > 0:
+                    return t**3, out
+            finally:
+                weight[0] *= 1.5
+            t = t + 1
+        finally:
+            weight[0] += t
+            out.append(t * 2)
+        return t, out
+
+    for k, t in enumerate(x):
+        try:
+            if t < -0.9:
+                continue
+            for u in x:
+                if u > t:
+                    total += 0.1 * u
+                    break
+            value, out = part(t)
+            total += value * out[1] * len(out)
+            if k > 5:
+                break
+        finally:
+            log.append(total)
+            total *= 0.9
+    return sum(log) * total + weight[0]
+
+
+@case(lambda rng: (rng.normal(size=6),))
+def finally_that_returns(x):
+    def part(t):
+        try:
+            if t > 0:
+                return t
+            t = t * 3
+        finally:
+            if t < 0.5:
+                return t * t
+        return 2 * t
+
+    return sum([part(t) for t in x])

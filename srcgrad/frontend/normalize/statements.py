@@ -62,7 +62,9 @@ def _plainer(stmt: ast.stmt, numbers: Iterator[int]) -> list[ast.stmt]:
             made = [ast.Expr(_call(entered, item.context_expr)) for item in stmt.items]
             made += plainer(stmt.body, numbers)
         case ast.Try() if all(map(raises_again, stmt.handlers)):
-            return plainer([*stmt.body, *stmt.orelse, *stmt.finalbody], numbers)
+            body = plainer([*stmt.body, *stmt.orelse], numbers)
+            final = plainer(stmt.finalbody, numbers)
+            return [*_ended(body, final, numbers), *final] if final else body
         case ast.Try():
             made = [_attempt(stmt, numbers), *plainer(stmt.finalbody, numbers)]
         case ast.Expr(ast.Yield() as item):  # the loop over it may be left there
@@ -82,6 +84,31 @@ def _plainer(stmt: ast.stmt, numbers: Iterator[int]) -> list[ast.stmt]:
     new = [s for s in made if not hasattr(s, "lineno")]
     for each in new:
         ast.fix_missing_locations(ast.copy_location(each, stmt))
+    return made
+
+
+def _ended(
+    stmts: list[ast.stmt], final: list[ast.stmt], numbers: Iterator[int],
+    looped: bool = False,
+) -> list[ast.stmt]:  # fmt: skip
+    """Return statements with what `finally` does before each jump out of them."""
+    made: list[ast.stmt] = []
+    for stmt in stmts:
+        if isinstance(stmt, ast.If | ast.For | ast.While):
+            stmt = copy.copy(stmt)
+            inner = looped or not isinstance(stmt, ast.If)
+            stmt.body = _ended(stmt.body, final, numbers, inner)
+            stmt.orelse = _ended(stmt.orelse, final, numbers, looped)
+        if isinstance(stmt, ast.Return) and stmt.value is not None:
+            name = f".ended{next(numbers)}"  # what is returned is computed before
+            kept = ast.Assign([ast.Name(name, ast.Store())], stmt.value)
+            made.append(ast.fix_missing_locations(ast.copy_location(kept, stmt)))
+            back = ast.Return(ast.Name(name, ast.Load()))
+            stmt = ast.fix_missing_locations(ast.copy_location(back, stmt))
+        leaves = isinstance(stmt, ast.Break | ast.Continue) and not looped
+        if leaves or isinstance(stmt, ast.Return):
+            made += copy.deepcopy(final)
+        made.append(stmt)
     return made
 
 
