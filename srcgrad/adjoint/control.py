@@ -162,21 +162,27 @@ class Control(Statements):
         busy = [k for k in (0, 1) if self.is_still(left, ends[1 - k])]
         for arm in busy[:1]:
             self.recall(ends[arm])
-            region, cache = self.open[-1], dict(self.open[-1].cache)
             self.selected[stmt.cond] = arm == 0
-            with self.build.block() as more:
+            with self.going_on(arms[arm]):
                 self.block(Block(tuple(left)))
             del self.selected[stmt.cond]
-            # Behind the arm only that is at hand which is fetched at the head.
-            cache |= {x: y for x, y in region.cache.items() if x in region.heads}
-            region.cache = cache
-            arms[arm] += more
             ends[arm] = self.know()
             left.clear()
         merges: list[ir.Merge] = []
         self.recall(self.joined(ends, arms, merges))
         then, orelse = (Block(tuple(a)) for a in arms)
         self.build.emit(ir.If(cond, then, orelse, tuple(merges), stmt.loc))
+
+    @contextmanager
+    def going_on(self, arm: list[Stmt]) -> Iterator[None]:
+        """Write on at the end of an arm."""
+        region, cache = self.open[-1], dict(self.open[-1].cache)
+        with self.build.block() as more:
+            yield
+        # Behind the arm only that is at hand which is fetched at the head.
+        cache |= {x: y for x, y in region.cache.items() if x in region.heads}
+        region.cache = cache
+        arm += more
 
     def is_still(self, left: Sequence[Stmt], known: Known) -> bool:
         """Tell whether what is left has no cotangent, so that work is spared.
@@ -227,9 +233,8 @@ class Control(Statements):
                 continue
             for k, (end, stmts) in enumerate(zip(ends, arms, strict=True)):
                 self.recall(end)
-                with self.build.block() as more:
+                with self.going_on(stmts):
                     sides[k] = self.cotangent(first)
-                stmts += more
             if owned(first.type):
                 buffers[owner] = join(sides[0], sides[1], sides[0].name)
             else:

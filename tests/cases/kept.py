@@ -492,3 +492,19 @@ def item_changed_that_a_slope_needs(a, s, n):
     items[0][1:] = 0.3 * np.sin(items[0][:-1])
     turned[0][1] *= items[0]
     return np.dot(items[-1], items[0]) + np.sum(turned[-1] * turned[0])
+
+
+# A cotangent made at the end of one arm has a length that only this arm counted again.
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=6), rng.normal(size=(4, 6))))
+def cut_to_a_length_behind_an_arm(x, y, A):
+    t = x[0] - 5.0
+    if t > 0.7:
+        return 0.3 * np.sum(x)
+    x = np.concatenate((A.sum(axis=0)[:1], y[1:]))
+    if t > -0.8:
+        return np.sum(y)
+    x[5:0:-1] -= 0.3 * y[4::-1]
+    total = 0.5 * np.sum(x * y)
+    for _ in range(4):
+        x[2:] *= -0.4
+    return total
