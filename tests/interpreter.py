@@ -489,11 +489,11 @@ def _empty_list(args: Args, attrs: Attrs, type: Type) -> Any:
     return []
 
 
-def _parts(turns: int, work: int, room: int) -> int:
+def _parts(turns: int, work: int, room: int, least: int) -> int:
     if min(turns, work) < 1:
         return 1
     cheap = int(work / (16 * (1 + room)))
-    return max(1, min(64, turns, int(work / 20_000), cheap, int(2**22 / (1 + room))))
+    return max(1, min(64, turns, int(work / least), cheap, int(2**22 / (1 + room))))
 
 
 def _slice_length(args: Args, attrs: Attrs, type: Type) -> int:

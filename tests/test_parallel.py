@@ -72,7 +72,7 @@ def as_parts(function: Function) -> tuple[Callable[..., Any], str]:
     text = text_of(lines := emit_kernel(run_passes(function, THREADS)))
     names = {n: plain_runtime(n) for n in used_runtime(lines)}
     names |= {"rt_prange": apart, "math": Lenient()}
-    names["rt_parts"] = lambda turns, work, room: max(1, min(7, turns))
+    names["rt_parts"] = lambda turns, *_: max(1, min(7, turns))
     return function_of(text, f"{function.name}_kernel", names), text
 
 

@@ -41,6 +41,8 @@ from srcgrad.walk import (
 )  # fmt: skip
 
 SMALL = 40_000  # operations, of half a nanosecond: a second thread saves nothing
+# A part costs some 3 us; between turns of a loop around, threads fall asleep.
+_LEAST = 20_000
 _GUESS = 16  # turns of a loop whose length is not known before
 
 
@@ -161,6 +163,15 @@ def _depth(stmt: Stmt) -> int:
     return isinstance(stmt, ir.Loop) + max(inner, default=0)
 
 
+def _another(loop: For) -> For:
+    """Return a loop that does the same and has names of its own."""
+    makes = [*outs(loop), *inner_outs(loop)]
+    for stmt in every(loop.body):
+        makes += (*outs(stmt), *inner_outs(stmt))
+    names = {x: ir.twin(x) for x in makes}
+    return rewrite(loop, names, names)
+
+
 class _Parts:
     """One loop, written in parts."""
 
@@ -168,15 +179,35 @@ class _Parts:
         self.threads, self.loop, self.sums = threads, loop, sums
         self.build, self.part = threads.build, Value("part", INT)
         self.shape: dict[Carry, list[Operand]] = {}  # of what all turns add to
+        self.outs = {c: c.out for c in loop.carries}
 
     def write(self) -> None:
-        """Write a loop over parts, and one that adds up what they added up."""
-        build, loop, part, sums = self.build, self.loop, self.part, self.sums
-        for c in sums.arrays:
+        """Write the loop in parts, if they are worth it."""
+        build, loop, around = self.build, self.loop, self.threads.around
+        for c in self.sums.arrays:
             self.shape[c] = [self.length(c, k) for k in range(c.inn.type.rank)]
         turns, room = self.count(), self.room()
         work = self.threads.work(loop, loop)
-        parts: Operand = build.op("parts", turns, work, room, name="parts")
+        least = _LEAST * (16 if around else 1)
+        parts: Operand = build.op("parts", turns, work, room, least, name="parts")
+        if not around or _depth(loop) > 1:
+            self.cut(turns, parts)
+            return
+        # A call and sums of parts take longer than a few turns.
+        alone = _another(loop)
+        self.outs = {c: ir.twin(c.out) for c in loop.carries}
+        with build.block() as several:
+            self.cut(turns, parts)
+        merges = [
+            ir.Merge(c.out, self.outs[c], other.out)
+            for c, other in zip(loop.carries, alone.carries, strict=True)
+        ]
+        cond, arms = build.op("gt", parts, 1), (Block((*several,)), Block((alone,)))
+        build.emit(ir.If(cond, *arms, (*merges,), loc=loop.loc))
+
+    def cut(self, turns: Operand, parts: Operand) -> None:
+        """Write a loop over parts, and one that adds up what they added up."""
+        build, loop, part, sums = self.build, self.loop, self.part, self.sums
         size: Operand = build.op("range_length", 0, turns, parts, name="size")
         added = [*sums.numbers, *sums.arrays]
         held = {c: self.zeros(parts, c) for c in added}
@@ -187,7 +218,7 @@ class _Parts:
             left = self.threads.apply("sub", turns, first)
             count = build.op("min2", size, left, name="count")
             last = self.turns(first, count, inns)
-        outs = {c: ir.twin(held[c]) if c in held else c.out for c in loop.carries}
+        outs = self.outs | {c: ir.twin(x) for c, x in held.items()}
         carries = tuple(
             Carry(held.get(c, c.init), inns[c], last[c], outs[c]) for c in loop.carries
         )
@@ -303,7 +334,7 @@ class _Parts:
                 else:
                     x = build.read(sums, (Index((part,), sure=True),))
                     build.emit(Op("add", (inn, x), (last,), loc=build.loc))
-                carries.append(Carry(c.init, inn, last, c.out))
+                carries.append(Carry(c.init, inn, last, self.outs[c]))
         head = part, const(0), parts, const(1), (*carries,), Block((*made,))
         build.emit(For(*head, loc=self.loop.loc))
 

@@ -59,12 +59,12 @@ def pack(items, dtype):
     return out
 
 
-def parts(turns, work, room):
+def parts(turns, work, room, least):
     """Return in how many parts turns are worth to be cut: lengths alone decide that.
 
-    A part costs some 3 us, `work` is counted in half nanoseconds.
+    `work` and what a part is to have at `least` are counted in half nanoseconds.
     """
-    found = min(64, turns, work // 20_000, work // (16 * room + 16))
+    found = min(64, turns, work // least, work // (16 * room + 16))
     return max(1, min(found, 4_194_304 // (room + 1)))
 
 
