@@ -386,7 +386,7 @@ class _Writer:
         self, loops: tuple[For, ...], names: Names, base: Value | None, weight: int
     ) -> dict[Any, Operand]:
         """Write the innermost turn of a nest; without an array what it is made of."""
-        given: dict[Any, Operand] = {}
+        given, names = dict[Any, Operand](), {**names}
         for var, form in names.items():
             given[var] = self.build.subscript(form)
         stmts = loops[-1].body.stmts
@@ -411,4 +411,5 @@ class _Writer:
             new = {v: self.version(v) for v in outs(stmt)}
             self.build.emit(rewrite(stmt, given, {**new}))
             given |= new
+            names |= {v: Dim.of(w) for v, w in new.items() if v.type.dtype == "int64"}
         return given

@@ -187,3 +187,11 @@ def scaled_before_a_change(a, x, s):
     y = b @ x
     a[0] = y
     return np.sum(np.sin(b @ y)) + np.sum(a * a)
+
+
+# Shifted sums of an array that was read in the order of another one.
+@case(lambda rng: (rng.normal(size=6), rng.normal(size=6), rng.normal(size=5)))
+def steps_in_order(x, y, g):
+    z = x * y
+    steps = np.sort(np.diff(z) + g)
+    return np.sum(np.cos(steps) * z[1:] * steps)
