@@ -582,15 +582,16 @@ def items_of(
     reader: build.Reader, thing: Thing, count: int | None = None
 ) -> list[Thing]:
     """Return the items of a container of known length."""
-    items = iteration.sequence(reader, thing)
-    if isinstance(items.count, Const):
-        count = int(items.count.value)
+    items, long = iteration.sequence(reader, thing), getattr(thing, "count", None)
+    many = items.count if long is None else reader.build.length(long)
+    if isinstance(many, Const):
+        count = int(many.value)
     elif count is not None:
         what = "the number of values differs from the number of names"
-        dims = (reader.build.dim(items.count), reader.build.dim(const(count)))
+        dims = (reader.build.dim(many), reader.build.dim(const(count)))
         reader.build.same(*dims, what)
     else:
-        recursion.ask(reader, items.count)
+        recursion.ask(reader, many)
         raise reader.problem(
             "SG102", "how many items this has must be known while compiling",
             "name the items, `f(x[0], x[1])`, or pass the array itself",

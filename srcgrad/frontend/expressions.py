@@ -137,8 +137,11 @@ def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
     depth = len(reader.held)
     for node in nodes:
         if isinstance(node, ast.Starred):
+            read: Any = reader.expression
+            if isinstance(node.value, ast.ListComp | ast.GeneratorExp):
+                read = functools.partial(iteration.comprehension, reader, known=True)
             with reader.at(node):
-                items += calls.items_of(reader, reader.expression(node.value))
+                items += calls.items_of(reader, read(node.value))
         else:
             items.append(reader.anything(node))
             reader.held.append(items[-1])

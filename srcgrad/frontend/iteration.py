@@ -405,8 +405,15 @@ def entries(reader: Reader, owner: v.DictCell, of: v.Thing) -> Sequence:
     return Sequence(const(len(keys)), item, fixed=True)
 
 
-def comprehension(reader: Reader, node: Any, until: bool | None = None) -> v.Thing:
-    """Read a comprehension; at the first item that is `until`, `any` and `all` end."""
+def comprehension(
+    reader: Reader, node: Any, until: bool | None = None, known: bool = False
+) -> v.Thing:
+    """Read a comprehension; at the first item that is `until`, `any` and `all` end.
+
+    How many items it has is to be `known`: tests are then decided turn by turn.
+    """
+    alone = len(node.generators) == 1 and not node.generators[0].ifs
+    apart = isinstance(node, ast.DictComp) or (known and not alone)
     made, at = ast.Name(".made", ast.Load()), ast.copy_location
     store, no = ast.Name(".made", ast.Store()), ast.Not()
     empty: ast.expr = ast.List([], ast.Load())
@@ -426,7 +433,7 @@ def comprehension(reader: Reader, node: Any, until: bool | None = None) -> v.Thi
         for test in reversed(part.ifs):
             body = at(ast.If(test, [body], []), test)
         over = part.iter
-        if isinstance(node, ast.DictComp):
+        if apart:
             over = at(ast.Tuple([ast.Starred(over, ast.Load())], ast.Load()), over)
         body = at(ast.For(part.target, over, [body], []), part.iter)
         vars(body)["exit_name"] = "" if until is None else ".made"
@@ -437,7 +444,6 @@ def comprehension(reader: Reader, node: Any, until: bool | None = None) -> v.Thi
     frame = reader.frames[-1]
     outer = {**frame.outer, **reader.state.names}
     items = reader.function(frame.source, {}, outer, stmts, frame.site)
-    alone = len(node.generators) == 1 and not node.generators[0].ifs
     if isinstance(items, v.ListCell) and alone and counts:
         items.count = reader.build.resolve(reader.build.dim(counts[-1]))
     return items

@@ -181,3 +181,51 @@ def drawn_without_repeats(x, seed):
     j = rng.choice(20000, 500, replace=False)
     s = (x[i] * np.arange(6).reshape(2, 3)).sum() + y @ x[:3] ** 2
     return s + x[rng.choice(len(x), replace=False)] * (k[3] + j[-1]) * rng.random()
+
+
+# What a star takes apart: comprehensions of known length, with tests and without.
+
+
+class Poly:
+    def __init__(self, *coefficients):
+        self.c = coefficients
+
+    def __add__(self, other):
+        return Poly(*[self.c[i] + other.c[i] for i in range(len(self.c))])
+
+    def __mul__(self, other):
+        n = len(self.c)
+        pairs = [
+            sum(self.c[i] * other.c[k - i] for i in range(k + 1) if i < n > k - i)
+            for k in range(2 * n - 1)
+        ]
+        return Poly(*pairs)
+
+    def __call__(self, x):
+        value = 0.0
+        for c in reversed(self.c):
+            value = value * x + c
+        return value
+
+
+@case(lambda rng: tuple(rng.uniform(0.3, 1.2, 3)))
+def polynomials(x, a, b):
+    p = Poly(1.0, a, b) + Poly(a, 2.0, np.sin(b))
+    return (p * Poly(b, x, 0.5))(x)
+
+
+def weighted(*items):
+    total = 0.0
+    for k, item in enumerate(items):
+        total += (k + 1) * item
+    return total
+
+
+@case(lambda rng: (rng.normal(size=4), 0.7, 3), argnums=(0, 1))
+def starred_comprehensions(v, a, n):
+    few = [a, a * a, v[0]]
+    total = weighted(*(few[i] for i in range(3) if i != 1))
+    total += weighted(*[x * y for x in few for y in v[:2]])
+    total += weighted(*[v[i] * v[j] for i in range(n) for j in range(i)])
+    squares = (*[np.sin(c) for c in v], a)
+    return total + squares[1] * squares[-1] + np.hypot(*[x for x in few[:2]])
