@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.arguments import Signature, Specs, Values
+from srcgrad.builder import DIFFER
 from srcgrad.compile.numba import kernel_text
 from srcgrad.errors import SrcgradError, make_error
 from srcgrad.options import CacheInfo, Options, make_options
@@ -348,7 +349,7 @@ class Differentiated:
         as one, then the second, then none again.
         """
         place, key = str(error), tuple(made.specs.items())
-        if not isinstance(error, AssertionError) or not place.startswith("meeting "):
+        if not isinstance(error, AssertionError) or not place.startswith(DIFFER):
             return False
         ones = dict(self._ones.get(key, {}))
         side = ones.pop(place, -1) + 1

@@ -19,7 +19,7 @@ from typing import Any
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import regions_of
-from srcgrad.builder import const
+from srcgrad.builder import DIFFER, const
 from srcgrad.emit.kernel_scalars import Frame, Name, Scalars, is_sum, total
 from srcgrad.emit.names import Naming, name_values
 from srcgrad.emit.nest import Nest
@@ -162,7 +162,7 @@ class _Kernel(Scalars):
                 self.line(f"{push}{item.text})")
             case ir.Assert():
                 name = s.exception if hasattr(builtins, s.exception) else "ValueError"
-                if s.message.startswith("meeting"):
+                if s.message.startswith(DIFFER):
                     name = f"AssertionError({s.message!r})"
                 elif name in ("NotImplementedError", "MemoryError"):
                     name = f"{name}({s.message!r})"

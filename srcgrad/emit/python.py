@@ -8,7 +8,7 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import regions_of
-from srcgrad.builder import INT
+from srcgrad.builder import DIFFER, INT
 from srcgrad.emit.names import Naming, name_values
 from srcgrad.emit.nest import Nest
 from srcgrad.emit.spelling import ATOM, TERM, Text, number, path_text, row_text
@@ -221,7 +221,7 @@ class _Readable(Writer):
         elif s.exception in ("ShapeError", "AssertionError"):
             text = s.message
             if s.exception == "ShapeError":
-                text = repr(text) if text.startswith("meeting") else ""
+                text = repr(text) if text.startswith(DIFFER) else ""
             self.line(f"assert {cond.text}{', ' if text else ''}{text}")
         else:
             self.line(f"if not {cond.at(ATOM)}:")

@@ -550,7 +550,7 @@ class _Loop:
 
     def supposed(self, key: st.Key, axis: int) -> str:
         """Return the name of the check that a carried length is always the same."""
-        return self.build.meeting(f"{st.label(key)}.{axis}")
+        return self.build.meeting(f"{st.label(key)}, axis {axis}")
 
     def of_one_form(self, key: st.Key, inside: Any, contents: Any) -> bool:
         """Tell whether a list has a form of run time; learn that it needs one."""

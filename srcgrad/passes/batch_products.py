@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import Regions, regions_of
-from srcgrad.builder import Builder, const
+from srcgrad.builder import DIFFER, Builder, const
 from srcgrad.ir import Const, For, Function, Index, Op, Operand, Slice, Stmt, Value
 from srcgrad.ops import ROWS
 from srcgrad.types import Dim
@@ -45,7 +45,7 @@ from srcgrad.walk import (
 )
 
 FLOATS = {"float32", "float64"}
-APART = "meeting before a loop"
+APART = f"{DIFFER} before a loop"
 _SHORT = 8  # turns that take less time than a call
 _ALL = Slice(None, None, None)
 _TURN = (ir.Permute((1, 0)),)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from srcgrad import ir
 from srcgrad.analyses.bounds import Bounds
 from srcgrad.analyses.regions import regions_of
-from srcgrad.builder import INT, Builder, const
+from srcgrad.builder import DIFFER, INT, Builder, const
 from srcgrad.ir import Block, Const, For, Function, Op, Operand, Stmt, Value
 from srcgrad.types import Dim, combine
 from srcgrad.walk import blocks, operands, outs, rewrite
@@ -338,5 +338,5 @@ def _needs(check: Stmt, made: Mapping[Any, Stmt]) -> list[Stmt] | None:
 def _meets(stmt: Stmt) -> bool:
     """Tell whether lengths that meet in a broadcast are checked here."""
     if isinstance(stmt, ir.Assert):
-        return stmt.message.startswith("meeting ")
+        return stmt.message.startswith(DIFFER)
     return any(_meets(s) for block in blocks(stmt) for s in block.stmts)

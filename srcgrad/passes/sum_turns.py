@@ -23,6 +23,7 @@ from typing import Any
 
 from srcgrad import ir
 from srcgrad.analyses.regions import Regions
+from srcgrad.builder import DIFFER
 from srcgrad.ir import Const, For, Function, Index, Op, Operand, Stmt, Value
 from srcgrad.ops.table import ROWS, Row
 from srcgrad.passes.batch_products import APART, NUMBERS, Part, Turns, rewrite_loops
@@ -168,7 +169,7 @@ class _Sum(Turns):
             self.require(isinstance(test, Op) and test.row == "eq")
             assert isinstance(test, Op)
             one, two = map(self.length, test.args)
-            learned = s.message.startswith("meeting")
+            learned = s.message.startswith(DIFFER)
             self.build.same(one, two, s.message if learned else APART)
         elif isinstance(s, Op):
             self.require(s.row in _PURE)
