@@ -7,7 +7,7 @@ checks and simplifications are decided in one place.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import dropwhile
@@ -210,13 +210,15 @@ class Builder:
         known = [self.loose() if axes is None or k in axes else d for k, d in dims]
         return replace(type, dims=tuple(known))
 
-    def placeholder(self, type: Type) -> Any:
-        """Return a value of a type that nobody reads."""
+    def placeholder(self, type: Type, lengths: Mapping[int, Dim] | None = None) -> Any:
+        """Return a value of a type that nobody reads, of no length but on some axes."""
         if isinstance(type, Scalar):
             return Const({"int64": 0, "bool": False}.get(type.dtype, 0.0), type)
         if isinstance(type, ListOf):
             return self.op("new_list", item=type.item)
-        return self.op("empty", *[0] * type.rank, dtype=type.dtype)
+        known = lengths or {}
+        dims = [self.length(known.get(k, Dim(0))) for k in range(type.rank)]
+        return self.op("empty", *dims, dtype=type.dtype)
 
     def measure(self, value: Value) -> None:
         """Emit the lengths of an array whose dims are loose."""

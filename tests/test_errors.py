@@ -153,7 +153,8 @@ TEXTS: dict[str, SrcgradError] = {
 
 SYNTAX = {
     "yield": "for v in w:\n        yield v",
-    "try": "try:\n        return w\n    finally:\n        del w",
+    "try": "try:\n        return w\n    except ValueError:\n        w = 2\n"
+    "    finally:\n        del w",
     "try_nested": "try:\n        del w\n    finally:\n        yield w",
     "with": "with open(w) as h:\n        y = h",
     "class": "class Point:\n        x = 1",

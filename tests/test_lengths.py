@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import srcgrad
 from tests.cases import Case
 from tests.harness import check_function, sensitivity
 from tests.programs import load
@@ -184,3 +185,29 @@ def test_lengths_that_change(start: int) -> None:
 @pytest.mark.parametrize("start", range(20, 500, 20))
 def test_more_lengths_that_change(start: int) -> None:
     assert [f for seed in range(start, start + 20) for f in faults(seed)] == []
+
+
+def bound_in_turns(x: Any, n: int) -> Any:
+    for i in range(n):
+        for j in range(3):
+            y = x * (i + j)
+        x = x + 0.1 * y
+    return np.sum(x * y)
+
+
+def bound_to_rows(x: Any, n: int) -> Any:
+    for k in range(n):
+        rows = np.outer(x, x[: k + 1])
+        order = np.argsort(x * k)
+    return np.sum(rows * rows) * x[order[0]]
+
+
+@pytest.mark.parametrize("function", [bound_in_turns, bound_to_rows])
+def test_arrays_bound_in_a_loop_are_read_once(function: Any) -> None:
+    """Nothing stands in for them whose length the first call finds to be wrong."""
+    f = srcgrad.value_and_grad(function, backend="python")
+    x = np.array([0.3, -0.7, 0.4, 1.2])
+    assert f(x, 3)[0] == function(x, 3)
+    assert f.cache_info().specializations == 1
+    with pytest.raises(UnboundLocalError):
+        f(x, 0)

@@ -292,7 +292,9 @@ class _Loop:
         thing = choices.known(self.reader, thing)
         if isinstance(thing, v.Unbound) and ("blank", key) in self.plan:
             end, known = self.plan["blank", key]
-            thing = st.blank(self.reader, end, self.reader.state.heap, known)
+            axes = [k for whose, k in self.facts("equal") if whose == key]
+            lengths = {k: self.plan["equal", key, k] for k in axes}
+            thing = st.blank(self.reader, end, self.reader.state.heap, known, lengths)
         if ("kinds", key) in self.plan and not isinstance(thing, v.Maybe):
             thing = choices.among(self.reader, thing, self.plan["kinds", key])
         whole = st.parts(self.enter, key, thing)
@@ -540,10 +542,12 @@ class _Loop:
             return False
         one, two = (self.build.resolve(x.type.dims[axis]) for x in (inside, end))
         new = {x for s in every(ir.Block(self.made().stmts)) for x in outs(s)}
-        if not new.isdisjoint(a for a, _ in two.terms) or 1 in (one.known, two.known):
+        if not new.isdisjoint(a for a, _ in two.terms):
             return False
         failed = self.supposed(key, axis) in self.build.ones
-        if failed or (one - two).known is not None:
+        other = {0, 1} & {one.known, two.known} or (one - two).known is not None
+        # What stands in for an array that is not bound yet is as long as one may wish.
+        if failed or (other and ("blank", key) not in self.plan):
             return False
         self.learn("equal", key, axis, value=two)
         return True

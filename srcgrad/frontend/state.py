@@ -8,7 +8,7 @@ of a turn) is taken apart into `parts`: pairs of numbers and of arrays, each wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from srcgrad.builder import Builder, const
 from srcgrad.frontend import calls, choices, forms, pools
 from srcgrad.frontend import values as v
 from srcgrad.ops import python
-from srcgrad.types import Array, ListOf, join
+from srcgrad.types import Array, Dim, ListOf, join
 from srcgrad.walk import mapped, operands
 
 if TYPE_CHECKING:
@@ -100,10 +100,17 @@ def parts(again: Callable[..., Any], key: Key, *things: Any) -> Any:
 
 
 def blank(
-    reader: Reader, thing: v.Thing, heap: dict[v.Cell, Any], known: Any = None
-) -> v.Thing:
-    """Return what stands for a thing that is not bound where these containers are."""
+    reader: Reader, thing: v.Thing, heap: dict[v.Cell, Any], known: Any = None,
+    lengths: Mapping[int, Dim] | None = None,
+) -> v.Thing:  # fmt: skip
+    """Return what stands for a thing that is not bound where these containers are.
+
+    Of an array some `lengths` may be known already, by axis.
+    """
     inner = thing.thing if isinstance(thing, v.Maybe) else thing
+    if lengths and isinstance(inner, v.Ref):
+        made = reader.build.placeholder(inner.type, lengths)
+        return v.Maybe(reader.allocate(made), const(False))
     return v.Maybe(stand_in(reader, inner, heap, known), const(False))
 
 

@@ -314,7 +314,7 @@ def one_array_in_each_turn(x, n):
     return sum([np.sum(item) for item in items])
 
 
-@case(lambda rng: (0.5 + rng.random(5), 3.0), refused="one memory on one path")
+@case(lambda rng: (0.5 + rng.random(5), 3.0))
 def rows_change_places(x, n):
     rows = [x * 1, x * 2, x * 3]
     for i in range(int(n)):
