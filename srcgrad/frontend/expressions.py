@@ -137,11 +137,9 @@ def elements(reader: Reader, nodes: list[ast.expr]) -> list[Thing]:
     depth = len(reader.held)
     for node in nodes:
         if isinstance(node, ast.Starred):
-            read: Any = reader.expression
-            if isinstance(node.value, ast.ListComp | ast.GeneratorExp):
-                read = functools.partial(iteration.comprehension, reader, known=True)
+            vars(node.value)["known"] = True  # how many items it has
             with reader.at(node):
-                items += calls.items_of(reader, read(node.value))
+                items += calls.items_of(reader, reader.expression(node.value))
         else:
             items.append(reader.anything(node))
             reader.held.append(items[-1])

@@ -405,15 +405,14 @@ def entries(reader: Reader, owner: v.DictCell, of: v.Thing) -> Sequence:
     return Sequence(const(len(keys)), item, fixed=True)
 
 
-def comprehension(
-    reader: Reader, node: Any, until: bool | None = None, known: bool = False
-) -> v.Thing:
+def comprehension(reader: Reader, node: Any, until: bool | None = None) -> v.Thing:
     """Read a comprehension; at the first item that is `until`, `any` and `all` end.
 
-    How many items it has is to be `known`: tests are then decided turn by turn.
+    Behind a star it is read turn by turn, so that tests are decided while compiling.
     """
     alone = len(node.generators) == 1 and not node.generators[0].ifs
-    apart = isinstance(node, ast.DictComp) or (known and not alone)
+    starred = vars(node).get("known") and not alone
+    apart = isinstance(node, ast.DictComp) or starred
     made, at = ast.Name(".made", ast.Load()), ast.copy_location
     store, no = ast.Name(".made", ast.Store()), ast.Not()
     empty: ast.expr = ast.List([], ast.Load())
