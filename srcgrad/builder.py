@@ -20,7 +20,7 @@ from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine, is_complex
 
 INT = Scalar("int64", True)
-DIFFER = "lengths differ"  # so begin the names of checks that a call may learn from
+DIFFER = "unequal"  # so begin the names of checks that a call may learn from
 S = TypeVar("S", bound=Stmt)
 
 _ALL = Slice(None, None, None)
@@ -159,8 +159,8 @@ class Builder:
         """
         name, first = self.origin
         self.met += not of
-        place = f"line {self.loc.line - first + 1} of {name}, column {self.loc.column}"
-        return f"{DIFFER} in {place} ({of or self.met})"
+        place = f"{name} {self.loc.line - first + 1}:{self.loc.column}"
+        return f"{DIFFER}: {place} ({of or self.met})"
 
     def is_one(self, dim: Dim) -> bool:
         """Tell whether a length is 1, as is checked where it is not known."""
