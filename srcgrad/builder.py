@@ -20,7 +20,7 @@ from srcgrad.ops.table import ShapeError, Unsupported
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, combine, is_complex
 
 INT = Scalar("int64", True)
-DIFFER = "unequal"  # so begin the names of checks that a call may learn from
+DIFFER = "unequal: "  # so begin the names of checks that a call may learn from
 S = TypeVar("S", bound=Stmt)
 
 _ALL = Slice(None, None, None)
@@ -160,7 +160,7 @@ class Builder:
         name, first = self.origin
         self.met += not of
         place = f"{name} {self.loc.line - first + 1}:{self.loc.column}"
-        return f"{DIFFER}: {place} ({of or self.met})"
+        return f"{DIFFER}{place} ({of or self.met})"
 
     def is_one(self, dim: Dim) -> bool:
         """Tell whether a length is 1, as is checked where it is not known."""

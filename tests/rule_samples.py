@@ -378,7 +378,12 @@ SAMPLES: dict[str, list[Sample]] = {
     "subscript": _of("=2 =5", "=-1 =5", "int =9"),
     "limit": _of("=-3 =10", "=30 =10", "=-30 int"),
     "extents": _of("=0 =3", "=0"),
-    "parts": _of("=100 =9000000 =0 =20000", "=5 int =2 =8", "=99 =9000000 =6000 =9"),
+    "parts": _of(
+        "=100 =9000000 =0 =20000",
+        "=5 int =2 =8",
+        "=99 =9000000 =6000 =9",
+        "=100 =9000000 =0 =3000000",
+    ),
     "range_length": _of("=0 int =2", "=5 =0 =-2", "=5 int =1"),
     "trips": _of("=0 int =2", "=5 =0 int", "=5 int =0"),
     "new_list": _of("", item=(Scalar("float64"), Array("float64", (Dim(2),)))),

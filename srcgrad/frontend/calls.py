@@ -582,7 +582,8 @@ def items_of(
     reader: build.Reader, thing: Thing, count: int | None = None
 ) -> list[Thing]:
     """Return the items of a container of known length."""
-    items, long = iteration.sequence(reader, thing), getattr(thing, "count", None)
+    items = iteration.sequence(reader, thing)
+    long = thing.count if isinstance(thing, v.ListCell) else None
     many = items.count if long is None else reader.build.length(long)
     if isinstance(many, Const):
         count = int(many.value)

@@ -67,8 +67,8 @@ constant("trips(start, stop, step)", _integer, cost=0, bits=length_bits,
          kernel=lambda n, t, a: f"rt_range_length({', '.join(n)} or 1)")  # fmt: skip
 # `room` is what parts need for themselves; that it be added up must be cheap, too.
 constant("parts(turns, work, room, least)", _integer, cost=0, bits=length_bits,
-         spell="max(1, min(64, {turns}, {work} // 20000, {work} // (16 * {room} + 16), "
-               "4194304 // ({room} + 1)))",
+         spell="max(1, min(64, {turns}, {work} // {least}, "
+               "{work} // (16 * {room} + 16), 4194304 // ({room} + 1)))",
          kernel=lambda n, t, a: f"rt_parts({', '.join(n)})")  # fmt: skip
 rule("pack_list(items)", _packed, items="g", spell="np.array",
      kernel=_pack_list, of_complex=True)  # fmt: skip

@@ -45,7 +45,7 @@ from srcgrad.walk import (
 )
 
 FLOATS = {"float32", "float64"}
-APART = f"{DIFFER} before a loop"
+APART = f"{DIFFER}before a loop"
 _SHORT = 8  # turns that take less time than a call
 _ALL = Slice(None, None, None)
 _TURN = (ir.Permute((1, 0)),)

@@ -165,11 +165,14 @@ def _depth(stmt: Stmt) -> int:
 
 def _another(loop: For) -> For:
     """Return a loop that does the same and has names of its own."""
-    makes = [*outs(loop), *inner_outs(loop)]
-    for stmt in every(loop.body):
-        makes += (*outs(stmt), *inner_outs(stmt))
-    names = {x: ir.twin(x) for x in makes}
+    names = {x: ir.twin(x) for x in (*outs(loop), *_made(loop))}
     return rewrite(loop, names, names)
+
+
+def _made(loop: For) -> list[Value]:
+    """Return all that is defined inside a loop."""
+    inside = [x for s in every(loop.body) for x in (*inner_outs(s), *outs(s))]
+    return [*inner_outs(loop), *inside]
 
 
 class _Parts:
@@ -301,12 +304,9 @@ class _Parts:
         """Return all that an array is called in the turns."""
         own, regions = self.threads.turns_of.memory, self.threads.regions
         memory = own(carry.init)
-        found = [*inner_outs(self.loop)]
-        for stmt in every(self.loop.body):
-            found += (*inner_outs(stmt), *outs(stmt))
         return [
             x
-            for x in found
+            for x in _made(self.loop)
             if x in regions.buffer and self.threads.turns_of.memory(x) is memory
         ]
 
