@@ -460,6 +460,18 @@ class Builder:
         out = Value(name, self.place(base.type, path))
         return self.emit(ir.Read(*self.flat(base, path), out, self.loc)).out
 
+    def element(self, base: Value, path: Path) -> Value:
+        """Copy one element; what a statement has read in this block it reads once."""
+        base, path = self.flat(base, path)
+        items = [i for step in path if isinstance(step, ir.Index) for i in step.items]
+        at = [self.dim(i) for i in items if isinstance(i, Value | Const)]
+        if len(path) > 1 or not 0 < len(at) == len(items):
+            return self.read(base, path)
+        key = len(self.open), self.loc, base, *at
+        if key not in self.memo:
+            self.memo[key] = self.read(base, path)
+        return self.memo[key]  # type: ignore[no-any-return]
+
     def flat(self, base: Value, path: Path) -> tuple[Value, Path]:
         """Return the buffer and the path of a part: a view of a view is one view."""
         if base in self.views:

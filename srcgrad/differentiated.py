@@ -471,7 +471,7 @@ class Differentiated:
         (made,) = self._last
         names = self.signature.chosen(made.specs, self.options)
         specs = self.signature.floats(made.specs, names)  # other than those of a value
-        made = self.make(specs, names, made.fixed.get)
+        made = self.make(specs, names, made.leaf)
         whole = made.adjoint(names) if self.shows == "grad" else made.primal
         return made.text(whole).text
 

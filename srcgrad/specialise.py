@@ -119,6 +119,11 @@ class Specialisation:
             and all(_value(captures, leaf, n) == x for n, x in self.fixed.items())
         )
 
+    def leaf(self, name: str) -> Any:
+        """Return what was compiled in of an argument, or something of its shape."""
+        shape = self.fixed.get(name + SHAPE, ())
+        return self.fixed.get(name, np.broadcast_to(np.nan, shape))
+
     @property
     def seeds(self) -> tuple[int, ...]:
         """The positions of the float results of the function."""

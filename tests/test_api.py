@@ -3,6 +3,7 @@
 import enum
 import functools
 import inspect
+import math
 import pickle
 import platform
 import subprocess
@@ -1632,6 +1633,17 @@ def test_generated_source_runs_as_it_stands() -> None:
     assert value == energy(x3(), {"c": 2.0})
     assert again.tolist() == gradient.tolist()
     assert f.source(x3(), {"c": 2.0}) == f.backward_source
+
+
+def test_source_of_a_call_whose_lengths_were_compiled_in() -> None:
+    def spread(x: Array) -> float:
+        return math.hypot(*[np.sin(item) for item in x])
+
+    f = grad(spread, **PYTHON)
+    gradient = f(x3())
+    space: dict[str, Any] = {}
+    exec(f.backward_source, space)
+    assert space["spread_grad"](x3())[1][0].tolist() == gradient.tolist()
 
 
 def test_stages() -> None:

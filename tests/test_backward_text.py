@@ -82,6 +82,14 @@ def diffused(u: Any, k: float, steps: int) -> Any:
     return total
 
 
+def predators(x: Any, rate: float) -> Any:
+    total = 0.0
+    for i in range(1, len(x)):
+        total += rate * x[i - 1] * x[i] + x[i] * x[i]
+        x[i] = x[i] * x[i - 1] + np.sin(x[i])
+    return total
+
+
 PLACES = np.array([0, 2, 2])
 
 
@@ -112,6 +120,9 @@ PLACES = np.array([0, 2, 2])
         (diffused, (VECTOR, 0.1, 3), r"_saved_2", 0),
         # The last who needs a cotangent may have it.
         (shifted, (MATRIX,), r"copy", 0),
+        # An element has one cotangent in a statement, and is written as by the user.
+        (predators, (VECTOR, 0.3), r"d_x\[i\] \+= ", 1),
+        (predators, (VECTOR, 0.3), r"x\[i\] \* x\[i\]", 1),
     ],
 )
 def test_no_line_is_too_many(

@@ -7,6 +7,7 @@ readable text and the kernel use the very same trees.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -21,12 +22,19 @@ _WEIGHT = 12
 
 
 class Nest:
-    """The folded values of a function, and the statement of each; not those to keep."""
+    """The folded values of a function, and the statement of each; not those to keep.
+
+    For readers, an element that one statement of the user's has twice is written twice.
+    """
 
     def __init__(
-        self, function: Function, regions: Regions, keep: Collection[Value] = ()
+        self,
+        function: Function,
+        regions: Regions,
+        keep: Collection[Value] = (),
+        readable: bool = False,
     ) -> None:
-        self.regions, self.keep = regions, keep
+        self.regions, self.keep, self.readable = regions, keep, readable
         self.folded: dict[Any, Op | View | Read] = {}
         self.weight: dict[Operand, int] = {}
         self.reads: dict[Operand, set[Buffer]] = {}
@@ -43,8 +51,10 @@ class Nest:
         return chain.from_iterable(map(self.tree, operands(self.folded[x])))
 
     def _block(self, block: Block, ends: Iterable[Operand]) -> None:
-        consumer = {x: k for k, stmt in enumerate(block.stmts) for x in operands(stmt)}
-        consumer |= dict.fromkeys(ends, len(block.stmts))
+        consumers: dict[Operand, list[int]] = defaultdict(list)
+        for k, found in enumerate([*map(operands, block.stmts), ends]):
+            for x in found:
+                consumers[x].append(k)
         for k, stmt in enumerate(block.stmts):
             for inner, end in zip(blocks(stmt), block_ends(stmt), strict=True):
                 self._block(inner, end)
@@ -58,10 +68,15 @@ class Nest:
             families = (self.regions.family(x) for x in read if x not in inside)
             below = (self.reads[x] for x in read if x in inside)
             self.reads[out] = {f for f in families if f}.union(*below)
-            once = self.count[out] == 1 and out in consumer
+            here = consumers[out]
+            alone = len(here) == 1 or self._is_short(block, stmt, out, here)
             if out not in self.keep and (
                 self._is_index(stmt, out)
-                or (once and self._may_fold(block, stmt, out, k, consumer[out]))
+                or (
+                    alone
+                    and self.count[out] == len(here)
+                    and self._may_fold(block, stmt, out, k, here[-1])
+                )
             ):
                 self.folded[out] = stmt
 
@@ -91,6 +106,14 @@ class Nest:
                 return False
         between = block.stmts[k + 1 : at]
         return not (self.reads[out] & self.regions.changed(between))
+
+    def _is_short(
+        self, block: Block, stmt: Stmt, out: Value, users: Sequence[int]
+    ) -> bool:
+        """Tell whether a value is an element that one statement reads again."""
+        if not self.readable or not isinstance(stmt, Read) or self.weight[out] > 3:
+            return False
+        return {block.stmts[k].loc for k in users if k < len(block.stmts)} == {stmt.loc}
 
     def _is_index(self, stmt: Stmt, out: Value) -> bool:
         """Tell whether a value is a short index expression, or a `not`: written out."""

@@ -36,7 +36,7 @@ def emit_python(
     regions, alias, given = regions_of(function), alias or {}, defaults or {}
     wide: set[Value] = set()
     while True:
-        nest = Nest(function, regions, wide)
+        nest = Nest(function, regions, wide, readable=True)
         naming = name_values(
             function, nest, {"np", "math", "linalg", "special", *alias.values()}
         )

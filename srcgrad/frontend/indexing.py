@@ -48,7 +48,7 @@ def read(reader: build.Reader, ref: Ref, path: Path) -> Thing:
     """Return the element or the view that a path leads to."""
     type = reader.build.place(ref.root.type, path)
     if isinstance(type, Scalar):
-        item = reader.build.read(reader.version(ref.root), path)
+        item = reader.build.element(reader.version(ref.root), path)
         return reader.build.cast(item, type.dtype, ref.root.python or None)
     return Ref(ref.root, path, type)
 
