@@ -135,6 +135,13 @@ class Builder:
             self.equal.update({b: a} if a.known is not None else {a: b})
         return a if a.known is not None else self.resolve(b)
 
+    def alike(self, a: Dim, b: Dim, of: str) -> None:
+        """Require two lengths to be equal, until a call has found that they are not."""
+        what = self.meeting(of)
+        if a != b and what in self.ones:
+            raise ShapeError(what)
+        self.same(a, b, what)
+
     def meet(self, a: Dim, b: Dim) -> Dim:
         """Return the length of two broadcast: equal, or one of them 1 as is checked."""
         if a == b or self.trusting or (a.known is not None and b.known is not None):

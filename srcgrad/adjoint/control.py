@@ -138,8 +138,11 @@ class Control(Statements):
     def branch(self, stmt: ir.If, left: list[Stmt]) -> None:
         """Reverse an `if`, and in it what is `left` if all of that is one arm's own."""
         cond = self.need(stmt.cond)
-        for value in self.outside(stmt):
-            if owned(value.type):
+        of = self.regions.buffer
+        pushes = (s for block in blocks(stmt) for s in every(block))
+        longer = {of[s.out] for s in pushes if isinstance(s, ir.Push)}
+        for value in self.outside(stmt):  # a list that an arm lets go of is longer there
+            if owned(value.type) and of.get(value) not in longer:
                 self.buffer_of(value)
         wanted = [m for m in stmt.merges if m.out in self.active and self.wanted(m.out)]
         moved = [(m, self.withdraw(m.out)) for m in wanted]

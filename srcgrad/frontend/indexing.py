@@ -23,7 +23,6 @@ from srcgrad.frontend.state import kinds
 from srcgrad.frontend.values import Ref, SliceValue, Static, Thing, Tuple
 from srcgrad.ir import Const, Index, Item, Operand, Path, Slice, Value, gathers
 from srcgrad.ops import python
-from srcgrad.ops.table import ShapeError
 from srcgrad.types import Array, Dim, ListOf, Scalar, is_complex
 
 _FULL = Slice(None, None, None)
@@ -89,11 +88,7 @@ def _held(reader: build.Reader, owner: Thing, index: Thing) -> Any:
     else:
         found = columns.of_mixed(reader, cell.name, held)
     if found is None:
-        try:
-            return lists.make_array(reader, owner)
-        except ShapeError:
-            what = "which item this is must be known: they differ in kind"
-            raise reader.problem("SG402", what, "run over the items") from None
+        return lists.make_array(reader, owner)
     if cell is not owner:
         reader.container(cell, held)
     reader.split = True

@@ -35,6 +35,7 @@ from srcgrad.frontend import (
 )
 from srcgrad.frontend import values as v
 from srcgrad.ops import python, sets
+from srcgrad.ops.table import ShapeError
 from srcgrad.trees import Lists
 from srcgrad.types import Array, Dim, ListOf, Scalar, Type, join, promote
 
@@ -87,10 +88,24 @@ def outside(reader: Reader, thing: Any) -> tuple[Lists, ...]:
 
 
 def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
-    """Keep a list as an array, so that data can index it; lists in it become rows."""
-    packed = pack(reader, owner)
+    """Keep a list as an array, so that data can index it; lists in it become rows.
+
+    Arrays in it are taken for as long as the first until a call finds them longer.
+    """
+    heap: Any = reader.state.heap
+    held = owner.items if isinstance(owner, v.Tuple) else heap[owner]
+    items = held if isinstance(held, tuple) else ()
+    types = [x.type for x in items if isinstance(x, v.Ref)]
+    pairs = [p for t in types[1:] for p in zip(types[0].dims, t.dims, strict=False)]
+    try:
+        for k, (one, other) in enumerate(pairs):
+            reader.build.alike(one, other, f"item {k}")
+        packed = pack(reader, owner)
+    except ShapeError:
+        what = "which item this is must be known: they differ in kind or length"
+        raise reader.problem("SG402", what, "run over the items") from None
     assert isinstance(packed, v.Ref)
-    root, heap = packed.root, reader.state.heap
+    root = packed.root
     root.python = True
 
     def tie(thing: Any, place: tuple[ir.Operand, ...]) -> None:
@@ -100,7 +115,7 @@ def make_array(reader: Reader, owner: v.Thing) -> v.Ref:
         if isinstance(thing, v.Ref) and not v.is_point(thing):
             keep(reader, root, thing.root)
         elif isinstance(thing, v.Tuple | v.ListCell):
-            items: Any = thing.items if isinstance(thing, v.Tuple) else heap[thing]
+            items = thing.items if isinstance(thing, v.Tuple) else heap[thing]
             if columns.are(items):
                 what = "lists of tuples are not chosen by an index here"
                 raise reader.problem("SG203", what, "choose by `if`, or a dict's key")

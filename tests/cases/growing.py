@@ -461,3 +461,28 @@ def a_list_where_none_was(x):
             other.append(v * v)
     s = 0.0 if other is None else sum(other)
     return s if kept is None else s + sum(v * v for v in kept)
+
+
+# A list that an arm lets go of has grown there before.
+@case(lambda rng: (rng.normal(size=5), 0))
+def longer_in_an_arm_and_let_go(x, k):
+    y, z = [x[0], x[1]], [x[2]]
+    if k < 0:
+        y.append(x[0])
+        y.insert(1, x[1])
+    else:
+        y.append(x[1] * 2.0)
+        y.append(x[1] * 3.0)
+        y.insert(2, x[3])
+    for i in range(len(x)):
+        z.append(x[i])
+        if x[i] > k:
+            z.append(x[0])
+            z.insert(1, x[1])
+        else:
+            z += z[:2]
+    total = 0.0
+    for kept in (y, z):
+        for a, b in zip(kept, kept[1:]):
+            total += a * b
+    return total

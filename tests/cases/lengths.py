@@ -188,3 +188,13 @@ def downwards_in_an_array_measured_again(x, y, s, k):
     v = y[5:0:-1]
     v += 0.3 * (v * np.cos(v))
     return 0.9 * s + 0.7 * p + 0.3 * np.sum(z * y)
+
+
+# Which part is asked for is data: taken for as long as each other until they are not.
+@case(lambda rng: (rng.normal(size=7), 2))
+def parts_of_unlike_lengths(x, k):
+    parts = [x[:2] * 2.0, np.sin(x[2:5]), x[5:6]]
+    total = np.sum(parts[k] ** 3)
+    for i in range(k):
+        total += np.prod(parts[i])
+    return total
