@@ -310,7 +310,7 @@ def told(heap: Any, thing: Any) -> Any:
     return type(thing), thing.cls, size
 
 
-def kinds(*ends: tuple[Any, v.Thing]) -> Kinds:
+def kinds(*ends: tuple[Any, v.Thing], most: int = _MOST) -> Kinds:
     """Return what things may be; each comes with the heap that it is in."""
     heap = v.Heap()
     found: list[Any] = []
@@ -323,7 +323,7 @@ def kinds(*ends: tuple[Any, v.Thing]) -> Kinds:
             if (kind := told(own, part)) not in found:
                 found.append(kind)
                 things.append(part)
-    if len(found) > _MOST:
+    if len(found) > most:
         raise st.Unjoinable(*(x for _, x in ends))
     return Kinds(found, things, heap)
 

@@ -105,7 +105,7 @@ def _of_cases(
     things = [x for item in items for x in choices.each(item)]
     if all(map(v.is_none, things)) or not all(map(_is_fixed, things)):
         return None
-    whole = choices.kinds(*((heap, item) for item in items))
+    whole = choices.kinds(*((heap, item) for item in items), most=len(items))
     whole = replace(whole, around=tuple(reader.plans))
     cases: Any = v.Cell(name), v.ListCell(f"{name}_case")
     return v.Tuple(cases, Shape(v.OneOf, whole, ("case",)))

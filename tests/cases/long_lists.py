@@ -204,3 +204,17 @@ def rows_of_pythons_numbers(x):
         for j in range(n):
             own[i][j] += math.sin(x[j]) * own[i - 1][j]
     return own[2][1] + own[-1][-1]
+
+
+TERMS = tuple((f"term {k}", 0.1 * k, k % 3) for k in range(70))
+
+
+# Too many to be written out one inside the other, each with a text of its own.
+@case(lambda rng: (rng.uniform(0.2, 0.4),))
+def left_early_among_many_texts(x):
+    total = 0.0
+    for _name, rate, kind in TERMS:
+        if total > 3.0:
+            return total * x
+        total += np.sin(rate * x) if kind else rate * x * x
+    return total
