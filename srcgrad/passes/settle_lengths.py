@@ -27,7 +27,7 @@ from srcgrad.walk import blocks, operands, outs, rewrite
 
 # What depends on its integers alone.
 _PURE = {*"add sub mul neg max2 min2 slice_length limit".split(),
-         "range_length", "trips", "eq", "dim"}  # fmt: skip
+         "range_length", "trips", "eq", "ne", "dim"}  # fmt: skip
 _ONE = Dim(1)
 # A row, what else tells it from others, and its integers: what it gives is one integer.
 Key = tuple[str, object, tuple[Dim, ...]]
