@@ -167,10 +167,11 @@ class Control(Statements):
         busy = [k for k in (0, 1) if self.is_still(left, ends[1 - k])]
         for arm in busy[:1]:
             self.recall(ends[arm])
-            self.selected[stmt.cond] = arm == 0
+            around = self.selected
+            self.selected = {**around, stmt.cond: arm == 0}
             with self.going_on(arms[arm]):
                 self.block(Block(tuple(left)))
-            del self.selected[stmt.cond]
+            self.selected = around
             ends[arm] = self.know()
             left.clear()
         merges: list[ir.Merge] = []

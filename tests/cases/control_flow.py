@@ -530,3 +530,20 @@ def left_early_by_steps_of_two(x, limit):
         if s < limit / 6.0:
             break
     return s
+
+
+# Where the flag is off nothing is left to do, and the same flag is asked in there.
+@case(lambda rng: (rng.normal(size=3), 1))
+def flag_asked_twice_around_loops(x, k):
+    on = k > 0
+    u = 0.0
+    for i in range(len(x)):
+        u = u * 0.5 + np.sin(x[i])
+    v = u * u if on else 1.0
+    for _ in range(k + 2):
+        v = v * 0.7 + np.cos(v)
+    if on:
+        total = v * v
+    else:
+        total = 2.0
+    return total
