@@ -173,8 +173,10 @@ class _Checker:
     def loop(self, stmt: ir.Loop) -> None:
         """Check a loop: its body once, with all memory of the outside frozen."""
         self.hand_on([c.init for c in stmt.carries], "into the loop")
-        outside = set(self.alive)
-        with self.region(stmt, frozen=True):
+        outside, never = set(self.alive), const(False)
+        # Behind a turn that surely raises there is no other.
+        checks = [s.cond for s in stmt.body.stmts if isinstance(s, ir.Assert)]
+        with self.region(stmt, frozen=never not in checks):
             for value in inner_outs(stmt):
                 self.define(value)
             if isinstance(stmt, ir.While):

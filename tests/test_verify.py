@@ -115,6 +115,9 @@ RIGHT: dict[str, Function] = {
         [u, v, c], [arms([], [], Merge(x, u, v), Merge(y, v, u))], x, y
     ),
     "change that nobody reads": function([u, c], [arms([store(u, x)], [])]),
+    "outer buffer written in a turn that raises": function(
+        [u], [once(i, [], [store(u, x), Assert(const(False), "raise", "raise E")])], u
+    ),
     "change before an error": function(
         [u, c],
         [arms([store(u, x), Assert(const(False), "raise", "raise E")], [])],
