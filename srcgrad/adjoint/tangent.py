@@ -41,7 +41,7 @@ class _Tangent:
         self.t: dict[Value, Operand] = {}
         self.results = [r for r in function.results if is_float(r.type)]
         inputs = [function.params[k] for k in wrt]
-        self.seeds = [twin(x) for x in inputs]
+        self.seeds = [tangent_value(x) for x in inputs]
         pairs = zip(inputs, self.seeds, strict=True)
         self.t.update((x, seed) for x, seed in pairs if is_float(x.type))
         self.active = active_values(function, self.t, self.results)
@@ -126,7 +126,7 @@ class _Tangent:
         # Zeros take their shape from the version that the statement consumes.
         t = self.of(base)
         self.build.emit(stmt)
-        made = {x: twin(x) for x in makes}
+        made = {x: tangent_value(x) for x in makes}
         self.t.update(made)
         new = rewrite(stmt, {base: t}, made)
         if isinstance(new, View | ir.Read):
@@ -245,7 +245,7 @@ class _Tangent:
     def loop(self, stmt: ir.Loop) -> None:
         moving = [c for c in stmt.carries if {c.inn, c.out} & self.active]
         inits = [self.of(c.init, c.inn.type) for c in moving]
-        made = {x: twin(x) for c in moving for x in (c.inn, c.out)}
+        made = {x: tangent_value(x) for c in moving for x in (c.inn, c.out)}
         self.t.update(made)
         body, ends = self.inside(stmt.body, [(c.yld, c.inn.type) for c in moving])
         hands = zip(moving, inits, ends, strict=True)
@@ -261,7 +261,7 @@ class _Tangent:
         for m, a, b in zip(moving, left, right, strict=True):
             self.t[m.out] = a
             if a is not b and not (isinstance(a, Const) and a == b):
-                self.t[m.out] = out = twin(m.out)
+                self.t[m.out] = out = tangent_value(m.out)
                 merges.append(ir.Merge(out, a, b))
         self.build.emit(replace(stmt, then=then, orelse=orelse, merges=tuple(merges)))
 
@@ -291,7 +291,7 @@ def tangent_name(x: Value) -> str:
     return f"t_{x.name}" if x.name else ""
 
 
-def twin(x: Value) -> Value:
+def tangent_value(x: Value) -> Value:
     """Return a new value for the tangent of a value."""
     return Value(tangent_name(x), kind(x.type))
 

@@ -94,16 +94,17 @@ def made_inside(
     return [type for type in new if _kind(reader, type) not in there]
 
 
-def exchanged(reader: Reader, stmt: ast.Assign, value: Any) -> v.Thing:
+def exchanged(reader: Reader, stmt: ast.Assign, value: v.Thing) -> v.Thing:
     """Return what is assigned; rows of a list that change places are copied before."""
-    match stmt:
-        case ast.Assign([ast.Tuple(targets)], ast.Tuple(sources)) if all(
-            isinstance(t, ast.Subscript) and isinstance(t.value, ast.Name)
-            for t in targets
-        ) and sorted(map(ast.unparse, targets)) == sorted(map(ast.unparse, sources)):
-            owners = [reader.expression(t.value) for t in targets]  # type: ignore[attr-defined]
-            return v.Tuple(tuple(_apart(reader, x, owners) for x in value.items))
-    return value  # type: ignore[no-any-return]
+    match stmt, value:
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(sources)), v.Tuple(items):
+            lists = [t.value for t in targets if isinstance(t, ast.Subscript)]
+            named = [x for x in lists if isinstance(x, ast.Name)]
+            places = sorted(map(ast.unparse, targets))
+            if len(named) == len(items) and places == sorted(map(ast.unparse, sources)):
+                owners = [reader.expression(x) for x in named]
+                return v.Tuple(tuple(_apart(reader, x, owners) for x in items))
+    return value
 
 
 def _apart(reader: Reader, x: v.Thing, owners: list[v.Thing]) -> v.Thing:
