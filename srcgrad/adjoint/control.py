@@ -140,10 +140,9 @@ class Control(Statements):
         cond = self.need(stmt.cond)
         of = self.regions.buffer
         pushes = (s for block in blocks(stmt) for s in every(block))
+        # A list that an arm lets go of is longer there: its zeros are made there, too.
         longer = {of[s.out] for s in pushes if isinstance(s, ir.Push)}
-        for value in self.outside(
-            stmt
-        ):  # a list that an arm lets go of is longer there
+        for value in self.outside(stmt):
             if owned(value.type) and of.get(value) not in longer:
                 self.buffer_of(value)
         wanted = [m for m in stmt.merges if m.out in self.active and self.wanted(m.out)]

@@ -2,7 +2,8 @@
 
 A value is folded if it is pure, used once, in the same block, has no name of the
 user's, and nothing between the two places changes memory that its whole tree reads. The
-readable text and the kernel use the very same trees.
+readable text and the kernel use the very same trees, but for elements that a statement
+reads again: a reader sees them where the user wrote them.
 """
 
 from __future__ import annotations
@@ -22,10 +23,7 @@ _WEIGHT = 12
 
 
 class Nest:
-    """The folded values of a function, and the statement of each; not those to keep.
-
-    For readers, an element that one statement of the user's has twice is written twice.
-    """
+    """The folded values of a function, and the statement of each; not those to keep."""
 
     def __init__(
         self,
