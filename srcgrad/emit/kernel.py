@@ -58,7 +58,8 @@ def emit_kernel(function: ir.Function) -> list[Line]:
     # The ends of a slice are for naught where only its checks were wanted.
     words = Counter(w for text, _ in writer.lines for w in re.findall(r"\w+", text))
     ends = (re.match(r" *(e\d+) = ", text) for text, _ in writer.lines)
-    used = [end is None or words[end[1]] > 1 for end in ends]
+    users = {*naming.names.values()}
+    used = [e is None or e[1] in users or words[e[1]] > 1 for e in ends]
     return [*compress(writer.lines, used)]
 
 

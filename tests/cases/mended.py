@@ -135,3 +135,12 @@ def what_can_be_called(x):
     if hasattr([s], "__name__") or not hasattr(double, "__name__"):
         s = 7.0 * s
     return s * x.sum() * (11.0 if isinstance(double, type(len)) else 13.0)
+
+
+# Nobody reads what an arm binds, and its name is like those that kernels make.
+@case(lambda rng: (rng.normal(size=6), 0.3))
+def bound_in_an_arm_for_naught(x, limit):
+    total = 0.9 * x[0] ** 2
+    if x[-6] <= limit:
+        e3 = x[-2]  # noqa: F841
+    return total
