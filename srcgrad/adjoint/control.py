@@ -5,7 +5,7 @@ turn is found by over-estimating and pruning: one slot for whatever is read insi
 for each carried value, yields permuted as the forward loop permuted them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -174,7 +174,9 @@ class Control(Statements):
             ends[arm] = self.know()
             left.clear()
         merges: list[ir.Merge] = []
-        self.recall(self.joined(ends, arms, merges))
+        # An arm that lets go of a list has its zeros as long as the list came in.
+        entering = {of[x]: x for x in free(stmt) if isinstance(x.type, ListOf)}
+        self.recall(self.joined(ends, arms, merges, entering))
         then, orelse = (Block(tuple(a)) for a in arms)
         self.build.emit(ir.If(cond, then, orelse, tuple(merges), stmt.loc))
 
@@ -211,7 +213,11 @@ class Control(Statements):
         )
 
     def joined(
-        self, ends: list[Known], arms: list[list[Stmt]], merges: list[ir.Merge]
+        self,
+        ends: list[Known],
+        arms: list[list[Stmt]],
+        merges: list[ir.Merge],
+        entering: Mapping[Any, Value],
     ) -> Known:
         """Return what is known after a branch, from what is at the ends of its arms."""
         level, chain = len(self.open) - 1, self.regions.chain
@@ -239,7 +245,7 @@ class Control(Statements):
             for k, (end, stmts) in enumerate(zip(ends, arms, strict=True)):
                 self.recall(end)
                 with self.going_on(stmts):
-                    sides[k] = self.cotangent(first)
+                    sides[k] = self.cotangent(entering.get(owner, first))
             if owned(first.type):
                 buffers[owner] = join(sides[0], sides[1], sides[0].name)
             else:

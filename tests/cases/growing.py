@@ -486,3 +486,14 @@ def longer_in_an_arm_and_let_go(x, k):
         for a, b in zip(kept, kept[1:]):
             total += a * b
     return total
+
+
+# The arm of an arm lets go of the list that the outer one has made longer.
+@case(lambda rng: (near(rng, 0.3, 0.5, 0.7), 0.0))
+def longer_in_an_arm_and_let_go_in_another(x, limit):
+    z = [x[1]]
+    if x[1] > limit:
+        z.append(x[0] * 0.5)
+        if x[2] > limit:
+            z = [x[2], x[0]]
+    return z[0] * z[-1]
