@@ -477,7 +477,8 @@ class Builder:
         key = len(self.open), self.loc, base, *at
         if key not in self.memo:
             self.memo[key] = self.read(base, path)
-        return self.memo[key]  # type: ignore[no-any-return]
+        found: Value = self.memo[key]
+        return found
 
     def flat(self, base: Value, path: Path) -> tuple[Value, Path]:
         """Return the buffer and the path of a part: a view of a view is one view."""

@@ -101,7 +101,8 @@ def exchanged(reader: Reader, stmt: ast.Assign, value: v.Thing) -> v.Thing:
             lists = [t.value for t in targets if isinstance(t, ast.Subscript)]
             named = [x for x in lists if isinstance(x, ast.Name)]
             places = sorted(map(ast.unparse, targets))
-            if len(named) == len(items) and places == sorted(map(ast.unparse, sources)):
+            same = places == sorted(map(ast.unparse, sources))
+            if same and len(named) == len(targets) == len(items):
                 owners = [reader.expression(x) for x in named]
                 return v.Tuple(tuple(_apart(reader, x, owners) for x in items))
     return value
