@@ -475,9 +475,8 @@ class Builder:
         if len(path) > 1 or not 0 < len(at) == len(items):
             return self.read(base, path)
         key = len(self.open), self.loc, base, *at
-        if key not in self.memo:
-            self.memo[key] = self.read(base, path)
-        found: Value = self.memo[key]
+        found: Value = self.memo.get(key) or self.read(base, path)
+        self.memo[key] = found
         return found
 
     def flat(self, base: Value, path: Path) -> tuple[Value, Path]:

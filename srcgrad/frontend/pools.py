@@ -100,9 +100,8 @@ def exchanged(reader: Reader, stmt: ast.Assign, value: v.Thing) -> v.Thing:
         case ast.Assign([ast.Tuple(targets)], ast.Tuple(sources)), v.Tuple(items):
             lists = [t.value for t in targets if isinstance(t, ast.Subscript)]
             named = [x for x in lists if isinstance(x, ast.Name)]
-            places = sorted(map(ast.unparse, targets))
-            same = places == sorted(map(ast.unparse, sources))
-            if same and len(named) == len(targets) == len(items):
+            places, given = (sorted(map(ast.unparse, x)) for x in (targets, sources))
+            if len(named) == len(targets) == len(items) and places == given:
                 owners = [reader.expression(x) for x in named]
                 return v.Tuple(tuple(_apart(reader, x, owners) for x in items))
     return value
