@@ -268,6 +268,10 @@ REFUSED: dict[str, Refused] = {
     "SG403_ravel_of_a_strided_vector": Refused(
         body("y = x[::-1].ravel()", "y[0] = 5.0", "return x.sum()"), (X,)
     ),
+    "SG403_rows_bound_anew_and_what_they_view_written": Refused(
+        body("y = x.reshape(2, -1)", "d = [y[k] for k in range(len(y))]",
+             "d[0] = d[1] * 2.0", "y[1, 0] = 5.0", "return d[1].sum()"), (X,)
+    ),
     "SG403_parts_with_two_steps": Refused(
         body("y = x.copy()", "y[::2] = y[:2]", "return y.sum()"), (X,)
     ),

@@ -274,6 +274,8 @@ class Reader:
             what = f"`{root.name}`" if root.name else "a list"
             self.ways.blame(root)
             help = f"copy it where {what} is bound: `.copy()`"
+            if v.is_list(root):
+                help = f"copy the arrays that {what} is made of: `[x[k].copy(), ...]`"
             what += " may share its memory with an array that was written or handed on"
             raise self.problem("SG403", f"{what} since", help)
         return value
@@ -303,9 +305,17 @@ class Reader:
         what = f"a number or an array is needed here, not a {v.kind_of(thing)}"
         raise self.problem("SG402", what)
 
-    def store(self, ref: v.Ref, value: ir.Operand, add: bool = False) -> None:
-        """Write into a part of a buffer, or add to it."""
+    def store(
+        self, ref: v.Ref, value: ir.Operand, add: bool = False, rebinds: bool = False
+    ) -> None:
+        """Write into a part of a buffer, or add to it.
+
+        Where an item of a list `rebinds`, no memory is written: only what may be the
+        same list sees it.
+        """
         root = ref.root
+        others = [x for x in root.shares if v.is_list(x) and x is not root]
+        shares: Any = others if rebinds else [*root.shares]
         if root.of is not None and is_complex(root.of.type):
             what = "a part of a complex array cannot be written apart"
             raise self.problem("SG403", what, "write both: `z[:] = x + 1j * y`")
@@ -314,7 +324,7 @@ class Reader:
             raise self.problem("SG403", what, "write `x[i, i] = ...`, i = np.arange(n)")
         if root.of is not None:
             self.raises("ValueError")
-        owners: Any = (root, *root.shares)
+        owners: Any = (root, *shares)
         for same in owners:
             if same.captured is not None:
                 raise self.problem(
@@ -338,8 +348,8 @@ class Reader:
             value = self.build.op("copy", value)
         update = self.build.accumulate if add else self.build.write
         self.state.ver[root] = update(self.version(root), ref.path, value)
-        for other in root.shares:
-            self.state.ver.pop(other, None)  # type: ignore[call-overload]
+        for other in shares:
+            self.state.ver.pop(other, None)
 
     def bound(self, maybe: v.Maybe, name: str) -> v.Thing:
         """Check at run time that a name is bound, as Python does."""

@@ -223,17 +223,17 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     if columns.are(held) and isinstance(owner, v.ListCell):
         columns.spread(reader, owner, value, lambda x, y: put(reader, x, index, y))
         return
-    if isinstance(owner, v.ListCell) and isinstance(index, SliceValue):
-        if isinstance(held, tuple):
-            count = calls.length(reader, value) if isinstance(value, Ref) else const(0)
-            if isinstance(count, Const):
-                value = Tuple((*calls.items_of(reader, value),))
-            else:
-                held = lists.make_array(reader, owner)
+    sliced = isinstance(index, SliceValue)
+    if isinstance(owner, v.ListCell) and sliced and isinstance(held, tuple):
+        count = calls.length(reader, value) if isinstance(value, Ref) else const(0)
+        if isinstance(count, Const):
+            value = Tuple((*calls.items_of(reader, value),))
+        else:
+            held = lists.make_array(reader, owner)
     if isinstance(owner, v.Cell) and isinstance(held, dict | tuple):
         lists.method(reader, owner, "__setitem__", [index, value], {})
         return
-    if isinstance(index, SliceValue) and v.kind_of(held) == "list":
+    if sliced and v.kind_of(held) == "list":
         what, fix = "a slice of a list that grows cannot be written", "write its items"
         raise reader.problem("SG403", what, f"{fix}: `s[k] = ...`")
     if not isinstance(held, Ref):
@@ -242,14 +242,13 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
     rows = grown or (v.list_axes(held) and held.type.rank > 1)
     if rows:  # a list that grows holds a copy, and shares
         lists.check_names(reader, owner, held.root, v.NONE if grown else value)
-    path = _path(reader, held, index)
-    path = (*path, Index((_FULL,))) if grown else path
+    path = (*_path(reader, held, index), *[Index((_FULL,))] * grown)
     ref = Ref(held.root, path, reader.build.place(held.root.type, path))
     kept, python = held.root.python, v.is_python(value, reader.state.heap)
     value = lists.row_of(reader, held, value) if grown else value
     operand = reader.operand(value)
     operand = reader.build.op("copy", operand) if grown else operand
-    if isinstance(index, SliceValue) and v.list_axes(held):
+    if sliced and v.list_axes(held):
         what = "a slice of a list that is kept as an array is written by as many items"
         if operand.type.rank != ref.type.rank:
             raise reader.problem("SG403", what, "write its items: `s[k] = ...`")
@@ -264,7 +263,8 @@ def put(reader: build.Reader, owner: Thing, index: Thing, value: Thing) -> None:
         lists.hold(reader, ref.root, operand.type)
     if ref.type.dtype.startswith("int") and operand.type.dtype.startswith("float"):
         operand = reader.build.op("cast", operand, dtype=ref.type.dtype)
-    reader.store(ref, operand)
+    whole = rows and not held.path and not sliced
+    reader.store(ref, operand, rebinds=bool(whole and held.root.listlike < 2))
     ref.root.python = kept and python
     if isinstance(value, Ref) and grown:
         lists.keep(reader, held.root, value.root)

@@ -206,3 +206,23 @@ def taken_along_an_axis_of_one(x, places, k):
     given = np.take_along_axis(x[:k], places, axis=1)
     taken = np.take_along_axis(x, places[:k], axis=1)
     return np.sum(given**2 * taken)
+
+
+# Items of a list of views are bound anew, as in the algorithms of de Boor and de
+# Casteljau: no memory of `c` is written.
+@case(lambda rng: (rng.normal(size=(5, 2)), 0.3))
+def views_bound_anew_by_de_boor(c, t):
+    d = [c[j + 1] for j in range(4)]
+    for r in range(1, 4):
+        for j in range(3, r - 1, -1):
+            d[j] = (1.0 - t) * d[j - 1] + t * d[j]
+    return np.sum(d[3] * c[0])
+
+
+@case(lambda rng: (rng.normal(size=(5, 2)), 0.3))
+def views_bound_anew_by_de_casteljau(c, t):
+    b = [c[i] for i in range(len(c))]
+    for k in range(1, len(b)):
+        for i in range(len(b) - k):
+            b[i] = b[i] * (1 - t) + b[i + 1] * t
+    return np.sum(b[0] ** 2 * c[1])
