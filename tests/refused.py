@@ -272,6 +272,11 @@ REFUSED: dict[str, Refused] = {
         body("y = x.reshape(2, -1)", "d = [y[k] for k in range(len(y))]",
              "d[0] = d[1] * 2.0", "y[1, 0] = 5.0", "return d[1].sum()"), (X,)
     ),
+    "SG403_rows_bound_anew_in_what_may_be_the_same_list": Refused(
+        body("y = x.reshape(2, -1)", "d = [y[k] for k in range(len(y))]",
+             "e = [y[k] * 2.0 for k in range(len(y))]", "t = d if x[0] > 0 else e",
+             "t[0] = t[1] * 2.0", "return d[0].sum()"), (X,)
+    ),
     "SG403_parts_with_two_steps": Refused(
         body("y = x.copy()", "y[::2] = y[:2]", "return y.sum()"), (X,)
     ),

@@ -52,7 +52,7 @@ NUMBA = {"numba", "llvmlite"}  # llvmlite is what Numba's intrinsics are written
 RUNTIME_PACKAGES = {"numpy", "srcgrad"} | NUMBA
 NOT_ENGINE = {"ops", "runtime"}
 
-FILE_LINES, FUNCTION_LINES, ENGINE_LINES = 600, 60, 26_388
+FILE_LINES, FUNCTION_LINES, ENGINE_LINES = 600, 60, 26_381
 # The bar is 10,000 lines; it is not met yet (NOTES.md). Until then it must not grow.
 
 

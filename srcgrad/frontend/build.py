@@ -274,7 +274,7 @@ class Reader:
             what = f"`{root.name}`" if root.name else "a list"
             self.ways.blame(root)
             help = f"copy it where {what} is bound: `.copy()`"
-            if v.is_list(root):
+            if root.listlike or isinstance(root.type, ListOf):
                 help = f"copy the arrays that {what} is made of: `[x[k].copy(), ...]`"
             what += " may share its memory with an array that was written or handed on"
             raise self.problem("SG403", f"{what} since", help)
@@ -310,12 +310,11 @@ class Reader:
     ) -> None:
         """Write into a part of a buffer, or add to it.
 
-        Where an item of a list `rebinds`, no memory is written: only what may be the
-        same list sees it.
+        Where it `rebinds` an item of a list, no memory is written that others share;
+        which names are the same list the heap knows.
         """
         root = ref.root
-        others = [x for x in root.shares if v.is_list(x) and x is not root]
-        shares: Any = others if rebinds else [*root.shares]
+        shares: Any = () if rebinds else root.shares
         if root.of is not None and is_complex(root.of.type):
             what = "a part of a complex array cannot be written apart"
             raise self.problem("SG403", what, "write both: `z[:] = x + 1j * y`")

@@ -252,12 +252,6 @@ def is_point(thing: object) -> TypeGuard[Ref]:
     return isinstance(thing, Ref) and isinstance(thing.type, Scalar)
 
 
-def is_list(owner: Owner) -> bool:
-    """Tell whether plain Python has a container here, whose items are bound anew."""
-    root: Any = owner if isinstance(owner, Root) else None
-    return root is None or root.listlike > 0 or isinstance(root.type, ListOf)
-
-
 def list_axes(thing: Any) -> int:
     """Return how many leading axes of an array are lists in plain Python."""
     if not isinstance(thing, Ref) or not thing.root.listlike:

@@ -226,3 +226,16 @@ def views_bound_anew_by_de_casteljau(c, t):
         for i in range(len(b) - k):
             b[i] = b[i] * (1 - t) + b[i + 1] * t
     return np.sum(b[0] ** 2 * c[1])
+
+
+# Two lists over one array, and a copy of a list, are lists of their own.
+@case(lambda rng: (rng.normal(size=(4, 2)),))
+def views_bound_anew_in_two_lists(c):
+    d = [c[j] for j in range(len(c))]
+    b = [c[j] for j in range(len(c))]
+    e = d[:]
+    for k in range(len(c) - 1):
+        d[k] = d[k + 1] * 2.0
+    for k in range(len(c) - 1):
+        b[k] = b[k + 1] * d[k]
+    return np.sum(b[0] ** 2 * e[1]) + np.sum(d[0] * b[1] * c[2])
